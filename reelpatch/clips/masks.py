@@ -1,0 +1,193 @@
+"""Masks: where and when a clip is edited, [F, H, W] float32 with 1 = edit and 0 = keep."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from reelpatch.clips.frames import is_in_unit_range
+from reelpatch.errors import BadInput
+from reelpatch.geometry import FRAMES_PER_LATENT, LATENT_CELL_PX, mask_frame_picks
+
+
+def luma(images: Tensor) -> Tensor:
+    """Brightness of mask pictures (Rec. 601); equal channels keep their value to the bit.
+
+    Shapes: images [..., H, W, 1 | 3 | 4]; result [..., H, W]. An alpha channel is not looked at.
+    """
+    if images.shape[-1] < 3:
+        return images[..., 0]
+    red, green, blue = images[..., 0], images[..., 1], images[..., 2]
+    return red + 0.587 * (green - red) + 0.114 * (blue - red)
+
+
+def build_mask(
+    where: Tensor | None, when: tuple[int, int] | None, *, frames: int, height: int, width: int
+) -> Tensor:
+    """The mask that edits the pixels of `where` during `when`; None stands for everywhere or always.
+
+    Shapes: where [H, W] or [1, H, W] (the same for all frames) or [F, H, W], in [0, 1]; result [F, H, W].
+    Units: when = (first, last) frame, both edited, counted from 0.
+    Raises: BadInput for a time range outside the clip, and as `check_mask`.
+    """
+    if where is None:
+        where = torch.ones(height, width)
+    if where.ndim == 2:
+        where = where[None]
+    if where.shape[0] == 1:
+        where = where.expand(frames, *where.shape[1:])
+    check_mask(where, frames, height, width)
+    if when is None:
+        return where.float()
+    check_time_range(when, frames)
+    first, last = when
+    mask = torch.zeros_like(where, dtype=torch.float32)
+    mask[first : last + 1] = where[first : last + 1]
+    return mask
+
+
+def check_mask(mask: Tensor, frames: int, height: int, width: int) -> None:
+    """Refuse a mask that does not fit the clip.
+
+    Raises: BadInput for a wrong form, length or size, or values outside 0..1 (NaN included).
+    """
+    if mask.ndim != 3:
+        raise BadInput(
+            f"the mask has shape {tuple(mask.shape)}, but a mask is [frames, height, width] with one value "
+            "for each pixel: take one channel of it."
+        )
+    mask_frames, mask_height, mask_width = mask.shape
+    if mask_frames != frames:
+        raise BadInput(
+            f"the mask has {mask_frames} frames but the clip has {frames}: "
+            f"give {frames} mask frames, or a single image for the whole clip."
+        )
+    if (mask_height, mask_width) != (height, width):
+        raise BadInput(
+            f"the mask is {mask_width}x{mask_height} but the clip is {width}x{height} (width x height): "
+            "give a mask of the clip's size."
+        )
+    if not is_in_unit_range(mask):
+        raise BadInput(
+            "the mask has values outside 0..1 or NaN: a mask goes from 0 (keep) to 1 (edit), "
+            "so divide 8-bit values by 255."
+        )
+
+
+def check_time_range(when: tuple[int, int], frames: int) -> None:
+    """Refuse a time range that is empty or leaves the clip.
+
+    Raises: BadInput naming the frames there are.
+    """
+    first, last = when
+    if not 0 <= first <= last < frames:
+        raise BadInput(
+            f"the time range {first}-{last} does not lie in the clip: "
+            f"give a first and a last frame between 0 and {frames - 1}, the first not after the last."
+        )
+
+
+def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
+    """The mask widened by a disc of `px` pixels and by `frames` frames both ways; negative values shrink it.
+
+    Shapes: [F, H, W] in and out. What lies beyond the border neither grows in nor eats away.
+    """
+    grown = mask.float().cpu().numpy()
+    if px:
+        reach = np.arange(-abs(px), abs(px) + 1)
+        disc = (reach[:, None] ** 2 + reach**2 <= px**2).astype(np.uint8)
+        change = cv2.dilate if px > 0 else cv2.erode
+        grown = np.stack([change(frame, disc) for frame in grown])
+    if frames:
+        span = np.ones((2 * abs(frames) + 1, 1), np.uint8)
+        change = cv2.dilate if frames > 0 else cv2.erode
+        grown = change(grown.reshape(len(grown), -1), span).reshape(grown.shape)
+    return torch.from_numpy(grown).to(mask.device)
+
+
+def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
+    """The mask with its edges softened by a Gaussian that reaches `px` pixels and `frames` frames, no further.
+
+    Shapes: [F, H, W] in and out.
+    Guarantees: exactly 0 wherever the mask is 0 within that reach. The ramp runs half inside the mask, half
+    outside; grow the mask by the same amount first to keep its inside whole.
+    """
+    soft = mask.float().cpu().numpy()
+    if px:
+        soft = np.stack([_blur(frame, (2 * px + 1, 2 * px + 1), px) for frame in soft])
+    if frames:
+        soft = _blur(soft.reshape(len(soft), -1), (1, 2 * frames + 1), frames).reshape(soft.shape)
+    return torch.from_numpy(soft).clamp(0, 1).to(mask.device)
+
+
+def fold_mask(mask: Tensor) -> Tensor:
+    """The 64 mask channels of a VACE context: every pixel of an 8x8 cell becomes a channel of its own.
+
+    Shapes: [F, H, W] -> [64, T, H/8, W/8]; channel = 8 * row in the cell + column in the cell.
+    In time each latent frame takes the one pixel frame that nearest-exact resampling picks; values stay soft.
+    Source: Wan-Video VACE, `vace_encode_masks`.
+    """
+    picked = mask[list(mask_frame_picks(mask.shape[0]))]
+    return rearrange(picked, "t (h r) (w c) -> (r c) t h w", r=LATENT_CELL_PX, c=LATENT_CELL_PX)
+
+
+@dataclass(frozen=True)
+class TimeReach:
+    """What a time range really touches: 4 frames share a latent frame, and the mask sees one frame of each.
+
+    Units: frames and latent frames counted from 0; ranges include both ends.
+    """
+
+    asked: tuple[int, int]
+    edited_latents: tuple[int, ...]  # those holding pixels of the asked frames
+    marked_latents: tuple[int, ...]  # those whose mask channels say "edit"
+    reached: tuple[int, int]  # all frames stored in either kind
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether pixels and mask channels agree, and nothing beyond the asked frames is touched."""
+        return self.edited_latents == self.marked_latents and self.reached == self.asked
+
+    def describe(self) -> str:
+        """One sentence for the person who chose the range."""
+        asked, reached = (f"{first}-{last}" for first, last in (self.asked, self.reached))
+        if self.is_exact:
+            return f"The time range {asked} falls on whole latent frames."
+        if not self.marked_latents:
+            return (
+                f"The time range {asked} is too short for the model to see in its mask, "
+                f"which looks at one frame in {FRAMES_PER_LATENT}: it may come out unedited."
+            )
+        return (
+            f"The time range {asked} cuts through latent frames, which hold {FRAMES_PER_LATENT} frames each: "
+            f"the model works on frames {reached}, and only pasting back keeps those outside {asked}."
+        )
+
+
+def time_reach(when: tuple[int, int], frames: int) -> TimeReach:
+    """The latent frames that an edit of the frames `when` = (first, last) touches in a clip of `frames`.
+
+    Raises: BadInput for a range outside the clip or a length that is not legal.
+    """
+    check_time_range(when, frames)
+    first, last = when
+    edited = tuple(range(latent_of(first), latent_of(last) + 1))
+    marked = tuple(t for t, pick in enumerate(mask_frame_picks(frames)) if first <= pick <= last)
+    touched = edited + marked
+    begin = max(0, FRAMES_PER_LATENT * (min(touched) - 1) + 1)
+    return TimeReach(when, edited, marked, (begin, FRAMES_PER_LATENT * max(touched)))
+
+
+def latent_of(frame: int) -> int:
+    """The latent frame a pixel frame is stored in: 0 alone, then 1-4, 5-8, ..."""
+    return -(-frame // FRAMES_PER_LATENT)
+
+
+def _blur(image: np.ndarray, kernel: tuple[int, int], reach: int) -> np.ndarray:
+    # Three deviations within the kernel: its edge weighs 1 % of its centre, so the cut is not seen.
+    return cv2.GaussianBlur(
+        image, kernel, sigmaX=reach / 3, sigmaY=reach / 3, borderType=cv2.BORDER_REPLICATE
+    )

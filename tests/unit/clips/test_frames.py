@@ -1,0 +1,176 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelpatch.clips.frames import (
+    Box,
+    FitPlan,
+    Method,
+    as_clip,
+    as_video,
+    check_clip,
+    fit,
+    fit_mask,
+    plan_fit,
+    restore,
+)
+from reelpatch.errors import BadInput
+
+METHODS: tuple[Method, ...] = ("pad", "crop", "stretch")
+sides = st.integers(1, 70)
+legal_sides = st.integers(1, 5).map(lambda n: 16 * n)
+sizes = st.none() | st.tuples(legal_sides, legal_sides)
+
+
+@given(st.integers(1, 20), sides, sides, sizes, st.sampled_from(METHODS))
+def test_any_clip_fits_and_comes_back(
+    frames: int, height: int, width: int, size: tuple[int, int] | None, method: Method
+) -> None:
+    clip = torch.rand(frames, height, width, 3)
+    plan = plan_fit(frames, height, width, size=size, method=method)
+    fitted = fit(clip, plan)
+    assert fitted.shape == (plan.frames, *plan.size, 3)
+    assert plan.frames % 4 == 1
+    assert frames <= plan.frames < frames + 4
+    assert size in (None, plan.size)
+    assert all(side % 16 == 0 for side in plan.size)
+    assert torch.equal(fitted[frames:], fitted[frames - 1 : frames].expand(plan.frames - frames, -1, -1, -1))
+    check_clip(fitted)
+    back = restore(fitted, plan, clip)
+    assert back.shape == clip.shape
+    check_clip(back)
+    if plan.kept.size == plan.placed.size:  # nothing was scaled
+        assert torch.equal(back, clip)
+
+
+@given(st.integers(1, 20), sides, sides)
+def test_padding_without_a_wanted_size_changes_no_pixel(frames: int, height: int, width: int) -> None:
+    clip = torch.rand(frames, height, width, 3)
+    plan = plan_fit(frames, height, width, method="pad")
+    assert torch.equal(restore(fit(clip, plan), plan, clip), clip)
+    assert all(0 <= new - old < 16 for new, old in zip(plan.size, (height, width), strict=True))
+
+
+def test_padding_repeats_the_border() -> None:
+    clip = torch.rand(1, 12, 16, 3)
+    fitted = fit(clip, plan_fit(1, 12, 16, method="pad"))
+    assert torch.equal(fitted, clip[:, [0, 0, *range(12), 11, 11]])
+
+
+def test_what_crop_leaves_out_stands_as_it_was() -> None:
+    clip = torch.rand(2, 40, 50, 3)
+    plan = plan_fit(2, 40, 50, method="crop")
+    assert (plan.size, plan.kept) == ((32, 48), Box(4, 1, 32, 48))
+    edited = torch.rand(5, 32, 48, 3)
+    result = restore(edited, plan, clip)
+    assert torch.equal(result[:, 4:36, 1:49], edited[:2])
+    result[:, 4:36, 1:49] = clip[:, 4:36, 1:49]
+    assert torch.equal(result, clip)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [(64, 128), (96, 80), (192, 320)])
+def test_a_scaled_picture_comes_back_where_it_was(method: Method, size: tuple[int, int]) -> None:
+    rows, columns = torch.linspace(0, 3, 90)[:, None], torch.linspace(0, 4, 120)
+    picture = torch.stack(
+        [(rows + 0 * columns).sin(), (0 * rows + columns).cos(), (rows - columns).sin()], dim=2
+    )
+    clip = (picture / 2 + 0.5)[None]
+    plan = plan_fit(1, 90, 120, size=size, method=method)
+    back = restore(fit(clip, plan), plan, clip)
+    assert (back - clip).abs().max() < 0.02
+
+
+@given(st.integers(1, 9), sides, sides, sizes, st.sampled_from(METHODS))
+def test_a_mask_of_the_whole_clip_stays_whole(
+    frames: int, height: int, width: int, size: tuple[int, int] | None, method: Method
+) -> None:
+    plan = plan_fit(frames, height, width, size=size, method=method)
+    assert (fit_mask(torch.ones(frames, height, width), plan) > 0.9999).all()
+    assert (fit_mask(torch.zeros(frames, height, width), plan) == 0).all()
+
+
+def test_a_legal_clip_is_left_alone() -> None:
+    clip = torch.rand(9, 32, 48, 3)
+    plan = plan_fit(9, 32, 48)
+    assert plan.is_identity
+    assert fit(clip, plan) is clip
+    assert torch.equal(restore(clip, plan, clip), clip)
+
+
+@pytest.mark.parametrize(
+    ("frames", "height", "width", "size", "words"),
+    [
+        (70, 200, 300, None, ["300x200 with 70 frames", "304x208", "and 73 frames", "--fit pad"]),
+        (9, 30, 48, None, ["48x30", "48x32"]),
+        (8, 32, 48, None, ["8 frames", "9 frames", "--fit"]),
+        (9, 32, 48, (64, 96), ["48x32", "96x64", "--fit"]),
+        (9, 32, 48, (30, 48), ["48x30 is not a multiple of 16", "48x32"]),
+        (0, 32, 48, None, ["0 frames", "at least one frame"]),
+        (9, 0, 48, None, ["48x0"]),
+    ],
+)
+def test_an_unfit_clip_is_refused_with_what_would_fit(
+    frames: int, height: int, width: int, size: tuple[int, int] | None, words: list[str]
+) -> None:
+    with pytest.raises(BadInput) as refusal:
+        plan_fit(frames, height, width, size=size)
+    assert [word for word in words if word not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (plan_fit(9, 32, 48), "edited as it is: 48x32, 9 frames"),
+        (
+            plan_fit(70, 200, 300, method="pad"),
+            "(300x200, 70 frames) is worked on as 304x208, 73 frames: bordered by its own edge pixels; "
+            "its last frame repeated 3 times; the result is 300x200, 70 frames again",
+        ),
+        (plan_fit(9, 40, 50, method="crop"), "only its central 48x32 are edited"),
+        (plan_fit(9, 41, 50, method="stretch"), "scaled to 48x48"),
+        (plan_fit(9, 100, 100, size=(32, 64), method="pad"), "scaled to 32x32; bordered"),
+        (
+            plan_fit(9, 100, 100, size=(32, 64), method="crop"),
+            "only its central 100x50 are edited; scaled to 64x32",
+        ),
+    ],
+)
+def test_the_plan_says_what_it_does(plan: FitPlan, words: str) -> None:
+    assert words in plan.describe()
+
+
+def test_a_plan_refuses_the_wrong_clip() -> None:
+    plan = plan_fit(2, 40, 50, method="crop")
+    clip = torch.rand(2, 40, 50, 3)
+    with pytest.raises(ValueError, match="plan is for 2 frames of 50x40"):
+        fit(clip[:1], plan)
+    with pytest.raises(ValueError, match="plan is for 5 frames of 48x32"):
+        restore(torch.rand(1, 32, 48, 3), plan, clip)
+
+
+@pytest.mark.parametrize(
+    ("clip", "words"),
+    [
+        (torch.zeros(9, 32, 48), "clip has shape"),
+        (torch.zeros(9, 32, 48, 4), "without alpha"),
+        (torch.zeros(0, 32, 48, 3), "at least one frame"),
+        (torch.full((1, 2, 2, 3), 255.0), "divide 8-bit frames by 255"),
+        (torch.full((1, 2, 2, 3), torch.nan), "NaN"),
+    ],
+)
+def test_what_is_no_clip_is_refused(clip: torch.Tensor, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        check_clip(clip)
+
+
+def test_the_vae_form_and_back() -> None:
+    clip = torch.rand(3, 4, 5, 3)
+    video = as_video(clip)
+    assert video.shape == (3, 3, 4, 5)
+    assert torch.equal(video[:, 1, 2, 3], clip[1, 2, 3] * 2 - 1)
+    torch.testing.assert_close(as_clip(video), clip)
+    assert torch.equal(
+        as_clip(torch.tensor([-3.0, 3.0]).expand(3, 1, 1, 2)), torch.tensor([[[[0.0] * 3, [1.0] * 3]]])
+    )
