@@ -8,14 +8,13 @@ are done in float32 and cast back to the stream's dtype.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from reelpatch.geometry import TokenGrid
+from reelpatch.geometry import TokenGrid
 
 ROTARY_THETA = 10000.0
 

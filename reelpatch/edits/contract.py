@@ -1,0 +1,87 @@
+"""How an edit meets a transformer: what a host tells it at each forward, and what it may ask of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from reelpatch.edits.blocks import Attention, Rotate, apply_rotary, sdpa
+from reelpatch.errors import BadInput
+from reelpatch.geometry import TokenGrid
+
+
+class Capability(Enum):
+    """What a host can let an edit do; the value ends the sentence "this host cannot ..."."""
+
+    ADD_AFTER_BLOCK = "add to the token stream after a block"
+    BRING_TOKENS = "carry token segments that an edit brings along"
+    REPLACE_KEYS_VALUES = "let an edit replace the keys and values of self-attention"
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One pass of the host's transformer, as told to the edits before its first block.
+
+    Shapes: tokens `[B, N, D]` (patch-embedded noise); modulation `[B, 6, D]`, or `[B, N, 6, D]` where tokens have
+    timesteps of their own; text `[B, T, D]`, embedded, padding rows included.
+    Units: sigma in [0, 1]; step counts from 0; `conditional` says of each batch row if it saw the instruction.
+    `rotary` is the host's own rotary embedding, and `rotate` and `attention` are the host's ways to use it.
+    """
+
+    tokens: Tensor
+    grid: TokenGrid
+    modulation: Tensor
+    text: Tensor
+    rotary: Any
+    num_blocks: int
+    sigma: float
+    step: int
+    num_steps: int
+    conditional: tuple[bool, ...]
+    attention: Attention = sdpa
+    rotate: Rotate = apply_rotary
+
+
+class RunningEdit(Protocol):
+    """An edit during one forward; it may hold tensors and is dropped when the forward ends."""
+
+    def after_block(self, index: int, tokens: Tensor) -> Tensor:
+        """The token stream that goes on after block `index`; called once per block, in order."""
+        ...
+
+
+class Edit(Protocol):
+    """A way of changing what a transformer makes; strengths and windows are the edit's own affair."""
+
+    @property
+    def needs(self) -> frozenset[Capability]: ...
+
+    def begin(self, forward: Forward) -> RunningEdit | None:
+        """The edit at work in this forward, or None when it has nothing to do (strength 0, outside its window).
+
+        Raises: `BadInput` when the edit does not fit the transformer or the clip.
+        """
+        ...
+
+
+def check_needs(edits: Iterable[Edit], offered: frozenset[Capability], *, host: str) -> None:
+    """Raises: `BadInput` naming the first thing an edit needs and `host` cannot do."""
+    for edit in edits:
+        for need in sorted(edit.needs - offered, key=lambda capability: capability.name):
+            raise BadInput(f"{type(edit).__name__} cannot run in {host}: this host cannot {need.value}.")
+
+
+def begin_edits(edits: Iterable[Edit], forward: Forward) -> list[RunningEdit]:
+    """Those of `edits` that have something to do in this forward, in the given order."""
+    return [running for edit in edits if (running := edit.begin(forward)) is not None]
+
+
+def add_after_block(running: Sequence[RunningEdit], index: int, tokens: Tensor) -> Tensor:
+    """The token stream after every edit had its say about block `index`."""
+    for edit in running:
+        tokens = edit.after_block(index, tokens)
+    return tokens
