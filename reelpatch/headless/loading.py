@@ -1,0 +1,104 @@
+"""Finds weight files in a ComfyUI models folder and loads the backbone and the edit module from them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import WanTransformer3DModel
+
+from reelpatch.edits.vace import HEAD_DIM, VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.headless.filling import Precision, fill, read_weights
+from reelpatch.headless.float8 import Float8Operations
+from reelpatch.headless.lora import apply_lora
+from reelpatch.weights.header import Kind, WeightFile, expect
+from reelpatch.weights.names import native_to_diffusers
+
+# What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
+_FP32 = frozenset({"time_embedding", "modulation", "norm3"})
+# The linear layers of the blocks are nearly all of the bytes; the rest is widened when loaded.
+_FLOAT8 = re.compile(r"(vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)\.weight")
+_OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyUI reads both
+
+
+def load_backbone(
+    path: Path, *, dtype: torch.dtype = torch.bfloat16, device: torch.device | str = "cpu"
+) -> WanTransformer3DModel:
+    """A Wan text-to-video backbone of any size and float dtype, in native or diffusers naming.
+
+    Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; unscaled fp8
+    weights stay fp8 and are widened as they are used. Sizes come from the shapes, with heads 128 wide.
+
+    Raises: `BadInput` for files of another kind, keys that do not fit, and weights that are not finite.
+    """
+    file = expect(path, Kind.BACKBONE, Kind.VACE)
+    width, num_channels = file.shape("patch_embedding.weight")[:2]
+    num_heads = width // HEAD_DIM
+    with torch.device("meta"):
+        model = WanTransformer3DModel(
+            num_attention_heads=num_heads,
+            attention_head_dim=HEAD_DIM,
+            in_channels=num_channels,
+            out_channels=file.shape("head.head.bias")[0] // 4,
+            text_dim=file.shape("text_embedding.0.weight")[1],
+            freq_dim=file.shape("time_embedding.0.weight")[1],
+            ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],
+            num_layers=file.count("blocks"),
+        )
+    # The rotary tables are computed, not stored in files, so they can't stay on the meta device.
+    rope = model.rope
+    model.rope = type(rope)(HEAD_DIM, rope.patch_size, rope.max_seq_len).to(device)
+    fill(
+        model,
+        file,
+        native_to_diffusers,
+        precision=Precision(dtype, _FP32, _FLOAT8),
+        device=torch.device(device),
+        ignored=_vace_names(file),
+    )
+    return model
+
+
+def load_module(
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    lora: Path | None = None,
+) -> VaceModule:
+    """The edit module of a module file or of a merged VACE backbone, with a LoRA at full strength if one is given.
+
+    Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
+    """
+    file = expect(path, Kind.EDIT_MODULE, Kind.VACE)
+    weights = read_weights(
+        file, _vace_names(file), precision=Precision(dtype, _FP32, _FLOAT8), device=torch.device(device)
+    )
+    module = VaceModule.from_state_dict(
+        weights, metadata=file.metadata, operations=Float8Operations, source=str(path)
+    )
+    if lora is not None:
+        apply_lora(module, lora)
+    return module
+
+
+def find_file(models_dir: Path, folder: str, accepted_names: Sequence[str], *, source: str) -> Path:
+    """The first of `accepted_names` in `folder` of a models directory, at any depth below it.
+
+    Raises: `BadInput` naming the file and the folder that lack it, and `source`, where it can be had.
+    """
+    folders = [models_dir / name for name in (folder, _OLDER_FOLDERS.get(folder)) if name]
+    for name in accepted_names:
+        for place in folders:
+            # `**` in the pattern also matches `place` itself; sorted, so that the choice is the same each time.
+            if found := sorted(place.glob(f"**/{name}")):
+                return found[0]
+    others = f" (or {', '.join(accepted_names[1:])})" if accepted_names[1:] else ""
+    raise BadInput(
+        f"{accepted_names[0]}{others} is not in {models_dir / folder}; get it from {source} and put it there."
+    )
+
+
+def _vace_names(file: WeightFile) -> list[str]:
+    return [name for name in file.keys if name.startswith("vace_")]

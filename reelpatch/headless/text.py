@@ -1,0 +1,106 @@
+"""The instruction as UMT5 hidden states, on transformers' implementation."""
+
+import html
+import logging
+import re
+from pathlib import Path
+
+import ftfy
+import torch
+from torch import Tensor
+from transformers import UMT5Config, UMT5EncoderModel
+
+from reelpatch.headless.filling import Precision, fill
+from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
+from reelpatch.weights.header import Kind, WeightFile, expect
+from reelpatch.weights.names import umt5_wan_to_hf
+
+_log = logging.getLogger(__name__)
+
+TEXT_ROWS = 512
+TEXT_DIM = 4096
+_MAX_DISTANCE = 128
+_FP32 = frozenset({"fc2"})  # overflows in fp16; transformers keeps it in fp32 for the same reason
+# Not fc2: transformers casts that layer's input to its weight's dtype.
+_FLOAT8 = re.compile(r"blocks\..*\.(q|k|v|o|gate\.0|fc1)\.weight")
+_NOT_WEIGHTS = frozenset({"encoder.embed_tokens.weight", SENTENCEPIECE_TENSOR})  # the first is shared.weight again
+
+
+def clean(text: str) -> str:
+    """The text as Wan was trained on it: mojibake and HTML entities undone, each run of whitespace one space."""
+    return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()
+
+
+class TextEncoder:
+    """Text to the rows that the backbone attends to."""
+
+    def __init__(self, model: UMT5EncoderModel, tokenize: Tokenize) -> None:
+        self.model = model
+        self._tokenize = tokenize
+
+    def tokens(self, text: str) -> list[int]:
+        """Ids of the cleaned text, `</s>` last; cut to 512 with a warning. Empty text is `</s>` alone."""
+        ids = self._tokenize(clean(text))
+        if len(ids) <= TEXT_ROWS:
+            return ids
+        _log.warning(
+            "The instruction has %d tokens and the backbone takes %d: its last %d are not used; shorten it.",
+            len(ids),
+            TEXT_ROWS,
+            len(ids) - TEXT_ROWS,
+        )
+        return [*ids[: TEXT_ROWS - 1], ids[-1]]
+
+    def encode(self, text: str) -> Tensor:
+        """Hidden states [rows, width], one row per token."""
+        return self.hidden_states(self.tokens(text))
+
+    @torch.no_grad()
+    def hidden_states(self, ids: list[int]) -> Tensor:
+        """Hidden states [len(ids), width] in the encoder's dtype."""
+        # No mask and no padding: rows of true length are the same as rows beside masked padding.
+        return self.model(input_ids=torch.tensor([ids], device=self.model.device)).last_hidden_state[0]
+
+    def embed(self, text: str, text_dim: int = TEXT_DIM, rows: int = TEXT_ROWS) -> Tensor:
+        """What the backbone takes, [1, rows, text_dim]: the hidden states, zeros below them and, for an encoder
+        narrower than `text_dim` as the demo's is, zeros beside them. Wan attends to the zero rows too."""
+        hidden = self.encode(text)
+        return torch.nn.functional.pad(hidden, (0, text_dim - hidden.shape[1], 0, rows - hidden.shape[0]))[None]
+
+
+def load_text_encoder(
+    path: Path, *, dtype: torch.dtype = torch.bfloat16, device: torch.device | str = "cpu"
+) -> TextEncoder:
+    """A UMT5 encoder of any size in Wan or Hugging Face naming, with the tokenizer that is in or beside its file.
+
+    Raises: `BadInput` for files of another kind, keys that do not fit, or no tokenizer.
+    """
+    file = expect(path, Kind.UMT5)
+    tokenize = find_tokenizer(file)
+    with torch.device("meta"):
+        model = UMT5EncoderModel(_config(file))
+    model.encoder.embed_tokens = model.shared
+    fill(
+        model,
+        file,
+        umt5_wan_to_hf,
+        precision=Precision(dtype, _FP32 if dtype is torch.float16 else frozenset(), _FLOAT8),
+        device=torch.device(device),
+        ignored=_NOT_WEIGHTS,
+    )
+    return TextEncoder(model, tokenize)
+
+
+def _config(file: WeightFile) -> UMT5Config:
+    num_tokens, width = file.shape("token_embedding.weight")
+    num_buckets, num_heads = file.shape("blocks.0.pos_embedding.embedding.weight")
+    return UMT5Config(
+        vocab_size=num_tokens,
+        d_model=width,
+        d_kv=file.shape("blocks.0.attn.q.weight")[0] // num_heads,
+        d_ff=file.shape("blocks.0.ffn.fc1.weight")[0],
+        num_layers=file.count("blocks"),
+        num_heads=num_heads,
+        relative_attention_num_buckets=num_buckets,
+        relative_attention_max_distance=_MAX_DISTANCE,
+    )
