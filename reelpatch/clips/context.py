@@ -58,7 +58,7 @@ def build_soft_context(
     height: int,
     width: int,
 ) -> Tensor:
-    """As `build_context`, but soft mask edges fade the pixels to gray too, as ComfyUI's WanVaceToVideo does."""
+    """As `build_context`, but soft mask edges fade the pixels to gray too: ComfyUI's own WanVaceToVideo."""
     clip, mask = _completed(clip, mask, references, (frames, height, width))
     return _assembled(clip, mask, mask, references, encode)
 

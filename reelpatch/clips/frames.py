@@ -140,7 +140,8 @@ def restore(edited: Tensor, plan: FitPlan, source: Tensor) -> Tensor:
     """The edited clip back at the size and length of the source.
 
     Shapes: edited [frames, *size, 3] of the plan; source and result [F, H, W, 3] as before `fit`.
-    Guarantees: pixels that were only bordered or cropped, not scaled, come back bit for bit.
+    Guarantees: pixels that were only bordered or cropped, not scaled, come back bit for bit. After scaling,
+        `paste_back` with the source and its own mask brings the kept pixels back exactly.
     """
     _expect(edited, plan.frames, plan.size)
     _expect(source, plan.source_frames, plan.source_size)
@@ -159,8 +160,8 @@ def check_clip(clip: Tensor) -> None:
     """
     if clip.ndim != 4 or clip.shape[3] != 3 or clip.numel() == 0:
         raise BadInput(
-            f"the clip has shape {tuple(clip.shape)}, but a clip is [frames, height, width, 3] with at least one "
-            "frame: pass RGB frames without alpha."
+            f"the clip has shape {tuple(clip.shape)}, but a clip is [frames, height, width, 3] "
+            "with at least one frame: pass RGB frames without alpha."
         )
     if not is_in_unit_range(clip):
         raise BadInput("the clip has values outside 0..1 or NaN: divide 8-bit frames by 255.")

@@ -109,7 +109,7 @@ def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
 
 
 def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
-    """The mask with its edges softened by a Gaussian that reaches `px` pixels and `frames` frames, no further.
+    """The mask with edges softened by a Gaussian that reaches `px` pixels and `frames` frames, no further.
 
     Shapes: [F, H, W] in and out.
     Guarantees: exactly 0 wherever the mask is 0 within that reach. The ramp runs half inside the mask, half
@@ -162,8 +162,9 @@ class TimeReach:
                 f"which looks at one frame in {FRAMES_PER_LATENT}: it may come out unedited."
             )
         return (
-            f"The time range {asked} cuts through latent frames, which hold {FRAMES_PER_LATENT} frames each: "
-            f"the model works on frames {reached}, and only pasting back keeps those outside {asked}."
+            f"For the time range {asked} the model works on frames {reached}, because "
+            f"{FRAMES_PER_LATENT} frames share a latent frame and its mask looks at one of them: "
+            "only pasting back keeps the others."
         )
 
 
@@ -174,15 +175,15 @@ def time_reach(when: tuple[int, int], frames: int) -> TimeReach:
     """
     check_time_range(when, frames)
     first, last = when
-    edited = tuple(range(latent_of(first), latent_of(last) + 1))
+    edited = tuple(range(_latent_of(first), _latent_of(last) + 1))
     marked = tuple(t for t, pick in enumerate(mask_frame_picks(frames)) if first <= pick <= last)
     touched = edited + marked
     begin = max(0, FRAMES_PER_LATENT * (min(touched) - 1) + 1)
     return TimeReach(when, edited, marked, (begin, FRAMES_PER_LATENT * max(touched)))
 
 
-def latent_of(frame: int) -> int:
-    """The latent frame a pixel frame is stored in: 0 alone, then 1-4, 5-8, ..."""
+def _latent_of(frame: int) -> int:
+    # Frame 0 is stored alone, then 1-4, 5-8, ...
     return -(-frame // FRAMES_PER_LATENT)
 
 

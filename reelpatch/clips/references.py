@@ -14,11 +14,11 @@ _CHANNELS = (1, 3, 4)  # gray, RGB, RGB with alpha
 def letterbox(image: Tensor, height: int, width: int) -> Tensor:
     """The whole image, as large as fits, centred on a white canvas; transparent parts become white.
 
-    A size that is not whole is rounded down, the scaled image is bilinear without antialiasing, and an odd
-    remainder goes to the bottom or right: the exact rule the published models were trained with.
+    The arithmetic is that of the published pipelines: sizes are rounded down in floating point (a side may
+    miss one pixel), scaling is bilinear without antialiasing, an odd remainder goes to the bottom or right.
 
     Shapes: image [h, w, 1 | 3 | 4] in [0, 1]; result [height, width, 3] float32 in [0, 1].
-    Source: Wan-Video VACE, `VaceVideoProcessor`/`prepare_source`; diffusers `WanVACEPipeline` does the same.
+    Source: Wan-Video VACE, `prepare_source`; diffusers, `WanVACEPipeline.preprocess_conditions`.
     """
     picture = _on_white(image.float()).permute(2, 0, 1)
     image_height, image_width = picture.shape[1:]

@@ -24,10 +24,9 @@ TOLERANCE = 1e-5
 def pipeline() -> WanVACEPipeline:
     torch.manual_seed(0)
     vae = AutoencoderKLWan(base_dim=8, dim_mult=[1, 1, 1, 1], num_res_blocks=1, z_dim=16).eval()
-    transformer = WanVACETransformer3DModel(
-        num_attention_heads=1, attention_head_dim=12, text_dim=8, freq_dim=8, ffn_dim=8, num_layers=1,
-        vace_layers=[0],
-    )  # only its patch size is read  # fmt: skip
+    transformer = WanVACETransformer3DModel(  # only its patch size is read
+        num_attention_heads=1, attention_head_dim=12, ffn_dim=8, num_layers=1, vace_layers=[0]
+    )
     return WanVACEPipeline(
         tokenizer=None,
         text_encoder=None,

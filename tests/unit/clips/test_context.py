@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +17,7 @@ CLIP, SOFT_MASK = torch.rand(5, 16, 32, 3), torch.rand(5, 16, 32)
 
 
 def encode(video: Tensor) -> Tensor:
-    """A linear stand-in for a VAE with its true shapes: what went in can be told from what came out."""
+    """A linear encoder with the shapes of the VAE: 8x8 means of frames 0, 4, 8, ..., colours repeated."""
     frames = video[:, [0, *range(4, video.shape[1], 4)]]
     cells = torch.nn.functional.avg_pool2d(frames.transpose(0, 1), 8)
     return cells.transpose(0, 1).repeat(6, 1, 1, 1)[:16]
@@ -25,7 +27,7 @@ def encode(video: Tensor) -> Tensor:
     ("build", "edited"), [(build_context, (SOFT_MASK > 0.5).float()), (build_soft_context, SOFT_MASK)]
 )
 def test_pixels_split_along_the_mask_and_the_mask_stays_soft(
-    build: type[build_context], edited: Tensor
+    build: Callable[..., Tensor], edited: Tensor
 ) -> None:
     context = build(CLIP, SOFT_MASK, [], encode, **SHAPE)
     video = as_video(CLIP)
@@ -90,7 +92,7 @@ def test_anything_gives_a_legal_context_or_one_clear_refusal(
     else:
         with pytest.raises(BadInput) as refusal:
             build_context(clip, mask, images, encode, frames=frames, height=height, width=width)
-        assert str(refusal.value).endswith((".", ")"))
+        assert str(refusal.value).endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
         ((50, 20), (32, 48), (0, 18, 32, 12)),  # 12.8 columns become 12
         ((10, 45), (16, 32), (4, 0, 7, 32)),  # 7.1 rows become 7; 9 left over: 4 above, 5 below
         ((48, 96), (16, 32), (0, 0, 16, 32)),
+        ((1, 11), (2, 15), (0, 0, 1, 14)),  # 11 * (15 / 11) is a hair below 15
     ],
 )
 def test_letterbox_equals_a_direct_computation(
@@ -59,7 +60,8 @@ def test_any_reference_fills_one_side_and_stays_in_range(
     result = letterbox(image, height, width)
     assert result.shape == (height, width, 3)
     black = result[..., 0] == 0
-    assert black.any(dim=0).all() or black.any(dim=1).all()
+    # One pixel may be missing where the published arithmetic rounds a whole number down.
+    assert black.any(dim=0).sum() >= width - 1 or black.any(dim=1).sum() >= height - 1
     assert black.sum() + (result == 1).all(dim=2).sum() == height * width
 
 
