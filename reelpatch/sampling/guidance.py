@@ -86,10 +86,7 @@ class Window:
 
 @dataclass(frozen=True)
 class SkipLayers:
-    """Skip-layer guidance: these main blocks are left out of the negative pass, from `start` to `end` of the run.
-
-    Left out means that tokens pass unchanged; edits attached after such a block still act.
-    """
+    """Skip-layer guidance: the negative pass goes around these main blocks, from `start` to `end` of the run."""
 
     blocks: tuple[int, ...]
     start: float

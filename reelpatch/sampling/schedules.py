@@ -121,7 +121,9 @@ def make_sigmas(schedule: str, steps: int, *, shift: float) -> Tensor:
     if steps < 1:
         raise BadInput(f"{steps} steps were asked for: use at least 1 (--steps).")
     if not 0 < shift < float("inf"):
-        raise BadInput(f"the shift is {shift:g}, but it has to be positive: 1 shifts nothing, Wan uses 2 to 16.")
+        raise BadInput(
+            f"the shift is {shift:g}, but it has to be positive: 1 shifts nothing, Wan uses 2 to 16."
+        )
     return SCHEDULES[schedule](steps, shift)
 
 

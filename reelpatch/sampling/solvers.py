@@ -19,7 +19,7 @@ from reelpatch.sampling.schedules import TIMESTEPS, TOP_GAP, timestep
 class Denoise(Protocol):
     """The model as a solver sees it."""
 
-    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:  # noqa: ANN401 -- the host's own
+    def __call__(self, x: Tensor, sigma: Tensor, **extra_args: Any) -> Tensor:
         """The clean latents seen in `x` [B, ...] at the noise level `sigma` [B]."""
         ...
 

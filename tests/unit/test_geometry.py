@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelpatch.errors import BadInput
@@ -40,6 +40,7 @@ def test_illegal_length_offers_the_legal_ones(frames: int, offer: str) -> None:
         latent_frames(frames)
 
 
+@settings(deadline=None)  # machines under load stall
 @given(st.integers(-5, 2000))
 def test_nearest_frames_is_legal_and_nearest(frames: int) -> None:
     nearest = nearest_frames(frames)
@@ -53,6 +54,7 @@ def test_halfway_takes_the_longer_and_the_larger() -> None:
     assert nearest_size(472, 840) == (480, 848)
 
 
+@settings(deadline=None)  # machines under load stall
 @given(st.integers(1, 4000), st.integers(1, 4000))
 def test_nearest_size_is_legal_and_nearest(height: int, width: int) -> None:
     sides = nearest_size(height, width)
@@ -64,7 +66,12 @@ def test_nearest_size_is_legal_and_nearest(height: int, width: int) -> None:
 
 @pytest.mark.parametrize(
     ("frames", "size", "references", "tokens"),
-    [(73, (480, 832), 0, 29640), (73, (464, 832), 0, 28652), (73, (720, 1280), 0, 68400), (81, (480, 832), 1, 34320)],
+    [
+        (73, (480, 832), 0, 29640),
+        (73, (464, 832), 0, 28652),
+        (73, (720, 1280), 0, 68400),
+        (81, (480, 832), 1, 34320),
+    ],
 )
 def test_published_token_counts(frames: int, size: tuple[int, int], references: int, tokens: int) -> None:
     assert TokenGrid.of_latents(latent_shape(frames, size, references=references)).tokens == tokens
@@ -75,7 +82,7 @@ def test_odd_latents_round_up_to_whole_patches() -> None:
 
 
 def test_illegal_size_offers_the_nearest() -> None:
-    with pytest.raises(BadInput, match="832x470.*use 832x464"):
+    with pytest.raises(BadInput, match=r"832x470.*use 832x464"):
         latent_shape(73, (470, 832))
     with pytest.raises(BadInput, match="use 73 or 77"):
         latent_shape(74, (480, 832))
@@ -86,6 +93,7 @@ def test_published_mask_frame_picks(frames: int) -> None:
     assert " ".join(map(str, mask_frame_picks(frames))) == PICKS[frames]
 
 
+@settings(deadline=None)  # machines under load stall
 @given(LEGAL_LENGTHS)
 def test_mask_frame_picks_are_those_of_torch(frames: int) -> None:
     numbered = torch.arange(frames, dtype=torch.float32).view(1, 1, frames)
