@@ -7,7 +7,7 @@ Frames: one latent frame for each reference, then those of the clip.
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812 -- torch's own customary name
+import torch.nn.functional as F
 from torch import Tensor
 
 from reelpatch.clips.frames import as_video, check_clip

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 -- torch's own customary name
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 

@@ -1,7 +1,7 @@
 """Reference images: stills the edit may look at, each letterboxed on white to the size of the clip."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 -- torch's own customary name
+import torch.nn.functional as F
 from torch import Tensor
 
 from reelpatch.clips.frames import is_in_unit_range
