@@ -1,0 +1,60 @@
+"""Stage 3: text encoder, base transformer and edit module together, by flow matching on the encoded scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reelpatch.headless.demo.training import run
+from reelpatch.headless.demo.training.latents import Shards
+from reelpatch.headless.demo.training.model import DemoFamily
+from reelpatch.headless.demo.training.words import encode
+
+NUM_STEPS = 3600
+BATCH = 32
+SHIFT = 3.0
+PROMPT_DROPOUT = 0.1
+CHANGED_WEIGHT = 2.0  # extra weight of latent cells the edit changes: they are few, and they are the point
+NOT_MATRICES = ("modulation", "shared.weight", "relative_attention_bias.weight", "patch_embedding.weight")
+
+
+def draw(shards: Shards, step: int) -> tuple[Tensor, list[str], torch.Generator]:
+    """The scenes of a step, one wording for each, and the generator for the rest of its randomness."""
+    generator = torch.Generator().manual_seed(1_000_000 + step)
+    rows = torch.randint(len(shards.wordings), (BATCH,), generator=generator)
+    picks = torch.rand(BATCH, generator=generator).tolist()
+    sentences = [shards.wordings[row][int(pick * len(shards.wordings[row]))] for row, pick in zip(rows.tolist(), picks, strict=True)]
+    dropped = torch.rand(BATCH, generator=generator) < PROMPT_DROPOUT
+    return rows, ["" if drop else text for drop, text in zip(dropped, sentences, strict=True)], generator
+
+
+def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
+    """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`."""
+    rows, sentences, generator = draw(shards, step)
+    clean, context = shards.target[rows].float(), shards.context(rows)
+    u = (torch.randperm(BATCH, generator=generator) + torch.rand(BATCH, generator=generator)) / BATCH
+    sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
+    noise = torch.randn(clean.shape, generator=generator)
+    at = sigma.view(-1, 1, 1, 1, 1)
+    velocity = family((1 - at) * clean + at * noise, sigma, family.embed_text(encode(sentences)), context)
+    changed = (clean - shards.reactive[rows].float()).abs().mean(dim=1, keepdim=True) > 0.25
+    weight = 1 + CHANGED_WEIGHT * changed
+    return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])
+
+
+def train(folder: Path, shards: Shards) -> DemoFamily:
+    """Train, or go on training, in `folder`; returns the family with averaged weights."""
+    torch.manual_seed(0)
+    family = DemoFamily()
+    optimizer = run.Matrices(family, muon_lr=0.02, adamw_lr=1.5e-3, adamw_names=NOT_MATRICES)
+    average = run.train(
+        family,
+        optimizer,
+        lambda step: loss_of(family, shards, step),
+        num_steps=NUM_STEPS,
+        checkpoint=folder / "editor.pt",
+    )
+    family.load_state_dict({**family.state_dict(), **average.weights})
+    return family.eval()

@@ -1,0 +1,109 @@
+"""Stage 2: the training scenes through the finished VAE, once, in shards of 256 that a killed run keeps."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from torch import Tensor
+
+from reelpatch.clips.context import EDITED_ABOVE
+from reelpatch.clips.masks import fold_mask
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.training import run, whole_clip
+
+log = logging.getLogger("reelpatch.training")
+
+SHARD = 256
+CLIPS_AT_ONCE = 16
+FIRST_SEED = 10_000_000
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of each latent channel over the training clips, `[16, 1, 1, 1]`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def normalise(self, latents: Tensor) -> Tensor:
+        return (latents - self.mean) / self.std
+
+
+@dataclass(frozen=True)
+class Shards:
+    """All encoded scenes: latents `[N, 16, 3, 8, 8]` (normalised, float16), folded masks `[N, 64, 3, 8, 8]` bool."""
+
+    inactive: Tensor
+    reactive: Tensor
+    target: Tensor
+    mask: Tensor
+    wordings: list[list[str]]
+
+    def context(self, rows: Tensor) -> Tensor:
+        """The 96 channels of the chosen scenes, float32."""
+        return torch.cat([self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()], dim=1)
+
+
+@torch.no_grad()
+def measure(vae: AutoencoderKLWan, path: Path) -> Statistics:
+    """The statistics of the VAE's latents over 192 training clips; kept in `path`."""
+    if not path.exists():
+        clips = [_videos([scenes.example(FIRST_SEED + i).target]) for i in range(192)]
+        latents = torch.cat([whole_clip.encode(vae, torch.cat(clips[i : i + 16])) for i in range(0, 192, 16)])
+        mean, std = latents.mean(dim=(0, 2, 3, 4)), latents.std(dim=(0, 2, 3, 4))
+        run.save_atomically({"mean": mean.view(-1, 1, 1, 1), "std": std.view(-1, 1, 1, 1)}, path)
+    return Statistics(**torch.load(path, weights_only=True))
+
+
+def encode_scenes(vae: AutoencoderKLWan, folder: Path, *, num_scenes: int) -> tuple[Shards, Statistics]:
+    """Encode scenes `FIRST_SEED` onwards into `folder`, going on where an earlier run stopped."""
+    statistics = measure(vae, folder / "latent_statistics.pt")
+    for shard in range(num_scenes // SHARD):
+        path = folder / "latents" / f"{shard:04d}.pt"
+        if not path.exists():
+            run.save_atomically(_encode_shard(vae, statistics, FIRST_SEED + shard * SHARD), path)
+            log.info("encoded %d of %d scenes", (shard + 1) * SHARD, num_scenes)
+    return load(folder, num_scenes), statistics
+
+
+def load(folder: Path, num_scenes: int) -> Shards:
+    """The encoded scenes of `folder`."""
+    paths = sorted((folder / "latents").glob("*.pt"))[: num_scenes // SHARD]
+    parts = [torch.load(path, weights_only=True) for path in paths]
+    tensors = {name: torch.cat([part[name] for part in parts]) for name in ("inactive", "reactive", "target", "mask")}
+    return Shards(**tensors, wordings=[words for part in parts for words in part["wordings"]])
+
+
+@torch.no_grad()
+def _encode_shard(vae: AutoencoderKLWan, statistics: Statistics, first_seed: int) -> dict[str, Tensor | list]:
+    examples = [scenes.example(first_seed + i) for i in range(SHARD)]
+    edited = [(e.mask > EDITED_ABOVE)[..., None] for e in examples]
+    gray = statistics.normalise(whole_clip.encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX)))
+    whole = [bool(mask.all()) for mask in edited]
+
+    def encode(clips: list[scenes.Frames], masks: list[np.ndarray] | None = None) -> Tensor:
+        video = _videos(clips)
+        if masks is not None:
+            video = video * torch.from_numpy(np.stack(masks)).permute(0, 4, 1, 2, 3)
+        parts = [whole_clip.encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)]
+        return statistics.normalise(torch.cat(parts)).half()
+
+    masked = [i for i in range(SHARD) if not whole[i]]
+    inactive = gray.half().repeat(SHARD, 1, 1, 1, 1)
+    inactive[masked] = encode([examples[i].source for i in masked], [~edited[i] for i in masked])
+    return {
+        "inactive": inactive,
+        "reactive": encode([e.source for e in examples], edited),
+        "target": encode([e.target for e in examples]),
+        "mask": torch.stack([fold_mask(torch.from_numpy(e.mask)) for e in examples]) > EDITED_ABOVE,
+        "wordings": [list(e.wordings) for e in examples],
+    }
+
+
+def _videos(clips: list[scenes.Frames]) -> Tensor:
+    return torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3) * 2 - 1

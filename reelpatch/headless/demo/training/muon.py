@@ -1,0 +1,45 @@
+"""Muon for weight matrices and convolutions, in fp32.
+
+torch.optim.Muon (2.13) orthogonalises in bfloat16 whatever the weights are; a processor without bfloat16
+arithmetic spends 1.07 s a step on that for the demo VAE, this fp32 form 0.1 s. Method: Jordan et al. 2024,
+"Muon: an optimizer for hidden layers in neural networks" (quintic Newton-Schulz, Nesterov momentum).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+_A, _B, _C = 3.4445, -4.7750, 2.0315  # the paper's quintic: steep at zero, singular values end in 0.7..1.2
+
+
+def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
+    """The nearest semi-orthogonal matrix, roughly: singular values of `matrix` `[rows, columns]` pushed to about 1."""
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = wide / (wide.norm() + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum, orthogonalised; a convolution `[out, in, ...]` counts as the matrix `[out, in * ...]`."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # training never passes a closure
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                velocity = state.setdefault("momentum", torch.zeros_like(weight))
+                velocity.lerp_(weight.grad, 1 - group["momentum"])
+                update = weight.grad.lerp(velocity, group["momentum"]).flatten(1)
+                gain = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+                weight.add_(orthogonalise(update).view_as(weight), alpha=-group["lr"] * gain)

@@ -1,0 +1,85 @@
+"""What is trained is what runs: the training forms of VAE and transformer equal the hosts' on exported files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+from torch import Tensor, nn
+
+from reelpatch.edits.vace import VaceContext, VaceEdit
+from reelpatch.headless.demo.training import export, whole_clip
+from reelpatch.headless.demo.training.latents import Statistics
+from reelpatch.headless.demo.training.model import DemoFamily
+from reelpatch.headless.demo.training.words import encode
+from reelpatch.headless.loading import load_backbone, load_module
+from reelpatch.headless.text import load_text_encoder
+from reelpatch.headless.transformer import Moment, predict_velocity
+from reelpatch.headless.vae import load_vae
+
+SENTENCE = "make the red circle blue"
+
+
+def _randomise(module: nn.Module) -> None:
+    """Weights that survive bf16 unchanged, with nothing left at zero."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            noise = torch.randn(parameter.shape, generator=generator) * 0.05
+            parameter.copy_((parameter + noise).bfloat16().float())
+
+
+@pytest.fixture(scope="module")
+def small_vae() -> AutoencoderKLWan:
+    torch.manual_seed(0)
+    return AutoencoderKLWan(base_dim=8, z_dim=16)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 9])
+def test_a_whole_clip_through_the_vae_equals_its_streaming(small_vae: AutoencoderKLWan, frames: int) -> None:
+    video = torch.rand(2, 3, frames, 16, 24, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.no_grad():
+        latents = whole_clip.encode(small_vae, video)
+        torch.testing.assert_close(latents, small_vae.encode(video).latent_dist.mode(), atol=1e-5, rtol=0)
+        streamed = small_vae.decode(latents).sample
+        torch.testing.assert_close(whole_clip.decode(small_vae, latents).clamp(-1, 1), streamed, atol=5e-5, rtol=0)
+
+
+def test_the_exported_vae_normalises_as_in_training(small_vae: AutoencoderKLWan, tmp_path: Path) -> None:
+    _randomise(small_vae)
+    spread = torch.linspace(0.5, 2, 16).view(-1, 1, 1, 1)
+    statistics = Statistics(mean=spread.flip(0) - 1, std=spread)
+    export.export_vae(small_vae, statistics, tmp_path / "vae.safetensors")
+    video = torch.rand(3, 5, 16, 24, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    vae = load_vae(tmp_path / "vae.safetensors", dtype=torch.float32)
+    with torch.no_grad():
+        trained = statistics.normalise(whole_clip.encode(small_vae, video[None])[0])
+        again = whole_clip.decode(small_vae, whole_clip.encode(small_vae, video[None]))[0].clamp(-1, 1)
+    # The two folded convolutions are rounded to bf16, the rest is exact.
+    torch.testing.assert_close(vae.encode(video), trained, atol=0.02, rtol=0)
+    torch.testing.assert_close(vae.decode(vae.encode(video)), again, atol=0.02, rtol=0)
+
+
+def test_the_exported_family_predicts_what_the_trained_one_does(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    family = DemoFamily()
+    _randomise(family)
+    export.export_family(family, tmp_path)
+    latents, context = torch.randn(1, 16, 3, 8, 8), torch.randn(1, 96, 3, 8, 8)
+    with torch.no_grad():
+        trained = family(latents, torch.tensor([0.75]), family.embed_text(encode([SENTENCE])), context)[0]
+    torch.testing.assert_close(_hosted(tmp_path, latents, context), trained, atol=1e-4, rtol=0)
+
+
+def _hosted(models: Path, latents: Tensor, context: Tensor) -> Tensor:
+    folder = models / "diffusion_models"
+    backbone = load_backbone(folder / "reelpatch_demo_t2v_bf16.safetensors", dtype=torch.float32)
+    module = load_module(folder / "reelpatch_demo_edit_module.safetensors", dtype=torch.float32)
+    encoder = load_text_encoder(models / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32)
+    edit = VaceEdit(module, [VaceContext(context[0])])
+    with torch.no_grad():
+        return predict_velocity(
+            backbone, latents, encoder.embed(SENTENCE), moment=Moment(0.75, 0, 4, (True,)), edits=[edit]
+        )[0]
