@@ -45,7 +45,7 @@ def sample_flow_unipc(
     The last step to 0, and the first one taken, are of order 1. So the tail of a longer schedule runs as the
     enhancer runs it: 4 of 40 steps have the orders 1, 2, 2, 1.
 
-    Guarantees: the last x0 prediction is the result, bit for bit.
+    Guarantees: the last x0 prediction is the result, bit for bit, when the sigmas end in 0.
     Raises: BadInput for sigmas that are no flow schedule and for non-finite latents.
     Source: Zhao et al. 2023, UniPC, in the form of Wan-Video's `FlowUniPCMultistepScheduler`.
     """
@@ -129,7 +129,7 @@ SOLVERS: dict[str, Solver] = {
 def seeded_noise(x: Tensor, seed: int) -> NoiseSampler:
     """A noise sampler for latents like `x` that draws the same on every device, always on the CPU in fp32."""
     # Hosts draw the first noise from the seed itself; the same numbers must not come back as fresh noise.
-    generator = torch.Generator("cpu").manual_seed(seed + 1)
+    generator = torch.Generator("cpu").manual_seed((seed + 1) % 2**64)
 
     def draw(_sigma: float, _sigma_next: float) -> Tensor:
         return torch.randn(x.shape, generator=generator).to(x)
@@ -138,7 +138,7 @@ def seeded_noise(x: Tensor, seed: int) -> NoiseSampler:
 
 
 class _Step(NamedTuple):
-    """A UniPC step: exact where x0 stays as it is (order 1), or changes evenly in log-SNR (order 2)."""
+    """A UniPC step: exact where x0 stays as it is; what it is seen or expected to change is weighed in."""
 
     drift: Tensor
     scale: float
@@ -210,7 +210,11 @@ def _denoise(
     cut = min(sigma, timestep(sigma, truncate=truncate_timesteps) / TIMESTEPS)
     if cut == 0:  # below 1/1000 the velocity cannot be told from x0; the network then sees the true timestep
         cut = sigma
-    denoised = model(x, x.new_full([x.shape[0]], cut), **extra_args)
+    # Half-precision latents must not round the level: bf16 knows nothing between 0.996 and 1.
+    row_sigmas = torch.full(
+        [x.shape[0]], cut, dtype=torch.promote_types(x.dtype, torch.float32), device=x.device
+    )
+    denoised = model(x, row_sigmas, **extra_args)
     return denoised if cut == sigma else x + (sigma / cut) * (denoised - x)
 
 

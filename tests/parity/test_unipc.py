@@ -8,7 +8,7 @@ from torch import Tensor
 from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import sample_flow_unipc
 
-TOLERANCE = 2e-5  # diffusers computes its coefficients in fp32, we in float64
+TOLERANCE = 5e-6  # diffusers computes its coefficients in fp32, we in float64; 1.7e-6 seen over 50 steps
 
 
 def scheduler(shift: float, steps: int) -> UniPCMultistepScheduler:

@@ -217,6 +217,22 @@ def test_levels_below_one_timestep_are_shown_uncut() -> None:
     assert asked == pytest.approx([0.5, 0.0004])
 
 
+def test_half_precision_latents_leave_the_levels_alone() -> None:
+    asked: list[float] = []
+
+    def model(x: Tensor, sigma: Tensor) -> Tensor:
+        asked.append(sigma.item())
+        return (x / 2).to(x.dtype)
+
+    end = sample_flow_euler(model, torch.ones(1, 3, dtype=torch.bfloat16), torch.tensor([0.999, 0.5, 0.0]))
+    assert asked == pytest.approx([0.999, 0.5], abs=1e-7)
+    assert end.dtype == torch.bfloat16
+
+
+def test_the_largest_seed_of_comfyui_draws_noise() -> None:
+    assert seeded_noise(torch.ones(2), 2**64 - 1)(1.0, 0.5).shape == (2,)
+
+
 def test_unipc_starts_from_pure_noise_too() -> None:
     """The Euler grid starts at 1, where the log-SNR is infinite."""
     assert bool(sample_flow_unipc(toy, torch.ones(1, 3), make_sigmas("euler", 4, shift=5)).isfinite().all())
