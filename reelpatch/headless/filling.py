@@ -46,7 +46,9 @@ def read_weights(
         for name in native_names:
             tensor = tensors.get_tensor(file.keys[name])
             if file.num_bytes <= _CHECKED_BYTES and not _is_finite(tensor):
-                raise BadInput(f"{file.path} holds NaN or infinity in {file.keys[name]}; download or export it again.")
+                raise BadInput(
+                    f"{file.path} holds NaN or infinity in {file.keys[name]}; download or export it again."
+                )
             weights[name] = precision.hold(name, tensor)
     return weights
 
@@ -73,7 +75,9 @@ def fill(
         if tensor.dtype in FLOAT8:
             widen_at_use(model, homes[name].removesuffix(".weight"))
     # A module that stands in two places has one parameter but two names; the second one is "missing", rightly.
-    model.load_state_dict({homes[name]: tensor for name, tensor in weights.items()}, assign=True, strict=False)
+    model.load_state_dict(
+        {homes[name]: tensor for name, tensor in weights.items()}, assign=True, strict=False
+    )
     model.requires_grad_(False).eval()
 
 
@@ -111,10 +115,14 @@ def _homes(
             homes[native] = home
     missing = expected.keys() - homes.values()
     found = " and ".join(
-        f"{what} {_some(sorted(keys))}" for what, keys in (("has unknown keys", strangers), ("lacks", missing)) if keys
+        f"{what} {_some(sorted(keys))}"
+        for what, keys in (("has unknown keys", strangers), ("lacks", missing))
+        if keys
     )
     if found:
-        raise BadInput(f"{file.path} looks like {file.kind.words} but {found}; use a complete, unchanged file.")
+        raise BadInput(
+            f"{file.path} looks like {file.kind.words} but {found}; use a complete, unchanged file."
+        )
     return homes
 
 

@@ -14,7 +14,7 @@ class Float8Linear(nn.Linear):
     layerwise casting sends the whole layer back to fp8 after each call, which would round its bias.)
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the parent's name for it)
+    def forward(self, input: Tensor) -> Tensor:
         return functional.linear(input, self.weight.to(input.dtype), self.bias)
 
 
@@ -33,4 +33,6 @@ def widen_at_use(model: nn.Module, layer: str) -> None:
     if not isinstance(linear, nn.Linear):
         raise TypeError(f"{layer} is a {type(linear).__name__}, which can't hold fp8 weights")
     has_bias = linear.bias is not None
-    model.set_submodule(layer, Float8Linear(linear.in_features, linear.out_features, bias=has_bias, device="meta"))
+    model.set_submodule(
+        layer, Float8Linear(linear.in_features, linear.out_features, bias=has_bias, device="meta")
+    )

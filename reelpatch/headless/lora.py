@@ -38,7 +38,9 @@ def apply_lora(model: nn.Module, path: Path, strength: float = 1.0) -> LoraRepor
     lora = match_lora(state, {native: tuple(layer.weight.shape) for native, (_, layer) in layers.items()})
     if not lora.pairs:
         key, reason = next(iter(lora.unmatched.items()))
-        raise BadInput(f"The LoRA {path} fits no layer of {type(model).__name__} ({key}: {reason}); choose another.")
+        raise BadInput(
+            f"The LoRA {path} fits no layer of {type(model).__name__} ({key}: {reason}); choose another."
+        )
     adapter = f"lora{len({name for layer in _lora_layers(model) for name in layer.lora_A})}"
     _inject(model, adapter, {layers[native][0]: pair for native, pair in lora.pairs.items()}, strength)
     return LoraReport(path, len(lora.pairs), lora.unmatched)
@@ -47,8 +49,6 @@ def apply_lora(model: nn.Module, path: Path, strength: float = 1.0) -> LoraRepor
 def remove_lora(model: nn.Module) -> None:
     """Takes every LoRA off again; the model computes what it did before, bit for bit."""
     recurse_remove_peft_layers(model)
-    if hasattr(model, "peft_config"):
-        del model.peft_config
 
 
 def _native(name: str) -> str:
@@ -79,6 +79,7 @@ def _inject(model: nn.Module, adapter: str, pairs: dict[str, LoraPair], strength
         config = LoraConfig(r=rank, target_modules=list(chosen), inference_mode=True)
         name = f"{adapter}_rank{rank}"
         inject_adapter_in_model(config, model, name, low_cpu_mem_usage=True)
+        del model.peft_config  # only PEFT's own bookkeeping; it warns when it finds it again
         for layer_name, pair in chosen.items():
             _set_pair(model.get_submodule(layer_name), name, pair, strength)
     # PEFT leaves the newest adapter alone active, everywhere.

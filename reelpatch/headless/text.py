@@ -23,7 +23,9 @@ _MAX_DISTANCE = 128
 _FP32 = frozenset({"fc2"})  # overflows in fp16; transformers keeps it in fp32 for the same reason
 # Not fc2: transformers casts that layer's input to its weight's dtype.
 _FLOAT8 = re.compile(r"blocks\..*\.(q|k|v|o|gate\.0|fc1)\.weight")
-_NOT_WEIGHTS = frozenset({"encoder.embed_tokens.weight", SENTENCEPIECE_TENSOR})  # the first is shared.weight again
+_NOT_WEIGHTS = frozenset(
+    {"encoder.embed_tokens.weight", SENTENCEPIECE_TENSOR}
+)  # the first is shared.weight again
 
 
 def clean(text: str) -> str:
@@ -65,7 +67,9 @@ class TextEncoder:
         """What the backbone takes, [1, rows, text_dim]: the hidden states, zeros below them and, for an encoder
         narrower than `text_dim` as the demo's is, zeros beside them. Wan attends to the zero rows too."""
         hidden = self.encode(text)
-        return torch.nn.functional.pad(hidden, (0, text_dim - hidden.shape[1], 0, rows - hidden.shape[0]))[None]
+        return torch.nn.functional.pad(hidden, (0, text_dim - hidden.shape[1], 0, rows - hidden.shape[0]))[
+            None
+        ]
 
 
 def load_text_encoder(

@@ -29,7 +29,9 @@ def find_tokenizer(file: WeightFile) -> Tokenize:
     num_tokens, tokenize = _from_inside(file) or _from_beside(file.path)
     num_rows = file.shape("token_embedding.weight")[0]
     if num_tokens > num_rows:
-        raise BadInput(f"The tokenizer of {file.path} has {num_tokens} tokens but the encoder only {num_rows}; use its own.")
+        raise BadInput(
+            f"The tokenizer of {file.path} has {num_tokens} tokens but the encoder only {num_rows}; use its own."
+        )
     return tokenize
 
 
@@ -38,7 +40,9 @@ def _from_inside(file: WeightFile) -> tuple[int, Tokenize] | None:
         return _from_json(text, file.path)
     if SENTENCEPIECE_TENSOR in file.keys:
         with safe_open(file.path, framework="np") as tensors:
-            return _from_sentencepiece(tensors.get_tensor(file.keys[SENTENCEPIECE_TENSOR]).tobytes(), file.path)
+            return _from_sentencepiece(
+                tensors.get_tensor(file.keys[SENTENCEPIECE_TENSOR]).tobytes(), file.path
+            )
     return None
 
 
@@ -66,7 +70,10 @@ def _from_json(text: str, source: Path) -> tuple[int, Tokenize]:
     if end is None:
         raise BadInput(f"The tokenizer of {source} has no {_END} token; use the one of {_SOURCE}.")
     # Not the file's own post-processor: some add the end token, some do not.
-    return tokenizer.get_vocab_size(), lambda prompt: [*tokenizer.encode(prompt, add_special_tokens=False).ids, end]
+    return tokenizer.get_vocab_size(), lambda prompt: [
+        *tokenizer.encode(prompt, add_special_tokens=False).ids,
+        end,
+    ]
 
 
 def _from_sentencepiece(model: bytes, source: Path) -> tuple[int, Tokenize]:

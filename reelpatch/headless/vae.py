@@ -22,7 +22,9 @@ class Vae:
 
     def __init__(self, model: AutoencoderKLWan) -> None:
         self.model = model
-        statistics = torch.tensor([model.config["latents_mean"], model.config["latents_std"]], device=model.device)
+        statistics = torch.tensor(
+            [model.config["latents_mean"], model.config["latents_std"]], device=model.device
+        )
         self._mean, self._std = statistics[:, :, None, None, None]
 
     @torch.no_grad()
@@ -30,7 +32,9 @@ class Vae:
         """Latents in fp32. `ValueError` for sizes of which the model would silently drop a part."""
         _, num_frames, *size = video.shape
         if num_frames % _FRAMES_PER_LATENT != 1 or any(length % _PIXELS_PER_LATENT for length in size):
-            raise ValueError(f"the VAE takes 4n + 1 frames of sides in multiples of 8, not {tuple(video.shape)}")
+            raise ValueError(
+                f"the VAE takes 4n + 1 frames of sides in multiples of 8, not {tuple(video.shape)}"
+            )
         posterior = self.model.encode(video[None].to(self.model.device, self.model.dtype)).latent_dist
         return (posterior.mode()[0].float() - self._mean) / self._std
 

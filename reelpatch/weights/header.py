@@ -23,7 +23,10 @@ _OTHER_FORMATS = {
 }
 _LORA_PARTS = (".lora_A.", ".lora_B.", ".lora_down.", ".lora_up.")
 _SCALES = (".scale_weight", ".weight_scale", ".comfy_quant", "scaled_fp8")
-_VAE21_CHANNELS, _VAE22_CHANNELS = 16, 48
+_OTHER_INPUTS = (
+    36,
+    48,
+)  # channels: noise, mask and image of image-to-video; the latents of Wan2.2's 5B model
 
 
 class Kind(Enum):
@@ -42,6 +45,9 @@ class Kind(Enum):
     def __init__(self, words: str, folder: str) -> None:
         self.words = words
         self.folder = folder
+
+
+_VAES = {16: Kind.VAE21, 48: Kind.VAE22}  # by latent channels
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,16 @@ class WeightFile:
     def shape(self, native: str) -> tuple[int, ...]:
         """The tensor's shape; `BadInput` names the file and the key when it is not there."""
         if native not in self.keys:
-            raise BadInput(f"{self.path} lacks {native}, which {self.kind.words} must have; download it again.")
+            raise BadInput(
+                f"{self.path} lacks {native}, which {self.kind.words} must have; download it again."
+            )
         return self.tensors[self.keys[native]].shape
 
     def count(self, stack: str) -> int:
         """How many numbered blocks are stacked under this name (`blocks`, `vace_blocks`)."""
-        return 1 + max((int(name.split(".")[1]) for name in self.keys if name.startswith(f"{stack}.")), default=-1)
+        return 1 + max(
+            (int(name.split(".")[1]) for name in self.keys if name.startswith(f"{stack}.")), default=-1
+        )
 
     @cached_property
     def num_bytes(self) -> int:
@@ -105,7 +115,9 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     except OSError as error:
         raise BadInput(f"The weight file {path} can't be read ({error.strerror}); check the path.") from error
     if len(text) < num_header_bytes:
-        raise BadInput(f"{path} ends within its own header ({num_file_bytes} bytes); download the file again.")
+        raise BadInput(
+            f"{path} ends within its own header ({num_file_bytes} bytes); download the file again."
+        )
     try:
         entries: dict[str, Any] = json.loads(text)
         metadata = {str(key): str(value) for key, value in entries.pop("__metadata__", {}).items()}
@@ -179,14 +191,17 @@ def _kind(file: WeightFile) -> Kind:
     if any(part in key for key in file.tensors for part in _LORA_PARTS):
         return Kind.LORA
     if has("patch_embedding.weight") and has("head.modulation"):
-        channels = file.shape("patch_embedding.weight")[1]
-        if has("img_emb.proj.1.weight") or channels in (_VAE22_CHANNELS, 2 * _VAE21_CHANNELS + 4):
-            return Kind.OTHER_BACKBONE
-        return Kind.VACE if has("vace_patch_embedding.weight") else Kind.BACKBONE
+        return _backbone_kind(file)
     if has("vace_blocks.0.after_proj.weight"):
         return Kind.EDIT_MODULE
     if has("decoder.head.0.gamma") and has("conv2.weight"):
-        return Kind.VAE22 if file.shape("conv2.weight")[0] == _VAE22_CHANNELS else Kind.VAE21
+        return _VAES.get(file.shape("conv2.weight")[0], Kind.UNKNOWN)
     if has("token_embedding.weight") and has("blocks.0.pos_embedding.embedding.weight"):
         return Kind.UMT5
     return Kind.UNKNOWN
+
+
+def _backbone_kind(file: WeightFile) -> Kind:
+    if "img_emb.proj.1.weight" in file.keys or file.shape("patch_embedding.weight")[1] in _OTHER_INPUTS:
+        return Kind.OTHER_BACKBONE
+    return Kind.VACE if "vace_patch_embedding.weight" in file.keys else Kind.BACKBONE

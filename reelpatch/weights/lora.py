@@ -56,7 +56,9 @@ def match_lora(state: Mapping[str, Tensor], layers: Mapping[str, tuple[int, ...]
             alphas[key.removesuffix(".alpha")] = key
         else:
             is_delta = _DELTA.fullmatch(key)
-            unmatched[key] = "a full weight delta is not applied" if is_delta else "not part of a low-rank pair"
+            unmatched[key] = (
+                "a full weight delta is not applied" if is_delta else "not part of a low-rank pair"
+            )
     pairs: dict[str, LoraPair] = {}
     for layer, half_keys in halves.items():
         name = _native(layer, layers)
@@ -87,7 +89,10 @@ def _native(layer: str, layers: Mapping[str, tuple[int, ...]]) -> str | None:
 
 
 def _misfit(
-    name: str | None, half_keys: dict[str, str], state: Mapping[str, Tensor], layers: Mapping[str, tuple[int, ...]]
+    name: str | None,
+    half_keys: dict[str, str],
+    state: Mapping[str, Tensor],
+    layers: Mapping[str, tuple[int, ...]],
 ) -> str:
     """Why this layer's keys can't be used; empty where they can."""
     if name is None:

@@ -79,7 +79,11 @@ _LEVELS = range(4)
 _VAE = (
     ("conv1", "quant_conv"),
     ("conv2", "post_quant_conv"),
-    *((f"{half}.{native}", f"{half}.{other}") for half in ("encoder", "decoder") for native, other in _VAE_ENDS),
+    *(
+        (f"{half}.{native}", f"{half}.{other}")
+        for half in ("encoder", "decoder")
+        for native, other in _VAE_ENDS
+    ),
     *(
         (f"encoder.downsamples.#.{native}", f"encoder.down_blocks.#.{other}")
         for native, other in (*_RESIDUAL, *_RESAMPLE)

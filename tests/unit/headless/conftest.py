@@ -19,10 +19,19 @@ def vace_state() -> State:
     """Native weights of a merged VACE model of width 128, 3 blocks and 2 VACE blocks."""
     torch.manual_seed(0)
     model = WanVACETransformer3DModel(
-        num_attention_heads=1, num_layers=3, ffn_dim=96, text_dim=24, freq_dim=32, vace_layers=[0, 2], vace_in_channels=96
+        num_attention_heads=1,
+        num_layers=3,
+        ffn_dim=96,
+        text_dim=24,
+        freq_dim=32,
+        vace_layers=[0, 2],
+        vace_in_channels=96,
     )
     # Random where diffusers starts from zeros or ones, so that no key can be dropped unnoticed.
-    return {diffusers_to_native(key): tensor + 0.02 * torch.randn_like(tensor) for key, tensor in model.state_dict().items()}
+    return {
+        diffusers_to_native(key): tensor + 0.02 * torch.randn_like(tensor)
+        for key, tensor in model.state_dict().items()
+    }
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ def run(model: nn.Module) -> Tensor:
 def as_float8(state: State) -> State:
     """Block matrices in fp8, all else as it is."""
     return {
-        key: tensor.to(torch.float8_e4m3fn) if key.startswith(("blocks.", "vace_blocks.")) and tensor.ndim == 2 else tensor
+        key: tensor.to(torch.float8_e4m3fn)
+        if key.startswith(("blocks.", "vace_blocks.")) and tensor.ndim == 2
+        else tensor
         for key, tensor in state.items()
     }
 
@@ -65,7 +67,9 @@ def test_a_diffusers_file_and_a_merged_file_load_too(
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_norms_modulation_and_time_stay_fp32(backbone_state: State, save: SaveState, dtype: torch.dtype) -> None:
+def test_norms_modulation_and_time_stay_fp32(
+    backbone_state: State, save: SaveState, dtype: torch.dtype
+) -> None:
     model = load_backbone(save(backbone_state), dtype=dtype)
     wide = {name for name, parameter in model.named_parameters() if parameter.dtype is torch.float32}
     assert wide == {
@@ -81,9 +85,13 @@ def test_fp8_stays_fp8_and_computes_as_if_widened(backbone_state: State, save: S
     narrow = as_float8(backbone_state)
     model = load_backbone(save(narrow), dtype=torch.float32)
     kept = {name for name, parameter in model.named_parameters() if parameter.dtype is torch.float8_e4m3fn}
-    assert kept == {native_to_diffusers(key) for key, tensor in narrow.items() if tensor.dtype is torch.float8_e4m3fn}
+    assert kept == {
+        native_to_diffusers(key) for key, tensor in narrow.items() if tensor.dtype is torch.float8_e4m3fn
+    }
     assert len(kept) == 3 * 10
-    widened = load_backbone(save({key: tensor.float() for key, tensor in narrow.items()}, "y.safetensors"), dtype=torch.float32)
+    widened = load_backbone(
+        save({key: tensor.float() for key, tensor in narrow.items()}, "y.safetensors"), dtype=torch.float32
+    )
     torch.testing.assert_close(run(model), run(widened), atol=2e-6, rtol=0)
     after = model.get_parameter("blocks.0.attn1.to_q.weight")
     assert torch.equal(after.view(torch.uint8), narrow["blocks.0.self_attn.q.weight"].view(torch.uint8))
@@ -166,16 +174,19 @@ def test_an_fp8_edit_module_stays_fp8(module_state: State, save: SaveState) -> N
     assert module.vace_blocks[0].norm3.weight.dtype is torch.float32
     hidden = torch.randn(1, 3, 128, dtype=torch.bfloat16)
     wide = nn.functional.linear(
-        hidden, module_state["vace_blocks.0.before_proj.weight"].to(torch.float8_e4m3fn).bfloat16(),
+        hidden,
+        module_state["vace_blocks.0.before_proj.weight"].to(torch.float8_e4m3fn).bfloat16(),
         module_state["vace_blocks.0.before_proj.bias"].bfloat16(),
     )
     assert torch.equal(module.vace_blocks[0].before_proj(hidden), wide)
 
 
-def test_a_file_in_the_wrong_place_is_told_so(backbone_state: State, module_state: State, save: SaveState) -> None:
-    with pytest.raises(BadInput, match="is a VACE edit module.*a Wan text-to-video backbone or"):
+def test_a_file_in_the_wrong_place_is_told_so(
+    backbone_state: State, module_state: State, save: SaveState
+) -> None:
+    with pytest.raises(BadInput, match=r"is a VACE edit module.*a Wan text-to-video backbone or"):
         load_backbone(save(module_state))
-    with pytest.raises(BadInput, match="is a Wan text-to-video backbone.*a VACE edit module or"):
+    with pytest.raises(BadInput, match=r"is a Wan text-to-video backbone.*a VACE edit module or"):
         load_module(save(backbone_state))
 
 

@@ -11,14 +11,21 @@ from reelpatch.errors import BadInput
 from reelpatch.weights.header import Kind, TensorInfo, expect, identify, read_header
 
 _SHAPES: dict[Kind, dict[str, tuple[int, ...]]] = {
-    Kind.BACKBONE: {"patch_embedding.weight": (8, 16, 1, 2, 2), "head.modulation": (1, 2, 8), "blocks.1.norm3.bias": (8,)},
+    Kind.BACKBONE: {
+        "patch_embedding.weight": (8, 16, 1, 2, 2),
+        "head.modulation": (1, 2, 8),
+        "blocks.1.norm3.bias": (8,),
+    },
     Kind.VACE: {
         "patch_embedding.weight": (8, 16, 1, 2, 2),
         "head.modulation": (1, 2, 8),
         "vace_patch_embedding.weight": (8, 96, 1, 2, 2),
     },
     Kind.OTHER_BACKBONE: {"patch_embedding.weight": (8, 36, 1, 2, 2), "head.modulation": (1, 2, 8)},
-    Kind.EDIT_MODULE: {"vace_blocks.0.after_proj.weight": (8, 8), "vace_patch_embedding.weight": (8, 96, 1, 2, 2)},
+    Kind.EDIT_MODULE: {
+        "vace_blocks.0.after_proj.weight": (8, 8),
+        "vace_patch_embedding.weight": (8, 96, 1, 2, 2),
+    },
     Kind.LORA: {"blocks.0.ffn.0.lora_A.weight": (2, 8), "blocks.0.ffn.0.lora_B.weight": (8, 2)},
     Kind.VAE21: {"decoder.head.0.gamma": (8, 1, 1, 1), "conv2.weight": (16, 16, 1, 1, 1)},
     Kind.VAE22: {"decoder.head.0.gamma": (8, 1, 1, 1), "conv2.weight": (48, 48, 1, 1, 1)},

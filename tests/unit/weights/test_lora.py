@@ -21,7 +21,11 @@ def _pair(down_key: str, up_key: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     ("layer", "prefix", "spelling"),
     [
-        ("blocks.0.self_attn.q", "diffusion_model.blocks.0.self_attn.q", ("lora_down.weight", "lora_up.weight")),
+        (
+            "blocks.0.self_attn.q",
+            "diffusion_model.blocks.0.self_attn.q",
+            ("lora_down.weight", "lora_up.weight"),
+        ),
         ("blocks.0.self_attn.q", "diffusion_model.blocks.0.self_attn.q", ("lora_A.weight", "lora_B.weight")),
         ("blocks.0.ffn.0", "blocks.0.ffn.0", ("lora_A.default.weight", "lora_B.default.weight")),
         ("blocks.0.cross_attn.o", "transformer.blocks.0.attn2.to_out.0", ("lora_A.weight", "lora_B.weight")),
@@ -32,7 +36,11 @@ def _pair(down_key: str, up_key: str) -> dict[str, torch.Tensor]:
             "vace_blocks.0.self_attn.q",
             ("lora_A.default.weight", "lora_B.default.weight"),
         ),
-        ("vace_blocks.0.self_attn.q", "pipe.vace.vace_blocks.0.self_attn.q", ("lora_A.weight", "lora_B.weight")),
+        (
+            "vace_blocks.0.self_attn.q",
+            "pipe.vace.vace_blocks.0.self_attn.q",
+            ("lora_A.weight", "lora_B.weight"),
+        ),
     ],
 )
 def test_spellings(layer: str, prefix: str, spelling: tuple[str, str]) -> None:
@@ -42,7 +50,8 @@ def test_spellings(layer: str, prefix: str, spelling: tuple[str, str]) -> None:
     assert list(lora.pairs) == [layer]
     pair = lora.pairs[layer]
     down, up = state.values()
-    assert pair.down is down and pair.up is up
+    assert pair.down is down
+    assert pair.up is up
     assert (pair.scale, pair.rank) == (1.0, _RANK)
 
 

@@ -109,7 +109,9 @@ def test_a_name_is_either_undone_by_the_other_direction_or_refused(
     assert back(renamed) == key
 
 
-@pytest.mark.parametrize("key", ["blocks.0.self_attn.q.scale_weight", "blocks.x.ffn.0.weight", "scaled_fp8", ""])
+@pytest.mark.parametrize(
+    "key", ["blocks.0.self_attn.q.scale_weight", "blocks.x.ffn.0.weight", "scaled_fp8", ""]
+)
 def test_unknown_names_are_refused(key: str) -> None:
     with pytest.raises(KeyError):
         names.native_to_diffusers(key)
