@@ -1,0 +1,212 @@
+"""Clips on disk: reads what PyAV or Pillow can, whole or not at all, with the true colours, times and upright."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from reelpatch.errors import BadInput
+from reelpatch.headless.stills import IMAGE_SUFFIXES, images_in, read_still
+
+Frames = NDArray[np.uint8]
+EXACT_COLOUR = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# Frames that stand within this part of a frame from where a fixed rate would put them have a fixed rate.
+_EVEN = Fraction(1, 10)
+_HD_HEIGHT = 720  # untagged video is BT.709 from here on and BT.601 below, as players have it
+_MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 7: Colorspace.SMPTE240M}
+_BT2020 = (9, 10)
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """A clip as it is shown: upright, in RGB of full range.
+
+    Shapes: frames [F, H, W, 3].
+    Units: `times_s` counts from the first frame and is None where the rate is fixed; `start_s` is where the first
+    frame stands on the clock of `audio`, the file whose sound belongs to the clip.
+    """
+
+    frames: Frames
+    fps: Fraction
+    times_s: tuple[Fraction, ...] | None = None
+    pixel_aspect: Fraction = Fraction(1)
+    audio: Path | None = None
+    start_s: Fraction = Fraction(0)
+    sound_end_s: Fraction | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the end of the last one."""
+        last = self.times_s[-1] if self.times_s else (len(self.frames) - 1) / self.fps
+        return float(last + 1 / self.fps)
+
+
+def read_video(path: Path, *, folder_fps: Fraction) -> Video:
+    """The clip of a video file or GIF, or of a folder of images in the order of the numbers in their names.
+
+    `folder_fps` is the rate of a folder, which has none of its own.
+
+    Raises: `BadInput` for what is missing, unreadable, cut short, without a frame, transparent or HDR, and for
+    images of different sizes.
+    """
+    if not path.exists():
+        raise BadInput(f"there is no clip {path}: check the path.")
+    if path.is_dir():
+        return Video(_folder_frames(path), folder_fps)
+    with opened(path) as container:
+        if not container.streams.video:
+            raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
+        stream = container.streams.video[0]
+        frames, pts = _decoded(container, stream, path)
+        _refuse_cut_short(stream, pts, path)
+        fps = stream.average_rate or stream.guessed_rate
+        if not fps:
+            raise BadInput(f"{path} does not say how many frames it shows a second: convert it to mp4.")
+        start, times = _times(pts, stream, fps)
+        if times:
+            fps = (len(times) - 1) / times[-1]
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        is_turned = frames.shape[1:3] != (stream.height, stream.width)
+        return Video(
+            frames,
+            fps,
+            times_s=times,
+            pixel_aspect=1 / aspect if is_turned else aspect,
+            audio=path if container.streams.audio else None,
+            start_s=start,
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A media file, open to be read; whatever FFmpeg finds wrong with it becomes a `BadInput`."""
+    try:
+        with av.open(path) as container:
+            yield container
+    except av.FFmpegError as error:
+        raise BadInput(
+            f"{path} cannot be read as video ({error.strerror}): it may be damaged, cut short or of another kind; "
+            "give a file that plays."
+        ) from error
+
+
+def _folder_frames(folder: Path) -> Frames:
+    paths = images_in(folder)
+    if not paths:
+        raise BadInput(
+            f"the folder {folder} holds no frames: give one with {' or '.join(IMAGE_SUFFIXES)} images in it."
+        )
+    frames: list[Frames] = []
+    for path in paths:
+        image = read_still(path)
+        if image.shape[2] == 4:
+            raise BadInput(_transparent(path))
+        if frames and image.shape != frames[0].shape:
+            raise BadInput(
+                f"the frames in {folder} differ in size: {path.name} is {_size(image)}, but "
+                f"{paths[0].name} is {_size(frames[0])}; make them one size."
+            )
+        frames.append(image)
+    return np.stack(frames)
+
+
+def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Frames, list[int | None]]:
+    """All frames, and when they are shown on the stream's clock."""
+    stream.thread_type = "AUTO"
+    frames: list[Frames] = []
+    pts: list[int | None] = []
+    num_packets = 0
+    for packet in container.demux(stream):
+        num_packets += bool(packet.size)
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise BadInput(f"frame {len(frames) + 1} of {path} is damaged: give a file that plays.")
+            frames.append(_upright_rgb(frame, path))
+            pts.append(frame.pts)
+    if num_packets < stream.frames:
+        raise BadInput(
+            f"{path} is cut short: it has {num_packets} of the {stream.frames} frames it announces; "
+            "get the complete file."
+        )
+    if not frames:
+        raise BadInput(f"{path} holds a video stream without a frame: give a clip with at least one.")
+    if any(frame.shape != frames[0].shape for frame in frames):
+        raise BadInput(f"the frames of {path} change their size on the way: convert it to one size.")
+    return np.stack(frames), pts
+
+
+def _refuse_cut_short(stream: VideoStream, pts: list[int | None], path: Path) -> None:
+    """For containers that announce a length but no number of frames: Matroska and WebM."""
+    announced = stream.metadata.get("DURATION")
+    if not announced or pts[-1] is None or stream.time_base is None or not stream.average_rate:
+        return
+    hours, minutes, seconds = announced.split(":")
+    length_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    reached_s = float(pts[-1] * stream.time_base + 2 / stream.average_rate)
+    if reached_s < length_s:
+        raise BadInput(
+            f"{path} is cut short: its frames end at {reached_s:.2f} s of the {length_s:.2f} s it announces; "
+            "get the complete file."
+        )
+
+
+def _times(
+    pts: list[int | None], stream: VideoStream, fps: Fraction
+) -> tuple[Fraction, tuple[Fraction, ...] | None]:
+    """When the first frame is shown, and when each is after it where that is not at a fixed rate."""
+    known = [value for value in pts if value is not None]
+    if len(known) < len(pts) or stream.time_base is None:
+        return Fraction(0), None
+    start = known[0] * stream.time_base
+    times = tuple(value * stream.time_base - start for value in known)
+    is_even = all(abs(time * fps - index) <= _EVEN for index, time in enumerate(times))
+    is_rising = all(one < other for one, other in pairwise(times))
+    return start, None if is_even or not is_rising else times
+
+
+def _upright_rgb(frame: VideoFrame, path: Path) -> Frames:
+    if frame.color_trc in _HDR_CURVES:
+        raise BadInput(
+            f"{path} is HDR ({_HDR_CURVES[frame.color_trc]}), which would lose its brightness here: "
+            "convert it to SDR (BT.709) first."
+        )
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    image: Any = frame.reformat(
+        format="rgba" if has_alpha else "rgb24",
+        src_colorspace=None if frame.format.is_rgb else _matrix(frame),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=EXACT_COLOUR,
+    ).to_ndarray()
+    if has_alpha:
+        if image[..., 3].min() < 255:
+            raise BadInput(_transparent(path))
+        image = image[..., :3]
+    # FFmpeg counts counter-clockwise, as numpy does.
+    return np.rot90(image, round(frame.rotation / 90))
+
+
+def _matrix(frame: VideoFrame) -> Colorspace:
+    if frame.colorspace in _BT2020:
+        return Colorspace.BT2020
+    guess = Colorspace.ITU709 if min(frame.height, frame.width) >= _HD_HEIGHT else Colorspace.ITU601
+    return _MATRICES.get(frame.colorspace, guess)
+
+
+def _transparent(path: Path) -> str:
+    return f"{path} has transparent parts, which a clip cannot keep: put it on a background first."
+
+
+def _size(image: Frames) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

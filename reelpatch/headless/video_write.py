@@ -1,0 +1,175 @@
+"""Writes a clip as mp4: whole or not at all, with the times and the sound of its source."""
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+
+from reelpatch.errors import BadInput
+from reelpatch.headless.video_io import EXACT_COLOUR, Video, opened
+
+CRF = 16  # of x264: the difference to the source is not seen
+# What players expect in an mp4; other sound (Vorbis, PCM) is encoded as AAC.
+COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
+_CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
+_AAC_SAMPLES = 1024  # of one packet
+_PRIMING_S = Fraction(1, 10)  # sound from before the first frame, which decoders need to start
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_log = logging.getLogger(__name__)
+
+
+def check_output(path: Path, source: Path | None = None) -> None:
+    """Makes sure, before any work, that an mp4 can be written there.
+
+    Raises: `BadInput` for another suffix, a missing or closed folder, a folder in its place, or the clip itself.
+    """
+    if path.suffix.lower() != ".mp4":
+        raise BadInput(
+            f"the output {path} does not end in .mp4, which is what is written: rename it (--output)."
+        )
+    if path.is_dir():
+        raise BadInput(f"the output {path} is a folder: name a file in it (--output).")
+    if source is not None and path.exists() and path.samefile(source):
+        raise BadInput(
+            f"the output {path} is the clip itself, which is never overwritten: name another (--output)."
+        )
+    with _saved_at(path) as part:
+        part.touch()
+        part.unlink()
+
+
+def write_video(video: Video, path: Path, *, crf: int = CRF) -> None:
+    """Writes an mp4 (H.264, BT.709) of the clip's size, length, rate and sound; a file of that name is replaced.
+
+    The size is kept: even sizes as 4:2:0, which everything plays, odd ones as 4:4:4, which has no 4:2:0 form.
+
+    Guarantees: at `path` is either the whole clip or what was there before, whatever happens.
+    Raises: `BadInput` for a folder that is missing, closed or full.
+    """
+    with _saved_at(path) as part, av.open(part, "w", format="mp4") as output:
+        stream = _video_stream(output, video, crf)
+        if video.audio is None:
+            _encode(output, stream, video, iter(()))
+            return
+        with opened(video.audio) as source, closing(_sound(output, source, video)) as sound:
+            _encode(output, stream, video, sound)
+
+
+@contextmanager
+def _saved_at(path: Path) -> Iterator[Path]:
+    """A path beside the one asked for, moved there if all goes well and removed if not."""
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    try:
+        yield part
+        if part.exists():
+            part.replace(path)
+    except OSError as error:
+        raise BadInput(_refusal(error, path)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _refusal(error: OSError, path: Path) -> str:
+    if error.errno in _FULL:
+        return f"there is no room left to write {path}: free some, or choose another place (--output)."
+    if not path.parent.is_dir():
+        return (
+            f"the folder {path.parent} of the output does not exist: make it, or choose another (--output)."
+        )
+    return f"{path} cannot be written ({error.strerror}): choose a place you may write to (--output)."
+
+
+def _video_stream(output: OutputContainer, video: Video, crf: int) -> VideoStream:
+    _, height, width, _ = video.frames.shape
+    stream: VideoStream = output.add_stream("libx264", rate=video.fps, options={"crf": str(crf)})
+    stream.height, stream.width = height, width
+    stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
+    context = stream.codec_context
+    context.time_base = _CLOCK if video.times_s else 1 / video.fps
+    context.sample_aspect_ratio = video.pixel_aspect
+    context.colorspace = Colorspace.ITU709
+    context.color_range = ColorRange.MPEG
+    context.color_trc = ColorTrc.BT709
+    context.color_primaries = ColorPrimaries.BT709
+    return stream
+
+
+def _encode(
+    output: OutputContainer, stream: VideoStream, video: Video, sound: Iterator[tuple[Fraction, Packet]]
+) -> None:
+    """Frames and sound, side by side in the file as they are in time."""
+    upcoming = next(sound, None)
+    for index, image in enumerate(video.frames):
+        time_s = video.times_s[index] if video.times_s else index / video.fps
+        frame = VideoFrame.from_ndarray(image, format="rgb24").reformat(
+            format=stream.pix_fmt,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=EXACT_COLOUR,
+        )
+        base: Any = stream.codec_context.time_base
+        frame.pts, frame.time_base = round(time_s / base), base
+        output.mux(stream.encode(frame))
+        while upcoming and upcoming[0] <= time_s:
+            output.mux(upcoming[1])
+            upcoming = next(sound, None)
+    output.mux(stream.encode(None))
+    while upcoming:
+        output.mux(upcoming[1])
+        upcoming = next(sound, None)
+
+
+def _sound(
+    output: OutputContainer, source: InputContainer, video: Video
+) -> Iterator[tuple[Fraction, Packet]]:
+    """The packets of the source's audio on the clock of the result, each with its time."""
+    tracks = {stream.index: _track(output, stream) for stream in source.streams.audio}
+    for packet in source.demux(*source.streams.audio):
+        for ready in tracks[packet.stream.index](packet):
+            base: Any = ready.time_base
+            if ready.pts is None or ready.dts is None:
+                continue
+            time_s = ready.pts * base - video.start_s
+            if time_s < -_PRIMING_S or (video.sound_end_s is not None and time_s >= video.sound_end_s):
+                continue
+            offset = round(video.start_s / base)
+            ready.pts, ready.dts = ready.pts - offset, ready.dts - offset
+            yield time_s, ready
+
+
+def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet], list[Packet]]:
+    """Makes what is written out of what is read, packet by packet; the last one read is empty."""
+    if stream.codec_context.name in COPIED_AUDIO:
+        copy = output.add_stream_from_template(stream)
+
+        def copied(packet: Packet) -> list[Packet]:
+            packet.stream = copy
+            return [packet]
+
+        return copied
+    _log.warning(
+        "The sound (%s) is encoded as AAC, because an mp4 does not hold it.", stream.codec_context.name
+    )
+    encoder: AudioStream = output.add_stream("aac", rate=stream.rate, layout=stream.layout)
+    resampler = AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate, frame_size=_AAC_SAMPLES)
+
+    def encoded(packet: Packet) -> list[Packet]:
+        pieces = [piece for frame in packet.decode() for piece in resampler.resample(frame)]
+        if packet.size == 0:
+            pieces += [*resampler.resample(None), None]
+        return [ready for piece in pieces for ready in encoder.encode(piece)]
+
+    return encoded
