@@ -47,10 +47,10 @@ class Video:
     sound_end_s: Fraction | None = None
 
     @property
-    def seconds(self) -> float:
+    def duration_s(self) -> Fraction:
         """From the first frame to the end of the last one."""
         last = self.times_s[-1] if self.times_s else (len(self.frames) - 1) / self.fps
-        return float(last + 1 / self.fps)
+        return last + 1 / self.fps
 
 
 def read_video(path: Path, *, folder_fps: Fraction) -> Video:

@@ -1,0 +1,247 @@
+"""The command `reelpatch`: what can be asked of it, and how it answers."""
+
+import argparse
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+import reelpatch
+from reelpatch.errors import BadInput
+from reelpatch.headless import console
+
+DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+
+_DESCRIPTION = """\
+Edits video clips by instruction, with editing modules on Wan-family models."""
+_EPILOG = """\
+examples:
+  reelpatch demo --out demo_out
+  reelpatch edit clip.mp4 "make the circle blue" --output blue.mp4
+  reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
+  reelpatch edit clip.mp4 "remove the square" --mask mask.png --when 0-24 --seed 7
+  reelpatch recipes ditto-global
+
+With --json, stdout holds exactly one JSON object, {"error": ...} when something is wrong; everything else goes to
+stderr. Exit codes: 0 done, 1 unexpected error, 2 something to correct in what was given, 130 stopped by Ctrl-C."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}: see {self.prog} --help.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    console.start_logging()
+    try:
+        options = build_parser().parse_args(arguments)
+        answer, text = options.run(options)
+    except BadInput as error:
+        return _failed(str(error), BAD_INPUT, as_json=as_json)
+    except KeyboardInterrupt:
+        return _failed("stopped; nothing was written.", STOPPED, as_json=as_json)
+    except Exception as error:
+        console.log.exception("This is a defect of Reelpatch; please report it with the lines below.")
+        return _failed(f"unexpected {type(error).__name__}: {error}", UNEXPECTED, as_json=as_json)
+    sys.stdout.write(json.dumps(_with_finite_numbers(answer)) + "\n" if as_json else text)
+    return DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs and options."""
+    parser = _Parser(
+        prog="reelpatch",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"reelpatch {reelpatch.__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_edit(verbs.add_parser("edit", help="edit a clip by instruction"))
+    _add_demo(verbs.add_parser("demo", help="edit made-up clips with the weights that come along"))
+    _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
+    for verb in verbs.choices.values():
+        verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
+    return parser
+
+
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_edit)
+    add = parser.add_argument
+    add("clip", type=Path, metavar="CLIP", help="mp4, mov, webm, mkv, gif, or a folder of images")
+    add("instruction", metavar="INSTRUCTION", help="what is to change, in quotes")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the mp4 to write, replaced if it exists (CLIP_edited.mp4)",
+    )
+    add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
+    where = parser.add_argument_group("where and what to look at")
+    add = where.add_argument
+    add("--mask", type=Path, metavar="FILE", help="image, clip or folder of the clip's size: white is edited")
+    add("--when", type=_frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
+    add(
+        "--reference",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="may be given several times",
+    )
+    size = parser.add_argument_group("size and length worked on; the result has those of the clip")
+    add = size.add_argument
+    add("--size", type=_size, metavar="WxH", help="working size in pixels, multiples of 16 (the clip's)")
+    add(
+        "--frames", type=int, metavar="N", help="edit the first N frames alone; N = 4n + 1, or any with --fit"
+    )
+    add(
+        "--fit",
+        nargs="?",
+        const="pad",
+        choices=("pad", "crop", "stretch"),
+        help="bring the clip to a legal size and length, and undo it in the result (pad)",
+    )
+    add(
+        "--fps",
+        type=_fps,
+        metavar="RATE",
+        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
+    )
+    run = parser.add_argument_group("how it is run")
+    add = run.add_argument
+    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
+    add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
+    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
+    add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
+    add("--window", type=_window, metavar="A,B", help="part of the run in which the edit acts (the recipe's)")
+    add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
+    add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
+    add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_demo)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo_out"),
+        metavar="DIR",
+        help="folder for what it makes (%(default)s)",
+    )
+    parser.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also measure N clips never trained on (%(default)s)",
+    )
+
+
+def _add_recipes(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_recipes)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the one to show in full")
+
+
+# The verbs import what they run only when they run, so that --help and mistakes are answered at once.
+
+
+def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.edit import EditRequest, run_edit
+
+    taken = set(EditRequest.__dataclass_fields__) - {"references"}
+    values = {name: value for name, value in vars(options).items() if name in taken}
+    with console.progress_bars() as on_progress:
+        result = run_edit(EditRequest(**values, references=tuple(options.reference)), on_progress)
+    return result.as_dict(), f"{result.output}\n"
+
+
+def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.demo.command import run_demo
+
+    if options.evaluate < 0:
+        raise BadInput(f"--evaluate is {options.evaluate}: give the number of clips, or 0 for none.")
+    with console.progress_bars() as on_progress:
+        answer = run_demo(options.out, options.evaluate, on_progress=on_progress)
+    return answer, _listing(answer)
+
+
+def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.recipes import RECIPES, recipe
+
+    if options.name:
+        record = recipe(options.name).as_dict()
+        return record, _listing(record)
+    lines = [f"{one.name:14} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
+    return {"recipes": [one.as_dict() for one in RECIPES.values()]}, "".join(lines)
+
+
+def _failed(message: str, code: int, *, as_json: bool) -> int:
+    sys.stderr.write(f"reelpatch: {message}\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"error": message}) + "\n")
+    return code
+
+
+def _with_finite_numbers(value: Any) -> Any:
+    """JSON has no infinity (the PSNR of equal clips) and no NaN: they become null."""
+    if isinstance(value, dict):
+        return {name: _with_finite_numbers(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_finite_numbers(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _listing(value: Any, indent: str = "") -> str:
+    """Nested plain data as indented lines."""
+    pairs = value.items() if isinstance(value, dict) else ((f"{i}", item) for i, item in enumerate(value, 1))
+    lines: list[str] = []
+    for name, item in pairs:
+        if isinstance(item, dict | list | tuple) and item:
+            lines.append(f"{indent}{name}:\n{_listing(item, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{name}: {f'{item:.4g}' if isinstance(item, float) else item}\n")
+    return "".join(lines)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)[xX](\d+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size, write it as WIDTHxHEIGHT, such as 832x480")
+    return int(found[2]), int(found[1])
+
+
+def _frame_range(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)-(\d+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no range of frames, write it as FIRST-LAST, such as 0-24"
+        )
+    return int(found[1]), int(found[2])
+
+
+def _window(text: str) -> tuple[float, float]:
+    try:
+        start, end = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no window, write it as START,END in fractions of the run, such as 0,0.5"
+        ) from None
+    return start, end
+
+
+def _fps(text: str) -> Fraction:
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if fps <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no frame rate, write it as 24 or 30000/1001")
+    return fps

@@ -1,0 +1,45 @@
+"""What a person at a terminal sees: progress bars with time left, and log lines between them."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+log = logging.getLogger("reelpatch")
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Draws a bar for each stage it is told about, on stderr, and none where that is not a terminal."""
+    bars: dict[str, tqdm] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        bar = bars.get(stage)
+        if bar is None or done < bar.n:  # a stage that begins, perhaps once more
+            for other in bars.values():
+                other.close()
+            bars.clear()
+            bar = bars[stage] = tqdm(total=total, desc=stage, file=sys.stderr, disable=None)
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def start_logging() -> None:
+    """Sends the log to stderr, so that stdout holds results alone."""
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(_AroundBars())
+
+
+class _AroundBars(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        tqdm.write(prefix + self.format(record), file=sys.stderr)

@@ -1,0 +1,254 @@
+"""An edit from file to file: everything is checked and said before weights are loaded."""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelpatch.clips.frames import FitPlan, Method, plan_fit
+from reelpatch.clips.masks import build_mask, luma, time_reach
+from reelpatch.errors import BadInput
+from reelpatch.geometry import latent_frames
+from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.stills import is_still, read_still
+from reelpatch.headless.video_io import Frames, Video, read_video
+from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.recipes import Recipe, recipe
+from reelpatch.sampling.guidance import Guidance, Window
+from reelpatch.sampling.schedules import make_sigmas
+
+# Masks that went through a lossy codec are not quite black or white; so near to it, they are taken to be.
+_MASK_NOISE = 6 / 255
+_MAX_SEED = 2**63 - 1
+_MUCH_LARGER = 2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """One edit of one clip. What is None is the recipe's, or left to the machine.
+
+    Units: size (height, width) in pixels is what is worked on, the result has the clip's; `frames` edits only that
+    many from the first; `when` = (first, last) frame, counted from 0; `fps` is that of a folder of images.
+    """
+
+    clip: Path
+    instruction: str
+    recipe: str = "demo"
+    mask: Path | None = None
+    when: tuple[int, int] | None = None
+    references: tuple[Path, ...] = ()
+    size: tuple[int, int] | None = None
+    frames: int | None = None
+    fit: Method | None = None
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    strength: float | None = None
+    window: tuple[float, float] | None = None
+    models: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    fps: Fraction | None = None
+    output: Path | None = None
+
+    @property
+    def target(self) -> Path:
+        """Where the result goes: beside the clip, unless said otherwise."""
+        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_edited.mp4")
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """What was done, for people and for `--json`."""
+
+    output: Path
+    frames: int
+    size: tuple[int, int]
+    fps: Fraction
+    recipe: str
+    steps: int
+    seed: int
+    device: str
+    dtype: str
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """In plain types; the size as (width, height), the rate as a number and exactly."""
+        height, width = self.size
+        return {
+            **{
+                name: getattr(self, name) for name in ("frames", "recipe", "steps", "seed", "device", "dtype")
+            },
+            "output": str(self.output),
+            "width": width,
+            "height": height,
+            "fps": float(self.fps),
+            "fps_exact": str(self.fps),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class _Material:
+    """The files of a request, read and found to fit together."""
+
+    video: Video
+    clip: Tensor
+    mask: Tensor | None
+    references: tuple[Tensor, ...]
+    plan: FitPlan
+
+
+def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResult:
+    """Edits a clip and writes the result as mp4, with the source's size, rate, length and sound.
+
+    Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
+    after everything else was found to be right.
+    """
+    began = time.monotonic()
+    check_instruction(request.instruction)
+    settings = chosen_settings(request)
+    check_output(request.target, request.clip)
+    material = _read(request, settings)
+    editor = Editor(settings, request.models, device=request.device, dtype=request.dtype)
+    _announce(request, material, editor)
+    edited = editor.edit(
+        material.clip,
+        request.instruction,
+        mask=material.mask,
+        references=material.references,
+        seed=request.seed,
+        plan=material.plan,
+        on_progress=on_progress,
+    )
+    write_video(replace(material.video, frames=to_bytes(edited)), request.target)
+    return EditResult(
+        output=request.target,
+        frames=len(edited),
+        size=material.plan.source_size,
+        fps=material.video.fps,
+        recipe=settings.name,
+        steps=settings.steps,
+        seed=request.seed,
+        device=str(editor.device),
+        dtype=str(editor.dtype).removeprefix("torch."),
+        seconds=time.monotonic() - began,
+    )
+
+
+def chosen_settings(request: EditRequest) -> Recipe:
+    """The recipe with what the request says otherwise.
+
+    Raises: `BadInput` for an unknown recipe and for numbers that it cannot run with.
+    """
+    settings = recipe(request.recipe)
+    if not 0 <= request.seed <= _MAX_SEED:
+        raise BadInput(f"the seed is {request.seed}: use a whole number from 0 to {_MAX_SEED} (--seed).")
+    strength = settings.strength if request.strength is None else request.strength
+    if not 0 <= strength < float("inf"):
+        raise BadInput(
+            f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
+        )
+    settings = replace(
+        settings,
+        strength=strength,
+        steps=settings.steps if request.steps is None else request.steps,
+        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
+        window=settings.window if request.window is None else Window(*request.window),
+    )
+    make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
+    return settings
+
+
+def to_floats(frames: Frames) -> Tensor:
+    """Bytes as the engine's floats in [0, 1], of any shape."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).float() / 255
+
+
+def to_bytes(clip: Tensor) -> Frames:
+    """Floats in [0, 1] as bytes; what `to_floats` made comes back as it was."""
+    return (clip * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def _read(request: EditRequest, settings: Recipe) -> _Material:
+    folder_fps = request.fps or Fraction(settings.fps)
+    video = _shortened(read_video(request.clip, folder_fps=folder_fps), request)
+    num_frames, height, width, _ = video.frames.shape
+    plan = plan_fit(num_frames, height, width, size=request.size, method=request.fit)
+    mask = None
+    if request.mask is not None or request.when is not None:
+        where = None if request.mask is None else _read_mask(request.mask, request.frames)
+        mask = build_mask(where, request.when, frames=num_frames, height=height, width=width)
+    references = tuple(to_floats(read_still(path)) for path in request.references)
+    return _Material(video, to_floats(video.frames), mask, references, plan)
+
+
+def _shortened(video: Video, request: EditRequest) -> Video:
+    """The first frames of a clip, and its sound as far as they go, where only a part was asked for."""
+    if request.frames is None:
+        return video
+    if request.fit is None:
+        latent_frames(request.frames)  # refuses what is not legal
+    num_frames = len(video.frames)
+    if not 1 <= request.frames <= num_frames:
+        raise BadInput(
+            f"{request.frames} frames were asked for, but {request.clip} has {num_frames}: "
+            f"use 1 to {num_frames} (--frames)."
+        )
+    short = replace(
+        video,
+        frames=video.frames[: request.frames],
+        times_s=video.times_s and video.times_s[: request.frames],
+    )
+    return replace(short, sound_end_s=short.duration_s) if request.frames < num_frames else video
+
+
+def _read_mask(path: Path, frames: int | None) -> Tensor:
+    """[F, H, W], one frame for an image; a mask for the whole clip serves the first frames of it too."""
+    if is_still(path) and not path.is_dir():
+        pictures = read_still(path)[None]
+    else:
+        pictures = read_video(path, folder_fps=Fraction(1)).frames[:frames]
+    mask = luma(to_floats(pictures))
+    mask = torch.where(mask < _MASK_NOISE, 0.0, mask)
+    return torch.where(mask > 1 - _MASK_NOISE, 1.0, mask)
+
+
+def _announce(request: EditRequest, material: _Material, editor: Editor) -> None:
+    """What is about to be done, while it can still be stopped."""
+    video, plan, settings = material.video, material.plan, editor.recipe
+    sound = "with sound" if video.audio else "without sound"
+    _log.info("%s: %.2f s at %.4g fps, %s.", request.clip, float(video.duration_s), float(video.fps), sound)
+    _log.info("%s", plan.describe())
+    if request.when is not None:
+        _log.info("%s", time_reach(request.when, plan.frames).describe())
+    _log.info(
+        "Recipe %s (%s): %d steps, guidance %g, seed %d, %s on %s; the result goes to %s.",
+        settings.name,
+        settings.licence,
+        settings.steps,
+        settings.guidance.scale,
+        request.seed,
+        str(editor.dtype).removeprefix("torch."),
+        editor.device,
+        request.target,
+    )
+    height, width = plan.size
+    factor = height * width * plan.frames / (settings.height * settings.width * settings.frames)
+    if factor > _MUCH_LARGER:
+        _log.warning(
+            "This is %.1f times the %dx%d and %d frames that the recipe was made for, and takes more than %.1f times "
+            "as long: --size WxH and --frames N make it smaller.",
+            factor,
+            settings.width,
+            settings.height,
+            settings.frames,
+            factor,
+        )
