@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.float8 import FLOAT8, widen_at_use
-from reelpatch.weights.header import WeightFile
+from reelpatch.weights.header import KnownFile
 
 # Looking at every value costs a full read. Small files are looked at when loaded; for larger ones sampling finds
 # the first non-finite latent, and `nonfinite_key` then names the weight.
@@ -34,7 +34,7 @@ class Precision:
 
 
 def read_weights(
-    file: WeightFile, native_names: Collection[str], *, precision: Precision, device: torch.device
+    file: KnownFile, native_names: Collection[str], *, precision: Precision, device: torch.device
 ) -> dict[str, Tensor]:
     """The named tensors of a file, on `device`. On the CPU a tensor whose dtype stays is the file's own pages.
 
@@ -45,7 +45,7 @@ def read_weights(
     with safe_open(file.path, framework="pt", device=str(device)) as tensors:
         for name in native_names:
             tensor = tensors.get_tensor(file.keys[name])
-            if file.num_bytes <= _CHECKED_BYTES and not _is_finite(tensor):
+            if file.num_bytes <= _CHECKED_BYTES and not is_finite(tensor):
                 raise BadInput(
                     f"{file.path} holds NaN or infinity in {file.keys[name]}; download or export it again."
                 )
@@ -55,7 +55,7 @@ def read_weights(
 
 def fill(
     model: nn.Module,
-    file: WeightFile,
+    file: KnownFile,
     rename: Callable[[str], str],
     *,
     precision: Precision,
@@ -83,10 +83,10 @@ def fill(
 
 def nonfinite_key(model: nn.Module) -> str | None:
     """The name of the first weight that holds a NaN or an infinity."""
-    return next((key for key, tensor in model.state_dict().items() if not _is_finite(tensor)), None)
+    return next((key for key, tensor in model.state_dict().items() if not is_finite(tensor)), None)
 
 
-def _refuse_scaled(file: WeightFile) -> None:
+def _refuse_scaled(file: KnownFile) -> None:
     if file.is_scaled:
         raise BadInput(
             f"{file.path} holds scaled fp8 weights, which are not read yet; use its bf16, fp16 or unscaled fp8 file."
@@ -94,12 +94,12 @@ def _refuse_scaled(file: WeightFile) -> None:
 
 
 def _homes(
-    file: WeightFile, rename: Callable[[str], str], expected: Mapping[str, Tensor], ignored: Collection[str]
+    file: KnownFile, rename: Callable[[str], str], expected: Mapping[str, Tensor], ignored: Collection[str]
 ) -> dict[str, str]:
     """The model's name for each native one."""
     homes: dict[str, str] = {}
     strangers: list[str] = []
-    for native in file.keys.keys() - set(ignored):
+    for native in (native for native in file.keys if native not in ignored):
         try:
             home = rename(native)
         except KeyError:
@@ -131,6 +131,7 @@ def _some(keys: list[str]) -> str:
     return ", ".join(keys[:_NUM_NAMED_KEYS]) + (f" and {num_more} more" if num_more > 0 else "")
 
 
-def _is_finite(tensor: Tensor) -> bool:
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no value of a tensor of any float dtype, fp8 included, is NaN or infinite."""
     # torch has no isfinite for fp8; fp16 holds every fp8 value, NaN and infinity included.
     return bool(torch.isfinite(tensor.to(torch.float16) if tensor.dtype in FLOAT8 else tensor).all())

@@ -32,7 +32,7 @@ def widen_at_use(model: nn.Module, layer: str) -> None:
     linear = model.get_submodule(layer)
     if not isinstance(linear, nn.Linear):
         raise TypeError(f"{layer} is a {type(linear).__name__}, which can't hold fp8 weights")
-    has_bias = linear.bias is not None
+    has_bias = "bias" in linear.state_dict()
     model.set_submodule(
         layer, Float8Linear(linear.in_features, linear.out_features, bias=has_bias, device="meta")
     )

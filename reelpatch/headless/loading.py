@@ -12,13 +12,14 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.filling import Precision, fill, read_weights
 from reelpatch.headless.float8 import Float8Operations
 from reelpatch.headless.lora import apply_lora
-from reelpatch.weights.header import Kind, WeightFile, expect
+from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.names import native_to_diffusers
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
 _FP32 = frozenset({"time_embedding", "modulation", "norm3"})
 # The linear layers of the blocks are nearly all of the bytes; the rest is widened when loaded.
 _FLOAT8 = re.compile(r"(vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)\.weight")
+_VACE = "vace_"
 _OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyUI reads both
 
 
@@ -34,10 +35,11 @@ def load_backbone(
     """
     file = expect(path, Kind.BACKBONE, Kind.VACE)
     width, num_channels = file.shape("patch_embedding.weight")[:2]
-    num_heads = width // HEAD_DIM
+    if width % HEAD_DIM:
+        raise BadInput(f"{path} is {width} wide, but heads are {HEAD_DIM} wide; use a multiple of that.")
     with torch.device("meta"):
         model = WanTransformer3DModel(
-            num_attention_heads=num_heads,
+            num_attention_heads=width // HEAD_DIM,
             attention_head_dim=HEAD_DIM,
             in_channels=num_channels,
             out_channels=file.shape("head.head.bias")[0] // 4,
@@ -55,7 +57,7 @@ def load_backbone(
         native_to_diffusers,
         precision=Precision(dtype, _FP32, _FLOAT8),
         device=torch.device(device),
-        ignored=_vace_names(file),
+        ignored=frozenset(name for name in file.keys if name.startswith(_VACE)),
     )
     return model
 
@@ -72,9 +74,9 @@ def load_module(
     Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
     """
     file = expect(path, Kind.EDIT_MODULE, Kind.VACE)
-    weights = read_weights(
-        file, _vace_names(file), precision=Precision(dtype, _FP32, _FLOAT8), device=torch.device(device)
-    )
+    names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
+    precision = Precision(dtype, _FP32, _FLOAT8)
+    weights = read_weights(file, names, precision=precision, device=torch.device(device))
     module = VaceModule.from_state_dict(
         weights, metadata=file.metadata, operations=Float8Operations, source=str(path)
     )
@@ -98,7 +100,3 @@ def find_file(models_dir: Path, folder: str, accepted_names: Sequence[str], *, s
     raise BadInput(
         f"{accepted_names[0]}{others} is not in {models_dir / folder}; get it from {source} and put it there."
     )
-
-
-def _vace_names(file: WeightFile) -> list[str]:
-    return [name for name in file.keys if name.startswith("vace_")]

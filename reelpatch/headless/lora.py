@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusers.utils import recurse_remove_peft_layers
+from diffusers.utils.peft_utils import recurse_remove_peft_layers
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.filling import is_finite
 from reelpatch.headless.float8 import FLOAT8
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.lora import LoraPair, match_lora
@@ -29,7 +30,7 @@ class LoraReport:
 def apply_lora(model: nn.Module, path: Path, strength: float = 1.0) -> LoraReport:
     """Adds a LoRA to those linear layers of a backbone or an edit module that it has pairs for; LoRAs add up.
 
-    Raises: `BadInput` for a file of another kind, or one that fits no layer.
+    Raises: `BadInput` for a file of another kind, one that fits no layer, or one with NaN in it.
     """
     file = expect(path, Kind.LORA)
     with safe_open(path, framework="pt") as tensors:
@@ -41,6 +42,9 @@ def apply_lora(model: nn.Module, path: Path, strength: float = 1.0) -> LoraRepor
         raise BadInput(
             f"The LoRA {path} fits no layer of {type(model).__name__} ({key}: {reason}); choose another."
         )
+    for native, pair in lora.pairs.items():
+        if not (is_finite(pair.down) and is_finite(pair.up)):
+            raise BadInput(f"The LoRA {path} holds NaN or infinity for {native}; download it again.")
     adapter = f"lora{len({name for layer in _lora_layers(model) for name in layer.lora_A})}"
     _inject(model, adapter, {layers[native][0]: pair for native, pair in lora.pairs.items()}, strength)
     return LoraReport(path, len(lora.pairs), lora.unmatched)
@@ -71,10 +75,8 @@ def _lora_layers(model: nn.Module) -> list[LoraLayer]:
 
 
 def _inject(model: nn.Module, adapter: str, pairs: dict[str, LoraPair], strength: float) -> None:
-    ranks = {pair.rank for pair in pairs.values()}
-    for rank in ranks:
-        # One adapter for each rank: PEFT's patterns for layers of different rank match by regular expression,
-        # layers times layers.
+    # One adapter for each rank: PEFT finds ranks of single layers by regular expression, layers times layers.
+    for rank in sorted({pair.rank for pair in pairs.values()}):
         chosen = {name: pair for name, pair in pairs.items() if pair.rank == rank}
         config = LoraConfig(r=rank, target_modules=list(chosen), inference_mode=True)
         name = f"{adapter}_rank{rank}"
@@ -90,11 +92,8 @@ def _inject(model: nn.Module, adapter: str, pairs: dict[str, LoraPair], strength
 def _set_pair(layer: nn.Module, adapter: str, pair: LoraPair, strength: float) -> None:
     assert isinstance(layer, LoraLayer)
     base = layer.get_base_layer()
+    assert isinstance(base, nn.Linear)
     dtype = base.bias.dtype if base.weight.dtype in FLOAT8 else base.weight.dtype
     for half, tensor in ((layer.lora_A, pair.down), (layer.lora_B, pair.up)):
-        half[adapter].weight = _frozen(tensor.to(base.weight.device, dtype))
+        half[adapter].weight = nn.Parameter(tensor.to(base.weight.device, dtype), requires_grad=False)
     layer.scaling[adapter] = strength * pair.scale
-
-
-def _frozen(tensor: Tensor) -> nn.Parameter:
-    return nn.Parameter(tensor, requires_grad=False)

@@ -12,7 +12,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
-from reelpatch.weights.header import Kind, WeightFile, expect
+from reelpatch.weights.header import Kind, KnownFile, expect
 from reelpatch.weights.names import umt5_wan_to_hf
 
 _log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def load_text_encoder(
     return TextEncoder(model, tokenize)
 
 
-def _config(file: WeightFile) -> UMT5Config:
+def _config(file: KnownFile) -> UMT5Config:
     num_tokens, width = file.shape("token_embedding.weight")
     num_buckets, num_heads = file.shape("blocks.0.pos_embedding.embedding.weight")
     return UMT5Config(

@@ -9,7 +9,7 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from reelpatch.errors import BadInput
-from reelpatch.weights.header import WeightFile
+from reelpatch.weights.header import KnownFile
 
 METADATA_KEY = "tokenizer_json"
 SENTENCEPIECE_TENSOR = "spiece_model"  # the name in ComfyUI's umt5 files: the sentencepiece model as bytes
@@ -21,7 +21,7 @@ _SOURCE = "https://huggingface.co/google/umt5-xxl"
 Tokenize = Callable[[str], list[int]]
 
 
-def find_tokenizer(file: WeightFile) -> Tokenize:
+def find_tokenizer(file: KnownFile) -> Tokenize:
     """Text to token ids, the closing `</s>` included.
 
     Raises: `BadInput` where there is none, saying where to get it, and for one with more tokens than the encoder.
@@ -35,7 +35,7 @@ def find_tokenizer(file: WeightFile) -> Tokenize:
     return tokenize
 
 
-def _from_inside(file: WeightFile) -> tuple[int, Tokenize] | None:
+def _from_inside(file: KnownFile) -> tuple[int, Tokenize] | None:
     if text := file.metadata.get(METADATA_KEY):
         return _from_json(text, file.path)
     if SENTENCEPIECE_TENSOR in file.keys:

@@ -22,10 +22,8 @@ class Vae:
 
     def __init__(self, model: AutoencoderKLWan) -> None:
         self.model = model
-        statistics = torch.tensor(
-            [model.config["latents_mean"], model.config["latents_std"]], device=model.device
-        )
-        self._mean, self._std = statistics[:, :, None, None, None]
+        statistics = torch.tensor([model.config["latents_mean"], model.config["latents_std"]])
+        self._mean, self._std = statistics[:, :, None, None, None].to(model.device)
 
     @torch.no_grad()
     def encode(self, video: Tensor) -> Tensor:
@@ -35,14 +33,16 @@ class Vae:
             raise ValueError(
                 f"the VAE takes 4n + 1 frames of sides in multiples of 8, not {tuple(video.shape)}"
             )
-        posterior = self.model.encode(video[None].to(self.model.device, self.model.dtype)).latent_dist
+        frames = video[None].to(self.model.device, self.model.dtype)
+        posterior = self.model.encode(frames, return_dict=False)[0]
         return (posterior.mode()[0].float() - self._mean) / self._std
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Video in fp32, clamped to [-1, 1]."""
         latents = latents.to(self.model.device, torch.float32) * self._std + self._mean
-        return self.model.decode(latents[None].to(self.model.dtype)).sample[0].float().clamp(-1, 1)
+        (video,) = self.model.decode(latents[None].to(self.model.dtype), return_dict=False)[0]
+        return video.float().clamp(-1, 1)
 
 
 def load_vae(path: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Vae:

@@ -60,7 +60,7 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
-class WeightFile:
+class KnownFile:
     """A weight file, known by its header.
 
     `keys` maps native names (see `weights.names`) to the file's own; a name that no table has stands for itself.
@@ -149,7 +149,7 @@ def _tensors(entries: dict[str, Any]) -> Iterator[tuple[str, TensorInfo]]:
         yield key, TensorInfo(str(entry["dtype"]), shape, end - begin)
 
 
-def identify(path: Path) -> WeightFile:
+def identify(path: Path) -> KnownFile:
     """What the file holds, under native names; `BadInput` where it can't be read as safetensors."""
     tensors, metadata = read_header(path)
     table = _table(tensors)
@@ -160,11 +160,11 @@ def identify(path: Path) -> WeightFile:
             keys[table(stripped) if table else stripped] = key
         except KeyError:
             keys[stripped] = key
-    file = WeightFile(path, Kind.UNKNOWN, tensors, keys, metadata)
-    return WeightFile(path, _kind(file), tensors, keys, metadata)
+    file = KnownFile(path, Kind.UNKNOWN, tensors, keys, metadata)
+    return KnownFile(path, _kind(file), tensors, keys, metadata)
 
 
-def expect(path: Path, *kinds: Kind) -> WeightFile:
+def expect(path: Path, *kinds: Kind) -> KnownFile:
     """The file at `path` if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
     file = identify(path)
     if file.kind in kinds:
@@ -186,7 +186,7 @@ def _table(keys: Mapping[str, TensorInfo]) -> names.Naming | None:
     return None
 
 
-def _kind(file: WeightFile) -> Kind:
+def _kind(file: KnownFile) -> Kind:
     has = file.keys.__contains__
     if any(part in key for key in file.tensors for part in _LORA_PARTS):
         return Kind.LORA
@@ -201,7 +201,7 @@ def _kind(file: WeightFile) -> Kind:
     return Kind.UNKNOWN
 
 
-def _backbone_kind(file: WeightFile) -> Kind:
+def _backbone_kind(file: KnownFile) -> Kind:
     if "img_emb.proj.1.weight" in file.keys or file.shape("patch_embedding.weight")[1] in _OTHER_INPUTS:
         return Kind.OTHER_BACKBONE
     return Kind.VACE if "vace_patch_embedding.weight" in file.keys else Kind.BACKBONE

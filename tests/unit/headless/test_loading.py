@@ -166,6 +166,20 @@ def test_an_edit_module_comes_from_its_own_or_a_merged_file(
     assert module.config.layers == (0, 2)
 
 
+def test_a_key_that_is_no_part_of_an_edit_module_is_named(module_state: State, save: SaveState) -> None:
+    with pytest.raises(BadInput, match=r"'controlnet\.bias'"):
+        load_module(save(module_state | {"controlnet.bias": torch.zeros(1)}, metadata=LAYERS))
+
+
+def test_a_width_without_whole_heads_is_refused(save: SaveState) -> None:
+    state = {
+        "patch_embedding.weight": torch.zeros(160, 16, 1, 2, 2),
+        "head.modulation": torch.zeros(1, 2, 160),
+    }
+    with pytest.raises(BadInput, match=r"160 wide"):
+        load_backbone(save(state))
+
+
 def test_an_fp8_edit_module_stays_fp8(module_state: State, save: SaveState) -> None:
     module = load_module(save(as_float8(module_state), metadata=LAYERS), dtype=torch.bfloat16)
     assert module.vace_blocks[1].ffn[0].weight.dtype is torch.float8_e4m3fn

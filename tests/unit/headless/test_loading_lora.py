@@ -156,6 +156,16 @@ def test_the_side_path_computes_in_the_models_dtype(backbone_state: State, save:
     assert not any(p.requires_grad for p in model.parameters())
 
 
+def test_a_nan_is_named_and_nothing_is_applied(backbone_state: State, save: SaveState) -> None:
+    lora = causvid(backbone_state)
+    lora["diffusion_model.blocks.1.self_attn.k.lora_up.weight"][0, 0] = torch.nan
+    model = load_backbone(save(backbone_state), dtype=torch.float32)
+    before = run(model)
+    with pytest.raises(BadInput, match=r"lora\.safetensors holds NaN .*blocks\.1\.self_attn\.k"):
+        apply_lora(model, save(lora, "lora.safetensors"))
+    assert torch.equal(run(model), before)
+
+
 def test_a_lora_that_fits_nothing_is_refused(
     backbone_state: State, module_state: State, save: SaveState
 ) -> None:
