@@ -1,0 +1,39 @@
+# Each target makes .venv and installs into it what it needs; only python3, pip and make have to be there.
+# Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu makes the download much smaller.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.headless
+	$(BIN)/reelpatch demo --out demo_out
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) demo_out
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
+
+# Where the venv has no pip (Debian without python3-venv), the system's installs into it.
+# torch is named in the same call, so that no other package draws in another one.
+$(VENV)/.%: $(SOURCES) | $(BIN)/python
+	if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
+	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	$$pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]" torch==2.13.0
+	touch $@
+
+$(VENV)/.headless: EXTRAS := headless
+$(VENV)/.test: EXTRAS := headless,test
+$(VENV)/.dev: EXTRAS := dev
