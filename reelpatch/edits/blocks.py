@@ -1,8 +1,8 @@
 """The Wan transformer block, the rotary table it is used with, and plain attention.
 
 Shape letters: B batch, N tokens, T text rows, D width, A heads, E head width (D = A * E).
-The compute dtype is that of the text rows. The residual stream may be wider: norms, modulation and gated sums
-are done in float32 and cast back to the stream's dtype.
+The compute dtype is that of the text rows. The residual stream may be wider (`norm3` then has to be as wide):
+modulation, gates and their sums are done in float32 and cast back to the stream's dtype.
 """
 
 from __future__ import annotations

@@ -23,13 +23,25 @@ class Capability(Enum):
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where in a run a forward stands, and which of its batch rows saw the instruction.
+
+    Units: sigma in [0, 1]; steps count from 0.
+    """
+
+    sigma: float
+    step: int
+    num_steps: int
+    conditional: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Forward:
     """One pass of the host's transformer, as told to the edits before its first block.
 
     Shapes: tokens `[B, N, D]` (patch-embedded noise); modulation `[B, 6, D]`, or `[B, N, 6, D]` where tokens have
     timesteps of their own; text `[B, T, D]`, embedded, padding rows included.
-    Units: sigma in [0, 1]; step counts from 0; `conditional` says of each batch row if it saw the instruction.
-    `rotary` is the host's own rotary embedding, and `rotate` and `attention` are the host's ways to use it.
+    `rotary` is the host's own rotary embedding; `attention` and `rotate` are the host's ways to compute.
     """
 
     tokens: Tensor
@@ -38,10 +50,7 @@ class Forward:
     text: Tensor
     rotary: Any
     num_blocks: int
-    sigma: float
-    step: int
-    num_steps: int
-    conditional: tuple[bool, ...]
+    moment: Moment
     attention: Attention = sdpa
     rotate: Rotate = apply_rotary
 
@@ -75,13 +84,18 @@ def check_needs(edits: Iterable[Edit], offered: frozenset[Capability], *, host: 
             raise BadInput(f"{type(edit).__name__} cannot run in {host}: this host cannot {need.value}.")
 
 
-def begin_edits(edits: Iterable[Edit], forward: Forward) -> list[RunningEdit]:
+@dataclass(frozen=True)
+class RunningEdits:
+    """Several running edits as one: each goes on from what the one before it left."""
+
+    parts: Sequence[RunningEdit]
+
+    def after_block(self, index: int, tokens: Tensor) -> Tensor:
+        for part in self.parts:
+            tokens = part.after_block(index, tokens)
+        return tokens
+
+
+def begin_edits(edits: Iterable[Edit], forward: Forward) -> RunningEdits:
     """Those of `edits` that have something to do in this forward, in the given order."""
-    return [running for edit in edits if (running := edit.begin(forward)) is not None]
-
-
-def add_after_block(running: Sequence[RunningEdit], index: int, tokens: Tensor) -> Tensor:
-    """The token stream after every edit had its say about block `index`."""
-    for edit in running:
-        tokens = edit.after_block(index, tokens)
-    return tokens
+    return RunningEdits([running for edit in edits if (running := edit.begin(forward)) is not None])

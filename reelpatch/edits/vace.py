@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.edits.blocks import WanBlock
-from reelpatch.edits.contract import Capability, Forward, RunningEdit
+from reelpatch.edits.contract import Capability, Forward, RunningEdit, RunningEdits
 from reelpatch.errors import BadInput
 from reelpatch.geometry import PATCH_CELLS, TokenGrid
 from reelpatch.sampling.guidance import Window
@@ -114,10 +114,16 @@ class VaceModule(nn.Module):
         _check_keys(state_dict, cls(config, device="meta").state_dict(), source)
         for key, tensor in state_dict.items():
             if not _is_finite(tensor):
-                raise BadInput(f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again.")
+                raise BadInput(
+                    f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again."
+                )
         module = cls(config, operations=operations, device="meta").requires_grad_(False)
         module.load_state_dict(dict(state_dict), assign=True)
         return module.eval()
+
+    def block(self, position: int) -> VaceBlock:
+        """The edit block that runs after main block `config.layers[position]`."""
+        return cast("VaceBlock", self.vace_blocks[position])
 
     def embed(self, context: Tensor, dtype: torch.dtype) -> Tensor:
         """Tokens of a context, `[96, T, h, w]` -> `[1, N, D]`."""
@@ -166,52 +172,41 @@ class VaceEdit:
         for number, context in enumerate(self.contexts, start=1):
             strengths = context.strengths(len(config.layers))
             frames = _padded(context.context, forward.grid, config.context_channels, number)
-            if any(strengths) and context.window.active(forward.step, forward.num_steps):
-                streams.append(_Stream(self._start(frames, forward), strengths))
-        return _RunningVace(self.module, forward, streams) if streams else None
-
-    def _start(self, context: Tensor, forward: Forward) -> Tensor:
-        dtype = forward.text.dtype
-        stream = self.module.vace_blocks[0].before_proj(self.module.embed(context, dtype)) + forward.tokens
-        # Wan's residuals can pass what float16 holds; the layers still run in float16.
-        return stream.float() if dtype == torch.float16 else stream
+            if any(strengths) and context.window.active(forward.moment.step, forward.moment.num_steps):
+                streams.append(_Stream(self.module, forward, frames, strengths))
+        return RunningEdits(streams) if streams else None
 
 
-@dataclass
 class _Stream:
-    c_BND: Tensor | None
-    strengths: tuple[float, ...]
+    """One context on its way through the edit module, one block behind the main stream."""
 
-
-class _RunningVace:
-    def __init__(self, module: VaceModule, forward: Forward, streams: list[_Stream]) -> None:
+    def __init__(
+        self, module: VaceModule, forward: Forward, context: Tensor, strengths: tuple[float, ...]
+    ) -> None:
         self.module = module
-        # The streams took in the tokens; held here, they would stay in memory until the last block.
-        self.forward = replace(forward, tokens=forward.tokens.new_empty(0))
-        self.streams = streams
-        self.position_of = {layer: i for i, layer in enumerate(module.config.layers)}
+        self.strengths = strengths
+        # Of the tokens only the sum with the context is needed; held on, they would fill memory to the last block.
+        self.told = replace(forward, tokens=forward.tokens.new_empty(0))
+        self.c_BND = module.block(0).before_proj(module.embed(context, forward.text.dtype)) + forward.tokens
 
     def after_block(self, index: int, tokens: Tensor) -> Tensor:
-        position = self.position_of.get(index)
-        if position is not None:
-            for stream in self.streams:
-                tokens = self._with_hint(stream, position, tokens)
-        return tokens
-
-    def _with_hint(self, stream: _Stream, position: int, tokens: Tensor) -> Tensor:
-        """`tokens` plus this stream's hint; the stream moves on by one block."""
-        if stream.c_BND is None:
+        layers = self.module.config.layers
+        if index not in layers or not any(self.strengths[layers.index(index) :]):
             return tokens
-        block, told = self.module.vace_blocks[position], self.forward
-        stream.c_BND = block(
-            stream.c_BND, told.modulation, told.text, told.rotary, attention=told.attention, rotate=told.rotate
+        position, told = layers.index(index), self.told
+        block, strength = self.module.block(position), self.strengths[position]
+        self.c_BND = block(
+            self.c_BND,
+            told.modulation,
+            told.text,
+            told.rotary,
+            attention=told.attention,
+            rotate=told.rotate,
         )
-        strength = stream.strengths[position]
-        if strength:
-            tokens = tokens + (block.after_proj(stream.c_BND.to(told.text.dtype)) * strength).type_as(tokens)
-        if not any(stream.strengths[position + 1 :]):
-            stream.c_BND = None
-        return tokens
+        if not strength:
+            return tokens
+        hint_BND = block.after_proj(self.c_BND.to(told.text.dtype))
+        return tokens + (hint_BND * strength).type_as(tokens)
 
 
 def _check_fit(config: VaceConfig, forward: Forward) -> None:
@@ -264,7 +259,9 @@ def _config_of(
     num_blocks = len({key.split(".")[1] for key in state_dict if key.startswith("vace_blocks.")})
     for key, num_axes in (("vace_patch_embedding.weight", 5), ("vace_blocks.0.ffn.0.weight", 2)):
         if key not in state_dict or state_dict[key].ndim != num_axes:
-            raise BadInput(f"{source} has no usable '{key}', so it is not a VACE edit module: choose another file.")
+            raise BadInput(
+                f"{source} has no usable '{key}', so it is not a VACE edit module: choose another file."
+            )
     dim, channels = state_dict["vace_patch_embedding.weight"].shape[:2]
     ffn_dim = state_dict["vace_blocks.0.ffn.0.weight"].shape[0]
     layers = layers or PUBLISHED_LAYERS.get((dim, num_blocks))

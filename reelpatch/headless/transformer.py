@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ from reelpatch.edits.contract import (
     Capability,
     Edit,
     Forward,
-    RunningEdit,
-    add_after_block,
+    Moment,
+    RunningEdits,
     begin_edits,
     check_needs,
 )
@@ -30,16 +30,6 @@ from reelpatch.sampling.guidance import Guidance, SkipLayers
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
 TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
 TIMESTEPS = 1000
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where in a run a forward stands, and which batch rows it runs with the instruction."""
-
-    sigma: float
-    step: int
-    num_steps: int
-    conditional: tuple[bool, ...]
 
 
 def predict_velocity(
@@ -75,15 +65,16 @@ def predict_velocity(
 @contextmanager
 def edited(
     transformer: WanTransformer3DModel, edits: Sequence[Edit], *, latents: Tensor, moment: Moment
-) -> Iterator[None]:
+) -> Generator[None]:
     """`edits` hung on the blocks by PyTorch hooks, for one forward with these `latents`."""
     check_needs(edits, OFFERED, host="the diffusers host")
     blocks: Sequence[nn.Module] = list(transformer.blocks)
     frames, rows, columns = latents.shape[-3:]
     grid = TokenGrid.of_latents((frames, rows, columns))
-    running: list[RunningEdit] = []
+    running = RunningEdits(())
 
     def begin(_block: nn.Module, inputs: tuple[Any, ...]) -> None:
+        nonlocal running
         tokens, text, modulation, (cos, sin) = inputs
         forward = Forward(
             tokens=tokens,
@@ -94,16 +85,13 @@ def edited(
             # diffusers holds each angle twice, once for either half of its pair.
             rotary=torch.stack((cos[0, ..., 0::2], sin[0, ..., 1::2]), dim=-1),
             num_blocks=len(blocks),
-            sigma=moment.sigma,
-            step=moment.step,
-            num_steps=moment.num_steps,
-            conditional=moment.conditional,
+            moment=moment,
             attention=_attention_of(blocks[0]),
         )
-        running[:] = begin_edits(edits, forward)
+        running = begin_edits(edits, forward)
 
     def after(index: int) -> Any:
-        return lambda _block, _inputs, tokens: add_after_block(running, index, tokens)
+        return lambda _block, _inputs, tokens: running.after_block(index, tokens)
 
     with ExitStack() as hooks:
         if edits:
@@ -114,7 +102,7 @@ def edited(
 
 
 @contextmanager
-def skipped(transformer: WanTransformer3DModel, indices: frozenset[int]) -> Iterator[None]:
+def skipped(transformer: WanTransformer3DModel, indices: frozenset[int]) -> Generator[None]:
     """The blocks at `indices` hand their input on uncomputed; their hooks still run."""
     outside = sorted(index for index in indices if not 0 <= index < len(transformer.blocks))
     if outside:
@@ -142,7 +130,7 @@ def _hand_on(tokens: Tensor, *_: Any) -> Tensor:
 
 def _attention_of(block: Any) -> Attention:
     """The attention that was chosen for the transformer itself (`set_attention_backend`)."""
-    backend = block.attn1.processor._attention_backend  # noqa: SLF001
+    backend = block.attn1.processor._attention_backend
 
     def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return dispatch_attention_fn(q, k, v, backend=backend).flatten(2)
@@ -201,7 +189,9 @@ class Denoiser:
         if not self.guidance.enabled(step):
             return self._pass(x, sigma, step, (True,))
         skip = self.skip_layers
-        skipped_blocks = frozenset(skip.blocks) if skip and skip.active(step, self.num_steps) else frozenset[int]()
+        skipped_blocks = (
+            frozenset(skip.blocks) if skip and skip.active(step, self.num_steps) else frozenset[int]()
+        )
         if self.batched and not skipped_blocks:
             conditional, unconditional = self._pass(x, sigma, step, (True, False)).chunk(2)
         else:
@@ -234,7 +224,9 @@ def padded_text(text: Tensor) -> Tensor:
     """A text embedding with zero rows up to 512, `[rows, 4096]` or `[1, rows, 4096]` -> `[1, 512, 4096]`."""
     text = text.reshape(-1, *text.shape[-2:])
     if text.shape[1] > TEXT_ROWS:
-        raise BadInput(f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it.")
+        raise BadInput(
+            f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it."
+        )
     return F.pad(text, (0, 0, 0, TEXT_ROWS - text.shape[1]))
 
 

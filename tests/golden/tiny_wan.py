@@ -39,7 +39,11 @@ def vace(
     merged = fill(WanVACETransformer3DModel(**SIZES | changes | options))
     backbone = WanTransformer3DModel(**SIZES | changes).eval()
     backbone.load_state_dict({key: merged.state_dict()[key] for key in backbone.state_dict()})
-    return backbone, merged, VaceModule.from_state_dict(module_weights(merged), layers=layers, num_heads=NUM_HEADS)
+    return (
+        backbone,
+        merged,
+        VaceModule.from_state_dict(module_weights(merged), layers=layers, num_heads=NUM_HEADS),
+    )
 
 
 def module_weights(merged: WanVACETransformer3DModel) -> dict[str, Tensor]:

@@ -11,9 +11,10 @@ from diffusers.models.embeddings import Timesteps
 from torch import Tensor
 
 from reelpatch.edits.blocks import rotary_table
+from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.geometry import TokenGrid
-from reelpatch.headless.transformer import Moment, predict_velocity
+from reelpatch.headless.transformer import predict_velocity
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 

@@ -53,7 +53,9 @@ def pipeline() -> WanVACEPipeline:
 def test_the_whole_pipeline(pipeline: WanVACEPipeline, references: int, guidance: float) -> None:
     clip = torch.rand(FRAMES, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(1))
     mask = (draw(2, FRAMES, HEIGHT, WIDTH) > 0).float()
-    stills = [torch.rand(40, 24, 3, generator=torch.Generator().manual_seed(3 + i)) for i in range(references)]
+    stills = [
+        torch.rand(40, 24, 3, generator=torch.Generator().manual_seed(3 + i)) for i in range(references)
+    ]
     pixels = [(image * 255).round() for image in (clip, mask[..., None].expand(-1, -1, -1, 3), *stills)]
     clip, stills = pixels[0] / 255, [image / 255 for image in pixels[2:]]
     noise = draw(9, 1, 16, references + 3, HEIGHT // 8, WIDTH // 8)

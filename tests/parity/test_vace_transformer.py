@@ -8,9 +8,10 @@ from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 from torch import Tensor, nn
 
 from reelpatch.edits.blocks import WanBlock, rotary_table
+from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.geometry import TokenGrid
-from reelpatch.headless.transformer import Moment, predict_velocity
+from reelpatch.headless.transformer import predict_velocity
 from reelpatch.weights.names import diffusers_to_native
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
@@ -129,7 +130,9 @@ def hints_of(
 ) -> list[Tensor]:
     """The hints that diffusers' own edit blocks make of a context, recorded while they run."""
     hints: list[Tensor] = []
-    handles = [block.register_forward_hook(lambda _m, _i, out: hints.append(out[0])) for block in merged.vace_blocks]
+    handles = [
+        block.register_forward_hook(lambda _m, _i, out: hints.append(out[0])) for block in merged.vace_blocks
+    ]
     by_diffusers(latents, text, context, [1.0] * len(LAYERS))
     for handle in handles:
         handle.remove()
@@ -140,12 +143,13 @@ def hints_of(
 def with_added(latents: Tensor, text: Tensor, additions: list[Tensor]) -> Tensor:
     """The backbone's output when these are added after the VACE layers."""
 
-    def adder(addition: Tensor):  # noqa: ANN202 -- a hook
+    def adder(addition: Tensor):
         return lambda _module, _inputs, tokens: tokens + addition
 
     blocks: list[nn.Module] = [BACKBONE.blocks[layer] for layer in LAYERS]
     handles = [
-        block.register_forward_hook(adder(addition)) for block, addition in zip(blocks, additions, strict=True)
+        block.register_forward_hook(adder(addition))
+        for block, addition in zip(blocks, additions, strict=True)
     ]
     output = BACKBONE(latents, torch.tensor([1000 * SIGMA]), text, return_dict=False)[0]
     for handle in handles:
