@@ -83,6 +83,29 @@ class Editor:
         Guarantees: the same seed gives the same noise on every device.
         Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
         """
+        edited = self.render(
+            clip,
+            instruction,
+            mask=mask,
+            references=references,
+            seed=seed,
+            plan=plan,
+            on_progress=on_progress,
+        )
+        return edited if mask is None else paste_back(edited, clip, mask)
+
+    def render(
+        self,
+        clip: Tensor,
+        instruction: str,
+        *,
+        mask: Tensor | None = None,
+        references: Sequence[Tensor] = (),
+        seed: int = 0,
+        plan: FitPlan | None = None,
+        on_progress: OnProgress = silent,
+    ) -> Tensor:
+        """As `edit`, but as the model made it: outside the mask, pixels have been through the VAE."""
         check_instruction(instruction)
         plan = plan or plan_fit(*clip.shape[:3])
         if mask is not None:
@@ -97,8 +120,7 @@ class Editor:
             on_progress("decoding", 0, 1)
             video = self._loaded_vae().decode(trim_references(latents, len(references)))
             on_progress("decoding", 1, 1)
-        edited = restore(as_clip(video.cpu()), plan, clip)
-        return edited if mask is None else paste_back(edited, clip, mask)
+        return restore(as_clip(video.cpu()), plan, clip)
 
     def _text(self, text: str, on_progress: OnProgress) -> Tensor:
         if text not in self._texts:

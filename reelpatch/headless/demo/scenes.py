@@ -200,8 +200,10 @@ def _mask(rng: np.random.Generator, kind: str, region: Frames) -> Frames:
     if kind == "none":
         return mask + 1
     if kind == "half":
-        half = [np.s_[:, :, : SIZE_PX // 2], np.s_[:, :, SIZE_PX // 2 :], np.s_[:, : SIZE_PX // 2], np.s_[:, SIZE_PX // 2 :]]
-        mask[half[rng.integers(4)]] = 1
+        halves = [np.s_[:, :, : SIZE_PX // 2], np.s_[:, :, SIZE_PX // 2 :], np.s_[:, : SIZE_PX // 2], np.s_[:, SIZE_PX // 2 :]]
+        # Of two drawn halves the one that holds more of what is edited, so that there is something to see.
+        drawn = [halves[i] for i in rng.choice(4, 2, replace=False)]
+        mask[max(drawn, key=lambda half: float(region[half].sum()))] = 1
         return mask
     if kind == "time":  # frames 0-4 or 5-8: the two cuts that fall between latent frames of a 9-frame clip
         mask[np.s_[5:] if rng.random() < 0.5 else np.s_[:5]] = 1
@@ -233,7 +235,8 @@ def example(
     scene = random_scene(rng, num_things)
     source, thing = render(scene), scene.things[rng.integers(num_things)]
     region, value, edited = _edit(rng, kind, scene, thing, source)
-    mask = _mask(rng, mask_kind, region)
+    seen = region if region.any() else np.maximum.reduce([coverage(t) for t in scene.things])
+    mask = _mask(rng, mask_kind, seen)
     target = mask[..., None] * edited + (1 - mask[..., None]) * source
     sentences = wordings(kind, value, thing, num_things)
     text = str(rng.choice(sentences))

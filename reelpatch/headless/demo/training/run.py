@@ -17,7 +17,7 @@ from reelpatch.headless.demo.training.muon import Muon
 log = logging.getLogger("reelpatch.training")
 
 WARMUP_STEPS = 30
-EMA_DECAY = 0.998
+EMA_DECAY = 0.996
 SAVE_EVERY_S = 120.0
 
 
@@ -26,14 +26,16 @@ class Matrices:
 
     def __init__(self, module: nn.Module, *, muon_lr: float, adamw_lr: float, adamw_names: tuple[str, ...] = ()) -> None:
         named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
-        is_matrix = {n: p.squeeze().ndim >= 2 and not n.endswith(adamw_names) for n, p in named}
-        rest = [p for n, p in named if not is_matrix[n]]
+        matrices = [p for n, p in named if p.squeeze().ndim >= 2 and not n.endswith(adamw_names)]
+        chosen = {id(p) for p in matrices}
+        rest = [p for _, p in named if id(p) not in chosen]
         self._trained = [p for _, p in named]
-        self._optimizers: list[torch.optim.Optimizer] = [
-            Muon([p for n, p in named if is_matrix[n]], lr=muon_lr),
-            torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
-        self._peaks = (muon_lr, adamw_lr)
+        self._optimizers: list[torch.optim.Optimizer] = []
+        if matrices:
+            self._optimizers.append(Muon(matrices, lr=muon_lr))
+        if rest:
+            self._optimizers.append(torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=0.0))
+        self._peaks = [optimizer.defaults["lr"] for optimizer in self._optimizers]
 
     def step(self, fraction_of_peak: float) -> None:
         """One update at `fraction_of_peak` of both learning rates; gradients are clipped to norm 1 and cleared."""

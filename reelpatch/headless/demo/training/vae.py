@@ -19,7 +19,7 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.training import run, whole_clip
 
 # (steps, frames, clips a batch): seconds a step on two AVX2 cores were 0.7, 1.2 and 2.0.
-STAGES = ((900, 1, 16), (250, 5, 4), (650, 9, 4))
+STAGES = ((900, 1, 16), (250, 5, 4), (450, 9, 4))
 NUM_STEPS = sum(steps for steps, _, _ in STAGES)
 LATENT_NOISE = 0.1
 KL_WEIGHT = 1e-4

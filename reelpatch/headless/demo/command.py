@@ -1,0 +1,111 @@
+"""`reelpatch demo`: real mp4 clips in, edited mp4 clips out, and pictures of what happened."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reelpatch.headless.demo import scenes, sheet
+from reelpatch.headless.demo.judge import judge
+from reelpatch.headless.demo.scenes import Example, Frames
+from reelpatch.headless.edit import EditRequest, run_edit
+from reelpatch.headless.editor import OnProgress, silent
+from reelpatch.headless.video_io import Video, read_video
+from reelpatch.headless.video_write import write_video
+
+# Held-out scenes: kind, mask, number of things.
+SHOWN = (
+    ("recolour", "none", 1),
+    ("recolour", "none", 2),
+    ("recolour", "object", 2),
+    ("remove", "none", 2),
+    ("background", "none", 1),
+    ("style", "none", 2),
+    ("style", "half", 1),
+    ("recolour", "time", 1),
+)
+FIRST_SEED = scenes.HELD_OUT + 1_000_000
+SHEET_FRAMES = (0, 4, 8)
+FILM_LOOPS = 4
+
+
+@dataclass(frozen=True)
+class _Clips:
+    source: Path
+    mask: Path | None
+    result: Path
+
+
+def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> dict[str, Any]:
+    """Edit the shown clips into `out`; with `evaluate` > 0, also judge that many held-out scenes.
+
+    Returns what `--json` prints: the files, what was asked and whether it was done, seconds, and the report.
+    """
+    began = time.monotonic()
+    (out / "clips").mkdir(parents=True, exist_ok=True)
+    examples = [
+        scenes.example(FIRST_SEED + i, kind=kind, mask_kind=mask, num_things=things)
+        for i, (kind, mask, things) in enumerate(SHOWN)
+    ]
+    edits, shown = [], []
+    for number, example in enumerate(examples):
+        on_progress("editing the demo clips", number, len(examples))
+        clips = _written(example, out / "clips", number)
+        run_edit(EditRequest(clips.source, example.instruction, mask=clips.mask, seed=number, output=clips.result))
+        source, result = _read(clips.source), _read(clips.result)
+        hit = judge(example, (result / np.float32(255)).astype(np.float32)).hit
+        edits.append({"clip": str(clips.source), "result": str(clips.result), **_asked(example), "done": hit})
+        shown.append(sheet.Shown(_caption(example), (source, result, _bytes(example.target))))
+    on_progress("editing the demo clips", len(examples), len(examples))
+    pictures = _pictures(shown, out)
+    report = {"edits": edits, **pictures, "seconds": round(time.monotonic() - began, 2)}
+    if evaluate:
+        from reelpatch.headless.demo.evaluate import evaluate as judged  # noqa: PLC0415 -- only this branch pays for it
+
+        report["evaluation"] = judged(evaluate, on_progress).as_dict()
+    return report
+
+
+def _asked(example: Example) -> dict[str, str]:
+    return {"instruction": example.instruction, "kind": example.kind, "mask": example.mask_kind}
+
+
+def _caption(example: Example) -> str:
+    masks = {"none": "", "object": " (object mask)", "half": " (half of the frame)", "time": " (part of the time)"}
+    return f'"{example.instruction}"{masks[example.mask_kind]}'
+
+
+def _written(example: Example, folder: Path, number: int) -> _Clips:
+    stem = f"{number:02d}_{example.kind}"
+    source, mask = folder / f"{stem}.mp4", folder / f"{stem}_mask.mp4"
+    write_video(_video(_bytes(example.source)), source)
+    if example.mask_kind == "none":
+        return _Clips(source, None, folder / f"{stem}_edited.mp4")
+    write_video(_video(_bytes(np.repeat(example.mask[..., None], 3, axis=-1))), mask)
+    return _Clips(source, mask, folder / f"{stem}_edited.mp4")
+
+
+def _video(frames: sheet.Picture) -> Video:
+    return Video(frames, Fraction(scenes.FPS))
+
+
+def _bytes(clip: Frames) -> sheet.Picture:
+    return (clip.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _read(path: Path) -> sheet.Picture:
+    return np.asarray(read_video(path, folder_fps=Fraction(scenes.FPS)).frames)
+
+
+def _pictures(shown: list[sheet.Shown], out: Path) -> dict[str, str]:
+    page, film = out / "contact_sheet.png", out / "demo.mp4"
+    part = page.with_suffix(".part")
+    sheet.contact_sheet(shown, frames=SHEET_FRAMES).save(part, format="PNG", optimize=True)
+    part.replace(page)
+    write_video(_video(np.concatenate([sheet.film(shown)] * FILM_LOOPS)), film)
+    return {"contact_sheet": str(page), "film": str(film)}

@@ -1,0 +1,155 @@
+"""The demo family judged on held-out scenes, beside doing nothing (the source) and the VAE's own ceiling."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelpatch.clips.finish import paste_back
+from reelpatch.clips.frames import as_clip, as_video
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.judge import Verdict, judge
+from reelpatch.headless.demo.scenes import Example, Frames
+from reelpatch.headless.editor import Editor, OnProgress, silent
+from reelpatch.headless.vae import Vae, load_vae
+from reelpatch.measure import psnr
+from reelpatch.recipes import Recipe, recipe
+
+FP8_BACKBONE = "reelpatch_demo_t2v_fp8_e4m3fn.safetensors"
+GROUPS: dict[str, Callable[[Example], bool]] = {
+    "recolour, one object": lambda e: e.kind == "recolour" and e.num_things == 1 and e.mask_kind != "time",
+    "recolour, two objects": lambda e: e.kind == "recolour" and e.num_things == 2 and e.mask_kind != "time",
+    "remove": lambda e: e.kind == "remove" and e.mask_kind != "time",
+    "background": lambda e: e.kind == "background" and e.mask_kind != "time",
+    "style": lambda e: e.kind == "style" and e.mask_kind != "time",
+    "time mask, any edit": lambda e: e.mask_kind == "time",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One scene: the verdicts on the edit, on the source handed back, and on the truth through the VAE."""
+
+    example: Example
+    edit: Verdict
+    copy: Verdict
+    ceiling: Verdict
+    seconds: float
+    truth_psnr_db: float
+    vae_psnr_db: float
+    kept_psnr_db: float | None  # outside the mask, before the source is pasted back; None without a mask
+    kept_values_changed: int  # 8-bit values outside the mask that differ from the source in the finished clip
+
+
+@dataclass
+class Report:
+    """What `reelpatch demo --evaluate` prints."""
+
+    outcomes: list[Outcome]
+    fp8_hits: list[bool] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """In plain types: rates in 0..1, PSNR in dB, seconds for one clip; `null` where nothing was measured."""
+        groups = {name: self._row([o for o in self.outcomes if belongs(o.example)]) for name, belongs in GROUPS.items()}
+        kept = [o.kept_psnr_db for o in self.outcomes if o.kept_psnr_db is not None]
+        return {
+            "scenes": len(self.outcomes),
+            "first_seed": self.outcomes[0].example.seed,
+            "edits": groups | {"all": self._row(self.outcomes)},
+            "vae_psnr_db": _rounded([o.vae_psnr_db for o in self.outcomes]),
+            "kept_pixels_psnr_db_before_paste_back": _rounded(kept),
+            "kept_8bit_values_changed": sum(o.kept_values_changed for o in self.outcomes),
+            "hit_rate_fp8": _rounded([float(hit) for hit in self.fp8_hits], 3),
+            "seconds_per_clip": round(median(o.seconds for o in self.outcomes), 3),
+        }
+
+    @staticmethod
+    def _row(outcomes: list[Outcome]) -> dict[str, Any]:
+        hues = [o.edit.hue_error_deg for o in outcomes if o.edit.hue_error_deg is not None]
+        return {
+            "n": len(outcomes),
+            "hit_rate": _rounded([float(o.edit.hit) for o in outcomes], 3),
+            "copy_source": _rounded([float(o.copy.hit) for o in outcomes], 3),
+            "vae_ceiling": _rounded([float(o.ceiling.hit) for o in outcomes], 3),
+            "hue_error_deg": _rounded(hues, 1),
+            "psnr_db_to_truth": _rounded([o.truth_psnr_db for o in outcomes]),
+        }
+
+
+def evaluate(num_scenes: int, on_progress: OnProgress = silent) -> Report:
+    """Edit `num_scenes` held-out scenes with the bf16 and then with the fp8 base."""
+    settings = recipe("demo")
+    editor = Editor(settings)
+    vae = load_vae(editor.files.vae)
+    report = Report([])
+    for number in range(num_scenes):
+        on_progress("editing held-out scenes", number, num_scenes)
+        report.outcomes.append(_outcome(editor, vae, scenes.example(scenes.HELD_OUT + number)))
+    on_progress("editing held-out scenes", num_scenes, num_scenes)
+    small = Editor(with_backbone(settings, FP8_BACKBONE))
+    for number, outcome in enumerate(report.outcomes):
+        on_progress("the same with fp8 weights", number, num_scenes)
+        _, finished = _edited(small, outcome.example)
+        report.fp8_hits.append(judge(outcome.example, _numpy(finished)).hit)
+    on_progress("the same with fp8 weights", num_scenes, num_scenes)
+    return report
+
+
+def with_backbone(settings: Recipe, name: str) -> Recipe:
+    """The recipe with one certain backbone file among those it accepts."""
+    chosen = [replace(f, names=(name,)) if f.role == "backbone" else f for f in settings.files]
+    return replace(settings, files=tuple(chosen))
+
+
+def mask_of(example: Example) -> Tensor | None:
+    """The scene's mask, None where everything may change."""
+    return None if example.mask_kind == "none" else torch.from_numpy(example.mask)
+
+
+def _edited(editor: Editor, example: Example) -> tuple[Tensor, Tensor]:
+    """The edit as decoded, and with the source pasted back outside the mask."""
+    source, mask = torch.from_numpy(example.source), mask_of(example)
+    rendered = editor.render(source, example.instruction, mask=mask, seed=example.seed)
+    return rendered, rendered if mask is None else paste_back(rendered, source, mask)
+
+
+def _outcome(editor: Editor, vae: Vae, example: Example) -> Outcome:
+    began = time.monotonic()
+    rendered, finished = _edited(editor, example)
+    seconds = time.monotonic() - began
+    source, target, mask = torch.from_numpy(example.source), torch.from_numpy(example.target), mask_of(example)
+    again = as_clip(vae.decode(vae.encode(as_video(target))))
+    ceiling = again if mask is None else paste_back(again, source, mask)
+    kept = None if mask is None else mask < 0.5
+    return Outcome(
+        example=example,
+        edit=judge(example, _numpy(finished)),
+        copy=judge(example, example.source),
+        ceiling=judge(example, _numpy(ceiling)),
+        seconds=seconds,
+        truth_psnr_db=psnr(finished, target),
+        vae_psnr_db=psnr(again, target),
+        kept_psnr_db=None if kept is None else psnr(rendered, source, kept),
+        kept_values_changed=0 if kept is None else int((_bytes(finished) != _bytes(source))[kept].sum()),
+    )
+
+
+def _bytes(clip: Tensor) -> Tensor:
+    return (clip.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _numpy(clip: Tensor) -> Frames:
+    return clip.numpy().astype(np.float32)
+
+
+def _rounded(values: list[float], digits: int = 2) -> float | None:
+    finite = [value for value in values if math.isfinite(value)]
+    return round(fmean(finite), digits) if finite else None
