@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.float8 import FLOAT8, widen_at_use
+from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import KnownFile
 
 # Looking at every value costs a full read. Small files are looked at when loaded; for larger ones sampling finds
@@ -129,9 +130,3 @@ def _homes(
 def _some(keys: list[str]) -> str:
     num_more = len(keys) - _NUM_NAMED_KEYS
     return ", ".join(keys[:_NUM_NAMED_KEYS]) + (f" and {num_more} more" if num_more > 0 else "")
-
-
-def is_finite(tensor: Tensor) -> bool:
-    """Whether no value of a tensor of any float dtype, fp8 included, is NaN or infinite."""
-    # torch has no isfinite for fp8; fp16 holds every fp8 value, NaN and infinity included.
-    return bool(torch.isfinite(tensor.to(torch.float16) if tensor.dtype in FLOAT8 else tensor).all())

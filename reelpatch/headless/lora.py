@@ -11,8 +11,8 @@ from safetensors import safe_open
 from torch import nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.filling import is_finite
 from reelpatch.headless.float8 import FLOAT8
+from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.lora import LoraPair, match_lora
 from reelpatch.weights.names import diffusers_to_native
