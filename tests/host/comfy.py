@@ -20,7 +20,10 @@ def checkout() -> Path:
 def run(script: Path, *arguments: Path) -> None:
     """Runs `script` with ComfyUI importable, on the CPU, by the Python of ComfyUI's own environment."""
     comfy = checkout()
-    pythons = [os.environ.get("COMFYUI_PYTHON", ""), *(str(comfy / name / "bin" / "python") for name in (".venv", "venv"))]
+    pythons = [
+        os.environ.get("COMFYUI_PYTHON", ""),
+        *(str(comfy / name / "bin" / "python") for name in (".venv", "venv")),
+    ]
     python = next((name for name in pythons if name and Path(name).exists()), None)
     if python is None:
         pytest.skip(f"{comfy} has no .venv or venv: set COMFYUI_PYTHON to the Python that runs ComfyUI")

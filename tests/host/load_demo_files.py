@@ -23,12 +23,17 @@ def main() -> None:
     inputs, results = load_file(inputs_path), {}
     for name in ("bf16", "fp8_e4m3fn"):
         path = models / "diffusion_models" / f"reelpatch_demo_t2v_{name}.safetensors"
-        patcher = comfy.sd.load_diffusion_model(str(path), model_options={"dtype": torch.float32} if name == "bf16" else {})
+        patcher = comfy.sd.load_diffusion_model(
+            str(path), model_options={"dtype": torch.float32} if name == "bf16" else {}
+        )
         model = patcher.model
         assert type(model).__name__ == "WAN21", type(model)
         comfy.model_management.load_models_gpu([patcher])
         velocity = model.diffusion_model(
-            inputs["latents"], inputs["timestep"], context=inputs["text"].to(inputs["latents"]), transformer_options={}
+            inputs["latents"],
+            inputs["timestep"],
+            context=inputs["text"].to(inputs["latents"]),
+            transformer_options={},
         )
         results[name] = velocity.float().contiguous()
     state = comfy.utils.load_torch_file(str(models / "vae" / "reelpatch_demo_vae.safetensors"))

@@ -16,8 +16,7 @@ from reelpatch.headless.loading import load_backbone
 from reelpatch.headless.transformer import Moment, predict_velocity
 from reelpatch.headless.vae import load_vae
 from reelpatch.recipes import recipe
-
-from . import comfy
+from tests.host import comfy
 
 pytestmark = pytest.mark.host
 
@@ -36,17 +35,28 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Tensor], d
     }
     save_file(inputs, folder / "inputs.safetensors")
     models = Editor(recipe("demo")).files.vae.parents[1]
-    comfy.run(Path(__file__).with_name("load_demo_files.py"), models, folder / "inputs.safetensors", folder / "out.safetensors")
+    comfy.run(
+        Path(__file__).with_name("load_demo_files.py"),
+        models,
+        folder / "inputs.safetensors",
+        folder / "out.safetensors",
+    )
     return inputs, load_file(folder / "out.safetensors")
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("bf16", 1e-4), ("fp8_e4m3fn", 0.15)])
-def test_core_loads_the_backbone(both: tuple[dict[str, Tensor], dict[str, Tensor]], name: str, tolerance: float) -> None:
+def test_core_loads_the_backbone(
+    both: tuple[dict[str, Tensor], dict[str, Tensor]], name: str, tolerance: float
+) -> None:
     inputs, results = both
     files = Editor(recipe("demo")).files
-    backbone = load_backbone(files.backbone.with_name(f"reelpatch_demo_t2v_{name}.safetensors"), dtype=torch.float32)
+    backbone = load_backbone(
+        files.backbone.with_name(f"reelpatch_demo_t2v_{name}.safetensors"), dtype=torch.float32
+    )
     with torch.no_grad():
-        ours = predict_velocity(backbone, inputs["latents"], inputs["text"], moment=Moment(0.75, 0, 4, (True,)))
+        ours = predict_velocity(
+            backbone, inputs["latents"], inputs["text"], moment=Moment(0.75, 0, 4, (True,))
+        )
     torch.testing.assert_close(results[name], ours.float(), atol=tolerance, rtol=0)
 
 

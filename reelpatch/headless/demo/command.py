@@ -56,7 +56,9 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
     for number, example in enumerate(examples):
         on_progress("editing the demo clips", number, len(examples))
         clips = _written(example, out / "clips", number)
-        run_edit(EditRequest(clips.source, example.instruction, mask=clips.mask, seed=number, output=clips.result))
+        run_edit(
+            EditRequest(clips.source, example.instruction, mask=clips.mask, seed=number, output=clips.result)
+        )
         source, result = _read(clips.source), _read(clips.result)
         hit = judge(example, (result / np.float32(255)).astype(np.float32)).hit
         edits.append({"clip": str(clips.source), "result": str(clips.result), **_asked(example), "done": hit})
@@ -65,7 +67,7 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
     pictures = _pictures(shown, out)
     report = {"edits": edits, **pictures, "seconds": round(time.monotonic() - began, 2)}
     if evaluate:
-        from reelpatch.headless.demo.evaluate import evaluate as judged  # noqa: PLC0415 -- only this branch pays for it
+        from reelpatch.headless.demo.evaluate import evaluate as judged
 
         report["evaluation"] = judged(evaluate, on_progress).as_dict()
     return report
@@ -76,7 +78,12 @@ def _asked(example: Example) -> dict[str, str]:
 
 
 def _caption(example: Example) -> str:
-    masks = {"none": "", "object": " (object mask)", "half": " (half of the frame)", "time": " (part of the time)"}
+    masks = {
+        "none": "",
+        "object": " (object mask)",
+        "half": " (half of the frame)",
+        "time": " (part of the time)",
+    }
     return f'"{example.instruction}"{masks[example.mask_kind]}'
 
 

@@ -58,7 +58,10 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types: rates in 0..1, PSNR in dB, seconds for one clip; `null` where nothing was measured."""
-        groups = {name: self._row([o for o in self.outcomes if belongs(o.example)]) for name, belongs in GROUPS.items()}
+        groups = {
+            name: self._row([o for o in self.outcomes if belongs(o.example)])
+            for name, belongs in GROUPS.items()
+        }
         kept = [o.kept_psnr_db for o in self.outcomes if o.kept_psnr_db is not None]
         return {
             "scenes": len(self.outcomes),
@@ -125,7 +128,11 @@ def _outcome(editor: Editor, vae: Vae, example: Example) -> Outcome:
     began = time.monotonic()
     rendered, finished = _edited(editor, example)
     seconds = time.monotonic() - began
-    source, target, mask = torch.from_numpy(example.source), torch.from_numpy(example.target), mask_of(example)
+    source, target, mask = (
+        torch.from_numpy(example.source),
+        torch.from_numpy(example.target),
+        mask_of(example),
+    )
     again = as_clip(vae.decode(vae.encode(as_video(target))))
     ceiling = again if mask is None else paste_back(again, source, mask)
     kept = None if mask is None else mask < 0.5

@@ -61,7 +61,9 @@ def _recoloured(example: Example, result: Frames, edited: NDArray[np.bool_]) -> 
     nearest = min(scenes.HUES, key=lambda name: float(np.square(colour - scenes.rgb(name)).sum()))
     hue_deg = 360 * colorsys.rgb_to_hsv(*(float(v) for v in colour))[0]
     error_deg = abs((hue_deg - scenes.HUES[example.value] + 180) % 360 - 180)
-    hit = nearest == example.value and error_deg < MAX_HUE_ERROR_DEG and _rest_is_kept(example, result, edited)
+    hit = (
+        nearest == example.value and error_deg < MAX_HUE_ERROR_DEG and _rest_is_kept(example, result, edited)
+    )
     return Verdict(hit, error_deg)
 
 
@@ -80,7 +82,9 @@ def _background(example: Example, result: Frames, edited: NDArray[np.bool_]) -> 
 
 
 def _styled(example: Example, result: Frames, edited: NDArray[np.bool_]) -> bool:
-    looks = {"source": example.source} | {style: scenes.apply_style(example.source, style) for style in scenes.STYLES}
+    looks = {"source": example.source} | {
+        style: scenes.apply_style(example.source, style) for style in scenes.STYLES
+    }
     nearest = max(looks, key=lambda name: psnr_db(result, looks[name], edited))
     truth = looks[example.value]
     edges = _detail(truth)[edited]

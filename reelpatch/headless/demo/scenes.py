@@ -25,7 +25,9 @@ BACKGROUNDS = ("sunset", "night", "grass", "ocean", "desert")
 STYLES = ("grayscale", "invert", "sepia")
 
 # Top and bottom colour of each named background, then amplitude and direction of its soft bands.
-_SKIES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float, tuple[float, float]]] = {
+_SKIES: dict[
+    str, tuple[tuple[float, float, float], tuple[float, float, float], float, tuple[float, float]]
+] = {
     "sunset": ((0.45, 0.15, 0.45), (1.00, 0.55, 0.15), 0.00, (0.0, 0.0)),
     "night": ((0.02, 0.02, 0.10), (0.10, 0.12, 0.30), 0.02, (0.10, 0.05)),
     "grass": ((0.25, 0.50, 0.15), (0.10, 0.32, 0.08), 0.06, (0.45, 0.00)),
@@ -97,7 +99,9 @@ def coverage(thing: Thing) -> Frames:
     return np.clip(0.5 - distance, 0, 1).astype(np.float32)
 
 
-def paint_background(background: str | tuple[tuple[float, float, float], tuple[float, float, float]]) -> Frames:
+def paint_background(
+    background: str | tuple[tuple[float, float, float], tuple[float, float, float]],
+) -> Frames:
     """A soft still background, `[F, H, W, 3]`."""
     if isinstance(background, str):
         top, bottom, amplitude, (fx, fy) = _SKIES[background]
@@ -136,12 +140,21 @@ def _random_thing(rng: np.random.Generator, shape: str, colour: str, radius_px: 
     start = rng.uniform(low, high, 2)
     end = np.clip(start + rng.uniform(-12, 12, 2), low, high)
     velocity = (end - start) / (NUM_FRAMES - 1)
-    return Thing(shape, colour, float(radius_px), (float(start[0]), float(start[1])), (float(velocity[0]), float(velocity[1])))
+    return Thing(
+        shape,
+        colour,
+        float(radius_px),
+        (float(start[0]), float(start[1])),
+        (float(velocity[0]), float(velocity[1])),
+    )
 
 
 def _overlap(a: Thing, b: Thing) -> bool:
     for frame in (0, NUM_FRAMES // 2, NUM_FRAMES - 1):
-        gap = [a.start_px[i] + a.velocity_px[i] * frame - b.start_px[i] - b.velocity_px[i] * frame for i in (0, 1)]
+        gap = [
+            a.start_px[i] + a.velocity_px[i] * frame - b.start_px[i] - b.velocity_px[i] * frame
+            for i in (0, 1)
+        ]
         if np.hypot(*gap) < a.radius_px + b.radius_px:
             return True
     return False
@@ -160,7 +173,10 @@ def random_scene(rng: np.random.Generator, num_things: int) -> Scene:
         if num_things == 1 or not _overlap(*things):
             break
     base = rng.uniform(0.25, 0.8)
-    shades = [tuple(float(v) for v in np.clip(base + rng.uniform(-0.15, 0.15) + rng.uniform(-0.06, 0.06, 3), 0, 1)) for _ in range(2)]
+    shades = [
+        tuple(float(v) for v in np.clip(base + rng.uniform(-0.15, 0.15) + rng.uniform(-0.06, 0.06, 3), 0, 1))
+        for _ in range(2)
+    ]
     return Scene(things, (shades[0], shades[1]))  # type: ignore[arg-type]  # numpy scalars become 3-tuples of float
 
 
@@ -173,12 +189,22 @@ def _references(thing: Thing, num_things: int) -> list[str]:
 _WORDINGS = {
     "recolour": ("make {0} {1}", "turn {0} {1}", "recolour {0} to {1}", "change the colour of {0} to {1}"),
     "remove": ("remove {0}", "delete {0}", "erase {0} from the video", "get rid of {0}"),
-    "background": ("change the background to {1}", "replace the background with {1}", "put it in front of {1}"),
+    "background": (
+        "change the background to {1}",
+        "replace the background with {1}",
+        "put it in front of {1}",
+    ),
     "grayscale": ("make it grayscale", "turn the video black and white"),
     "invert": ("invert the colours", "make it a negative"),
     "sepia": ("make it sepia", "give the video a sepia tone"),
 }
-_NAMED = {"sunset": "a sunset", "night": "a night sky", "grass": "grass", "ocean": "the ocean", "desert": "a desert"}
+_NAMED = {
+    "sunset": "a sunset",
+    "night": "a night sky",
+    "grass": "grass",
+    "ocean": "the ocean",
+    "desert": "a desert",
+}
 
 
 def wordings(kind: str, value: str, thing: Thing, num_things: int) -> tuple[str, ...]:
@@ -200,10 +226,15 @@ def _mask(rng: np.random.Generator, kind: str, region: Frames) -> Frames:
     if kind == "none":
         return mask + 1
     if kind == "half":
-        halves = [np.s_[:, :, : SIZE_PX // 2], np.s_[:, :, SIZE_PX // 2 :], np.s_[:, : SIZE_PX // 2], np.s_[:, SIZE_PX // 2 :]]
-        # Of two drawn halves the one that holds more of what is edited, so that there is something to see.
-        drawn = [halves[i] for i in rng.choice(4, 2, replace=False)]
-        mask[max(drawn, key=lambda half: float(region[half].sum()))] = 1
+        halves = [
+            np.s_[:, :, : SIZE_PX // 2],
+            np.s_[:, :, SIZE_PX // 2 :],
+            np.s_[:, : SIZE_PX // 2],
+            np.s_[:, SIZE_PX // 2 :],
+        ]
+        # One of the halves that hold a fair share of what is edited, so that there is something to see.
+        shares = [float(region[half].sum()) for half in halves]
+        mask[halves[rng.choice([i for i in range(4) if shares[i] >= 0.5 * max(shares)])]] = 1
         return mask
     if kind == "time":  # frames 0-4 or 5-8: the two cuts that fall between latent frames of a 9-frame clip
         mask[np.s_[5:] if rng.random() < 0.5 else np.s_[:5]] = 1
@@ -228,7 +259,9 @@ def example(
     drawn_kind = str(rng.choice(("recolour", "remove", "background", "style"), p=(0.42, 0.22, 0.18, 0.18)))
     drawn_things = 2 if rng.random() < 0.6 else 1
     kind, num_things = kind or drawn_kind, num_things or drawn_things
-    choices = ("none", "object", "half", "time") if kind in ("recolour", "remove") else ("none", "half", "time")
+    choices = (
+        ("none", "object", "half", "time") if kind in ("recolour", "remove") else ("none", "half", "time")
+    )
     weights = (0.6, 0.14, 0.06, 0.2) if len(choices) == 4 else (0.65, 0.13, 0.22)
     drawn_mask = str(rng.choice(choices, p=weights))
     mask_kind = mask_kind or drawn_mask
@@ -241,7 +274,17 @@ def example(
     sentences = wordings(kind, value, thing, num_things)
     text = str(rng.choice(sentences))
     return Example(
-        seed, kind, value, mask_kind, sentences, text, source, target.astype(np.float32), mask, region, num_things
+        seed,
+        kind,
+        value,
+        mask_kind,
+        sentences,
+        text,
+        source,
+        target.astype(np.float32),
+        mask,
+        region,
+        num_things,
     )
 
 
@@ -253,9 +296,17 @@ def _edit(
     if kind == "recolour":
         value = str(rng.choice([c for c in HUES if c != thing.colour]))
         new = Thing(thing.shape, value, thing.radius_px, thing.start_px, thing.velocity_px)
-        return coverage(thing), value, render(Scene(tuple(new if t is thing else t for t in scene.things), scene.background))
+        return (
+            coverage(thing),
+            value,
+            render(Scene(tuple(new if t is thing else t for t in scene.things), scene.background)),
+        )
     if kind == "remove":
-        return coverage(thing), "", render(Scene(tuple(t for t in scene.things if t is not thing), scene.background))
+        return (
+            coverage(thing),
+            "",
+            render(Scene(tuple(t for t in scene.things if t is not thing), scene.background)),
+        )
     if kind == "background":
         value = str(rng.choice(BACKGROUNDS))
         return nothing, value, render(Scene(scene.things, value))

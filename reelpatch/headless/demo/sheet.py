@@ -40,11 +40,14 @@ def film(shown: list[Shown]) -> Picture:
 def _frame(shown: list[Shown], index: int) -> Picture:
     half = (len(shown) + 1) // 2
     columns = [
-        np.asarray(_stacked(part, [_row(item, (index,)) for item in part])) for part in (shown[:half], shown[half:])
+        np.asarray(_stacked(part, [_row(item, (index,)) for item in part]))
+        for part in (shown[:half], shown[half:])
     ]
     height = max(column.shape[0] for column in columns)
     padded = [
-        np.pad(c, ((0, height - c.shape[0]), (0, 0), (0, 0)), constant_values=PAPER[0]) for c in columns if c.size
+        np.pad(c, ((0, height - c.shape[0]), (0, 0), (0, 0)), constant_values=PAPER[0])
+        for c in columns
+        if c.size
     ]
     return np.concatenate(padded, axis=1)
 

@@ -7,6 +7,7 @@ velocity that leads from where the teacher was to where the teacher arrived.
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -50,7 +51,7 @@ def _path(family: DemoFamily, context: Tensor, ids: Tensor, sigmas: list[float],
     text, empty = family.embed_text(ids), family.embed_text(encode([""] * len(ids)))
     x = torch.randn(len(ids), 16, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
     kept = [x]
-    for i, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for i, (sigma, following) in enumerate(pairwise(sigmas)):
         level = torch.full((len(ids),), sigma)
         with_text, without = family(x, level, text, context), family(x, level, empty, context)
         x = x + (following - sigma) * (without + GUIDANCE * (with_text - without))

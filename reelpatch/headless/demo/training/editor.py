@@ -25,7 +25,10 @@ def draw(shards: Shards, step: int) -> tuple[Tensor, list[str], torch.Generator]
     generator = torch.Generator().manual_seed(1_000_000 + step)
     rows = torch.randint(len(shards.wordings), (BATCH,), generator=generator)
     picks = torch.rand(BATCH, generator=generator).tolist()
-    sentences = [shards.wordings[row][int(pick * len(shards.wordings[row]))] for row, pick in zip(rows.tolist(), picks, strict=True)]
+    sentences = [
+        shards.wordings[row][int(pick * len(shards.wordings[row]))]
+        for row, pick in zip(rows.tolist(), picks, strict=True)
+    ]
     dropped = torch.rand(BATCH, generator=generator) < PROMPT_DROPOUT
     return rows, ["" if drop else text for drop, text in zip(dropped, sentences, strict=True)], generator
 

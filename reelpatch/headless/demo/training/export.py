@@ -18,14 +18,20 @@ from reelpatch.weights.names import umt5_hf_to_wan, vae_diffusers_to_native
 
 WAN_TEXT_WIDTH = 4096
 FLOAT8 = torch.float8_e4m3fn
-ABOUT = {"format": "pt", "licence": "Apache-2.0", "model": "Reelpatch demo family, trained on procedural clips"}
+ABOUT = {
+    "format": "pt",
+    "licence": "Apache-2.0",
+    "model": "Reelpatch demo family, trained on procedural clips",
+}
 
 
 def write(tensors: dict[str, Tensor], path: Path, **metadata: str) -> None:
     """A safetensors file under its final name only once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {**ABOUT, **metadata})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {**ABOUT, **metadata}
+    )
     temporary.replace(path)
 
 
@@ -63,7 +69,11 @@ def export_family(family: DemoFamily, models: Path) -> None:
     module = {name: tensor.bfloat16() for name, tensor in family.vace.state_dict().items()}
     layers = {LAYERS_KEY: ",".join(map(str, VACE_LAYERS))}
     write(module, folder / "reelpatch_demo_edit_module.safetensors", **layers)
-    words = {umt5_hf_to_wan(name): t.bfloat16() for name, t in family.text.state_dict().items() if name != "encoder.embed_tokens.weight"}
+    words = {
+        umt5_hf_to_wan(name): t.bfloat16()
+        for name, t in family.text.state_dict().items()
+        if name != "encoder.embed_tokens.weight"
+    }
     tokenizer = json.dumps(json.loads(build_tokenizer().to_str()))
     write(words, models / "text_encoders" / "reelpatch_demo_umt5.safetensors", tokenizer_json=tokenizer)
 
@@ -76,7 +86,8 @@ def _is_float8(name: str) -> bool:
 def export_lora(tensors: dict[str, Tensor], path: Path) -> None:
     """The LoRA as the few-step LoRAs of Wan are published: `diffusion_model.` prefix, lora_down and lora_up."""
     renamed = {
-        "diffusion_model." + name.replace("lora_A", "lora_down.weight").replace("lora_B", "lora_up.weight"): tensor
+        "diffusion_model."
+        + name.replace("lora_A", "lora_down.weight").replace("lora_B", "lora_up.weight"): tensor
         for name, tensor in tensors.items()
     }
     write({name: tensor.bfloat16() for name, tensor in renamed.items()}, path)

@@ -46,7 +46,9 @@ class Shards:
 
     def context(self, rows: Tensor) -> Tensor:
         """The 96 channels of the chosen scenes, float32."""
-        return torch.cat([self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()], dim=1)
+        return torch.cat(
+            [self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()], dim=1
+        )
 
 
 @torch.no_grad()
@@ -75,7 +77,9 @@ def load(folder: Path, num_scenes: int) -> Shards:
     """The encoded scenes of `folder`."""
     paths = sorted((folder / "latents").glob("*.pt"))[: num_scenes // SHARD]
     parts = [torch.load(path, weights_only=True) for path in paths]
-    tensors = {name: torch.cat([part[name] for part in parts]) for name in ("inactive", "reactive", "target", "mask")}
+    tensors = {
+        name: torch.cat([part[name] for part in parts]) for name in ("inactive", "reactive", "target", "mask")
+    }
     return Shards(**tensors, wordings=[words for part in parts for words in part["wordings"]])
 
 
@@ -83,14 +87,18 @@ def load(folder: Path, num_scenes: int) -> Shards:
 def _encode_shard(vae: AutoencoderKLWan, statistics: Statistics, first_seed: int) -> dict[str, Tensor | list]:
     examples = [scenes.example(first_seed + i) for i in range(SHARD)]
     edited = [(e.mask > EDITED_ABOVE)[..., None] for e in examples]
-    gray = statistics.normalise(whole_clip.encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX)))
+    gray = statistics.normalise(
+        whole_clip.encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX))
+    )
     whole = [bool(mask.all()) for mask in edited]
 
     def encode(clips: list[scenes.Frames], masks: list[np.ndarray] | None = None) -> Tensor:
         video = _videos(clips)
         if masks is not None:
             video = video * torch.from_numpy(np.stack(masks)).permute(0, 4, 1, 2, 3)
-        parts = [whole_clip.encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)]
+        parts = [
+            whole_clip.encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)
+        ]
         return statistics.normalise(torch.cat(parts)).half()
 
     masked = [i for i in range(SHARD) if not whole[i]]

@@ -29,7 +29,13 @@ TEXT_ROWS = MAX_TOKENS + 1  # the last one stands for all rows of padding beyond
 def build_text_encoder() -> UMT5EncoderModel:
     """The untrained text encoder: UMT5 with two layers of width 64."""
     config = UMT5Config(
-        vocab_size=len(WORDS), d_model=TEXT_WIDTH, d_kv=16, num_heads=4, d_ff=128, num_layers=2, dropout_rate=0.0
+        vocab_size=len(WORDS),
+        d_model=TEXT_WIDTH,
+        d_kv=16,
+        num_heads=4,
+        d_ff=128,
+        num_layers=2,
+        dropout_rate=0.0,
     )
     return UMT5EncoderModel(config)
 
@@ -89,7 +95,11 @@ class DemoFamily(nn.Module):
                 editor = self.vace.vace_blocks[VACE_LAYERS.index(i)]
                 c = editor(c, modulation, text_BTD, rotary, attention=_attention)
                 x = x + editor.after_proj(c)
-        patches = self.head(x, time_BD).unflatten(1, (grid.frames, grid.rows, grid.columns)).unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        patches = (
+            self.head(x, time_BD)
+            .unflatten(1, (grid.frames, grid.rows, grid.columns))
+            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        )
         return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(latents.shape)
 
 

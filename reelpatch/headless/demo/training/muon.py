@@ -7,7 +7,7 @@ arithmetic spends 1.07 s a step on that for the demo VAE, this fp32 form 0.1 s. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -32,7 +32,11 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # training never passes a closure
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # torch's overloads
+        loss: float | None = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -43,3 +47,4 @@ class Muon(torch.optim.Optimizer):
                 update = weight.grad.lerp(velocity, group["momentum"]).flatten(1)
                 gain = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
                 weight.add_(orthogonalise(update).view_as(weight), alpha=-group["lr"] * gain)
+        return loss

@@ -24,7 +24,9 @@ SAVE_EVERY_S = 120.0
 class Matrices:
     """Muon for the weight matrices, AdamW for the rest; `adamw_names` are endings of names kept away from Muon."""
 
-    def __init__(self, module: nn.Module, *, muon_lr: float, adamw_lr: float, adamw_names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, module: nn.Module, *, muon_lr: float, adamw_lr: float, adamw_names: tuple[str, ...] = ()
+    ) -> None:
         named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
         matrices = [p for n, p in named if p.squeeze().ndim >= 2 and not n.endswith(adamw_names)]
         chosen = {id(p) for p in matrices}
@@ -113,7 +115,14 @@ def train(
         average.update(module, step)
         if step % 25 == 0:
             pace_s = (time.monotonic() - began) / (step - start + 1)
-            log.info("step %d/%d loss %.5f, %.2f s a step, %.0f min left", step, num_steps, loss.item(), pace_s, pace_s * (num_steps - step) / 60)
+            log.info(
+                "step %d/%d loss %.5f, %.2f s a step, %.0f min left",
+                step,
+                num_steps,
+                loss.item(),
+                pace_s,
+                pace_s * (num_steps - step) / 60,
+            )
         if time.monotonic() - saved_at > SAVE_EVERY_S or step == num_steps - 1:
             state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
             save_atomically({**state, "average": average.weights, "step": step + 1}, checkpoint)

@@ -70,7 +70,9 @@ def batch_of(step: int) -> Tensor:
         hole = one.source * (one.mask if rng.random() < 0.5 else 1 - one.mask)[..., None]
         hole = hole + np.float32(0.5) * (hole == 0).all(axis=-1, keepdims=True)
         variants = [one.source, one.target, hole if one.mask_kind != "none" else one.source]
-        pool += [variants[rng.choice(3, p=(0.45, 0.4, 0.15))] for _ in range(math.ceil(clips / scenes_needed))]
+        pool += [
+            variants[rng.choice(3, p=(0.45, 0.4, 0.15))] for _ in range(math.ceil(clips / scenes_needed))
+        ]
     starts = rng.integers(0, scenes.NUM_FRAMES - frames + 1, len(pool))
     cut = np.stack([clip[start : start + frames] for clip, start in zip(pool, starts, strict=True)])
     return torch.from_numpy(cut.astype(np.float32)).permute(0, 4, 1, 2, 3) * 2 - 1
@@ -93,7 +95,9 @@ def train(folder: Path) -> AutoencoderKLWan:
         judged.load_state_dict({**vae.state_dict(), **average.weights})
         return f"validation PSNR {psnr(judged):.2f} dB"
 
-    average = run.train(vae, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "vae.pt", report=report)
+    average = run.train(
+        vae, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "vae.pt", report=report
+    )
     vae.load_state_dict({**vae.state_dict(), **average.weights})
     return vae
 

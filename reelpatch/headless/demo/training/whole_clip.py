@@ -72,7 +72,9 @@ def _middle(block: nn.Module, x: Tensor) -> Tensor:
     x, attention = _residual(block.resnets[0], x), block.attentions[0]
 
     def attend(p: Tensor) -> Tensor:
-        q, k, v = attention.to_qkv(_rms(attention.norm, p)).flatten(2).transpose(1, 2).unsqueeze(1).chunk(3, dim=-1)
+        q, k, v = (
+            attention.to_qkv(_rms(attention.norm, p)).flatten(2).transpose(1, 2).unsqueeze(1).chunk(3, dim=-1)
+        )
         mixed = F.scaled_dot_product_attention(q, k, v).squeeze(1).transpose(1, 2).unflatten(2, p.shape[2:])
         return p + attention.proj(mixed)
 

@@ -1,0 +1,58 @@
+"""Training: a stopped run goes on to where an unbroken one ends, Muon orthogonalises, text ids are UMT5's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reelpatch.headless.demo.training import run, words
+from reelpatch.headless.demo.training.muon import orthogonalise
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _trained(checkpoint: Path, *, stop_at: int | None = None) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    def loss_of(step: int) -> Tensor:
+        if step == stop_at:
+            raise _Stopped
+        x = torch.randn(16, 6, generator=torch.Generator().manual_seed(step))
+        return (module(x) - x[:, :2].sin()).square().mean()
+
+    optimizer = run.Matrices(module, muon_lr=0.02, adamw_lr=1e-3)
+    return run.train(module, optimizer, loss_of, num_steps=40, checkpoint=checkpoint).weights
+
+
+def test_a_stopped_run_ends_where_an_unbroken_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = _trained(tmp_path / "a.pt")
+    monkeypatch.setattr(run, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(_Stopped):
+        _trained(tmp_path / "b.pt", stop_at=17)
+    resumed = _trained(tmp_path / "b.pt")
+    for name, weight in unbroken.items():
+        torch.testing.assert_close(resumed[name], weight, atol=0, rtol=0)
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_muon_brings_singular_values_near_one(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    values = torch.linalg.svdvals(orthogonalise(matrix))
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_token_ids_are_those_of_umt5_for_padding_and_end() -> None:
+    ids = words.encode(["Make the circle BLUE", "zebra", ""])
+    assert ids[0].tolist()[4:6] == [1, 0]
+    assert ids[1].tolist()[:3] == [2, 1, 0]
+    assert ids[2].tolist() == [1] + [0] * (words.MAX_TOKENS - 1)
