@@ -1,5 +1,5 @@
 # Each target makes .venv and installs into it what it needs; only python3, pip and make have to be there.
-# Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu makes the download much smaller.
+# Without a GPU, a PIP_EXTRA_INDEX_URL that names PyTorch's index of CPU wheels makes the download much smaller.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -35,6 +35,8 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 KEPT_ENCODER_BYTES = 2**30
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
+# As CUDA and MPS say it, and as PyTorch's CPU allocator does.
+_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -263,12 +265,8 @@ def told_when_memory_ends(device: torch.device) -> Iterator[None]:
     """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        # The CPU's allocator raises a plain RuntimeError.
-        is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(
-            error
-        )
-        if not is_memory:
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
         raise BadInput(
             f"the memory of {device} is not enough for this edit: lower --size or --frames, "

@@ -33,10 +33,10 @@ def read_still(path: Path) -> NDArray[np.uint8]:
             if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
                 image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
             if image.has_transparency_data:
-                pixels = np.asarray(image.convert("RGBA"))
+                pixels = np.array(image.convert("RGBA"))
                 if pixels[..., 3].min() < 255:
                     return pixels
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except OSError as error:
         reason = error.strerror or str(error).split(" '")[0]
         raise BadInput(f"the image {path} cannot be read ({reason}): give one that opens.") from error

@@ -152,7 +152,7 @@ def _sound(
 
 def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet], list[Packet]]:
     """Makes what is written out of what is read, packet by packet; the last one read is empty."""
-    if stream.codec_context.name in COPIED_AUDIO:
+    if stream.codec_context.codec.canonical_name in COPIED_AUDIO:
         copy = output.add_stream_from_template(stream)
 
         def copied(packet: Packet) -> list[Packet]:

@@ -44,7 +44,9 @@ def test_a_whole_clip_through_the_vae_equals_its_streaming(small_vae: Autoencode
         latents = whole_clip.encode(small_vae, video)
         torch.testing.assert_close(latents, small_vae.encode(video).latent_dist.mode(), atol=1e-5, rtol=0)
         streamed = small_vae.decode(latents).sample
-        torch.testing.assert_close(whole_clip.decode(small_vae, latents).clamp(-1, 1), streamed, atol=5e-5, rtol=0)
+        torch.testing.assert_close(
+            whole_clip.decode(small_vae, latents).clamp(-1, 1), streamed, atol=5e-5, rtol=0
+        )
 
 
 def test_the_exported_vae_normalises_as_in_training(small_vae: AutoencoderKLWan, tmp_path: Path) -> None:
@@ -77,7 +79,9 @@ def _hosted(models: Path, latents: Tensor, context: Tensor) -> Tensor:
     folder = models / "diffusion_models"
     backbone = load_backbone(folder / "reelpatch_demo_t2v_bf16.safetensors", dtype=torch.float32)
     module = load_module(folder / "reelpatch_demo_edit_module.safetensors", dtype=torch.float32)
-    encoder = load_text_encoder(models / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32)
+    encoder = load_text_encoder(
+        models / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32
+    )
     edit = VaceEdit(module, [VaceContext(context[0])])
     with torch.no_grad():
         return predict_velocity(

@@ -12,7 +12,7 @@ from reelpatch.headless.demo.training.latents import Shards
 from reelpatch.headless.demo.training.model import DemoFamily
 from reelpatch.headless.demo.training.words import encode
 
-NUM_STEPS = 3600
+NUM_STEPS = 3000
 BATCH = 32
 SHIFT = 3.0
 PROMPT_DROPOUT = 0.1

@@ -1,0 +1,37 @@
+"""The command line is a promise: verbs and options are added, never renamed or dropped."""
+
+import argparse
+
+from reelpatch.headless.cli import build_parser
+
+EDIT = {
+    *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
+    *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
+    *("--dtype", "--json"),
+}
+SURFACE = {
+    "edit": EDIT,
+    "demo": {"--out", "--evaluate", "--json"},
+    "recipes": {"name", "--json"},
+}
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    actions = build_parser()._actions
+    return next(a.choices for a in actions if isinstance(a, argparse._SubParsersAction))
+
+
+def test_the_surface_is_what_was_promised() -> None:
+    found = {
+        verb: {name for action in parser._actions for name in (action.option_strings or [action.dest])}
+        - {"-h", "--help"}
+        for verb, parser in verbs().items()
+    }
+    assert found == SURFACE
+
+
+def test_every_option_is_explained() -> None:
+    for verb, parser in verbs().items():
+        for action in parser._actions:
+            is_plain = action.dest in {"clip", "instruction"}
+            assert action.help or is_plain, f"{verb} {action.dest}"

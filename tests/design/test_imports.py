@@ -1,0 +1,99 @@
+"""Imports run one way, and only where design allows them; read from the source, nothing is imported."""
+
+import ast
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Each level may import itself and what stands before it.
+LEVELS = (
+    ("reelpatch.errors",),
+    ("reelpatch.geometry", "reelpatch.weights", "reelpatch.sampling"),
+    ("reelpatch.edits", "reelpatch.clips", "reelpatch.recipes"),
+    ("reelpatch.plan", "reelpatch.measure"),
+    ("reelpatch.headless", "nodes"),
+)
+ENGINE = frozenset({"torch", "einops", "safetensors", "numpy"})
+HEADLESS = ENGINE | {
+    *("PIL", "accelerate", "av", "cv2", "diffusers", "ftfy", "peft", "sentencepiece", "tokenizers", "tqdm"),
+    "transformers",
+}
+COMFY = ENGINE | {"comfy", "comfy_api", "comfy_extras", "folder_paths", "node_helpers", "nodes"}
+FILES = sorted(path for folder in ("reelpatch", "nodes") for path in (ROOT / folder).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of all that a file imports, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def level_of(name: str) -> int | None:
+    return next((i for i, names in enumerate(LEVELS) if any(is_within(name, one) for one in names)), None)
+
+
+def foreign(path: Path) -> set[str]:
+    """Top-level packages that are neither ours nor Python's."""
+    tops = {name.split(".")[0] for name in imports(path)}
+    return {top for top in tops if top not in sys.stdlib_module_names and top != "reelpatch"}
+
+
+def allowed(path: Path) -> frozenset[str]:
+    name = module_name(path)
+    if is_within(name, "nodes"):
+        return COMFY
+    if is_within(name, "reelpatch.headless") or name == "reelpatch.__main__":
+        return HEADLESS
+    return ENGINE | {"cv2"} if is_within(name, "reelpatch.clips") or name == "reelpatch.measure" else ENGINE
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"reelpatch.geometry", "reelpatch.headless.cli"} <= {module_name(path) for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+    assert foreign(path) <= allowed(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_run_one_way(path: Path) -> None:
+    own = level_of(module_name(path))
+    if own is None:  # the package itself and `python -m reelpatch`
+        return
+    higher = {name for name in imports(path) if (level_of(name) or 0) > own}
+    assert not higher
+    hosts = {"reelpatch.headless": "nodes", "nodes": "reelpatch.headless"}
+    for host, other in hosts.items():
+        if is_within(module_name(path), host):
+            assert not {name for name in imports(path) if is_within(name, other)}
+
+
+def test_a_wrong_import_would_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("def f():\n    from reelpatch.headless import edit\n    import av.container\n")
+    assert list(imports(path)) == ["reelpatch.headless.edit", "av.container"]
+    assert foreign(path) == {"av"}
+    assert level_of("reelpatch.headless.edit") == len(LEVELS) - 1
+
+
+def test_the_root_is_harmless_without_comfyui() -> None:
+    names = runpy.run_path(str(ROOT / "__init__.py"))
+    assert names["WEB_DIRECTORY"] == "./js"
+    assert "NODE_CLASS_MAPPINGS" not in names
