@@ -1,7 +1,7 @@
 """One recipe with its models, kept loaded from edit to edit: frames in, edited frames out."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,7 +261,7 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
 
 
 @contextmanager
-def told_when_memory_ends(device: torch.device) -> Iterator[None]:
+def told_when_memory_ends(device: torch.device) -> Generator[None]:
     """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
     try:
         yield

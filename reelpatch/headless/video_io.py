@@ -1,6 +1,6 @@
 """Clips on disk: reads what PyAV or Pillow can, whole or not at all, with the true colours, times and upright."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -90,7 +90,7 @@ def read_video(path: Path, *, folder_fps: Fraction) -> Video:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def opened(path: Path) -> Generator[InputContainer]:
     """A media file, open to be read; whatever FFmpeg finds wrong with it becomes a `BadInput`."""
     try:
         with av.open(path) as container:

@@ -1,9 +1,11 @@
 """Writes a clip as mp4: whole or not at all, with the times and the sound of its source."""
 
+from __future__ import annotations
+
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -69,7 +71,7 @@ def write_video(video: Video, path: Path, *, crf: int = CRF) -> None:
 
 
 @contextmanager
-def _saved_at(path: Path) -> Iterator[Path]:
+def _saved_at(path: Path) -> Generator[Path]:
     """A path beside the one asked for, moved there if all goes well and removed if not."""
     part = path.with_name(f".{path.stem}.{os.getpid()}.part")
     try:
@@ -108,7 +110,7 @@ def _video_stream(output: OutputContainer, video: Video, crf: int) -> VideoStrea
 
 
 def _encode(
-    output: OutputContainer, stream: VideoStream, video: Video, sound: Iterator[tuple[Fraction, Packet]]
+    output: OutputContainer, stream: VideoStream, video: Video, sound: Iterator[tuple[Fraction, Packet[Any]]]
 ) -> None:
     """Frames and sound, side by side in the file as they are in time."""
     upcoming = next(sound, None)
@@ -134,7 +136,7 @@ def _encode(
 
 def _sound(
     output: OutputContainer, source: InputContainer, video: Video
-) -> Iterator[tuple[Fraction, Packet]]:
+) -> Generator[tuple[Fraction, Packet[Any]]]:
     """The packets of the source's audio on the clock of the result, each with its time."""
     tracks = {stream.index: _track(output, stream) for stream in source.streams.audio}
     for packet in source.demux(*source.streams.audio):
@@ -150,12 +152,12 @@ def _sound(
             yield time_s, ready
 
 
-def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet], list[Packet]]:
+def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet[Any]], list[Packet[Any]]]:
     """Makes what is written out of what is read, packet by packet; the last one read is empty."""
     if stream.codec_context.codec.canonical_name in COPIED_AUDIO:
         copy = output.add_stream_from_template(stream)
 
-        def copied(packet: Packet) -> list[Packet]:
+        def copied(packet: Packet[Any]) -> list[Packet[Any]]:
             packet.stream = copy
             return [packet]
 
@@ -166,7 +168,7 @@ def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet], l
     encoder: AudioStream = output.add_stream("aac", rate=stream.rate, layout=stream.layout)
     resampler = AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate, frame_size=_AAC_SAMPLES)
 
-    def encoded(packet: Packet) -> list[Packet]:
+    def encoded(packet: Packet[Any]) -> list[Packet[Any]]:
         pieces = [piece for frame in packet.decode() for piece in resampler.resample(frame)]
         if packet.size == 0:
             pieces += [*resampler.resample(None), None]

@@ -65,7 +65,7 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
         shown.append(sheet.Shown(_caption(example), (source, result, _bytes(example.target))))
     on_progress("editing the demo clips", len(examples), len(examples))
     pictures = _pictures(shown, out)
-    report = {"edits": edits, **pictures, "seconds": round(time.monotonic() - began, 2)}
+    report: dict[str, Any] = {"edits": edits, **pictures, "seconds": round(time.monotonic() - began, 2)}
     if evaluate:
         from reelpatch.headless.demo.evaluate import evaluate as judged
 

@@ -7,6 +7,7 @@ its seed, so training scenes (seeds below `HELD_OUT`) and held-out scenes (from 
 from __future__ import annotations
 
 import colorsys
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,11 +152,11 @@ def _random_thing(rng: np.random.Generator, shape: str, colour: str, radius_px: 
 
 def _overlap(a: Thing, b: Thing) -> bool:
     for frame in (0, NUM_FRAMES // 2, NUM_FRAMES - 1):
-        gap = [
+        x, y = (
             a.start_px[i] + a.velocity_px[i] * frame - b.start_px[i] - b.velocity_px[i] * frame
             for i in (0, 1)
-        ]
-        if np.hypot(*gap) < a.radius_px + b.radius_px:
+        )
+        if math.hypot(x, y) < a.radius_px + b.radius_px:
             return True
     return False
 
@@ -244,11 +245,11 @@ def _mask(rng: np.random.Generator, kind: str, region: Frames) -> Frames:
 
 def dilate(region: Frames, radius_px: int) -> Frames:
     """A box-dilated binary cover of `region` (`[F, H, W]`)."""
-    grown = region > 0.01
+    grown = np.array(region > 0.01, dtype=np.bool_)
     for axis in (1, 2):
         padded = np.pad(grown, [(0, 0) if a != axis else (radius_px, radius_px) for a in range(3)])
         grown = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius_px + 1, axis=axis).any(axis=-1)
-    return grown.astype(np.float32)
+    return np.asarray(grown, dtype=np.float32)
 
 
 def example(

@@ -153,7 +153,10 @@ def test_a_clip_filmed_sideways_is_turned_upright(tmp_path: Path, degrees: int) 
     make(tmp_path / "plain.mp4")
     make(tmp_path / "x.mp4", prepare=lambda stream: stream.set_display_rotation(degrees))
     expected = np.rot90(read(tmp_path / "plain.mp4").frames, degrees // 90, axes=(1, 2))
-    assert np.array_equal(read(tmp_path / "x.mp4").frames, expected)
+    turned = read(tmp_path / "x.mp4").frames
+    assert turned.shape == expected.shape
+    # swscale's rounding depends on how the frames happen to lie in memory.
+    assert np.abs(turned.astype(int) - expected).max() <= 2
 
 
 def test_a_gif_is_read(tmp_path: Path) -> None:

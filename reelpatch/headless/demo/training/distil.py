@@ -48,22 +48,22 @@ def teach(family: DemoFamily, shards: Shards, path: Path) -> dict[str, Tensor]:
 
 
 def _path(family: DemoFamily, context: Tensor, ids: Tensor, sigmas: list[float], *, seed: int) -> Tensor:
-    text, empty = family.embed_text(ids), family.embed_text(encode([""] * len(ids)))
-    x = torch.randn(len(ids), 16, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    text, empty = (family.embed_text(i.to(run.DEVICE)) for i in (ids, encode([""] * len(ids))))
+    x = torch.randn(len(ids), 16, 3, 8, 8, generator=torch.Generator().manual_seed(seed)).to(run.DEVICE)
     kept = [x]
     for i, (sigma, following) in enumerate(pairwise(sigmas)):
-        level = torch.full((len(ids),), sigma)
+        level = torch.full((len(ids),), sigma, device=run.DEVICE)
         with_text, without = family(x, level, text, context), family(x, level, empty, context)
         x = x + (following - sigma) * (without + GUIDANCE * (with_text - without))
         if (i + 1) % (TEACHER_STEPS // STUDENT_STEPS) == 0:
             kept.append(x)
-    return torch.stack(kept, dim=1)
+    return torch.stack(kept, dim=1).cpu()
 
 
 def train(folder: Path, family: DemoFamily, shards: Shards) -> dict[str, Tensor]:
     """The LoRA's tensors by the name of their layer, `blocks.N.*.{lora_A,lora_B}`; `family` gets the adapter."""
     taught = teach(family, shards, folder / "teacher.pt")
-    sigmas = euler(STUDENT_STEPS, SHIFT)
+    sigmas = euler(STUDENT_STEPS, SHIFT).to(run.DEVICE)
     torch.manual_seed(0)
     family.requires_grad_(False)
     inject_adapter_in_model(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=TARGETS), family)
@@ -73,10 +73,14 @@ def train(folder: Path, family: DemoFamily, shards: Shards) -> dict[str, Tensor]
         generator = torch.Generator().manual_seed(2_000_000 + step)
         rows = torch.randint(NUM_SCENES, (BATCH,), generator=generator)
         at = torch.randint(STUDENT_STEPS, (BATCH,), generator=generator)
-        start, end = taught["path"][rows, at], taught["path"][rows, at + 1]
+        start, end, ids = (
+            x.to(run.DEVICE)
+            for x in (taught["path"][rows, at], taught["path"][rows, at + 1], taught["ids"][rows])
+        )
         span = (sigmas[at + 1] - sigmas[at]).view(-1, 1, 1, 1, 1)
-        predicted = family(start, sigmas[at], family.embed_text(taught["ids"][rows]), shards.context(rows))
-        return (predicted - (end - start) / span).square().mean()
+        with run.fast_arithmetic():
+            predicted = family(start, sigmas[at], family.embed_text(ids), shards.context(rows))
+        return (predicted.float() - (end - start) / span).square().mean()
 
     average = run.train(family, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "lora.pt")
     return {name.replace(".default.weight", ""): weight for name, weight in average.weights.items()}

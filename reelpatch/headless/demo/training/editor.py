@@ -36,13 +36,16 @@ def draw(shards: Shards, step: int) -> tuple[Tensor, list[str], torch.Generator]
 def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
     """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`."""
     rows, sentences, generator = draw(shards, step)
-    clean, context = shards.target[rows].float(), shards.context(rows)
+    clean, source = (latents[rows].float().to(run.DEVICE) for latents in (shards.target, shards.reactive))
+    context = shards.context(rows)
     u = (torch.randperm(BATCH, generator=generator) + torch.rand(BATCH, generator=generator)) / BATCH
     sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
-    noise = torch.randn(clean.shape, generator=generator)
+    noise, sigma = torch.randn(clean.shape, generator=generator).to(run.DEVICE), sigma.to(run.DEVICE)
     at = sigma.view(-1, 1, 1, 1, 1)
-    velocity = family((1 - at) * clean + at * noise, sigma, family.embed_text(encode(sentences)), context)
-    changed = (clean - shards.reactive[rows].float()).abs().mean(dim=1, keepdim=True) > 0.25
+    with run.fast_arithmetic():
+        text = family.embed_text(encode(sentences).to(run.DEVICE))
+        velocity = family((1 - at) * clean + at * noise, sigma, text, context).float()
+    changed = (clean - source).abs().mean(dim=1, keepdim=True) > 0.25
     weight = 1 + CHANGED_WEIGHT * changed
     return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])
 
@@ -50,7 +53,7 @@ def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
 def train(folder: Path, shards: Shards) -> DemoFamily:
     """Train, or go on training, in `folder`; returns the family with averaged weights."""
     torch.manual_seed(0)
-    family = DemoFamily()
+    family = DemoFamily().to(run.DEVICE)
     optimizer = run.Matrices(family, muon_lr=0.02, adamw_lr=1.5e-3, adamw_names=NOT_MATRICES)
     average = run.train(
         family,

@@ -45,10 +45,9 @@ class Shards:
     wordings: list[list[str]]
 
     def context(self, rows: Tensor) -> Tensor:
-        """The 96 channels of the chosen scenes, float32."""
-        return torch.cat(
-            [self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()], dim=1
-        )
+        """The 96 channels of the chosen scenes, float32, on the device that trains."""
+        parts = [self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()]
+        return torch.cat(parts, dim=1).to(run.DEVICE)
 
 
 @torch.no_grad()
@@ -56,7 +55,7 @@ def measure(vae: AutoencoderKLWan, path: Path) -> Statistics:
     """The statistics of the VAE's latents over 192 training clips; kept in `path`."""
     if not path.exists():
         clips = [_videos([scenes.example(FIRST_SEED + i).target]) for i in range(192)]
-        latents = torch.cat([whole_clip.encode(vae, torch.cat(clips[i : i + 16])) for i in range(0, 192, 16)])
+        latents = torch.cat([_encode(vae, torch.cat(clips[i : i + 16])) for i in range(0, 192, 16)])
         mean, std = latents.mean(dim=(0, 2, 3, 4)), latents.std(dim=(0, 2, 3, 4))
         run.save_atomically({"mean": mean.view(-1, 1, 1, 1), "std": std.view(-1, 1, 1, 1)}, path)
     return Statistics(**torch.load(path, weights_only=True))
@@ -84,11 +83,13 @@ def load(folder: Path, num_scenes: int) -> Shards:
 
 
 @torch.no_grad()
-def _encode_shard(vae: AutoencoderKLWan, statistics: Statistics, first_seed: int) -> dict[str, Tensor | list]:
+def _encode_shard(
+    vae: AutoencoderKLWan, statistics: Statistics, first_seed: int
+) -> dict[str, Tensor | list[list[str]]]:
     examples = [scenes.example(first_seed + i) for i in range(SHARD)]
     edited = [(e.mask > EDITED_ABOVE)[..., None] for e in examples]
     gray = statistics.normalise(
-        whole_clip.encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX))
+        _encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX))
     )
     whole = [bool(mask.all()) for mask in edited]
 
@@ -96,9 +97,7 @@ def _encode_shard(vae: AutoencoderKLWan, statistics: Statistics, first_seed: int
         video = _videos(clips)
         if masks is not None:
             video = video * torch.from_numpy(np.stack(masks)).permute(0, 4, 1, 2, 3)
-        parts = [
-            whole_clip.encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)
-        ]
+        parts = [_encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)]
         return statistics.normalise(torch.cat(parts)).half()
 
     masked = [i for i in range(SHARD) if not whole[i]]
@@ -111,6 +110,11 @@ def _encode_shard(vae: AutoencoderKLWan, statistics: Statistics, first_seed: int
         "mask": torch.stack([fold_mask(torch.from_numpy(e.mask)) for e in examples]) > EDITED_ABOVE,
         "wordings": [list(e.wordings) for e in examples],
     }
+
+
+def _encode(vae: AutoencoderKLWan, video: Tensor) -> Tensor:
+    with run.fast_arithmetic():
+        return whole_clip.encode(vae, video.to(run.DEVICE)).float().cpu()
 
 
 def _videos(clips: list[scenes.Frames]) -> Tensor:

@@ -8,6 +8,7 @@ pads text to 512 are one row that counts many times (`log(count)` added to its a
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -68,7 +69,8 @@ class DemoFamily(nn.Module):
         self.blocks = nn.ModuleList(WanBlock(DIM, FFN_DIM, NUM_HEADS) for _ in range(NUM_LAYERS))
         self.head = Head()
         self.vace = VaceModule(VaceConfig(DIM, FFN_DIM, NUM_HEADS, VACE_LAYERS))
-        for block in self.vace.vace_blocks:
+        editors: Any = self.vace.vace_blocks
+        for block in editors:
             nn.init.zeros_(block.after_proj.weight)
             nn.init.zeros_(block.after_proj.bias)
         nn.init.zeros_(self.head.head.weight)
@@ -83,16 +85,17 @@ class DemoFamily(nn.Module):
     def forward(self, latents: Tensor, sigma: Tensor, text_BTD: Tensor, context: Tensor) -> Tensor:
         """The velocity of noisy `latents` `[B, 16, T, h, w]` at `sigma` `[B]`, with `context` `[B, 96, T, h, w]`."""
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
-        rotary = rotary_table(grid, DIM // NUM_HEADS)
+        rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
+        editors: Any = self.vace.vace_blocks
         time_BD = self.time_embedding(_sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         x = self.patch_embedding(latents).flatten(2).transpose(1, 2)
         c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
-        c = self.vace.vace_blocks[0].before_proj(c) + x
+        c = editors[0].before_proj(c) + x
         for i, block in enumerate(self.blocks):
             x = block(x, modulation, text_BTD, rotary, attention=_attention)
             if i in VACE_LAYERS:
-                editor = self.vace.vace_blocks[VACE_LAYERS.index(i)]
+                editor = editors[VACE_LAYERS.index(i)]
                 c = editor(c, modulation, text_BTD, rotary, attention=_attention)
                 x = x + editor.after_proj(c)
         patches = (
@@ -104,14 +107,14 @@ class DemoFamily(nn.Module):
 
 
 def _sinusoid(t: Tensor) -> Tensor:
-    angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2) / (FREQ_DIM // 2))
+    angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2, device=t.device) / (FREQ_DIM // 2))
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 def _attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
     if k_BTAE.shape[1] != TEXT_ROWS:
         return sdpa(q_BNAE, k_BTAE, v_BTAE)
-    bias = torch.zeros(1, TEXT_ROWS)
+    bias = torch.zeros(1, TEXT_ROWS, dtype=q_BNAE.dtype, device=q_BNAE.device)
     bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
     q, k, v = (x.transpose(1, 2) for x in (q_BNAE, k_BTAE, v_BTAE))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)

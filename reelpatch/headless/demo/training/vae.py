@@ -35,6 +35,7 @@ def build() -> AutoencoderKLWan:
     for name, module in vae.named_modules():
         if name.endswith((".conv2", ".proj")):
             nn.init.zeros_(module.weight)
+    nn.Module.to(vae, run.DEVICE)  # diffusers' own `to` hides its types
     return vae
 
 
@@ -76,7 +77,7 @@ def batch_of(step: int) -> Tensor:
 
 def train(folder: Path) -> AutoencoderKLWan:
     """Train, or go on training, in `folder`; returns the VAE with averaged weights."""
-    vae = build().to(run.DEVICE)
+    vae = build()
     optimizer = run.Matrices(vae, muon_lr=0.02, adamw_lr=1e-3)
 
     def loss_of(step: int) -> Tensor:
@@ -88,7 +89,7 @@ def train(folder: Path) -> AutoencoderKLWan:
         return error.square().mean() + 0.1 * error.abs().mean() + KL_WEIGHT * latents.square().mean()
 
     def report(average: run.Average) -> str:
-        judged = AutoencoderKLWan(base_dim=16, z_dim=16).to(run.DEVICE)
+        judged = build()
         judged.load_state_dict({**vae.state_dict(), **average.weights})
         return f"validation PSNR {psnr(judged):.2f} dB"
 

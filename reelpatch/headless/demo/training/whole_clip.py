@@ -10,6 +10,7 @@ the last temporal tap. `tests/parity/test_whole_clip.py` holds the equality with
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +20,12 @@ from torch import Tensor, nn
 # Shapes: x_BCTHW, channels last in memory, so that frames are a batch of channels-last pictures without a copy.
 
 
+# Layers of diffusers' VAE are `Any` below: to a type checker, an attribute of a torch module is a module or a tensor.
+
+
 def encode(vae: AutoencoderKLWan, video: Tensor) -> Tensor:
     """The latent mean of `video` `[B, 3, T, H, W]` in [-1, 1]: `[B, z, (T-1)/4+1, H/8, W/8]`, not normalised."""
-    encoder = vae.encoder
+    encoder: Any = vae.encoder
     x = _causal(encoder.conv_in, video.contiguous(memory_format=torch.channels_last_3d))
     for layer in encoder.down_blocks:
         x = _downsample(layer, x) if hasattr(layer, "resample") else _residual(layer, x)
@@ -32,7 +36,7 @@ def encode(vae: AutoencoderKLWan, video: Tensor) -> Tensor:
 
 def decode(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     """The video of `latents` `[B, z, T, h, w]` (not normalised): `[B, 3, 4T-3, 8h, 8w]`, not clamped."""
-    decoder = vae.decoder
+    decoder: Any = vae.decoder
     x = _causal(vae.post_quant_conv, latents.contiguous(memory_format=torch.channels_last_3d))
     x = _middle(decoder.mid_block, _causal(decoder.conv_in, x))
     for block in decoder.up_blocks:
@@ -43,7 +47,7 @@ def decode(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     return _causal(decoder.conv_out, F.silu(_rms(decoder.norm_out, x)))
 
 
-def _rms(norm: nn.Module, x: Tensor) -> Tensor:
+def _rms(norm: Any, x: Tensor) -> Tensor:
     gamma = norm.gamma.reshape(1, -1, *[1] * (x.ndim - 2))
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-12) * gamma
 
@@ -62,13 +66,13 @@ def _causal(conv: nn.Conv3d, x: Tensor) -> Tensor:
     return F.conv3d(F.pad(x, (0, 0, 0, 0, taps - 1, 0)), conv.weight, conv.bias, padding=(0, space, space))
 
 
-def _residual(block: nn.Module, x: Tensor) -> Tensor:
+def _residual(block: Any, x: Tensor) -> Tensor:
     shortcut = x if isinstance(block.conv_shortcut, nn.Identity) else _causal(block.conv_shortcut, x)
     x = _causal(block.conv1, F.silu(_rms(block.norm1, x)))
     return shortcut + _causal(block.conv2, F.silu(_rms(block.norm2, x)))
 
 
-def _middle(block: nn.Module, x: Tensor) -> Tensor:
+def _middle(block: Any, x: Tensor) -> Tensor:
     x, attention = _residual(block.resnets[0], x), block.attentions[0]
 
     def attend(p: Tensor) -> Tensor:
@@ -81,7 +85,7 @@ def _middle(block: nn.Module, x: Tensor) -> Tensor:
     return _residual(block.resnets[1], _pictures(attend, x))
 
 
-def _downsample(layer: nn.Module, x: Tensor) -> Tensor:
+def _downsample(layer: Any, x: Tensor) -> Tensor:
     x = _pictures(layer.resample, x)
     if layer.mode == "downsample2d" or x.shape[2] == 1:
         return x
@@ -89,7 +93,7 @@ def _downsample(layer: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([x[:, :, :1], later], dim=2)
 
 
-def _upsample(layer: nn.Module, x: Tensor) -> Tensor:
+def _upsample(layer: Any, x: Tensor) -> Tensor:
     if layer.mode == "upsample3d" and x.shape[2] > 1:
         conv = layer.time_conv
         later = F.conv3d(F.pad(x[:, :, 1:], (0, 0, 0, 0, 2, 0)), conv.weight, conv.bias)
