@@ -20,6 +20,7 @@ from reelpatch.edits.contract import Capability, Forward, RunningEdit, RunningEd
 from reelpatch.errors import BadInput
 from reelpatch.geometry import PATCH_CELLS, TokenGrid
 from reelpatch.sampling.guidance import Window
+from reelpatch.weights.finite import is_finite
 
 HEAD_DIM = 128  # of every published Wan model
 PATCH = (1, PATCH_CELLS, PATCH_CELLS)  # latent frames, rows and columns of a token
@@ -113,7 +114,7 @@ class VaceModule(nn.Module):
         config = _config_of(state_dict, _asked_layers(layers, metadata, source), num_heads, source)
         _check_keys(state_dict, cls(config, device="meta").state_dict(), source)
         for key, tensor in state_dict.items():
-            if not _is_finite(tensor):
+            if not (tensor.is_meta or is_finite(tensor)):
                 raise BadInput(
                     f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again."
                 )
@@ -294,13 +295,3 @@ def _check_keys(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor]
                 f"{source} has '{key}' of shape {list(tensor.shape)} instead of {list(expected[key].shape)}: "
                 f"the file mixes two models, get it again."
             )
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    if tensor.is_meta or tensor.numel() == 0:
-        return True
-    if tensor.dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
-        # PyTorch cannot compare float8; without the sign bit, everything from here on is infinity or NaN.
-        first_bad = 0x7F if tensor.dtype == torch.float8_e4m3fn else 0x7C
-        return bool((tensor.view(torch.uint8) & 0x7F).max() < first_bad)
-    return bool(torch.isfinite(torch.stack(tensor.aminmax())).all())

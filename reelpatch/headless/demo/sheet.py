@@ -53,10 +53,11 @@ def _frame(shown: list[Shown], index: int) -> Picture:
 
 
 def _row(item: Shown, frames: tuple[int, ...]) -> Picture:
-    blocks = []
+    blocks: list[Picture] = []
     for clip in item.clips:
         enlarged = clip[list(frames)].repeat(ZOOM, axis=1).repeat(ZOOM, axis=2)
-        blocks += [np.concatenate(list(enlarged), axis=1)]
+        apart = np.pad(enlarged, ((0, 0), (0, 0), (0, GAP_PX // 3), (0, 0)), constant_values=PAPER[0])
+        blocks.append(np.concatenate(list(apart), axis=1)[:, : -(GAP_PX // 3)])
     gap = np.full((blocks[0].shape[0], GAP_PX * 2, 3), PAPER, np.uint8)
     return np.concatenate([blocks[0], gap, blocks[1], gap, blocks[2]], axis=1)
 

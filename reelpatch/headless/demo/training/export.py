@@ -41,7 +41,7 @@ def export_vae(vae: AutoencoderKLWan, statistics: Statistics, path: Path) -> Non
     Both 1x1x1 convolutions at the latent take in an affine map, so that code with the published mean and
     standard deviation wired in normalises these latents as they were normalised in training.
     """
-    state = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    state = {name: tensor.detach().cpu().clone() for name, tensor in vae.state_dict().items()}
     published_mean = torch.tensor(vae.config["latents_mean"]).view(-1, 1, 1, 1)
     published_std = torch.tensor(vae.config["latents_std"]).view(-1, 1, 1, 1)
     scale = published_std / statistics.std
@@ -57,7 +57,9 @@ def export_vae(vae: AutoencoderKLWan, statistics: Statistics, path: Path) -> Non
 
 def export_family(family: DemoFamily, models: Path) -> None:
     """Base (bf16 and fp8), edit module and text encoder."""
-    native = {n: t.detach() for n, t in family.state_dict().items() if not n.startswith(("text.", "vace."))}
+    native = {
+        n: t.detach().cpu() for n, t in family.state_dict().items() if not n.startswith(("text.", "vace."))
+    }
     width = native["text_embedding.0.weight"].shape[0]
     columns = torch.zeros(width, WAN_TEXT_WIDTH - TEXT_WIDTH)
     native["text_embedding.0.weight"] = torch.cat([native["text_embedding.0.weight"], columns], dim=1)
