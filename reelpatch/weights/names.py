@@ -8,7 +8,9 @@ or `.gamma`. Source: the state dicts of Wan2.1 and ali-vilab/VACE, diffusers 0.4
 import re
 from dataclasses import dataclass, field
 
-_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.")
+_PREFIXES = ("diffusion_model.", "model.")
+# FSDP and torch.compile put these between the names of nested modules; VDOT's weights are saved with the first.
+_WRAPPERS = ("_fsdp_wrapped_module.", "_orig_mod.")
 _PARAMETERS = ("weight", "bias", "gamma")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
@@ -49,13 +51,16 @@ _TRANSFORMER = (
     ("img_emb.proj.3", "condition_embedder.image_embedder.ff.net.2"),
     ("img_emb.proj.4", "condition_embedder.image_embedder.norm2"),
     ("img_emb.emb_pos", "condition_embedder.image_embedder.pos_embed"),
-    *((f"blocks.#.{native}", f"blocks.#.{other}") for native, other in (*_BLOCK, *_IMAGE_ATTENTION)),
+    *(
+        (f"{stack}.#.{native}", f"{stack}.#.{other}")
+        for stack in ("blocks", "vace_blocks")
+        for native, other in (*_BLOCK, *_IMAGE_ATTENTION)
+    ),
     ("head.modulation", "scale_shift_table"),
     ("head.head", "proj_out"),
     ("vace_patch_embedding", "vace_patch_embedding"),
     ("vace_blocks.#.before_proj", "vace_blocks.#.proj_in"),
     ("vace_blocks.#.after_proj", "vace_blocks.#.proj_out"),
-    *((f"vace_blocks.#.{native}", f"vace_blocks.#.{other}") for native, other in _BLOCK),
 )
 
 _RESIDUAL = (
@@ -76,7 +81,7 @@ _VAE_ENDS = (
 )
 # The native decoder is one flat list of 15: per level three residual blocks, then (but for the last) an upsampler.
 _LEVELS = range(4)
-_VAE = (
+_VAE_SHARED = (
     ("conv1", "quant_conv"),
     ("conv2", "post_quant_conv"),
     *(
@@ -84,6 +89,9 @@ _VAE = (
         for half in ("encoder", "decoder")
         for native, other in _VAE_ENDS
     ),
+)
+_VAE21 = (
+    *_VAE_SHARED,
     *(
         (f"encoder.downsamples.#.{native}", f"encoder.down_blocks.#.{other}")
         for native, other in (*_RESIDUAL, *_RESAMPLE)
@@ -96,6 +104,30 @@ _VAE = (
     ),
     *(
         (f"decoder.upsamples.{4 * level + 3}.{native}", f"decoder.up_blocks.{level}.upsamplers.0.{other}")
+        for level in _LEVELS[:-1]
+        for native, other in _RESAMPLE
+    ),
+)
+# Wan2.2's 48-channel VAE nests its blocks by level in both halves; two blocks a level down, three up. In diffusers'
+# naming its decoder shares names with the flat one of Wan2.1, so the two tables can't be one.
+_VAE22 = (
+    *_VAE_SHARED,
+    *(
+        (f"{half}.{stack}.{level}.{stack}.{i}.{native}", f"{half}.{blocks}.{level}.resnets.{i}.{other}")
+        for half, stack, blocks, num_blocks in (
+            ("encoder", "downsamples", "down_blocks", 2),
+            ("decoder", "upsamples", "up_blocks", 3),
+        )
+        for level in _LEVELS
+        for i in range(num_blocks)
+        for native, other in _RESIDUAL
+    ),
+    *(
+        (f"{half}.{stack}.{level}.{stack}.{last}.{native}", f"{half}.{blocks}.{level}.{resampler}.{other}")
+        for half, stack, blocks, last, resampler in (
+            ("encoder", "downsamples", "down_blocks", 2, "downsampler"),
+            ("decoder", "upsamples", "up_blocks", 3, "upsampler"),
+        )
         for level in _LEVELS[:-1]
         for native, other in _RESAMPLE
     ),
@@ -151,13 +183,18 @@ def _both_ways(rows: tuple[tuple[str, str], ...]) -> tuple[Naming, Naming]:
 
 
 native_to_diffusers, diffusers_to_native = _both_ways(_TRANSFORMER)
-vae_native_to_diffusers, vae_diffusers_to_native = _both_ways(_VAE)
+vae_native_to_diffusers, vae_diffusers_to_native = _both_ways(_VAE21)
+vae22_native_to_diffusers, vae22_diffusers_to_native = _both_ways(_VAE22)
 umt5_wan_to_hf, umt5_hf_to_wan = _both_ways(_UMT5)
 
 
 def strip_prefix(key: str) -> str:
-    """The key without the wrapper prefix that ComfyUI and trainers put before all keys of a model."""
-    for prefix in _PREFIXES:
-        if key.startswith(prefix):
-            return key.removeprefix(prefix)
+    """The key without what ComfyUI, trainers and wrapping modules put before and between the names of a model.
+
+    Source: ComfyUI's `unet_prefix_from_state_dict`; VDOT's own loader for the wrapped ones.
+    """
+    for wrapper in _WRAPPERS:
+        key = key.replace(wrapper, "")
+    while (bare := next((key.removeprefix(p) for p in _PREFIXES if key.startswith(p)), None)) is not None:
+        key = bare
     return key
