@@ -1,62 +1,52 @@
 """What a weight file is, told from its safetensors header alone: no tensor is read, no file name is trusted."""
 
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
+from math import prod
 from pathlib import Path
-from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.weights import names
+from reelpatch.weights import layouts, names, storage
+from reelpatch.weights.kinds import Kind
+from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
+from reelpatch.weights.other_models import Mark, find_mark, wan_task
+from reelpatch.weights.safetensors_header import TensorInfo, read_header
 
-FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})  # as safetensors spells them
+__all__ = ["Kind", "KnownFile", "TensorInfo", "expect", "identify", "read_header"]
 
-_LENGTH_BYTES = 8
-_MAX_HEADER_BYTES = 100_000_000  # the safetensors library's own limit
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "is a torch pickle (.pth, .pt)",
-    b"\x80\x02": "is a torch pickle (.pth, .pt)",
-    b"GGUF": "is a GGUF file",
-    b"version ": "is a Git LFS pointer, not the weights themselves",
-}
-_LORA_PARTS = (".lora_A.", ".lora_B.", ".lora_down.", ".lora_up.")
-_SCALES = (".scale_weight", ".weight_scale", ".comfy_quant", "scaled_fp8")
-_OTHER_INPUTS = (
-    36,
-    48,
-)  # channels: noise, mask and image of image-to-video; the latents of Wan2.2's 5B model
-
-
-class Kind(Enum):
-    """What a file holds: the words for it, and the ComfyUI models folder where it belongs."""
-
-    BACKBONE = ("a Wan text-to-video backbone", "diffusion_models")
-    VACE = ("a Wan backbone with its VACE edit module merged in", "diffusion_models")
-    EDIT_MODULE = ("a VACE edit module", "diffusion_models")
-    OTHER_BACKBONE = ("a Wan backbone for image-to-video or for the 48-channel VAE", "diffusion_models")
-    LORA = ("a LoRA", "loras")
-    VAE21 = ("a Wan2.1 VAE", "vae")
-    VAE22 = ("a Wan2.2 VAE of 48 channels", "vae")
-    UMT5 = ("a UMT5 text encoder", "text_encoders")
-    UNKNOWN = ("something that no loader here knows", "")
-
-    def __init__(self, words: str, folder: str) -> None:
-        self.words = words
-        self.folder = folder
-
-
+_TOKENIZER_METADATA = "tokenizer_json"
+_NOT_WEIGHTS = frozenset(
+    {storage.TOKENIZER, "encoder.embed_tokens.weight"}
+)  # the second is shared.weight again
 _VAES = {16: Kind.VAE21, 48: Kind.VAE22}  # by latent channels
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """One tensor of a header; dtype as safetensors spells it (`F32`, `BF16`, `F8_E4M3`)."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    num_bytes: int
+_DIFFUSERS_KEY = re.compile(
+    r"condition_embedder\.|(vace_)?blocks\.\d+\.(attn[12]\.|scale_shift_table|ffn\.net\.|proj_(in|out)\.)"
+)
+_UMT5_KEY = re.compile(r"encoder\.block\.[1-9]\d*\.layer\.0\.SelfAttention\.relative_attention_bias\.weight")
+_WAN_KEY = re.compile(
+    r"(vace_)?blocks\.\d+\.(self_attn\.norm_k\.weight|cross_attn\.norm_k\.weight|modulation)"
+)
+_BLOCK = re.compile(r"\d{1,3}")
+_SIZES = {1536: "1.3B", 3072: "5B", 5120: "14B"}  # by width
+_VAE_WIDTHS = {96: "", 24: "light: a quarter of the widths"}
+# What has this size, these input channels and this image branch. Where one header serves several, all are named.
+_PUBLISHED = {
+    ("14B", 16, ""): "Wan2.1 T2V or an expert of Wan2.2 T2V-A14B",
+    ("1.3B", 16, ""): "Wan2.1 T2V",
+    ("14B", 36, "img_emb"): "Wan2.1 I2V or ChronoEdit",
+    ("14B", 36, "img_emb.emb_pos"): "Wan2.1 FLF2V",
+    ("14B", 36, ""): "an expert of Wan2.2 I2V-A14B",
+    ("5B", 48, ""): "Wan2.2 TI2V",
+    ("5B", 96, ""): "Lucy-Edit",
+}
+_TRANSFORMERS = frozenset(
+    {
+        *(Kind.BACKBONE, Kind.VACE, Kind.EDIT_MODULE, Kind.IMAGE_BACKBONE, Kind.WIDE_BACKBONE),
+        Kind.OTHER_BACKBONE,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,7 @@ class KnownFile:
     tensors: Mapping[str, TensorInfo]
     keys: Mapping[str, str]
     metadata: Mapping[str, str]
+    naming: str = "native"
 
     def shape(self, native: str) -> tuple[int, ...]:
         """The tensor's shape; `BadInput` names the file and the key when it is not there."""
@@ -82,77 +73,92 @@ class KnownFile:
 
     def count(self, stack: str) -> int:
         """How many numbered blocks are stacked under this name (`blocks`, `vace_blocks`)."""
-        return 1 + max(
-            (int(name.split(".")[1]) for name in self.keys if name.startswith(f"{stack}.")), default=-1
-        )
+        numbers = (name.split(".")[1] for name in self.keys if name.startswith(f"{stack}."))
+        return 1 + max((int(number) for number in numbers if _BLOCK.fullmatch(number)), default=-1)
 
     @cached_property
     def num_bytes(self) -> int:
         return sum(info.num_bytes for info in self.tensors.values())
 
     @cached_property
+    def num_parameters(self) -> int:
+        """Numbers in all tensors but scales and tokenizers."""
+        return sum(
+            prod(info.shape)
+            for key, info in self.tensors.items()
+            if key != storage.TOKENIZER and not storage.is_scale(key)
+        )
+
+    @cached_property
     def dtypes(self) -> frozenset[str]:
         return frozenset(info.dtype for info in self.tensors.values())
 
     @cached_property
+    def scaling(self) -> str:
+        """`plain`, or the style of the scales beside quantised weights: `scale_weight` or `comfy_quant`."""
+        return storage.scaling_style(self.tensors)
+
+    @property
     def is_scaled(self) -> bool:
         """Whether fp8 weights come with scales, so that a plain upcast would be wrong."""
-        return any(key.endswith(_SCALES) for key in self.tensors)
+        return self.scaling != "plain"
 
+    @property
+    def has_tokenizer(self) -> bool:
+        return storage.TOKENIZER in self.keys or _TOKENIZER_METADATA in self.metadata
 
-def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file.
+    @property
+    def is_transformer(self) -> bool:
+        """Whether it is a Wan backbone of any sort or an edit module."""
+        return self.kind in _TRANSFORMERS
 
-    Raises: `BadInput` for a missing, foreign or damaged file, and for one that is shorter than its header says.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(_LENGTH_BYTES)
-            num_header_bytes = int.from_bytes(start, "little")
-            _refuse_other_formats(path, start, num_header_bytes)
-            text = file.read(num_header_bytes)
-        num_file_bytes = path.stat().st_size
-    except OSError as error:
-        raise BadInput(f"The weight file {path} can't be read ({error.strerror}); check the path.") from error
-    if len(text) < num_header_bytes:
-        raise BadInput(
-            f"{path} ends within its own header ({num_file_bytes} bytes); download the file again."
+    @cached_property
+    def lora(self) -> LoraHeader | None:
+        """What a LoRA is for; None for other kinds."""
+        return read_lora(self.tensors) if self.kind is Kind.LORA else None
+
+    @cached_property
+    def fit(self) -> layouts.Fit | None:
+        """How the tensors agree with those that a file of this kind has; None where that is not known."""
+        rows = _rows(self)
+        if rows is None:
+            return None
+        return layouts.fit(
+            rows,
+            {
+                name: self.tensors[key]
+                for name, key in self.keys.items()
+                if not storage.is_scale(key) and name not in _NOT_WEIGHTS
+            },
         )
-    try:
-        entries: dict[str, Any] = json.loads(text)
-        metadata = {str(key): str(value) for key, value in entries.pop("__metadata__", {}).items()}
-        tensors = dict(_tensors(entries))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"The header of {path} is damaged ({error}); download the file again.") from error
-    num_bytes = _LENGTH_BYTES + num_header_bytes + sum(info.num_bytes for info in tensors.values())
-    if num_file_bytes < num_bytes:
-        raise BadInput(
-            f"{path} is cut short: it has {num_file_bytes} bytes of {num_bytes}; download the file again."
-        )
-    return tensors, metadata
 
+    @cached_property
+    def width(self) -> int:
+        """Of a transformer, or of the one that a LoRA is for; 0 where it is not known."""
+        if self.lora:
+            return self.lora.sizes.get("D", 0)
+        return self.fit.sizes.get("D", 0) if self.fit and self.is_transformer else 0
 
-def _refuse_other_formats(path: Path, start: bytes, num_header_bytes: int) -> None:
-    for magic, what in _OTHER_FORMATS.items():
-        if start.startswith(magic):
-            raise BadInput(f"{path} {what}; a .safetensors file is needed.")
-    if len(start) < _LENGTH_BYTES or not 0 < num_header_bytes <= _MAX_HEADER_BYTES:
-        raise BadInput(f"{path} is not a safetensors file, or is damaged; download the file again.")
+    @property
+    def size(self) -> str:
+        """`14B`, `5B` or `1.3B` where the width is that of such a model; else empty."""
+        return _SIZES.get(self.width, "")
 
+    @cached_property
+    def variant(self) -> str:
+        """What its kind leaves open, in words; empty where there is nothing to say."""
+        return _variant(self)
 
-def _tensors(entries: dict[str, Any]) -> Iterator[tuple[str, TensorInfo]]:
-    for key, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        shape = tuple(int(size) for size in entry["shape"])
-        if not 0 <= begin <= end:
-            raise ValueError(f"the offsets of {key} are reversed")
-        yield key, TensorInfo(str(entry["dtype"]), shape, end - begin)
+    @property
+    def words(self) -> str:
+        """The kind and the variant: `a VACE edit module (14B, 8 blocks)`."""
+        return f"{self.kind.words} ({self.variant})" if self.variant else self.kind.words
 
 
 def identify(path: Path) -> KnownFile:
     """What the file holds, under native names; `BadInput` where it can't be read as safetensors."""
     tensors, metadata = read_header(path)
-    table = _table(tensors)
+    naming, table = _table(tensors)
     keys: dict[str, str] = {}
     for key in tensors:
         stripped = names.strip_prefix(key)
@@ -160,8 +166,8 @@ def identify(path: Path) -> KnownFile:
             keys[table(stripped) if table else stripped] = key
         except KeyError:
             keys[stripped] = key
-    file = KnownFile(path, Kind.UNKNOWN, tensors, keys, metadata)
-    return KnownFile(path, _kind(file), tensors, keys, metadata)
+    file = KnownFile(path, Kind.UNKNOWN, tensors, keys, metadata, naming)
+    return KnownFile(path, _kind(file), tensors, keys, metadata, naming)
 
 
 def expect(path: Path, *kinds: Kind) -> KnownFile:
@@ -171,37 +177,108 @@ def expect(path: Path, *kinds: Kind) -> KnownFile:
         return file
     wanted = " or ".join(kind.words for kind in kinds)
     home = f" and belongs in the models folder {file.kind.folder!r}" if file.kind.folder else ""
-    raise BadInput(f"{path} is {file.kind.words}{home}; {wanted} is needed here.")
+    raise BadInput(f"{path} is {file.words}{home}; {wanted} is needed here.")
 
 
-def _table(keys: Mapping[str, TensorInfo]) -> names.Naming | None:
-    """The table that gives these keys their native names; None where they have them already."""
+def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, names.Naming | None]:
+    """The naming, and the table that makes it native; None where the names are native, or of no Wan model."""
     stripped = {names.strip_prefix(key) for key in keys}
-    if "condition_embedder.time_proj.weight" in stripped or "vace_blocks.0.proj_out.weight" in stripped:
-        return names.diffusers_to_native
+    if any(map(_DIFFUSERS_KEY.match, stripped)):
+        return "diffusers", names.diffusers_to_native
     if "decoder.norm_out.gamma" in stripped:
-        return names.vae_diffusers_to_native
-    if "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight" in stripped:
-        return names.umt5_hf_to_wan
-    return None
+        return "diffusers", names.vae_diffusers_to_native
+    if any(map(_UMT5_KEY.match, stripped)):
+        return "Hugging Face", names.umt5_hf_to_wan
+    return "native", None
 
 
 def _kind(file: KnownFile) -> Kind:
     has = file.keys.__contains__
-    if any(part in key for key in file.tensors for part in _LORA_PARTS):
-        return Kind.LORA
-    if has("patch_embedding.weight") and has("head.modulation"):
-        return _backbone_kind(file)
-    if has("vace_blocks.0.after_proj.weight"):
-        return Kind.EDIT_MODULE
-    if has("decoder.head.0.gamma") and has("conv2.weight"):
-        return _VAES.get(file.shape("conv2.weight")[0], Kind.UNKNOWN)
-    if has("token_embedding.weight") and has("blocks.0.pos_embedding.embedding.weight"):
-        return Kind.UMT5
-    return Kind.UNKNOWN
+    if is_lora(file.tensors):
+        kind = Kind.LORA
+    elif has("patch_embedding.weight") and has("head.modulation"):
+        kind = _backbone_kind(file)
+    elif has("vace_blocks.0.after_proj.weight"):
+        kind = Kind.EDIT_MODULE
+    elif has("decoder.head.0.gamma") and has("conv2.weight"):
+        kind = _VAES.get(_axis(file, "conv2.weight", 0), Kind.OTHER_VAE)
+    elif has("token_embedding.weight") and has("blocks.0.pos_embedding.embedding.weight"):
+        kind = Kind.UMT5
+    elif mark := _mark(file):
+        kind = mark.kind
+    else:
+        kind = Kind.PART if any(map(_WAN_KEY.match, file.keys)) else Kind.UNKNOWN
+    return kind
 
 
 def _backbone_kind(file: KnownFile) -> Kind:
-    if "img_emb.proj.1.weight" in file.keys or file.shape("patch_embedding.weight")[1] in _OTHER_INPUTS:
+    num_in = _axis(file, "patch_embedding.weight", 1)
+    num_out = _axis(file, "head.head.weight", 0) // 4 or num_in  # from patches of 2x2 pixels
+    if wan_task(file.keys):
+        return Kind.OTHER_BACKBONE
+    if num_out == 48:
+        return Kind.WIDE_BACKBONE
+    if "img_emb.proj.1.weight" in file.keys or num_in == 36:
+        return Kind.IMAGE_BACKBONE
+    if num_in != num_out:
         return Kind.OTHER_BACKBONE
     return Kind.VACE if "vace_patch_embedding.weight" in file.keys else Kind.BACKBONE
+
+
+def _axis(file: KnownFile, name: str, axis: int) -> int:
+    """One size of a tensor; 0 where there is none."""
+    info = file.tensors.get(file.keys.get(name, ""))
+    return info.shape[axis] if info and len(info.shape) > axis else 0
+
+
+def _mark(file: KnownFile) -> Mark | None:
+    return find_mark({names.strip_prefix(key): info for key, info in file.tensors.items()})
+
+
+def _rows(file: KnownFile) -> layouts.Rows | None:
+    """The tensors that such a file has."""
+    if file.kind is Kind.EDIT_MODULE:
+        return layouts.VACE
+    if not file.is_transformer:
+        return {Kind.VAE21: layouts.VAE21, Kind.VAE22: layouts.VAE22, Kind.UMT5: layouts.UMT5}.get(file.kind)
+    rows = layouts.BACKBONE
+    if any(name.startswith("vace_") for name in file.keys):
+        rows = rows | layouts.VACE
+    if any(".cross_attn.k_img." in name or name.startswith("img_emb.proj.") for name in file.keys):
+        rows = rows | layouts.IMAGE
+    return rows | layouts.FIRST_AND_LAST if "img_emb.emb_pos" in file.keys else rows
+
+
+def _variant(file: KnownFile) -> str:
+    if file.lora:
+        lora = file.lora
+        ranks = (
+            f"ranks {lora.ranks[0]} to {lora.ranks[-1]}" if lora.ranks[1:] else f"rank {[*lora.ranks, 0][0]}"
+        )
+        base = " ".join(part for part in (file.size, lora.base) if part)
+        return f"{ranks}, for {'an' if base[0] in 'aeiou' else 'a'} {base.removeprefix('an ')}"
+    if file.is_transformer:
+        return _transformer_variant(file)
+    sizes = file.fit.sizes if file.fit else {}
+    if file.kind is Kind.UMT5:
+        is_xxl = (sizes.get("D"), file.count("blocks")) == (4096, 24)
+        return "XXL" if is_xxl else f"{file.count('blocks')} blocks, {sizes.get('D', 0)} wide"
+    if file.kind is Kind.VAE21:
+        return _VAE_WIDTHS.get(sizes.get("G", 0), f"base width {sizes.get('G', 0)}")
+    if file.kind is Kind.PART:
+        return f"{file.naming} naming"
+    mark = _mark(file) if file.kind is not Kind.UNKNOWN else None
+    return mark.name if mark else ""
+
+
+def _transformer_variant(file: KnownFile) -> str:
+    size = file.size or f"{file.width} wide"
+    if file.kind is Kind.EDIT_MODULE:
+        return f"{size}, {file.count('vace_blocks')} blocks"
+    num_in = _axis(file, "patch_embedding.weight", 1)
+    if file.kind is Kind.OTHER_BACKBONE:
+        return f"{size}, {wan_task(file.keys) or f'{num_in} input channels'}"
+    image = "img_emb.emb_pos" if "img_emb.emb_pos" in file.keys else "img_emb"
+    has_image = "img_emb.proj.1.weight" in file.keys
+    published = _PUBLISHED.get((size, num_in, image if has_image else ""))
+    return f"{size}, {published}" if published else f"{size}, {file.count('blocks')} blocks"

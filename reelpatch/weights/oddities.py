@@ -1,0 +1,91 @@
+"""What is unusual about a weight file, or differs from what its name promises."""
+
+from collections.abc import Iterator, Sequence
+
+from reelpatch.weights import storage
+from reelpatch.weights.header import KnownFile
+from reelpatch.weights.kinds import Kind
+from reelpatch.weights.known_files import promise
+from reelpatch.weights.safetensors_header import shown
+
+_NUM_NAMED = 3
+_BLOCKS = {"1.3B": (30, 15), "5B": (30, 15), "14B": (40, 8)}  # main and VACE blocks of the published sizes
+_CONTEXT_CHANNELS = 96
+_RARE_DTYPES = frozenset({"F64", "I64", "U64", "C64", "I32", "U32", "BOOL", "F8_E8M0", "F4"})
+
+
+def oddities(file: KnownFile) -> tuple[str, ...]:
+    """One sentence without its full stop for each; none for a file as it was published."""
+    return (
+        *_other_than_named(file),
+        *_of_keys(file),
+        *_of_sizes(file),
+        *_of_numbers(file),
+        *(file.lora.faults if file.lora else ()),
+    )
+
+
+def _other_than_named(file: KnownFile) -> Iterator[str]:
+    said = promise(file.path.name)
+    if said is None:
+        return
+    if said.kind is not file.kind:
+        yield f"its name is that of {said.kind.words}, but it is {file.words}"
+    elif said.size and said.size != file.size:
+        yield f"its name says {said.size}, but it is {file.words}"
+    elif (
+        said.dtype
+        and said.dtype != (dtype := storage.main_dtype(file.tensors))
+        and file.kind is not Kind.LORA
+    ):
+        yield f"its name says {storage.words_for(said.dtype)}, but it holds {storage.words_for(dtype) or 'nothing'}"
+    if "_scaled" in file.path.name.lower() and not file.is_scaled:
+        yield "its name says scaled, but it has no scales"
+
+
+def _of_keys(file: KnownFile) -> Iterator[str]:
+    if not file.tensors:
+        yield "it holds no tensors"
+    doubled = set(file.tensors) - set(file.keys.values())
+    if doubled:
+        yield f"{_some(sorted(doubled))} mean the same as other keys that differ in their prefix"
+    fit = file.fit
+    if fit is None:
+        return
+    if fit.missing:
+        yield f"it lacks {_some(fit.missing)}, so it can't be used as it is"
+    if fit.misshapen:
+        yield f"{_some(fit.misshapen)} have shapes that do not go with the others"
+    if fit.unknown and file.kind is not Kind.OTHER_BACKBONE:
+        if any(name.startswith(("vae.", "text_encoders.", "first_stage_model.")) for name in fit.unknown):
+            yield "it is a checkpoint that has VAE or text encoder within; it belongs into the models folder 'checkpoints'"
+        else:
+            yield f"it has {_some(fit.unknown)}, which {file.kind.words} has not"
+
+
+def _of_sizes(file: KnownFile) -> Iterator[str]:
+    if not file.is_transformer or file.fit is None:
+        return
+    expected = _BLOCKS.get(file.size)
+    for stack, index in (("blocks", 0), ("vace_blocks", 1)):
+        number = file.count(stack)
+        if expected and number and number != expected[index]:
+            yield f"it has {number} {stack} where {file.size} models have {expected[index]}"
+    channels = file.fit.sizes.get("V", _CONTEXT_CHANNELS)
+    if channels != _CONTEXT_CHANNELS:
+        yield f"its context has {channels} channels where VACE has {_CONTEXT_CHANNELS}"
+
+
+def _of_numbers(file: KnownFile) -> Iterator[str]:
+    yield from storage.scale_faults(file.tensors)
+    rare = sorted(
+        key for key, info in file.tensors.items() if info.dtype in _RARE_DTYPES and not storage.is_scale(key)
+    )
+    if rare and file.fit is not None:
+        dtypes = sorted({file.tensors[key].dtype for key in rare})
+        yield f"{_some(rare)} are {' and '.join(dtypes)}, which weights usually are not"
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = len(keys) - _NUM_NAMED
+    return ", ".join(map(shown, keys[:_NUM_NAMED])) + (f" and {more} more" if more > 0 else "")
