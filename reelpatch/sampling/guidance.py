@@ -1,12 +1,16 @@
 """What happens at which step: guidance, skipped layers, and the window in which an edit acts."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from reelpatch.errors import BadInput
+
+if TYPE_CHECKING:  # recipes and plans are read without waiting for torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""What an edit asks of the models: its tokens, its passes, and their FLOPs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reelpatch.errors import BadInput
+from reelpatch.geometry import TokenGrid, latent_shape
+from reelpatch.plan.models import Models
+from reelpatch.plan.transformer import TEXT_ROWS, Flops
+from reelpatch.recipes import Recipe
+
+CLIP_ENCODES = 2  # what is kept and what is edited, each by itself
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward of the backbone: how many blocks it goes around, and how many contexts speak."""
+
+    skipped_blocks: int
+    contexts: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One edit of one clip by a recipe, whose steps, guidance and window count.
+
+    `contexts` is how many edits run at once (each reads a context of its own through the same edit module).
+    Units: `size` is (height, width) in pixels.
+    Raises: `BadInput` for sizes, lengths and counts that are not legal.
+    """
+
+    recipe: Recipe
+    frames: int
+    size: tuple[int, int]
+    references: int = 0
+    contexts: int = 1
+
+    def __post_init__(self) -> None:
+        latent_shape(self.frames, self.size)  # refuses what is not legal
+        if self.references < 0:
+            raise BadInput(f"--references is {self.references}: give the number of images, 0 for none.")
+        if self.contexts < 1:
+            raise BadInput(
+                f"--edits is {self.contexts}: give the number of edits that run at once, at least 1."
+            )
+        if self.recipe.steps < 1:
+            raise BadInput(f"--steps is {self.recipe.steps}: give the number of denoising steps, at least 1.")
+
+    @property
+    def grid(self) -> TokenGrid:
+        """How the tokens lie; references come first."""
+        return TokenGrid.of_latents(latent_shape(self.frames, self.size, references=self.references))
+
+    @property
+    def pixels(self) -> int:
+        """Of the clip, all frames together."""
+        return self.frames * self.size[0] * self.size[1]
+
+    @property
+    def num_prompts(self) -> int:
+        """The instruction, and the negative prompt where guidance compares with it."""
+        return 1 + any(self.recipe.guidance.enabled(step) for step in range(self.recipe.steps))
+
+    def passes(self) -> Iterator[Pass]:
+        """All forwards, in order."""
+        recipe, num_steps = self.recipe, self.recipe.steps
+        for step in range(num_steps):
+            is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
+            contexts = self.contexts if is_active else 0
+            yield Pass(0, contexts)
+            if recipe.guidance.enabled(step):
+                skip = recipe.skip_layers
+                skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
+                yield Pass(skipped, contexts)
+
+    def pass_flops(self, models: Models, one: Pass) -> Flops:
+        """Of one of its forwards."""
+        tokens = self.grid.tokens
+        backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
+        return backbone + models.module.flops(tokens) * one.contexts
+
+
+@dataclass(frozen=True)
+class Work:
+    """The FLOPs of a job, stage by stage; `forward` is that of one forward in which every edit acts."""
+
+    text: int
+    encode: int
+    forward: Flops
+    denoise: Flops
+    decode: int
+
+    @property
+    def total(self) -> int:
+        return self.text + self.encode + self.denoise.total + self.decode
+
+
+def count_work(job: Job, models: Models) -> Work:
+    """All that the job computes; texts are counted at their greatest length."""
+    still = models.vae.encode_flops(1, job.size)
+    denoise = Flops()
+    for one in job.passes():
+        denoise = denoise + job.pass_flops(models, one)
+    return Work(
+        text=job.num_prompts * models.text.flops(TEXT_ROWS),
+        encode=CLIP_ENCODES * models.vae.encode_flops(job.frames, job.size) + job.references * still,
+        forward=job.pass_flops(models, Pass(0, job.contexts)),
+        denoise=denoise,
+        decode=models.vae.decode_flops(job.frames, job.size),
+    )

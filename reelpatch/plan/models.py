@@ -1,0 +1,212 @@
+"""Which models a recipe runs, how large they are, and in what precision they are held.
+
+Sizes come from the headers of files that are there, else from what the recipe's published files are known to hold.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reelpatch.errors import BadInput
+from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
+from reelpatch.plan.transformer import (
+    FP8,
+    FP32,
+    HALF,
+    T2V_1_3B,
+    T2V_14B,
+    VACE_1_3B,
+    VACE_14B,
+    EditModule,
+    Transformer,
+)
+from reelpatch.plan.vae import WAN_VAE, VaeSizes
+from reelpatch.recipes import Recipe, Role, WeightFile
+from reelpatch.weights.header import KnownFile
+
+Dtype = Literal["auto", "fp8", "bf16", "fp16", "fp32"]
+DTYPES: tuple[Dtype, ...] = ("auto", "fp8", "bf16", "fp16", "fp32")
+_BYTES = {"F32": FP32, "F8_E4M3": FP8, "F8_E5M2": FP8, "I8": FP8}  # of weights in files; all others are half
+_DEMO_BACKBONE = Transformer(dim=128, ffn_dim=512, num_blocks=8)
+_DEMO_TEXT = TextEncoderSizes(
+    vocabulary=64, dim=64, attention_dim=64, num_heads=4, ffn_dim=128, num_blocks=2, num_buckets=32
+)
+_DEMO = (_DEMO_BACKBONE, EditModule(_DEMO_BACKBONE, num_blocks=4), VaeSizes(base_dim=16), _DEMO_TEXT)
+_WAN_14B = (T2V_14B, VACE_14B, WAN_VAE, UMT5_XXL)
+_WAN_1_3B = (T2V_1_3B, VACE_1_3B, WAN_VAE, UMT5_XXL)
+# How published names of backbones tell which model they hold.
+_PUBLISHED = (
+    (re.compile(r"14B"), _WAN_14B),
+    (re.compile(r"1[._]3B"), _WAN_1_3B),
+    (re.compile(r"_demo_"), _DEMO),
+)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of a recipe.
+
+    Units: `*_bytes` are the bytes that a linear weight takes in memory, `compute_bytes` those of a number that is
+    computed with; `lora_bytes` are those of all LoRAs together. `from_headers` names the roles whose sizes were
+    read from files.
+    """
+
+    backbone: Transformer
+    module: EditModule
+    vae: VaeSizes
+    text: TextEncoderSizes
+    backbone_bytes: int
+    module_bytes: int
+    text_bytes: int
+    compute_bytes: int
+    lora_bytes: int
+    has_loras: bool
+    from_headers: tuple[Role, ...] = ()
+
+    @property
+    def num_parameters(self) -> int:
+        """Of backbone and edit module."""
+        return self.backbone.parameters.total + self.module.parameters.total
+
+    @property
+    def outside_bytes(self) -> int:
+        """What of backbone and module lies outside blocks, and the LoRAs."""
+        outside = self.backbone.outside + self.module.outside
+        return outside.num_bytes(self.compute_bytes, self.compute_bytes) + self.lora_bytes
+
+    @property
+    def block_bytes(self) -> tuple[int, ...]:
+        """Of each block: those of the backbone first, then those of the module."""
+        half = self.compute_bytes
+        main = self.backbone.block.num_bytes(self.backbone_bytes, half)
+        first = self.module.first_block.num_bytes(self.module_bytes, half)
+        other = self.module.block.num_bytes(self.module_bytes, half)
+        return (*(main,) * self.backbone.num_blocks, first, *(other,) * (self.module.num_blocks - 1))
+
+    @property
+    def transformer_bytes(self) -> int:
+        return self.outside_bytes + sum(self.block_bytes)
+
+    @property
+    def vae_bytes(self) -> int:
+        """In fp32, as it is run."""
+        return FP32 * self.vae.parameters
+
+    @property
+    def text_encoder_bytes(self) -> int:
+        matrices = self.text.num_blocks * self.text.matrices
+        half = self.compute_bytes
+        return self.text_bytes * matrices + half * (self.text.parameters - matrices)
+
+    @property
+    def text_block_bytes(self) -> int:
+        return self.text_bytes * self.text.matrices
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of all weights together, as they are held."""
+        return self.transformer_bytes + self.vae_bytes + self.text_encoder_bytes
+
+
+def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype = "auto") -> Models:
+    """The models of a recipe, with `found` files' headers in place of what is published.
+
+    `dtype` fp8 stands for files in fp8 where they are published, the others for the arithmetic; auto is bf16 with
+    weights as in the recipe's own files.
+
+    Raises: `BadInput` for a backbone of unknown size.
+    """
+    backbone, module, vae, text = _published(recipe, found)
+    compute = FP32 if dtype == "fp32" else HALF
+    if "backbone" in found:
+        backbone = _backbone(found["backbone"])
+        module = replace(module, backbone=backbone)
+    if "module" in found:
+        file = found["module"]
+        module = EditModule(backbone, file.count("vace_blocks"), file.shape("vace_patch_embedding.weight")[1])
+    if "vae" in found:
+        file = found["vae"]
+        vae = VaeSizes(file.shape("encoder.conv1.weight")[0], file.shape("conv2.weight")[0])
+    if "text_encoder" in found:
+        text = _text_encoder(found["text_encoder"])
+
+    def held(role: Role, key: str) -> int:
+        return _held(recipe.files_for(role)[0], found.get(role), key, dtype, compute)
+
+    loras = recipe.files_for("lora")
+    return Models(
+        backbone=backbone,
+        module=module,
+        vae=vae,
+        text=text,
+        backbone_bytes=held("backbone", "blocks.0.self_attn.q.weight"),
+        module_bytes=held("module", "vace_blocks.0.self_attn.q.weight"),
+        text_bytes=held("text_encoder", "blocks.0.attn.q.weight"),
+        compute_bytes=compute,
+        lora_bytes=found["lora"].num_bytes
+        if "lora" in found
+        else sum(int(1e9 * (one.size_gb or 0)) for one in loras),
+        has_loras=bool(loras),
+        from_headers=tuple(found),
+    )
+
+
+def has_fp8(recipe: Recipe, role: Role) -> bool:
+    """Whether the recipe's file of this role is published in fp8."""
+    return any("fp8" in name for name in recipe.files_for(role)[0].names)
+
+
+def _held(file: WeightFile, found: KnownFile | None, key: str, dtype: Dtype, compute: int) -> int:
+    if dtype == "fp8":
+        return FP8 if any("fp8" in name for name in file.names) else compute
+    if dtype == "auto":
+        stored = _BYTES.get(found.tensors[found.keys[key]].dtype, HALF) if found else _named_bytes(file)
+        return FP8 if stored == FP8 else compute
+    return compute
+
+
+def _named_bytes(file: WeightFile) -> int:
+    return FP8 if "fp8" in file.names[0] else HALF
+
+
+def _published(
+    recipe: Recipe, found: Mapping[Role, KnownFile]
+) -> tuple[Transformer, EditModule, VaeSizes, TextEncoderSizes]:
+    names = recipe.files_for("backbone")[0].names
+    for pattern, models in _PUBLISHED:
+        if any(pattern.search(name) for name in names):
+            return models
+    if not {"backbone", "module", "vae", "text_encoder"} <= found.keys():
+        raise BadInput(
+            f"the sizes of {names[0]} are not known without the file: name the models folder that has the files of "
+            f"'{recipe.name}' (--models DIR)."
+        )
+    return _WAN_14B  # every part of it is replaced by what the headers say
+
+
+def _backbone(file: KnownFile) -> Transformer:
+    width, in_channels = file.shape("patch_embedding.weight")[:2]
+    return Transformer(
+        dim=width,
+        ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],
+        num_blocks=file.count("blocks"),
+        in_channels=in_channels,
+        out_channels=file.shape("head.head.bias")[0] // 4,
+        text_dim=file.shape("text_embedding.0.weight")[1],
+        has_image_tokens="img_emb.proj.1.weight" in file.keys,
+    )
+
+
+def _text_encoder(file: KnownFile) -> TextEncoderSizes:
+    vocabulary, dim = file.shape("token_embedding.weight")
+    num_buckets, num_heads = file.shape("blocks.0.pos_embedding.embedding.weight")
+    return TextEncoderSizes(
+        vocabulary=vocabulary,
+        dim=dim,
+        attention_dim=file.shape("blocks.0.attn.q.weight")[0],
+        num_heads=num_heads,
+        ffn_dim=file.shape("blocks.0.ffn.fc1.weight")[0],
+        num_blocks=file.count("blocks"),
+        num_buckets=num_buckets,
+    )
