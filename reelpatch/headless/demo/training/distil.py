@@ -78,9 +78,8 @@ def train(folder: Path, family: DemoFamily, shards: Shards) -> dict[str, Tensor]
             for x in (taught["path"][rows, at], taught["path"][rows, at + 1], taught["ids"][rows])
         )
         span = (sigmas[at + 1] - sigmas[at]).view(-1, 1, 1, 1, 1)
-        with run.fast_arithmetic():
-            predicted = family(start, sigmas[at], family.embed_text(ids), shards.context(rows))
-        return (predicted.float() - (end - start) / span).square().mean()
+        predicted = family(start, sigmas[at], family.embed_text(ids), shards.context(rows))
+        return (predicted - (end - start) / span).square().mean()
 
     average = run.train(family, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "lora.pt")
     return {name.replace(".default.weight", ""): weight for name, weight in average.weights.items()}

@@ -12,7 +12,7 @@ from reelpatch.headless.demo.training.latents import Shards
 from reelpatch.headless.demo.training.model import DemoFamily
 from reelpatch.headless.demo.training.words import encode
 
-NUM_STEPS = 3000
+NUM_STEPS = 2600
 BATCH = 32
 SHIFT = 3.0
 PROMPT_DROPOUT = 0.1
@@ -42,9 +42,8 @@ def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
     sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
     noise, sigma = torch.randn(clean.shape, generator=generator).to(run.DEVICE), sigma.to(run.DEVICE)
     at = sigma.view(-1, 1, 1, 1, 1)
-    with run.fast_arithmetic():
-        text = family.embed_text(encode(sentences).to(run.DEVICE))
-        velocity = family((1 - at) * clean + at * noise, sigma, text, context).float()
+    text = family.embed_text(encode(sentences).to(run.DEVICE))
+    velocity = family((1 - at) * clean + at * noise, sigma, text, context)
     changed = (clean - source).abs().mean(dim=1, keepdim=True) > 0.25
     weight = 1 + CHANGED_WEIGHT * changed
     return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])
