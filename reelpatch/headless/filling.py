@@ -2,55 +2,79 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.float8 import FLOAT8, widen_at_use
+from reelpatch.headless.float8 import FLOAT8, Scaling, as_factor, widened
+from reelpatch.headless.stored import hold_as_stored
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import KnownFile
 
 # Looking at every value costs a full read. Small files are looked at when loaded; for larger ones sampling finds
 # the first non-finite latent, and `nonfinite_key` then names the weight.
 _CHECKED_BYTES = 2 * 1024**3
+# On the CPU, weights of larger files stay as they lie on disk and are widened at use; smaller ones are converted
+# once, which computes faster and whose copy is no burden.
+_CONVERTED_BYTES = 64 * 1024**2
 _NUM_NAMED_KEYS = 3
+_READ_DTYPES = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How weights are held: in `dtype`; in fp32 where a part of the native name is in `fp32`; as stored where
-    they are fp8 and the native name matches `float8`."""
+    """How weights are held: in `dtype`; in fp32 where a part of the native name is in `fp32`; as stored where the
+    native name matches `stored` and the weight is fp8, or the CPU would have to copy a large file."""
 
     dtype: torch.dtype
     fp32: frozenset[str] = frozenset()
-    float8: re.Pattern[str] = re.compile(r"(?!)")
+    stored: re.Pattern[str] = re.compile(r"(?!)")
 
-    def hold(self, name: str, tensor: Tensor) -> Tensor:
-        if tensor.dtype in FLOAT8 and self.float8.fullmatch(name):
-            return tensor
-        return tensor.to(torch.float32 if self.fp32.intersection(name.split(".")) else self.dtype)
+    def target(self, name: str, found: torch.dtype, *, converts: bool) -> torch.dtype | None:
+        """The dtype to widen to; None for a weight that stays as stored."""
+        if self.fp32.intersection(name.split(".")):
+            return torch.float32
+        stays = found in FLOAT8 or not (converts or found is self.dtype)
+        return None if stays and self.stored.fullmatch(name) else self.dtype
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by native name, and the fp32 factors of those among them that stay scaled fp8."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    factors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 def read_weights(
     file: KnownFile, native_names: Collection[str], *, precision: Precision, device: torch.device
-) -> dict[str, Tensor]:
+) -> Weights:
     """The named tensors of a file, on `device`. On the CPU a tensor whose dtype stays is the file's own pages.
 
-    Raises: `BadInput` for scaled fp8 files, and for the first tensor that is not finite (files up to 2 GiB).
+    Raises: `BadInput` for dtypes and scales that are not read here, and for the first tensor that is not finite
+    (files up to 2 GiB).
     """
-    _refuse_scaled(file)
-    weights: dict[str, Tensor] = {}
+    weights, scaling = Weights(), Scaling.of(file)
+    converts = device.type != "cpu" or file.num_bytes <= _CONVERTED_BYTES
     with safe_open(file.path, framework="pt", device=str(device)) as tensors:
         for name in native_names:
-            tensor = tensors.get_tensor(file.keys[name])
+            key = file.keys[name]
+            if key in scaling.not_weights:
+                continue
+            _check_dtype(file, key)
+            tensor = tensors.get_tensor(key)
             if file.num_bytes <= _CHECKED_BYTES and not is_finite(tensor):
-                raise BadInput(
-                    f"{file.path} holds NaN or infinity in {file.keys[name]}; download or export it again."
-                )
-            weights[name] = precision.hold(name, tensor)
+                raise BadInput(f"{file.path} holds NaN or infinity in {key}; download or export it again.")
+            factor = scaling.factors.get(key)
+            if factor is not None:
+                factor = as_factor(tensors.get_tensor(factor), len(tensor), source=f"{factor} of {file.path}")
+            target = precision.target(name, tensor.dtype, converts=converts)
+            weights.tensors[name] = tensor if target is None else widened(tensor, factor, target)
+            if target is None and factor is not None:
+                weights.factors[name] = factor
     return weights
 
 
@@ -68,18 +92,26 @@ def fill(
     Raises: `BadInput` for keys that the model has no place for, that the file lacks or that have another shape,
     and as `read_weights`.
     """
-    _refuse_scaled(file)
     expected = dict(model.named_parameters())
+    notes = Scaling.of(file).not_weights
+    ignored = {*ignored, *(name for name, key in file.keys.items() if key in notes)}
     homes = _homes(file, rename, expected, ignored)
     weights = read_weights(file, homes, precision=precision, device=device)
-    for name, tensor in weights.items():
-        if tensor.dtype in FLOAT8:
-            widen_at_use(model, homes[name].removesuffix(".weight"))
+    for name, tensor in weights.tensors.items():
+        if precision.stored.fullmatch(name) and tensor.dtype is not precision.dtype:
+            hold_as_stored(model, homes[name].removesuffix(".weight"), precision.dtype)
     # A module that stands in two places has one parameter but two names; the second one is "missing", rightly.
     model.load_state_dict(
-        {homes[name]: tensor for name, tensor in weights.items()}, assign=True, strict=False
+        {homes[name]: tensor for name, tensor in weights.tensors.items()}, assign=True, strict=False
     )
+    set_factors(model, {homes[name]: factor for name, factor in weights.factors.items()})
     model.requires_grad_(False).eval()
+
+
+def set_factors(model: nn.Module, factors: Mapping[str, Tensor]) -> None:
+    """Gives each layer that holds a scaled fp8 weight, named by that weight, its factor."""
+    for key, factor in factors.items():
+        model.get_submodule(key.removesuffix(".weight")).register_buffer("factor", factor, persistent=False)
 
 
 def nonfinite_key(model: nn.Module) -> str | None:
@@ -87,10 +119,12 @@ def nonfinite_key(model: nn.Module) -> str | None:
     return next((key for key, tensor in model.state_dict().items() if not is_finite(tensor)), None)
 
 
-def _refuse_scaled(file: KnownFile) -> None:
-    if file.is_scaled:
+def _check_dtype(file: KnownFile, key: str) -> None:
+    found = file.tensors[key].dtype
+    if found not in _READ_DTYPES:
         raise BadInput(
-            f"{file.path} holds scaled fp8 weights, which are not read yet; use its bf16, fp16 or unscaled fp8 file."
+            f"{file.path} holds {key} as {found}, a way of quantising that is not read here; use the bf16, fp16 or "
+            "fp8 file of the same weights."
         )
 
 

@@ -9,16 +9,19 @@ from diffusers import WanTransformer3DModel
 
 from reelpatch.edits.vace import HEAD_DIM, VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.headless.filling import Precision, fill, read_weights
-from reelpatch.headless.float8 import Float8Operations
+from reelpatch.headless.filling import Precision, fill, read_weights, set_factors
 from reelpatch.headless.lora import apply_lora
+from reelpatch.headless.stored import StoredOperations
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.names import native_to_diffusers
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
 _FP32 = frozenset({"time_embedding", "modulation", "norm3"})
-# The linear layers of the blocks are nearly all of the bytes; the rest is widened when loaded.
-_FLOAT8 = re.compile(r"(vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)\.weight")
+# These layers are nearly all of the bytes; the rest is widened when loaded.
+_STORED = re.compile(
+    r"((vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)|text_embedding\.[02]|time_projection\.1)"
+    r"\.weight"
+)
 _VACE = "vace_"
 _OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyUI reads both
 
@@ -28,8 +31,9 @@ def load_backbone(
 ) -> WanTransformer3DModel:
     """A Wan text-to-video backbone of any size and float dtype, in native or diffusers naming.
 
-    Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; unscaled fp8
-    weights stay fp8 and are widened as they are used. Sizes come from the shapes, with heads 128 wide.
+    Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; fp8 weights,
+    scaled or not, stay fp8 and are widened as they are used, and so are all of a large file on the CPU. Sizes come
+    from the shapes, with heads 128 wide.
 
     Raises: `BadInput` for files of another kind, keys that do not fit, and weights that are not finite.
     """
@@ -55,7 +59,7 @@ def load_backbone(
         model,
         file,
         native_to_diffusers,
-        precision=Precision(dtype, _FP32, _FLOAT8),
+        precision=Precision(dtype, _FP32, _STORED),
         device=torch.device(device),
         ignored=frozenset(name for name in file.keys if name.startswith(_VACE)),
     )
@@ -75,11 +79,12 @@ def load_module(
     """
     file = expect(path, Kind.EDIT_MODULE, Kind.VACE)
     names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
-    precision = Precision(dtype, _FP32, _FLOAT8)
+    precision = Precision(dtype, _FP32, _STORED)
     weights = read_weights(file, names, precision=precision, device=torch.device(device))
     module = VaceModule.from_state_dict(
-        weights, metadata=file.metadata, operations=Float8Operations, source=str(path)
+        weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path)
     )
+    set_factors(module, weights.factors)
     if lora is not None:
         apply_lora(module, lora)
     return module

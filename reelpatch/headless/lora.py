@@ -11,7 +11,6 @@ from safetensors import safe_open
 from torch import nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.float8 import FLOAT8
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.lora import LoraPair, match_lora
@@ -93,7 +92,7 @@ def _set_pair(layer: nn.Module, adapter: str, pair: LoraPair, strength: float) -
     assert isinstance(layer, LoraLayer)
     base = layer.get_base_layer()
     assert isinstance(base, nn.Linear)
-    dtype = base.bias.dtype if base.weight.dtype in FLOAT8 else base.weight.dtype
+    dtype = base.bias.dtype  # the weight may stay as its file has it
     for half, tensor in ((layer.lora_A, pair.down), (layer.lora_B, pair.up)):
         half[adapter].weight = nn.Parameter(tensor.to(base.weight.device, dtype), requires_grad=False)
     layer.scaling[adapter] = strength * pair.scale

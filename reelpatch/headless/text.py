@@ -9,6 +9,7 @@ import ftfy
 import torch
 from torch import Tensor
 from transformers import UMT5Config, UMT5EncoderModel
+from transformers.models.umt5.modeling_umt5 import UMT5DenseGatedActDense
 
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
@@ -21,8 +22,7 @@ TEXT_ROWS = 512
 TEXT_DIM = 4096
 _MAX_DISTANCE = 128
 _FP32 = frozenset({"fc2"})  # overflows in fp16; transformers keeps it in fp32 for the same reason
-# Not fc2: transformers casts that layer's input to its weight's dtype.
-_FLOAT8 = re.compile(r"blocks\..*\.(q|k|v|o|gate\.0|fc1)\.weight")
+_STORED = re.compile(r"(blocks\..*\.(q|k|v|o|gate\.0|fc1|fc2)|token_embedding)\.weight")
 _NOT_WEIGHTS = frozenset(
     {"encoder.embed_tokens.weight", SENTENCEPIECE_TENSOR}
 )  # the first is shared.weight again
@@ -31,6 +31,13 @@ _NOT_WEIGHTS = frozenset(
 def clean(text: str) -> str:
     """The text as Wan was trained on it: mojibake and HTML entities undone, each run of whitespace one space."""
     return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()
+
+
+class _FeedForward(UMT5DenseGatedActDense):
+    """UMT5's feed-forward layer with its last weight in any dtype; transformers casts the activations to it."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return self.wo(self.act(self.wi_0(hidden_states)) * self.wi_1(hidden_states))
 
 
 class TextEncoder:
@@ -81,17 +88,22 @@ def load_text_encoder(
     """
     file = expect(path, Kind.UMT5)
     tokenize = find_tokenizer(file)
+    config = _config(file)
     with torch.device("meta"):
-        model = UMT5EncoderModel(_config(file))
-    model.encoder.embed_tokens = model.shared
+        model = UMT5EncoderModel(config)
+        if dtype is not torch.float16:
+            for name, layer in list(model.named_modules()):
+                if isinstance(layer, UMT5DenseGatedActDense):
+                    model.set_submodule(name, _FeedForward(config))
     fill(
         model,
         file,
         umt5_wan_to_hf,
-        precision=Precision(dtype, _FP32 if dtype is torch.float16 else frozenset(), _FLOAT8),
+        precision=Precision(dtype, _FP32 if dtype is torch.float16 else frozenset(), _STORED),
         device=torch.device(device),
         ignored=_NOT_WEIGHTS,
     )
+    model.encoder.embed_tokens = model.shared
     return TextEncoder(model, tokenize)
 
 

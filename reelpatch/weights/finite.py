@@ -16,5 +16,6 @@ def is_finite(tensor: Tensor) -> bool:
         return True
     limit = _FIRST_NOT_FINITE.get(tensor.dtype)
     if limit is not None:
-        return bool((tensor.view(torch.uint8) & 0x7F).max() < limit)
+        # The signed view finds the highest positive byte, the unsigned one the lowest negative value: no copy is made.
+        return bool((tensor.view(torch.int8).max() < limit) & (tensor.view(torch.uint8).max() < 0x80 | limit))
     return bool(torch.isfinite(torch.stack(tensor.aminmax())).all())

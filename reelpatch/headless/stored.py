@@ -1,0 +1,69 @@
+"""Layers that hold weights as their file does, of whatever dtype, and widen each for the length of one call.
+
+The weights of a file on disk then stay the file's own pages: nothing is read before it is used, nothing copied.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reelpatch.headless.float8 import widened
+
+
+class StoredLinear(nn.Linear):
+    """A linear layer whose weight takes the input's dtype, and its factor if it has one, as it is used.
+
+    Every fp8 value is exact in fp16, bf16 and fp32, so the result is that of the widened weight. (diffusers'
+    layerwise casting sends the whole layer back to fp8 after each call, which would round its bias.)
+    """
+
+    factor: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features, bias, device, dtype)
+        self.register_buffer("factor", None, persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.linear(input, widened(self.weight, self.factor, input.dtype), self.bias)
+
+
+class StoredEmbedding(nn.Embedding):
+    """An embedding that widens the rows it looks up to `dtype`."""
+
+    dtype = torch.float32
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.weight[input].to(self.dtype)
+
+
+class StoredOperations:
+    """torch's layers for an edit module, its linear ones able to hold any dtype."""
+
+    Linear = StoredLinear
+    Conv3d = nn.Conv3d
+    LayerNorm = nn.LayerNorm
+    RMSNorm = nn.RMSNorm
+
+
+def hold_as_stored(model: nn.Module, layer: str, dtype: torch.dtype) -> None:
+    """Puts an empty layer that widens at use in the place of a linear or an embedding layer of the same size.
+
+    `dtype` is what an embedding's rows become; a linear layer follows its input.
+    """
+    old = model.get_submodule(layer)
+    if isinstance(old, nn.Linear):
+        has_bias = "bias" in old.state_dict()
+        new = StoredLinear(old.in_features, old.out_features, bias=has_bias, device="meta")
+    elif isinstance(old, nn.Embedding):
+        new = StoredEmbedding(old.num_embeddings, old.embedding_dim, device="meta")
+        new.dtype = dtype
+    else:
+        raise TypeError(f"{layer} is a {type(old).__name__}, which can't hold weights as stored")
+    model.set_submodule(layer, new)
