@@ -25,6 +25,7 @@ examples:
   reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
   reelpatch edit clip.mp4 "remove the square" --mask mask.png --when 0-24 --seed 7
   reelpatch recipes ditto-global
+  reelpatch inspect ~/ComfyUI/models/loras/*.safetensors
 
 With --json, stdout holds exactly one JSON object, {"error": ...} when something is wrong; everything else goes to
 stderr. Exit codes: 0 done, 1 unexpected error, 2 something to correct in what was given, 130 stopped by Ctrl-C."""
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.log.exception("This is a defect of Reelpatch; please report it with the lines below.")
         return _failed(f"unexpected {type(error).__name__}: {error}", UNEXPECTED, as_json=as_json)
     sys.stdout.write(json.dumps(_with_finite_numbers(answer)) + "\n" if as_json else text)
+    if error := answer.get("error"):  # a part of what was asked for could not be done
+        sys.stderr.write(f"reelpatch: {error}\n")
+        return BAD_INPUT
     return DONE
 
 
@@ -67,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_edit(verbs.add_parser("edit", help="edit a clip by instruction"))
     _add_demo(verbs.add_parser("demo", help="edit made-up clips with the weights that come along"))
     _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
+    _add_inspect(verbs.add_parser("inspect", help="tell what weight files are and where they belong"))
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
@@ -150,6 +155,15 @@ def _add_recipes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the one to show in full")
 
 
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_inspect)
+    parser.description = """\
+Tells from the header of each weight file, whatever its name, what it is, in which dtype and naming, in which folder
+of ComfyUI's models it belongs, what it works with, and what is odd about it. No weights are read."""
+    parser.epilog = "Exit code 2 if a file can't be read as safetensors; the others are shown all the same."
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="weight files, of any size")
+
+
 # The verbs import what they run only when they run, so that --help and mistakes are answered at once.
 
 
@@ -181,6 +195,12 @@ def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         return record, _listing(record)
     lines = [f"{one.name:14} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
     return {"recipes": [one.as_dict() for one in RECIPES.values()]}, "".join(lines)
+
+
+def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.inspect_command import inspect_files
+
+    return inspect_files(options.files)
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:

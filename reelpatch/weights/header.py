@@ -186,7 +186,9 @@ def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, names.Naming | None]:
     if any(map(_DIFFUSERS_KEY.match, stripped)):
         return "diffusers", names.diffusers_to_native
     if "decoder.norm_out.gamma" in stripped:
-        return "diffusers", names.vae_diffusers_to_native
+        # The 48-channel VAE's levels are lists of their own.
+        is_nested = any(key.startswith("encoder.down_blocks.0.resnets.") for key in stripped)
+        return "diffusers", names.vae22_diffusers_to_native if is_nested else names.vae_diffusers_to_native
     if any(map(_UMT5_KEY.match, stripped)):
         return "Hugging Face", names.umt5_hf_to_wan
     return "native", None

@@ -6,6 +6,7 @@ Source of the format and of what is refused: the safetensors library, `safetenso
 """
 
 import json
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _BITS = {
     **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
     "F4": 4,
 }
+_SPACE = re.compile(r"[ \t\r\n]+")
 _DECODER = json.JSONDecoder()
 
 
@@ -201,10 +203,9 @@ class _Header:
 
     def _next(self) -> str:
         """The next character that is not white space; empty at the end."""
-        text = self._text
-        while text[self._at : self._at + 1] in {" ", "\n", "\t", "\r"}:
-            self._at += 1
-        return text[self._at : self._at + 1]
+        if space := _SPACE.match(self._text, self._at):
+            self._at = space.end()
+        return self._text[self._at : self._at + 1]
 
     def _take(self, character: str) -> None:
         if self._next() != character:

@@ -13,6 +13,7 @@ SURFACE = {
     "edit": EDIT,
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--json"},
+    "inspect": {"files", "--json"},
 }
 
 
