@@ -40,7 +40,7 @@ def _transformer() -> tuple[State, State]:
             num_layers=2,
             ffn_dim=64,
             text_dim=4096,
-            freq_dim=32,
+            freq_dim=256,
             vace_layers=[0],
             vace_in_channels=96,
         ),

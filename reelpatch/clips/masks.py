@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from einops import rearrange
@@ -95,6 +94,8 @@ def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
 
     Shapes: [F, H, W] in and out. What lies beyond the border neither grows in nor eats away.
     """
+    import cv2  # ComfyUI comes without it, and only these two functions need it
+
     grown = mask.float().cpu().numpy()
     if px:
         reach = np.arange(-abs(px), abs(px) + 1)
@@ -188,6 +189,8 @@ def _latent_of(frame: int) -> int:
 
 
 def _blur(image: np.ndarray, kernel: tuple[int, int], reach: int) -> np.ndarray:
+    import cv2
+
     # Three deviations within the kernel: its edge weighs 1 % of its centre, so the cut is not seen.
     return cv2.GaussianBlur(
         image, kernel, sigmaX=reach / 3, sigmaY=reach / 3, borderType=cv2.BORDER_REPLICATE

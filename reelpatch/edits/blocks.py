@@ -99,12 +99,14 @@ class WanBlock(nn.Module):
     """One block of the Wan transformer, under the parameter names of the original files.
 
     `operations` makes the layers (`torch.nn`, or a host's own `Linear`, `LayerNorm`, `RMSNorm`, which must take
-    `device` and `dtype`). At float32 the result equals diffusers' `WanTransformerBlock` bit for bit.
+    `device` and `dtype`). `layers_cast` says that they bring their weights to the device and dtype of what they are
+    given, so that a weight may be anywhere, and says nothing about where to compute.
+    At float32 the result equals diffusers' `WanTransformerBlock` bit for bit.
 
     Source: Wan2.1 `wan/modules/model.py`, `WanAttentionBlock` (t2v).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- sizes by position, then what the host brings
         self,
         dim: int,
         ffn_dim: int,
@@ -114,10 +116,12 @@ class WanBlock(nn.Module):
         operations: Any = nn,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        layers_cast: bool = False,
     ) -> None:
         super().__init__()
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.eps = eps
+        self.layers_cast = layers_cast
         self.modulation = nn.Parameter(torch.randn(1, 6, dim, **factory) / dim**0.5)
         self.self_attn = SelfAttention(dim, num_heads, eps=eps, operations=operations, **factory)
         self.norm3 = operations.LayerNorm(dim, eps=eps, **factory)
@@ -152,7 +156,7 @@ class WanBlock(nn.Module):
         attended = self.self_attn(y, rotary, attention=attention, rotate=rotate)
         x_BND = (x_BND.float() + attended * gate1).type_as(x_BND)
 
-        y = self.norm3(x_BND.to(self.norm3.weight.dtype)).to(dtype)
+        y = self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
         x_BND = x_BND + self.cross_attn(y, text_BTD, attention=attention)
 
         y = (self._normalised(x_BND) * (1 + scale2) + shift2).to(dtype)

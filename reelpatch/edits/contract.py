@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from reelpatch.edits.blocks import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.errors import BadInput
 from reelpatch.geometry import TokenGrid
+from reelpatch.sampling.schedules import step_of
 
 
 class Capability(Enum):
@@ -34,6 +35,11 @@ class Moment:
     num_steps: int
     conditional: tuple[bool, ...]
 
+    @classmethod
+    def on(cls, sigmas: Tensor, sigma: float, conditional: tuple[bool, ...]) -> Moment:
+        """The moment of a call at `sigma` in a run over `sigmas`, for hosts that are not told the step."""
+        return cls(sigma, step_of(sigmas, sigma), len(sigmas) - 1, conditional)
+
 
 @dataclass(frozen=True)
 class Forward:
@@ -42,6 +48,8 @@ class Forward:
     Shapes: tokens `[B, N, D]` (patch-embedded noise); modulation `[B, 6, D]`, or `[B, N, 6, D]` where tokens have
     timesteps of their own; text `[B, T, D]`, embedded, padding rows included.
     `rotary` is the host's own rotary embedding; `attention` and `rotate` are the host's ways to compute.
+    A host that works on a long clip window by window names the latent frames this pass sees, `shown_frames`, and how
+    many there are in all, `num_frames`; None means that it sees them all.
     """
 
     tokens: Tensor
@@ -53,6 +61,13 @@ class Forward:
     moment: Moment
     attention: Attention = sdpa
     rotate: Rotate = apply_rotary
+    shown_frames: Sequence[int] | None = None
+    num_frames: int | None = None
+
+    @property
+    def whole_grid(self) -> TokenGrid:
+        """The grid of the whole sample, of which this pass may see a part."""
+        return self.grid if self.num_frames is None else replace(self.grid, frames=self.num_frames)
 
 
 class RunningEdit(Protocol):

@@ -7,6 +7,7 @@ Source: Wan2.1 and VACE, `wan/modules/vace_model.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -73,9 +74,11 @@ class VaceModule(nn.Module):
         operations: Any = nn,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        layers_cast: bool = False,
     ) -> None:
         super().__init__()
         self.config = config
+        self.layers_cast = layers_cast
         self.vace_patch_embedding = operations.Conv3d(
             config.context_channels, config.dim, kernel_size=PATCH, stride=PATCH, device=device, dtype=dtype
         )
@@ -88,6 +91,7 @@ class VaceModule(nn.Module):
                 operations=operations,
                 device=device,
                 dtype=dtype,
+                layers_cast=layers_cast,
             )
             for i in range(len(config.layers))
         )
@@ -101,12 +105,14 @@ class VaceModule(nn.Module):
         layers: Sequence[int] | None = None,
         num_heads: int | None = None,
         operations: Any = nn,
+        layers_cast: bool = False,
         source: str = "this edit module",
     ) -> VaceModule:
         """The module whose parameters *are* the given tensors: nothing is copied, cast or moved.
 
         Sizes come from the tensors' shapes; heads are 128 wide unless `num_heads` says otherwise. `layers` come
-        from the caller, else the metadata, else the published 14B and 1.3B models.
+        from the caller, else the metadata, else the published 14B and 1.3B models. `operations` and `layers_cast`
+        are the host's, as in `WanBlock`.
 
         Raises: `BadInput` naming `source` and a key that is missing, unknown, of the wrong shape or not finite.
         Cost: every weight is read once (14B bf16: 6 GB) to find NaN.
@@ -118,7 +124,8 @@ class VaceModule(nn.Module):
                 raise BadInput(
                     f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again."
                 )
-        module = cls(config, operations=operations, device="meta").requires_grad_(False)
+        module = cls(config, operations=operations, device="meta", layers_cast=layers_cast)
+        module.requires_grad_(False)
         module.load_state_dict(dict(state_dict), assign=True)
         return module.eval()
 
@@ -126,11 +133,11 @@ class VaceModule(nn.Module):
         """The edit block that runs after main block `config.layers[position]`."""
         return cast("VaceBlock", self.vace_blocks[position])
 
-    def embed(self, context: Tensor, dtype: torch.dtype) -> Tensor:
-        """Tokens of a context, `[96, T, h, w]` -> `[1, N, D]`."""
-        weight = self.vace_patch_embedding.weight
-        embedded = self.vace_patch_embedding(context.unsqueeze(0).to(weight.device, weight.dtype))
-        return embedded.flatten(2).transpose(1, 2).to(dtype)
+    def embed(self, context: Tensor, like: Tensor) -> Tensor:
+        """Tokens of a context, `[96, T, h, w]` -> `[1, N, D]`, on the device and in the dtype of `like`."""
+        dtype = torch.float32 if self.layers_cast else self.vace_patch_embedding.weight.dtype
+        embedded = self.vace_patch_embedding(context.unsqueeze(0).to(like.device, dtype))
+        return embedded.flatten(2).transpose(1, 2).to(like.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +152,12 @@ class VaceContext:
     context: Tensor
     strength: float | Sequence[float] = 1.0
     window: Window = field(default_factory=Window)
+
+    def __post_init__(self) -> None:
+        given = [self.strength] if isinstance(self.strength, int | float) else self.strength
+        bad = next((strength for strength in given if not math.isfinite(strength)), None)
+        if bad is not None:
+            raise BadInput(f"the strength is {bad}, but it has to be a number: 1 is as published, 0 is off.")
 
     def strengths(self, num_layers: int) -> tuple[float, ...]:
         """One strength for each VACE layer. Raises: `BadInput` when a sequence has another length."""
@@ -172,7 +185,9 @@ class VaceEdit:
         streams: list[_Stream] = []
         for number, context in enumerate(self.contexts, start=1):
             strengths = context.strengths(len(config.layers))
-            frames = _padded(context.context, forward.grid, config.context_channels, number)
+            frames = _padded(context.context, forward.whole_grid, config.context_channels, number)
+            if forward.shown_frames is not None:
+                frames = frames[:, list(forward.shown_frames)]
             if any(strengths) and context.window.active(forward.moment.step, forward.moment.num_steps):
                 streams.append(_Stream(self.module, forward, frames, strengths))
         return RunningEdits(streams) if streams else None
@@ -188,7 +203,7 @@ class _Stream:
         self.strengths = strengths
         # Of the tokens only the sum with the context is needed; held on, they would fill memory to the last block.
         self.told = replace(forward, tokens=forward.tokens.new_empty(0))
-        self.c_BND = module.block(0).before_proj(module.embed(context, forward.text.dtype)) + forward.tokens
+        self.c_BND = module.block(0).before_proj(module.embed(context, forward.text)) + forward.tokens
 
     def after_block(self, index: int, tokens: Tensor) -> Tensor:
         layers = self.module.config.layers

@@ -26,6 +26,7 @@ from reelpatch.edits.contract import (
 from reelpatch.errors import BadInput
 from reelpatch.geometry import TokenGrid
 from reelpatch.sampling.guidance import Guidance, SkipLayers
+from reelpatch.sampling.schedules import step_of
 
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
 TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
@@ -182,8 +183,7 @@ class Denoiser:
 
     def step_of(self, sigma: float) -> int:
         """The step of the run that starts at `sigma`, which may have been rounded down to a whole timestep."""
-        reached = int((self.sigmas >= sigma).sum()) - 1
-        return min(max(reached, 0), self.num_steps - 1)
+        return step_of(self.sigmas, sigma)
 
     def _velocity(self, x: Tensor, sigma: float, step: int) -> Tensor:
         if not self.guidance.enabled(step):

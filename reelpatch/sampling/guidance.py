@@ -102,3 +102,34 @@ class SkipLayers:
     def active(self, step: int, num_steps: int) -> bool:
         """Whether the blocks are skipped in this step's negative pass; the ends count as in `Window`."""
         return Window(self.start, self.end).active(step, num_steps)
+
+
+@dataclass(frozen=True)
+class GuidancePlan:
+    """Guidance, and the blocks that its negative pass skips: what a guider has to know."""
+
+    guidance: Guidance
+    skip_layers: SkipLayers | None = None
+
+    def skipped(self, step: int, num_steps: int) -> tuple[int, ...]:
+        """The main blocks that the negative pass of this step goes around."""
+        skip = self.skip_layers
+        return skip.blocks if skip is not None and skip.active(step, num_steps) else ()
+
+    def describe(self) -> str:
+        """One line for the person who chose it."""
+        guidance = self.guidance
+        if guidance.scale == 1:
+            return "no guidance (one pass a step)"
+        where = (
+            "all steps" if guidance.steps is None else f"steps {', '.join(map(str, sorted(guidance.steps)))}"
+        )
+        skip = self.skip_layers
+        skipped = (
+            ""
+            if skip is None
+            else (
+                f"; the negative pass skips block {', '.join(map(str, skip.blocks))} from {skip.start:g} to {skip.end:g}"
+            )
+        )
+        return f"guidance {guidance.scale:g} at {where}{skipped}"

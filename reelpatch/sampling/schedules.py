@@ -136,6 +136,15 @@ def timestep(sigma: float, *, truncate: bool) -> float:
     return float(int(exact + TIMESTEP_ROUNDING)) if truncate else exact
 
 
+def step_of(sigmas: Tensor, sigma: float) -> int:
+    """The step of a run over `sigmas` that a call at `sigma` belongs to, counted from 0.
+
+    Inner levels of solvers with several calls a step, and levels cut to whole timesteps, belong to the step above.
+    """
+    reached = int((sigmas >= sigma).sum()) - 1
+    return min(max(reached, 0), len(sigmas) - 2)
+
+
 def high_noise_steps(sigmas: Tensor, boundary: float) -> int:
     """How many steps Wan2.2's high-noise expert takes: those whose whole timestep is at or above the boundary.
 

@@ -22,7 +22,8 @@ HEADLESS = ENGINE | {
     *("PIL", "accelerate", "av", "cv2", "diffusers", "ftfy", "peft", "sentencepiece", "tokenizers", "tqdm"),
     "transformers",
 }
-COMFY = ENGINE | {"comfy", "comfy_api", "comfy_extras", "folder_paths", "node_helpers", "nodes"}
+# All of them come with ComfyUI; `server` is its own.
+COMFY = ENGINE | {"comfy", "comfy_api", "folder_paths", "node_helpers", "server", "tokenizers"}
 FILES = sorted(path for folder in ("reelpatch", "nodes") for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -36,8 +37,12 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            module = node.module
+            if path.parent == ROOT / "nodes":  # ComfyUI knows the folder by another name
+                module = f"nodes.{module}" if node.level else module
+            else:
+                assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def is_within(name: str, package: str) -> bool:
@@ -51,7 +56,8 @@ def level_of(name: str) -> int | None:
 def foreign(path: Path) -> set[str]:
     """Top-level packages that are neither ours nor Python's."""
     tops = {name.split(".")[0] for name in imports(path)}
-    return {top for top in tops if top not in sys.stdlib_module_names and top != "reelpatch"}
+    own = {"reelpatch", "nodes"} if path.parent == ROOT / "nodes" else {"reelpatch"}
+    return {top for top in tops if top not in sys.stdlib_module_names} - own
 
 
 def allowed(path: Path) -> frozenset[str]:

@@ -36,7 +36,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Tensor], d
     save_file(inputs, folder / "inputs.safetensors")
     models = Editor(recipe("demo")).files.vae.parents[1]
     comfy.run(
-        Path(__file__).with_name("load_demo_files.py"),
+        Path(__file__).with_name("inside") / "demo_files.py",
         models,
         folder / "inputs.safetensors",
         folder / "out.safetensors",

@@ -1,0 +1,170 @@
+"""Apply edit: a clip, and what is to change in it, attached to a MODEL."""
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.latent_formats
+import comfy.model_management
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import Tensor
+
+from reelpatch.clips.context import build_context
+from reelpatch.clips.frames import as_clip
+from reelpatch.clips.working import WorkingClip
+from reelpatch.edits.vace import VaceContext, VaceEdit, VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.geometry import LATENT_CHANNELS
+from reelpatch.sampling.guidance import Window
+
+from .host import attach, attached_edits
+from .sockets import CLIP, REFERENCES
+from .words import say
+
+
+class ApplyEdit(io.ComfyNode):
+    """Chainable: every edit on a MODEL has its own clip, references, strength and window."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchApplyEdit",
+            display_name="Apply edit",
+            category="reelpatch",
+            description=(
+                "Attaches an edit to a MODEL: the edit module looks at the clip, the mask and the references while the "
+                "model makes the new clip from the instruction. Several can be chained."
+            ),
+            search_aliases=["vace", "ditto", "edit video", "instruction"],
+            inputs=[
+                io.Model.Input(
+                    "model", tooltip="A Wan text-to-video MODEL from any loader, LoRAs and patches included."
+                ),
+                io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
+                io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
+                CLIP.Input("clip", tooltip="From Clip."),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip=(
+                        "Where and when to edit (1) and what to keep (0): one image, or one for each frame, of the "
+                        "clip's size. Without it everything is edited, as Ditto wants it."
+                    ),
+                ),
+                REFERENCES.Input(
+                    "references", optional=True, tooltip="From References. Ditto was made without."
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.005,
+                    tooltip=(
+                        "How strongly the edit speaks; scales what it adds after each of its blocks. Lower it for more "
+                        "freedom from the source clip. Ditto uses 0.975, VACE 1."
+                    ),
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip=(
+                        "From which part of the sampler's steps on the edit acts: step i of n stands at i/n, so 0 "
+                        "begins with the first."
+                    ),
+                ),
+                io.Float.Input(
+                    "end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Until which part of the steps it acts, the end included. Lower it to let details go free.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(tooltip="For another Apply edit, a guider or a sampler."),
+                io.Latent.Output(tooltip="Empty latents of the right size, with a frame for each reference."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        edit_module: ModelPatcher,
+        vae: Any,
+        clip: WorkingClip,
+        strength: float,
+        start: float,
+        end: float,
+        mask: Tensor | None = None,
+        references: list[Tensor] | None = None,
+    ) -> io.NodeOutput:
+        if not isinstance(edit_module.model, VaceModule):
+            raise BadInput(
+                f"this model patch is a {type(edit_module.model).__name__}, not an edit module: load one with Load edit "
+                "module."
+            )
+        height, width = clip.plan.size
+        context = build_context(
+            clip.frames,
+            None if mask is None else clip.mask(mask),
+            references or [],
+            encoder(vae),
+            frames=clip.plan.frames,
+            height=height,
+            width=width,
+        )
+        edit = VaceEdit(edit_module.model, [VaceContext(context, strength, Window(start, end))])
+        edited = attach(model, edit, edit_module)
+        latents = empty_latents(edited)
+        say(
+            cls,
+            f"{clip.plan.frames} frames of {width}x{height} and {len(references or [])} references at strength "
+            f"{strength:g}, from {start:g} to {end:g} of the steps; {len(attached_edits(edited))} edits on this model.",
+        )
+        return io.NodeOutput(edited, {"samples": latents})
+
+
+def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
+    """The engine's way to encode, over a VAE of ComfyUI's: [3, F, H, W] in [-1, 1] -> normalised [16, T, h, w].
+
+    Raises: `BadInput` for a VAE of another family.
+    """
+    if vae.latent_channels != LATENT_CHANNELS or vae.latent_dim != 3:
+        what = "an image VAE" if vae.latent_dim != 3 else f"a video VAE of {vae.latent_channels} channels"
+        raise BadInput(
+            f"this is {what}, but edit modules read latents of the Wan2.1 VAE (16 channels): load "
+            "wan_2.1_vae.safetensors."
+        )
+    normalised = comfy.latent_formats.Wan21().process_in
+
+    def encode(video: Tensor) -> Tensor:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        return normalised(vae.encode(as_clip(video)))[0]
+
+    return encode
+
+
+def empty_latents(model: ModelPatcher) -> Tensor:
+    """Zeros [1, 16, T, h, w], long enough for the edit with the most references.
+
+    Raises: `BadInput` when the edits on the model were made for clips of different sizes.
+    """
+    shapes = {tuple(context.context.shape[1:]) for edit in attached_edits(model) for context in edit.contexts}
+    sizes = {shape[1:] for shape in shapes}
+    if len(sizes) > 1:
+        named = " and ".join(sorted(f"{8 * columns}x{8 * rows}" for rows, columns in sizes))
+        raise BadInput(
+            f"the edits on this model are for clips of {named} pixels: bring all clips to one size in their Clip nodes."
+        )
+    ((rows, columns),) = sizes
+    frames = max(shape[0] for shape in shapes)
+    device = comfy.model_management.intermediate_device()
+    return torch.zeros(1, LATENT_CHANNELS, frames, rows, columns, device=device)

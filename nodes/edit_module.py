@@ -1,0 +1,115 @@
+"""Load edit module: VACE-type weights beside the backbone, placed by ComfyUI's own memory management."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import folder_paths
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+
+from reelpatch.edits.vace import LAYERS_KEY, VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.weights.header import Kind, KnownFile, expect
+
+from .files import listed, missing_or_true, published
+from .words import say
+
+FOLDER, PATCHES = "diffusion_models", "model_patches"
+VACE = "vace_"
+
+
+class LoadEditModule(io.ComfyNode):
+    """The module is a MODEL_PATCH of ComfyUI's: nothing of it is in memory until sampling asks for it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadEditModule",
+            display_name="Load edit module",
+            category="reelpatch/loaders",
+            description=(
+                "Loads the edit module of a VACE-type file: Ditto, plain VACE, Fun-VACE, or the module of a merged VACE "
+                "checkpoint. It is attached to a backbone by Apply edit."
+            ),
+            search_aliases=["vace", "ditto", "module", "model patch"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=listed(FOLDER, PATCHES),
+                    tooltip="A file in models/diffusion_models or models/model_patches, in bf16, fp16 or unscaled fp8.",
+                )
+            ],
+            outputs=[
+                io.ModelPatch.Output(
+                    display_name="edit module", tooltip="Connect it to Apply edit or Load LoRA."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        return missing_or_true(FOLDER, file, PATCHES)
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        found = folder_paths.get_full_path(FOLDER, file) or folder_paths.get_full_path_or_raise(PATCHES, file)
+        module = load_edit_module(found)
+        config = module.model.config
+        say(
+            cls,
+            f"{file}: edit module, {config.dim} wide, {len(config.layers)} blocks after main blocks "
+            f"{', '.join(map(str, config.layers))}. Licence: {licence_of(found)}.",
+        )
+        return io.NodeOutput(module)
+
+
+def load_edit_module(path: str, disable_dynamic: bool = False) -> ModelPatcher:
+    """The module in a patcher of its own, with ComfyUI's layers, its weights still on disk where that is possible.
+
+    Raises: `BadInput` for another kind of file, keys that do not fit, and weights that are not finite.
+    """
+    file = expect(Path(path), Kind.EDIT_MODULE, Kind.VACE)
+    if file.is_scaled:
+        raise BadInput(
+            f"{path} holds scaled fp8 weights, which cannot be used yet: take the bf16 or plain fp8 file."
+        )
+    state = comfy.utils.load_torch_file(path, safe_load=True)
+    module = VaceModule.from_state_dict(
+        {name: state[key] for name, key in file.keys.items() if name.startswith(VACE)},
+        metadata=file.metadata,
+        layers=_merged_layers(file),
+        operations=comfy.ops.manual_cast,
+        layers_cast=True,
+        source=path,
+    )
+    patcher_class = (
+        comfy.model_patcher.ModelPatcher if disable_dynamic else comfy.model_patcher.CoreModelPatcher
+    )
+    patcher = patcher_class(
+        module,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+    patcher.cached_patcher_init = (load_edit_module, (path,))
+    return patcher
+
+
+def _merged_layers(file: KnownFile) -> tuple[int, ...] | None:
+    """Where the module of a merged checkpoint hangs: evenly over its main blocks, as core takes it too."""
+    num_blocks, num_hints = file.count("blocks"), file.count("vace_blocks")
+    if file.kind is not Kind.VACE or LAYERS_KEY in file.metadata:
+        return None
+    return tuple(range(0, num_blocks, num_blocks // num_hints))
+
+
+def licence_of(path: str) -> str:
+    """What the file says, else what is published about a file of this name."""
+    metadata: Mapping[str, str] = expect(Path(path), Kind.EDIT_MODULE, Kind.VACE).metadata
+    known = published(path)
+    stated = metadata.get("licence") or metadata.get("license") or metadata.get("modelspec.license")
+    return stated or (known.licence if known else "not stated in the file; see where it was published")

@@ -1,0 +1,37 @@
+"""What ComfyUI is told when it loads the pack."""
+
+from comfy_api.latest import ComfyExtension, io
+
+from .apply import ApplyEdit
+from .backbone import LoadBackbone
+from .clips import Clip, FinishClip, References
+from .demo_text import DemoTextEncoder
+from .edit_module import LoadEditModule
+from .files import register_demo_models
+from .lora import LoadLora
+from .recipe import PublishedRecipe
+from .sampling import FlowUniPC, GuidanceSchedule
+
+NODES: tuple[type[io.ComfyNode], ...] = (
+    LoadBackbone,
+    LoadEditModule,
+    LoadLora,
+    DemoTextEncoder,
+    Clip,
+    References,
+    ApplyEdit,
+    PublishedRecipe,
+    FlowUniPC,
+    GuidanceSchedule,
+    FinishClip,
+)
+
+
+class ReelpatchExtension(ComfyExtension):
+    """Ids of nodes are forever: workflows of users name them."""
+
+    async def on_load(self) -> None:
+        register_demo_models()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return list(NODES)

@@ -1,0 +1,39 @@
+"""The models folders that nodes choose from, the shipped demo files among them, and words for a missing file."""
+
+from pathlib import Path
+
+import folder_paths
+
+from reelpatch.recipes import RECIPES, WeightFile
+
+DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
+
+
+def register_demo_models() -> None:
+    """Lets every loader, core's too, list the weights that come with this pack."""
+    for folder in sorted(path for path in DEMO_MODELS.glob("*") if path.is_dir()):
+        folder_paths.add_model_folder_path(folder.name, str(folder))
+
+
+def listed(*folders: str) -> list[str]:
+    """The files in these models folders, each once."""
+    return sorted({name for folder in folders for name in folder_paths.get_filename_list(folder)})
+
+
+def missing_or_true(folder: str, file: str, *others: str) -> bool | str:
+    """True, or a sentence that says where to get the file and where to put it."""
+    if any(folder_paths.get_full_path(place, file) for place in (folder, *others)):
+        return True
+    known = published(file)
+    if known is None:
+        return f"'{file}' is not in models/{folder}: choose a file that is there, or put this one there."
+    if not known.url:
+        return f"'{file}' comes with Reelpatch but is not there: get a complete copy of Reelpatch."
+    return f"'{file}' is not in models/{folder}: download it from {known.url} and put it there."
+
+
+def published(file: str) -> WeightFile | None:
+    """What the recipes know about a file of this name."""
+    name = Path(file).name
+    files = (weights for recipe in RECIPES.values() for weights in recipe.files)
+    return next((weights for weights in files if name in weights.names), None)

@@ -1,0 +1,229 @@
+"""ComfyUI as a host of edits: the one place where the engine's contract meets ComfyUI's Wan model.
+
+An edit hangs on a MODEL as a wrapper around the transformer's forward. The wrapper puts replace patches on the blocks
+of that one call, over those of other nodes and packs: what stands there (skipped layers, for one) is called first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.ldm.wan.model
+import torch
+from comfy.ldm.flux.math import apply_rope1
+from comfy.ldm.modules.attention import optimized_attention
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from reelpatch.edits.blocks import Attention
+from reelpatch.edits.contract import (
+    Capability,
+    Forward,
+    Moment,
+    RunningEdits,
+    begin_edits,
+    check_needs,
+)
+from reelpatch.edits.vace import VaceEdit
+from reelpatch.errors import BadInput
+from reelpatch.geometry import LATENT_CHANNELS, TokenGrid
+
+KEY = "reelpatch"
+OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
+# Core counts this much more memory for a merged VACE model than for its backbone (`supported_models.WAN21_Vace`).
+STREAM_MEMORY = 0.2
+
+BlockArguments = Mapping[str, Any]
+BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+
+
+def attach(model: ModelPatcher, edit: VaceEdit, module: ModelPatcher) -> ModelPatcher:
+    """A copy of a MODEL on which `edit` is at work; `module` is the patcher of its weights. Edits add up.
+
+    Raises: `BadInput` for a MODEL that edits cannot be attached to, saying what it is.
+    """
+    check_needs([edit], OFFERED, host="ComfyUI")
+    check_backbone(model, edit.module.config.dim)
+    edited = model.clone()
+    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edit))
+    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(len(edit.contexts)))
+    edited.set_additional_models(KEY, _with(edited.get_additional_models_with_key(KEY), module))
+    return edited
+
+
+def attached_edits(model: ModelPatcher) -> list[VaceEdit]:
+    """The edits on a MODEL, in the order they were attached."""
+    wrappers = model.get_wrappers(WrappersMP.DIFFUSION_MODEL, KEY)
+    return [wrapper.edit for wrapper in wrappers]
+
+
+def check_backbone(model: ModelPatcher, module_width: int) -> None:
+    """Raises: `BadInput` unless `model` is a plain Wan text-to-video backbone as wide as the edit module."""
+    backbone = model.get_model_object("diffusion_model")
+    if not isinstance(backbone, comfy.ldm.wan.model.WanModel):
+        raise BadInput(
+            f"this MODEL is a {type(model.model).__name__}, but edits need a Wan text-to-video backbone: load one "
+            "with Load backbone or Load Diffusion Model."
+        )
+    if isinstance(backbone, comfy.ldm.wan.model.VaceWanModel):
+        raise BadInput(
+            "this MODEL is a Wan backbone with a VACE module merged in, which would go on working beside the edit: "
+            "load the file with Load backbone, which leaves that module out, or use a text-to-video file."
+        )
+    if backbone.in_dim != LATENT_CHANNELS or backbone.model_type != "t2v":
+        what = "of the 48-channel VAE (5B)" if backbone.in_dim == 48 else "for image-to-video"
+        raise BadInput(
+            f"this MODEL is a Wan backbone {what}, but edit modules are made for text-to-video with 16 channels: "
+            "load a Wan2.1 T2V or Wan2.2 T2V-A14B file."
+        )
+    if backbone.dim != module_width:
+        raise BadInput(
+            f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
+            "models (5120 is 14B, 1536 is 1.3B); choose a pair of the same size."
+        )
+
+
+def _with(attached: Sequence[ModelPatcher], module: ModelPatcher) -> list[ModelPatcher]:
+    for patcher in attached:
+        if patcher.model is not module.model:
+            continue
+        if patcher.patches_uuid == module.patches_uuid and patcher.injections == module.injections:
+            return list(attached)
+        raise BadInput(
+            "one edit module was attached twice to this MODEL, with different LoRAs: its weights are in memory only "
+            "once, so load the module a second time for the second LoRA."
+        )
+    return [*attached, module]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamMemory:
+    """Counts the streams of an edit when ComfyUI plans memory for sampling.
+
+    The estimate is proportional to the latents' area, so the streams are declared as frames more.
+    """
+
+    num_streams: int
+
+    def __call__(
+        self, executor: Any, model: ModelPatcher, noise_shape: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        shape = list(noise_shape)
+        shape[2] = math.ceil(shape[2] * (1 + STREAM_MEMORY * self.num_streams))
+        return executor(model, shape, *args, **kwargs)
+
+
+@dataclass(frozen=True, eq=False)
+class EditedForward:
+    """One edit around the transformer's forward."""
+
+    edit: VaceEdit
+
+    def __call__(self, executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        args, kwargs, options = _with_own_options(args, kwargs)
+        blocks = executor.class_obj.blocks
+        running = RunningEdits(())
+
+        def begin(block: BlockArguments) -> None:
+            nonlocal running
+            running = begin_edits([self.edit], forward_of(block, x, num_blocks=len(blocks)))
+
+        def after(index: int, tokens: Tensor) -> Tensor:
+            return running.after_block(index, tokens)
+
+        replaced = options["patches_replace"]["dit"]
+        for index in range(len(blocks)):
+            key = ("double_block", index)
+            replaced[key] = _chained(replaced.get(key), index, begin, after)
+        return executor(x, *args, **kwargs)
+
+
+def forward_of(block: BlockArguments, x: Tensor, *, num_blocks: int) -> Forward:
+    """What an edit is told, from the arguments of the first block and the latents `x` [B, C, T, h, w].
+
+    Raises: `BadInput` for a backbone that carries tokens beside those of the latents.
+    """
+    options, tokens = block["transformer_options"], block["img"]
+    frames, rows, columns = x.shape[-3:]
+    grid = TokenGrid.of_latents((frames, rows, columns))
+    if tokens.shape[1] != grid.tokens:
+        raise BadInput(
+            f"the backbone works on {tokens.shape[1]} tokens, but the latents make {grid.tokens}: another node adds "
+            "reference tokens of its own (ref_conv, Phantom, Bernini), which this edit cannot be combined with yet."
+        )
+    shown, num_frames = _window(options, frames)
+    rows_per_kind = len(x) // len(options["cond_or_uncond"])
+    conditional = tuple(kind == 0 for kind in options["cond_or_uncond"] for _ in range(rows_per_kind))
+    return Forward(
+        tokens=tokens,
+        grid=grid,
+        modulation=block["vec"],
+        text=block["txt"],
+        rotary=block["pe"],
+        num_blocks=num_blocks,
+        moment=Moment.on(options["sample_sigmas"], float(options["sigmas"].flatten()[0]), conditional),
+        attention=_attention(options),
+        rotate=apply_rope1,
+        shown_frames=shown,
+        num_frames=num_frames,
+    )
+
+
+def _with_own_options(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
+    """The forward's arguments with transformer options of their own, so that nothing stays behind after the call."""
+    # By ComfyUI's convention the options come last when they come by position.
+    given = kwargs["transformer_options"] if "transformer_options" in kwargs else args[-1]
+    replaced = {name: dict(patches) for name, patches in given.get("patches_replace", {}).items()}
+    replaced.setdefault("dit", {})
+    options = {**given, "patches_replace": replaced}
+    if "transformer_options" in kwargs:
+        return args, {**kwargs, "transformer_options": options}, options
+    return (*args[:-1], options), kwargs, options
+
+
+def _chained(
+    standing: BlockPatch | None,
+    index: int,
+    begin: Callable[[BlockArguments], None],
+    after: Callable[[int, Tensor], Tensor],
+) -> BlockPatch:
+    def block(arguments: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+        if index == 0:
+            begin(arguments)
+        out = extra["original_block"](arguments) if standing is None else standing(arguments, extra)
+        return {**out, "img": after(index, out["img"])}
+
+    return block
+
+
+def _window(options: Mapping[str, Any], frames: int) -> tuple[list[int] | None, int | None]:
+    """The latent frames a call sees, and how many there are in all, where context windows are in use."""
+    window = options.get("context_window")
+    if window is None:
+        return None, None
+    # The window's own way to slice: it also takes in the frame that keeps a window causal.
+    shown: list[int] = window.get_tensor(torch.arange(window.total_frames), dim=0).tolist()
+    if window.dim != 2 or len(shown) != frames:
+        raise BadInput(
+            f"a context window over dimension {window.dim} shows {len(shown)} of {frames} latent frames: use windows "
+            "over time (dim 2), as Wan Context Windows makes them."
+        )
+    return shown, window.total_frames
+
+
+def _attention(options: Any) -> Attention:
+    """ComfyUI's chosen attention, with whatever overrides it in this run."""
+
+    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        heads = q.shape[2]
+        return optimized_attention(
+            q.flatten(2), k.flatten(2), v.flatten(2), heads=heads, transformer_options=options
+        )
+
+    return attention

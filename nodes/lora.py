@@ -1,0 +1,189 @@
+"""Load LoRA: any naming of Wan's, onto a MODEL, an edit module, or both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comfy.lora
+import comfy.utils
+import folder_paths
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import PatcherInjection
+from comfy.weight_adapter.bypass import BypassForwardHook
+from comfy_api.latest import io
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+from reelpatch.weights.finite import is_finite
+from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.lora import Lora, match_lora
+
+from .files import listed, missing_or_true
+from .words import say
+
+FOLDER = "loras"
+SIDE_PATH, MERGED = "side path", "merged"
+KEY = "reelpatch_loras"
+MODEL_PREFIX = "diffusion_model."
+WEIGHT = ".weight"
+
+
+class LoadLora(io.ComfyNode):
+    """fp8 weights are never rounded again by the side path, so taking the LoRA off is exact."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadLora",
+            display_name="Load LoRA (any naming)",
+            category="reelpatch/loaders",
+            description=(
+                "Applies a LoRA of any published Wan naming (ComfyUI, kijai, lightx2v, diffusers, PEFT, DiffSynth, Ditto, "
+                "musubi) to a MODEL and to an edit module, each where its keys fit. Keys that fit neither are named."
+            ),
+            search_aliases=["lora", "causvid", "lightx2v", "ditto"],
+            inputs=[
+                io.Combo.Input("file", options=listed(FOLDER), tooltip="A file in models/loras."),
+                io.Model.Input("model", optional=True, tooltip="The backbone."),
+                io.ModelPatch.Input(
+                    "edit_module", optional=True, tooltip="The edit module; Ditto's LoRAs go here."
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.01,
+                    tooltip="1 is as trained, 0 is off. Ditto's workflow has its CausVid LoRA at 1.",
+                ),
+                io.Combo.Input(
+                    "how",
+                    options=[SIDE_PATH, MERGED],
+                    default=SIDE_PATH,
+                    tooltip=(
+                        "side path: computed beside the weights, which stay as they are; exact on fp8 files. merged: "
+                        "added into the weights; no time per step, but fp8 weights are rounded again."
+                    ),
+                ),
+            ],
+            outputs=[
+                io.Model.Output(),
+                io.ModelPatch.Output(display_name="edit module"),
+                io.String.Output(
+                    display_name="report", tooltip="What was applied, and every key that was not."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        return missing_or_true(FOLDER, file)
+
+    @classmethod
+    def execute(
+        cls,
+        file: str,
+        strength: float,
+        how: str,
+        model: ModelPatcher | None = None,
+        edit_module: ModelPatcher | None = None,
+    ) -> io.NodeOutput:
+        if model is None and edit_module is None:
+            raise BadInput("nothing is connected to Load LoRA: connect a model, an edit module, or both.")
+        path = Path(folder_paths.get_full_path_or_raise(FOLDER, file))
+        expect(path, Kind.LORA)
+        state = comfy.utils.load_torch_file(str(path), safe_load=True)
+        applied = [
+            None
+            if patcher is None
+            else apply_lora(patcher, state, strength, prefix=prefix, merge=how == MERGED)
+            for patcher, prefix in ((model, MODEL_PREFIX), (edit_module, ""))
+        ]
+        report = _report(file, state, [one.lora for one in applied if one is not None])
+        say(cls, report)
+        patchers = [None if one is None else one.patcher for one in applied]
+        return io.NodeOutput(*patchers, report)
+
+
+@dataclass(frozen=True, eq=False)
+class AppliedLora:
+    """A patcher with a LoRA, and what of the file it took."""
+
+    patcher: ModelPatcher
+    lora: Lora
+
+
+def apply_lora(
+    patcher: ModelPatcher, state: Mapping[str, Tensor], strength: float, *, prefix: str, merge: bool
+) -> AppliedLora:
+    """A copy of `patcher` with those pairs of a LoRA that fit its layers; `prefix` stands before its native names.
+
+    Raises: `BadInput` for pairs with NaN in them.
+    """
+    layers = {
+        key.removeprefix(prefix).removesuffix(WEIGHT): tuple(tensor.shape)
+        for key, tensor in patcher.model.state_dict().items()
+        if key.startswith(prefix) and key.endswith(WEIGHT) and tensor.ndim == 2
+    }
+    lora = match_lora(state, layers)
+    named: dict[str, Any] = {}
+    for name, pair in lora.pairs.items():
+        if not (is_finite(pair.down) and is_finite(pair.up)):
+            raise BadInput(f"the LoRA holds NaN or infinity for {name}: download it again.")
+        named |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
+        named[f"{name}.alpha"] = pair.down.new_tensor(pair.scale * pair.rank, dtype=pair.down.float().dtype)
+    loaded = comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
+    changed = patcher.clone()
+    if merge:
+        changed.add_patches(loaded, strength)
+    elif loaded:
+        standing = [
+            adapter for injection in changed.injections.get(KEY, []) for adapter in injection.adapters
+        ]
+        changed.set_injections(KEY, [SidePaths([*standing, *((k, a, strength) for k, a in loaded.items())])])
+    return AppliedLora(changed, lora)
+
+
+class SidePaths(PatcherInjection):
+    """All side paths of a patcher as one injection, taken off in the reverse order of putting on."""
+
+    def __init__(self, adapters: Sequence[tuple[str, Any, float]]) -> None:
+        self.adapters = list(adapters)
+        self._hooks: list[BypassForwardHook] = []
+        super().__init__(inject=self._inject, eject=self._eject)
+
+    def _inject(self, patcher: ModelPatcher) -> None:
+        for key, adapter, strength in self.adapters:
+            layer = patcher.model.get_submodule(key.removesuffix(WEIGHT))
+            hook = BypassForwardHook(layer, adapter, multiplier=strength)
+            hook.inject()
+            self._hooks.append(hook)
+
+    def _eject(self, _patcher: ModelPatcher) -> None:
+        while self._hooks:
+            self._hooks.pop().eject()
+
+
+def _report(file: str, state: Mapping[str, Tensor], loras: Sequence[Lora]) -> str:
+    """What the file changed, and the keys that no target took, by name with the reason.
+
+    Raises: `BadInput` when nothing fits.
+    """
+    num_layers = sum(len(lora.pairs) for lora in loras)
+    left = {
+        key: reason for key, reason in loras[0].unmatched.items() if all(key in o.unmatched for o in loras)
+    }
+    if not num_layers:
+        key, reason = next(iter(left.items()))
+        raise BadInput(
+            f"'{file}' fits no layer of what is connected ('{key}': {reason}): choose another LoRA."
+        )
+    unused = (
+        ""
+        if not left
+        else f" Not used ({len(left)} of {len(state)} keys):\n"
+        + "\n".join(f"{key}: {reason}" for key, reason in left.items())
+    )
+    return f"{file}: {num_layers} layers changed.{unused}"

@@ -1,0 +1,101 @@
+"""Recipe: a published method's settings, all of them to be seen and to be overridden."""
+
+from comfy_api.latest import io
+
+from reelpatch.recipes import RECIPES, Recipe
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
+from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.solvers import SOLVERS
+
+from .sampling import FlowSampler
+from .sockets import GUIDANCE
+from .words import say
+
+
+class PublishedRecipe(io.ComfyNode):
+    """What a recipe fixes is in the engine; this node hands it out in ComfyUI's types."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchRecipe",
+            display_name="Recipe",
+            category="reelpatch/sampling",
+            description=(
+                "The settings of a published method: sampler, sigmas, guidance, negative prompt, strength, and the size "
+                "and length it was made for. The text under the node lists them; widgets that are not 0 override."
+            ),
+            search_aliases=["ditto", "vace", "preset", "settings", "schedule"],
+            inputs=[
+                io.Combo.Input(
+                    "recipe", options=list(RECIPES), tooltip="The method. It needs the files it names."
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="Sampling steps; 0 is the recipe's. Distilled methods are made for their own number.",
+                ),
+                io.Float.Input(
+                    "shift",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip=(
+                        "How much of the run is spent at high noise; 0 is the recipe's. Higher changes the picture's "
+                        "structure more, lower its details."
+                    ),
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="Guidance scale; 0 is the recipe's, 1 is none. Higher follows the instruction harder.",
+                ),
+            ],
+            outputs=[
+                io.Sampler.Output(),
+                io.Sigmas.Output(),
+                GUIDANCE.Output(display_name="guidance", tooltip="For Guidance schedule."),
+                io.String.Output(display_name="negative prompt", tooltip="For a text encode node's text."),
+                io.Float.Output(display_name="strength", tooltip="For Apply edit."),
+                io.Int.Output(display_name="width", tooltip="For Clip: pixels."),
+                io.Int.Output(display_name="height", tooltip="For Clip: pixels."),
+                io.Int.Output(display_name="frames", tooltip="For Clip: the length the method was made for."),
+                io.Float.Output(display_name="fps", tooltip="For Clip: frames per second it was made for."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, recipe: str, steps: int, shift: float, cfg: float) -> io.NodeOutput:
+        record = RECIPES[recipe]
+        chosen_steps, chosen_shift = steps or record.steps, shift or record.shift
+        guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
+        plan = GuidancePlan(guidance, record.skip_layers)
+        sigmas = make_sigmas(record.schedule, chosen_steps, shift=chosen_shift)
+        say(cls, _described(record, chosen_steps, chosen_shift, plan))
+        return io.NodeOutput(
+            FlowSampler(SOLVERS[record.solver], dict(record.solver_options)),
+            sigmas,
+            plan,
+            record.negative_prompt,
+            record.strength,
+            record.width,
+            record.height,
+            record.frames,
+            float(record.fps),
+        )
+
+
+def _described(record: Recipe, steps: int, shift: float, plan: GuidancePlan) -> str:
+    files = "\n".join(f"{file.folder}/{file.names[0]}" for file in record.files)
+    return (
+        f"{record.title}\n{steps} steps of {record.solver} on the schedule '{record.schedule}', shift {shift:g}; "
+        f"{plan.describe()}; strength {record.strength:g}; made for {record.width}x{record.height}, {record.frames} "
+        f"frames at {record.fps:g} fps.\nFiles:\n{files}\nLicence: {record.licence}. {record.notes}"
+    )

@@ -1,0 +1,241 @@
+"""Samplers and the guider: the engine's solvers as ComfyUI's SAMPLER, and guidance on chosen steps."""
+
+from collections.abc import Collection
+from typing import Any
+
+import comfy.samplers
+import torch
+from comfy.model_patcher import set_model_options_patch_replace
+from comfy_api.latest import io
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+from reelpatch.sampling.guidance import Guidance, GuidancePlan, SkipLayers
+from reelpatch.sampling.schedules import step_of
+from reelpatch.sampling.solvers import SOLVERS
+
+from .sockets import GUIDANCE
+
+
+class FlowSampler(comfy.samplers.KSAMPLER):
+    """A solver of the engine's that starts from pure noise, as the published pipelines do.
+
+    ComfyUI scales the noise by the first sigma, which Wan's own schedules keep a little below 1.
+    """
+
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Any,
+        noise: Tensor,
+        latent_image: Tensor | None = None,
+        denoise_mask: Tensor | None = None,
+        disable_pbar: bool = False,
+    ) -> Tensor:
+        is_empty = latent_image is None or not bool(torch.count_nonzero(latent_image))
+        if is_empty and denoise_mask is None and sigmas[0] > 0:
+            noise = noise / sigmas[0]
+        return super().sample(
+            model_wrap, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar
+        )
+
+
+class FlowUniPC(io.ComfyNode):
+    """Core's uni_pc is another variant: of other order and with another end."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchFlowUniPC",
+            display_name="Flow UniPC",
+            category="reelpatch/sampling",
+            description=(
+                "The UniPC sampler that Wan, VACE, VDOT and Ditto's workflow run, order 2 with corrector. For SamplerCustom "
+                "and SamplerCustomAdvanced, with the sigmas of Recipe or of a scheduler node."
+            ),
+            search_aliases=["unipc", "sampler", "wan"],
+            inputs=[
+                io.Combo.Input(
+                    "solver",
+                    options=list(SOLVERS),
+                    default="unipc",
+                    tooltip=(
+                        "unipc: the published one. euler: straight steps, for DiffSynth's and LightX2V's schedules. "
+                        "renoise: fresh noise after each step, for CausVid and Self-Forcing without UniPC."
+                    ),
+                ),
+                io.Boolean.Input(
+                    "whole_timesteps",
+                    default=True,
+                    advanced=True,
+                    tooltip=(
+                        "Show the network timesteps cut to whole numbers, as Wan's own scheduler does. Turn it off for "
+                        "euler schedules, which use fractions. renoise never cuts."
+                    ),
+                ),
+            ],
+            outputs=[io.Sampler.Output()],
+        )
+
+    @classmethod
+    def execute(cls, solver: str, whole_timesteps: bool) -> io.NodeOutput:
+        options = {} if solver == "renoise" else {"truncate_timesteps": whole_timesteps}
+        return io.NodeOutput(FlowSampler(SOLVERS[solver], options))
+
+
+class ScheduledGuider(comfy.samplers.CFGGuider):
+    """Guidance on chosen steps; at the others the negative pass is not computed."""
+
+    plan: GuidancePlan
+
+    def predict_noise(
+        self,
+        x: Tensor,
+        timestep: Tensor,
+        model_options: dict[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> Tensor:
+        options = {} if model_options is None else model_options
+        sigmas = options["transformer_options"]["sample_sigmas"]
+        step = step_of(sigmas, float(timestep.flatten()[0]))
+        scale = self.plan.guidance.scale if self.plan.guidance.enabled(step) else 1.0
+        skipped = self.plan.skipped(step, len(sigmas) - 1)
+        if skipped and scale != 1:
+            options = {**options, "sampler_calc_cond_batch_function": _negative_skips(skipped)}
+        return comfy.samplers.sampling_function(
+            self.inner_model,
+            x,
+            timestep,
+            self.conds.get("negative"),
+            self.conds["positive"],
+            scale,
+            model_options=options,
+            seed=seed,
+        )
+
+
+class GuidanceSchedule(io.ComfyNode):
+    """Skip-layer guidance as Ditto's workflow has it: the negative pass goes around whole blocks."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchGuidanceSchedule",
+            display_name="Guidance schedule",
+            category="reelpatch/sampling",
+            description=(
+                "A guider with guidance (CFG) on chosen steps only, and skipped blocks in the negative pass. Steps "
+                "without guidance cost half."
+            ),
+            search_aliases=["cfg", "slg", "skip layer guidance", "guider"],
+            inputs=[
+                io.Model.Input("model"),
+                io.Conditioning.Input("positive", tooltip="The instruction."),
+                io.Conditioning.Input("negative", optional=True, tooltip="Needed where guidance is not 1."),
+                GUIDANCE.Input(
+                    "settings", optional=True, tooltip="From Recipe; replaces all of the settings below."
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="Guidance scale. 1: none, half the time. Ditto in 4 steps 1.2; in 50 steps, and VACE, 5.",
+                ),
+                io.String.Input(
+                    "steps",
+                    default="",
+                    tooltip="The steps that have guidance, counted from 0, such as 0 or 0-2,5. Empty: all of them.",
+                ),
+                io.String.Input(
+                    "skip_blocks",
+                    default="",
+                    tooltip="Main blocks that the negative pass goes around, such as 2. Empty: none. Ditto: 2.",
+                ),
+                io.Float.Input(
+                    "skip_start",
+                    default=0.2,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="From which part of the steps blocks are skipped (step i of n stands at i/n).",
+                ),
+                io.Float.Input(
+                    "skip_end",
+                    default=0.7,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Until which part of the steps blocks are skipped, the end included.",
+                ),
+            ],
+            outputs=[io.Guider.Output(tooltip="For SamplerCustomAdvanced.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        positive: Any,
+        cfg: float,
+        steps: str,
+        skip_blocks: str,
+        skip_start: float,
+        skip_end: float,
+        negative: Any = None,
+        settings: GuidancePlan | None = None,
+    ) -> io.NodeOutput:
+        plan = settings or GuidancePlan(
+            Guidance(cfg, numbers(steps, "steps")), skip_layers(skip_blocks, skip_start, skip_end)
+        )
+        if negative is None and plan.guidance.scale != 1:
+            raise BadInput(
+                f"guidance {plan.guidance.scale:g} compares with a negative prompt, but none is connected: connect one "
+                "(its text may be empty), or use guidance 1."
+            )
+        guider = ScheduledGuider(model)
+        guider.inner_set_conds({"positive": positive} | ({} if negative is None else {"negative": negative}))
+        guider.set_cfg(plan.guidance.scale)
+        guider.plan = plan
+        return io.NodeOutput(guider)
+
+
+def numbers(text: str, name: str) -> Collection[int] | None:
+    """The whole numbers in "0-2, 5"; None for empty text. Raises: `BadInput` naming the widget."""
+    found: set[int] = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()) or int(last or first) < int(first):
+            raise BadInput(
+                f"'{part}' in {name} is neither a number nor a range such as 0-2: separate them by commas."
+            )
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found) or None
+
+
+def skip_layers(blocks: str, start: float, end: float) -> SkipLayers | None:
+    """The widgets of skip-layer guidance as the engine's record; None when no block is named."""
+    chosen = numbers(blocks, "skip_blocks")
+    return None if chosen is None else SkipLayers(tuple(sorted(chosen)), start, end)
+
+
+def _negative_skips(blocks: Collection[int]) -> Any:
+    def hand_on(arguments: dict[str, Any], _extra: dict[str, Any]) -> dict[str, Any]:
+        return arguments
+
+    def calculate(args: dict[str, Any]) -> list[Tensor]:
+        model, x, sigma, options = (args[name] for name in ("model", "input", "sigma", "model_options"))
+        positive, negative = args["conds"]
+        skipping = dict(options)  # what follows writes into it
+        for block in blocks:
+            skipping = set_model_options_patch_replace(skipping, hand_on, "dit", "double_block", block)
+        # Two calls instead of one: only the negative pass skips. Its place in the list says which it is.
+        (conditional, _) = comfy.samplers.calc_cond_batch(model, [positive, None], x, sigma, options)
+        (_, unconditional) = comfy.samplers.calc_cond_batch(model, [None, negative], x, sigma, skipping)
+        return [conditional, unconditional]
+
+    return calculate

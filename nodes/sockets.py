@@ -1,0 +1,7 @@
+"""The types of Reelpatch's own that links between its nodes carry; everything else is ComfyUI's."""
+
+from comfy_api.latest import io
+
+CLIP = io.Custom("REELPATCH_CLIP")  # reelpatch.clips.working.WorkingClip
+REFERENCES = io.Custom("REELPATCH_REFERENCES")  # list of images [h, w, 1 | 3 | 4]
+GUIDANCE = io.Custom("REELPATCH_GUIDANCE")  # reelpatch.sampling.guidance.GuidancePlan

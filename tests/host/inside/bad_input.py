@@ -1,0 +1,235 @@
+"""What is wrong gets one clear sentence at the node, as a `BadInput` of the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import comfy.ops
+import comfy.sd
+import folder_paths
+import torch
+from comfy.ldm.wan.model import WanModel
+from safetensors.torch import save_file
+from tiny import (
+    FOLDER,
+    Vae,
+    apply,
+    backbone,
+    call,
+    clip,
+    files,
+    frames,
+    merged,
+    module,
+    register,
+    text,
+    weights,
+)
+
+import nodes
+
+
+def refused(run: Callable[[], object], *words: str) -> str:
+    error = None
+    try:
+        run()
+    except ValueError as caught:
+        error = caught
+    assert type(error).__name__ == "BadInput", repr(error)
+    message = str(error)
+    missing = [word for word in words if word not in message]
+    assert not missing, f"{missing} not in: {message}"
+    assert "\n" not in message
+    return message
+
+
+def written(name: str, state: dict[str, torch.Tensor] | bytes) -> str:
+    files()
+    path = FOLDER / name
+    if isinstance(state, bytes):
+        path.write_bytes(state)
+    else:
+        save_file(state, path)
+    register()
+    folder_paths.filename_list_cache.clear()
+    return name
+
+
+def check_module_that_is_something_else():
+    lora = {"diffusion_model.blocks.0.self_attn.q.lora_down.weight": torch.ones(2, 4)}
+    vae = {"decoder.head.0.gamma": torch.ones(4), "conv2.weight": torch.ones(16, 16, 1, 1, 1)}
+    tensors = {"a full model": files()["backbone"].name, "lora": written("lora_here.safetensors", lora)}
+    tensors["vae"] = written("vae_here.safetensors", vae)
+    register()
+
+    def load(name: str):
+        return lambda: call("ReelpatchLoadEditModule", file=name)
+
+    return [
+        refused(load(tensors["a full model"]), "is a Wan text-to-video backbone", "VACE edit module"),
+        refused(load(tensors["lora"]), "is a LoRA", "'loras'"),
+        refused(load(tensors["vae"]), "is a Wan2.1 VAE", "'vae'"),
+    ]
+
+
+def check_files_of_other_types():
+    whole = files()["module"].read_bytes()
+    register()
+    found = {
+        "cut.safetensors": (whole[: len(whole) // 2], "cut short"),
+        "other.safetensors": (b"GGUF" + b"\0" * 100, "GGUF"),
+        "pickle.safetensors": (b"PK\x03\x04" + b"\0" * 100, "pickle"),
+        "empty.safetensors": (b"", "not a safetensors file"),
+    }
+    messages = []
+    for name, (data, words) in found.items():
+        file = written(name, data)
+        messages.append(refused(lambda file=file: call("ReelpatchLoadEditModule", file=file), words, name))
+    return messages
+
+
+def check_module_of_another_width():
+    state = {key: tensor for key, tensor in weights().items() if key.startswith("vace_")}
+    wide = {}
+    for key, tensor in state.items():
+        wide[key] = tensor.repeat([2 if size == 128 else 1 for size in tensor.shape])
+    path = FOLDER / "wide.safetensors"
+    files()
+    save_file(wide, path, {"reelpatch.vace_layers": "0,2"})
+    register()
+    folder_paths.filename_list_cache.clear()
+    patch = call("ReelpatchLoadEditModule", file=path.name)[0]
+    return refused(lambda: apply(backbone(), patch), "256 wide", "backbone 128")
+
+
+def _base(name: str, **sizes):
+    given = {"in_dim": 16, "out_dim": 16, "model_type": "t2v", **sizes}
+    model = WanModel(
+        dim=128, ffn_dim=96, num_heads=1, num_layers=4, text_dim=4096, freq_dim=256,
+        operations=comfy.ops.disable_weight_init, dtype=torch.float32, **given,
+    )  # fmt: skip
+    state = {key: torch.zeros_like(tensor) for key, tensor in model.state_dict().items()}
+    name = written(name, state)
+    return name, comfy.sd.load_diffusion_model(str(FOLDER / name))
+
+
+def check_bases_that_are_not_text_to_video():
+    messages = []
+    patch = module()
+    for name, sizes, words in (
+        ("i2v.safetensors", {"in_dim": 36, "model_type": "i2v"}, "image-to-video"),
+        ("5b.safetensors", {"in_dim": 48, "out_dim": 48}, "48-channel"),
+    ):
+        file, model = _base(name, **sizes)
+        messages.append(refused(lambda model=model: apply(model, patch), words, "text-to-video"))
+        load = {"file": file, "storage": "from file", "compute": "auto"}
+        messages.append(
+            refused(lambda load=load: call("ReelpatchLoadBackbone", **load), "image-to-video or for the 48")
+        )
+    messages.append(refused(lambda: apply(merged(), patch), "VACE module merged in", "Load backbone"))
+    return messages
+
+
+def check_clips():
+    image = torch.rand(9, 32, 48, 3)
+    assert clip(image[:1]).plan.frames == 1
+    assert clip(image[:2]).plan.frames == 5
+    assert clip(torch.rand(72, 16, 16, 3)).plan.frames == 73
+    assert clip(torch.rand(5, 1, 1, 3)).plan.size == (16, 16)
+    nan = image.clone()
+    nan[3, 2, 1] = torch.nan
+    return [
+        refused(lambda: clip(image[:0]), "0 frames"),
+        refused(lambda: clip(torch.rand(5, 16, 16, 4)), "(5, 16, 16, 4)", "without alpha"),
+        refused(lambda: clip(nan), "NaN"),
+        refused(lambda: clip(image, fit="none", width=40, height=32), "40x32", "multiple of 16"),
+        refused(lambda: clip(image[:, :, :40], fit="none"), "40x32"),
+        refused(lambda: clip(image, frames=20), "20 frames", "has 9"),
+        refused(lambda: clip(image, first_frame=9), "begin at frame 9"),
+        refused(lambda: clip(image, width=64), "width and height"),
+        refused(
+            lambda: call("ReelpatchClip", fit="pad", width=0, height=0, first_frame=0, frames=0, fps=0.0),
+            "nothing",
+        ),
+    ]
+
+
+def check_masks():
+    model, patch = backbone(), module()
+    soft = torch.linspace(0, 1, 48).expand(1, 32, 48)
+    for fits in (torch.ones(1, 32, 48), torch.ones(9, 32, 48), soft):
+        apply(model, patch, mask=fits)
+    return [
+        refused(lambda: apply(model, patch, mask=torch.ones(1, 16, 16)), "16x16", "48x32"),
+        refused(lambda: apply(model, patch, mask=torch.ones(4, 32, 48)), "4 frames", "9"),
+        refused(lambda: apply(model, patch, mask=torch.zeros(1, 32, 48)), "0 everywhere"),
+        refused(lambda: apply(model, patch, mask=torch.full((1, 32, 48), torch.nan)), "NaN"),
+    ]
+
+
+def check_numbers():
+    model, patch = backbone(), module()
+    guider = {"model": model, "positive": text(1), "skip_blocks": "", "skip_start": 0.2, "skip_end": 0.7}
+    return [
+        refused(lambda: apply(model, patch, strength=float("nan")), "nan"),
+        refused(lambda: apply(model, patch, strength=float("inf")), "inf"),
+        refused(lambda: apply(model, patch, start=0.8, end=0.2), "0.8", "0.2"),
+        refused(
+            lambda: call("ReelpatchGuidanceSchedule", **guider, cfg=2.0, steps="", negative=None), "negative"
+        ),
+        refused(lambda: call("ReelpatchGuidanceSchedule", **guider, cfg=1.0, steps="2-x"), "2-x", "steps"),
+    ]
+
+
+def check_references_of_any_form():
+    for size in ((8, 200), (200, 8), (1, 1)):
+        apply(backbone(), module(), references=[torch.rand(*size, 3), torch.rand(*size, 4)])
+    return refused(lambda: apply(backbone(), module(), references=[torch.rand(8, 8, 2)]), "reference 1")
+
+
+def check_vae_of_another_family():
+    class Wan22(Vae):
+        latent_channels = 48
+
+    class Image(Vae):
+        latent_channels, latent_dim = 4, 2
+
+    return [
+        refused(lambda: apply(backbone(), module(), vae=Wan22()), "48 channels", "Wan2.1 VAE"),
+        refused(lambda: apply(backbone(), module(), vae=Image()), "image VAE", "Wan2.1 VAE"),
+    ]
+
+
+def check_edits_of_clips_of_two_sizes():
+    model = apply(backbone(), module())[0]
+    other = clip(frames(9, (32, 32)))
+    return refused(lambda: apply(model, module(), clip=other), "48x32", "32x32")
+
+
+def check_one_module_with_two_loras_on_one_model():
+    patch = module()
+    changed = patch.clone()
+    changed.add_patches({"vace_blocks.0.after_proj.weight": (torch.ones(128, 128),)}, 1.0)
+    model = apply(backbone(), patch)[0]
+    return refused(lambda: apply(model, changed), "load the module a second time")
+
+
+def check_missing_files_say_where_to_get_them():
+    found = {}
+    for node, file in (
+        ("ReelpatchLoadBackbone", "Wan2_1-T2V-14B_fp8_e4m3fn.safetensors"),
+        ("ReelpatchLoadEditModule", "ditto_global_comfy.safetensors"),
+        ("ReelpatchLoadLora", "Wan21_CausVid_14B_T2V_lora_rank32_v2.safetensors"),
+    ):
+        said = nodes.NODE_CLASS_MAPPINGS[node].validate_inputs(file=file)
+        assert isinstance(said, str), node
+        assert "https://huggingface.co/" in said, said
+        assert "models/" in said, said
+        found[node] = said
+    unknown = nodes.NODE_CLASS_MAPPINGS["ReelpatchLoadBackbone"].validate_inputs(file="nothing.safetensors")
+    assert "models/diffusion_models" in unknown
+    assert nodes.NODE_CLASS_MAPPINGS["ReelpatchLoadEditModule"].validate_inputs(
+        file=Path(files()["module"]).name
+    )
+    return found
