@@ -37,55 +37,7 @@ class ApplyEdit(io.ComfyNode):
                 "model makes the new clip from the instruction. Several can be chained."
             ),
             search_aliases=["vace", "ditto", "edit video", "instruction"],
-            inputs=[
-                io.Model.Input(
-                    "model", tooltip="A Wan text-to-video MODEL from any loader, LoRAs and patches included."
-                ),
-                io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
-                io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
-                CLIP.Input("clip", tooltip="From Clip."),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip=(
-                        "Where and when to edit (1) and what to keep (0): one image, or one for each frame, of the "
-                        "clip's size. Without it everything is edited, as Ditto wants it."
-                    ),
-                ),
-                REFERENCES.Input(
-                    "references", optional=True, tooltip="From References. Ditto was made without."
-                ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=10.0,
-                    step=0.005,
-                    tooltip=(
-                        "How strongly the edit speaks; scales what it adds after each of its blocks. Lower it for more "
-                        "freedom from the source clip. Ditto uses 0.975, VACE 1."
-                    ),
-                ),
-                io.Float.Input(
-                    "start",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip=(
-                        "From which part of the sampler's steps on the edit acts: step i of n stands at i/n, so 0 "
-                        "begins with the first."
-                    ),
-                ),
-                io.Float.Input(
-                    "end",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Until which part of the steps it acts, the end included. Lower it to let details go free.",
-                ),
-            ],
+            inputs=_inputs(),
             outputs=[
                 io.Model.Output(tooltip="For another Apply edit, a guider or a sampler."),
                 io.Latent.Output(tooltip="Empty latents of the right size, with a frame for each reference."),
@@ -168,3 +120,54 @@ def empty_latents(model: ModelPatcher) -> Tensor:
     frames = max(shape[0] for shape in shapes)
     device = comfy.model_management.intermediate_device()
     return torch.zeros(1, LATENT_CHANNELS, frames, rows, columns, device=device)
+
+
+def _inputs() -> list[io.Input]:
+    """What Apply edit asks for, in the order of its widgets."""
+    return [
+        io.Model.Input(
+            "model", tooltip="A Wan text-to-video MODEL from any loader, LoRAs and patches included."
+        ),
+        io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
+        io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
+        CLIP.Input("clip", tooltip="From Clip."),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip=(
+                "Where and when to edit (1) and what to keep (0): one image, or one for each frame, of the "
+                "clip's size. Without it everything is edited, as Ditto wants it."
+            ),
+        ),
+        REFERENCES.Input("references", optional=True, tooltip="From References. Ditto was made without."),
+        io.Float.Input(
+            "strength",
+            default=1.0,
+            min=0.0,
+            max=10.0,
+            step=0.005,
+            tooltip=(
+                "How strongly the edit speaks; scales what it adds after each of its blocks. Lower it for more "
+                "freedom from the source clip. Ditto uses 0.975, VACE 1."
+            ),
+        ),
+        io.Float.Input(
+            "start",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip=(
+                "From which part of the sampler's steps on the edit acts: step i of n stands at i/n, so 0 "
+                "begins with the first."
+            ),
+        ),
+        io.Float.Input(
+            "end",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Until which part of the steps it acts, the end included. Lower it to let details go free.",
+        ),
+    ]

@@ -31,68 +31,7 @@ class Clip(io.ComfyNode):
                 "on, and remembers what Finish clip needs to give it back at its own size, length and sound."
             ),
             search_aliases=["video", "resize", "length", "prepare"],
-            inputs=[
-                io.Video.Input(
-                    "video", optional=True, tooltip="The clip to edit; its rate and sound are kept."
-                ),
-                io.Image.Input(
-                    "images", optional=True, tooltip="The clip as frames, where there is no VIDEO."
-                ),
-                io.Combo.Input(
-                    "fit",
-                    options=list(FIT),
-                    default="pad",
-                    tooltip=(
-                        "pad: all of the picture, its own edges repeated around it. crop: the centre fills the frame, "
-                        "the rest stays as it was. stretch: all of it, out of proportion. none: refuse a clip that does "
-                        "not fit as it is."
-                    ),
-                ),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=MAX_SIDE_PX,
-                    step=16,
-                    tooltip="Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=MAX_SIDE_PX,
-                    step=16,
-                    tooltip="Working height in pixels; more pixels need more memory and time than in proportion.",
-                ),
-                io.Int.Input(
-                    "first_frame",
-                    default=0,
-                    min=0,
-                    max=1_000_000,
-                    tooltip="The source frame to begin at, counted from 0.",
-                ),
-                io.Int.Input(
-                    "frames",
-                    default=0,
-                    min=0,
-                    max=100_000,
-                    tooltip=(
-                        "How many frames to edit; 0 is all. The last one is repeated up to the next 4n + 1, and the "
-                        "repeats are taken off at the end. Ditto was made for 73."
-                    ),
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=MAX_FPS,
-                    step=0.01,
-                    tooltip=(
-                        "Frames per second to work at; 0 keeps the video's rate. Another rate takes the frames nearest "
-                        "in time, and the result has that rate. For images, this is their rate (16 if 0)."
-                    ),
-                ),
-            ],
+            inputs=_clip_inputs(),
             outputs=[
                 CLIP.Output(display_name="clip", tooltip="For Apply edit and Finish clip."),
                 io.Image.Output(
@@ -245,3 +184,65 @@ def _part(sound: Any, begin_s: Fraction, length_s: Fraction) -> Any:
     first = round(begin_s * rate)
     part = waveform[..., first : first + round(length_s * rate)]
     return {**sound, "waveform": part} if part.numel() else None
+
+
+def _clip_inputs() -> list[io.Input]:
+    """What Clip asks for, in the order of its widgets."""
+    return [
+        io.Video.Input("video", optional=True, tooltip="The clip to edit; its rate and sound are kept."),
+        io.Image.Input("images", optional=True, tooltip="The clip as frames, where there is no VIDEO."),
+        io.Combo.Input(
+            "fit",
+            options=list(FIT),
+            default="pad",
+            tooltip=(
+                "pad: all of the picture, its own edges repeated around it. crop: the centre fills the frame, "
+                "the rest stays as it was. stretch: all of it, out of proportion. none: refuse a clip that does "
+                "not fit as it is."
+            ),
+        ),
+        io.Int.Input(
+            "width",
+            default=0,
+            min=0,
+            max=MAX_SIDE_PX,
+            step=16,
+            tooltip="Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.",
+        ),
+        io.Int.Input(
+            "height",
+            default=0,
+            min=0,
+            max=MAX_SIDE_PX,
+            step=16,
+            tooltip="Working height in pixels; more pixels need more memory and time than in proportion.",
+        ),
+        io.Int.Input(
+            "first_frame",
+            default=0,
+            min=0,
+            max=1_000_000,
+            tooltip="The source frame to begin at, counted from 0.",
+        ),
+        io.Int.Input(
+            "frames",
+            default=0,
+            min=0,
+            max=100_000,
+            tooltip=(
+                "How many frames to edit; 0 is all. The last one is repeated up to the next 4n + 1, and the "
+                "repeats are taken off at the end. Ditto was made for 73."
+            ),
+        ),
+        io.Float.Input(
+            "fps",
+            default=0.0,
+            min=0.0,
+            max=MAX_FPS,
+            step=0.01,
+            tooltip=(
+                "Frames per second to work at; 0 keeps the video's rate. Another rate takes the frames nearest "
+                "in time, and the result has that rate. For images, this is their rate (16 if 0)."
+            ),
+        ),
+    ]

@@ -130,49 +130,7 @@ class GuidanceSchedule(io.ComfyNode):
                 "without guidance cost half."
             ),
             search_aliases=["cfg", "slg", "skip layer guidance", "guider"],
-            inputs=[
-                io.Model.Input("model"),
-                io.Conditioning.Input("positive", tooltip="The instruction."),
-                io.Conditioning.Input("negative", optional=True, tooltip="Needed where guidance is not 1."),
-                GUIDANCE.Input(
-                    "settings", optional=True, tooltip="From Recipe; replaces all of the settings below."
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=1.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    round=0.01,
-                    tooltip="Guidance scale. 1: none, half the time. Ditto in 4 steps 1.2; in 50 steps, and VACE, 5.",
-                ),
-                io.String.Input(
-                    "steps",
-                    default="",
-                    tooltip="The steps that have guidance, counted from 0, such as 0 or 0-2,5. Empty: all of them.",
-                ),
-                io.String.Input(
-                    "skip_blocks",
-                    default="",
-                    tooltip="Main blocks that the negative pass goes around, such as 2. Empty: none. Ditto: 2.",
-                ),
-                io.Float.Input(
-                    "skip_start",
-                    default=0.2,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="From which part of the steps blocks are skipped (step i of n stands at i/n).",
-                ),
-                io.Float.Input(
-                    "skip_end",
-                    default=0.7,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Until which part of the steps blocks are skipped, the end included.",
-                ),
-            ],
+            inputs=_guidance_inputs(),
             outputs=[io.Guider.Output(tooltip="For SamplerCustomAdvanced.")],
         )
 
@@ -239,3 +197,48 @@ def _negative_skips(blocks: Collection[int]) -> Any:
         return [conditional, unconditional]
 
     return calculate
+
+
+def _guidance_inputs() -> list[io.Input]:
+    """What Guidance schedule asks for, in the order of its widgets."""
+    return [
+        io.Model.Input("model"),
+        io.Conditioning.Input("positive", tooltip="The instruction."),
+        io.Conditioning.Input("negative", optional=True, tooltip="Needed where guidance is not 1."),
+        GUIDANCE.Input("settings", optional=True, tooltip="From Recipe; replaces all of the settings below."),
+        io.Float.Input(
+            "cfg",
+            default=1.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            round=0.01,
+            tooltip="Guidance scale. 1: none, half the time. Ditto in 4 steps 1.2; in 50 steps, and VACE, 5.",
+        ),
+        io.String.Input(
+            "steps",
+            default="",
+            tooltip="The steps that have guidance, counted from 0, such as 0 or 0-2,5. Empty: all of them.",
+        ),
+        io.String.Input(
+            "skip_blocks",
+            default="",
+            tooltip="Main blocks that the negative pass goes around, such as 2. Empty: none. Ditto: 2.",
+        ),
+        io.Float.Input(
+            "skip_start",
+            default=0.2,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="From which part of the steps blocks are skipped (step i of n stands at i/n).",
+        ),
+        io.Float.Input(
+            "skip_end",
+            default=0.7,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Until which part of the steps blocks are skipped, the end included.",
+        ),
+    ]

@@ -94,7 +94,9 @@ def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
 
     Shapes: [F, H, W] in and out. What lies beyond the border neither grows in nor eats away.
     """
-    import cv2  # ComfyUI comes without it, and only these two functions need it
+    if not (px or frames):
+        return mask.float()
+    import cv2  # ComfyUI comes without it, and only growing and feathering need it
 
     grown = mask.float().cpu().numpy()
     if px:

@@ -125,7 +125,7 @@ def check_bases_that_are_not_text_to_video():
         messages.append(refused(lambda model=model: apply(model, patch), words, "text-to-video"))
         load = {"file": file, "storage": "from file", "compute": "auto"}
         messages.append(
-            refused(lambda load=load: call("ReelpatchLoadBackbone", **load), "image-to-video or for the 48")
+            refused(lambda load=load: call("ReelpatchLoadBackbone", **load), words, "is needed here")
         )
     messages.append(refused(lambda: apply(merged(), patch), "VACE module merged in", "Load backbone"))
     return messages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import comfy.latent_formats
 import torch
 from tiny import (
+    FP8,
     apply,
     backbone,
     call,
@@ -18,8 +19,6 @@ from tiny import (
     sample,
     text,
 )
-
-FP8 = torch.float8_e4m3fn
 
 
 def _vace_text(seed: int, contexts: list[torch.Tensor], strengths: list[float]) -> list:
@@ -35,20 +34,24 @@ def _contexts(model) -> list[torch.Tensor]:
     return [context.context for wrapper in wrappers for context in wrapper.edit.contexts]
 
 
-def _compare(dtype: torch.dtype, *, strengths: tuple[float, ...] = (0.975,), cfg: float = 3.0) -> dict:
-    model, patch = backbone(dtype), module(dtype)
+def _compare(
+    file_dtype: torch.dtype, *, strengths: tuple[float, ...] = (0.975,), cfg: float = 3.0, **storage
+) -> dict:
+    everything = bool(storage)
+    base = backbone(file_dtype, everything=everything, **storage)
+    model, patch = base, module(file_dtype, everything=everything)
     for seed, strength in enumerate(strengths):
         model, latent = apply(model, patch, strength=strength, clip=clip(frames(seed=seed)))
     ours = sample(model, cfg=cfg, latent=latent["samples"])
     contexts = _contexts(model)
     theirs = sample(
-        merged(dtype),
+        merged(file_dtype, everything=everything, **storage),
         cfg=cfg,
         positive=_vace_text(1, contexts, list(strengths)),
         negative=_vace_text(2, contexts, list(strengths)),
         latent=latent["samples"],
     )
-    plain = sample(backbone(dtype), cfg=cfg, latent=latent["samples"])
+    plain = sample(base, cfg=cfg, latent=latent["samples"])
     found = difference(ours, theirs)
     assert found <= 1e-4, found
     assert difference(ours, plain) > 0.1, "the edit does nothing"
@@ -65,6 +68,14 @@ def check_fp32_files_with_guidance():
 
 def check_fp8_files_with_guidance():
     return _compare(FP8)
+
+
+def check_fp8_storage_with_guidance():
+    """Everything that core stores in fp8 when it is told to, in fp8 on both sides."""
+    found = _compare(FP8, dtype=FP8)
+    weight = module(FP8, everything=True).model.vace_blocks[0].self_attn.q.weight
+    assert weight.dtype == FP8
+    return found
 
 
 def check_without_guidance():

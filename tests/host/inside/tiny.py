@@ -21,6 +21,7 @@ FRAMES, SIZE = 9, (32, 48)  # of clips: 3 latent frames of 4x6
 LATENT = (1, 16, 3, 4, 6)
 NUM_LAYERS, NUM_HINTS = 4, 2  # hints follow blocks 0 and 2
 SIGMAS = torch.tensor([1.0, 0.9, 0.7, 0.4, 0.0])
+FP8 = torch.float8_e4m3fn
 FOLDER = Path(folder_paths.base_path) / "tiny"
 
 
@@ -49,10 +50,13 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 @cache
-def files(dtype: torch.dtype = torch.bfloat16) -> dict[str, Path]:
-    """The merged model, its backbone and its module, on disk; fp8 for the matrices that published files have in fp8."""
+def files(dtype: torch.dtype = torch.bfloat16, *, everything: bool = False) -> dict[str, Path]:
+    """The merged model, its backbone and its module, on disk.
+
+    fp8 is for the matrices that published files have in fp8, or for everything that core's fp8 storage rounds.
+    """
     FOLDER.mkdir(exist_ok=True)
-    state = {key: _stored(key, tensor, dtype) for key, tensor in weights().items()}
+    state = {key: _stored(key, tensor, dtype, everything) for key, tensor in weights().items()}
     parts = {
         "merged": state,
         "backbone": {key: tensor for key, tensor in state.items() if not key.startswith("vace_")},
@@ -60,30 +64,33 @@ def files(dtype: torch.dtype = torch.bfloat16) -> dict[str, Path]:
     }
     paths = {}
     for name, part in parts.items():
-        paths[name] = FOLDER / f"{name}_{str(dtype).removeprefix('torch.')}.safetensors"
+        paths[name] = FOLDER / f"{name}_{str(dtype).removeprefix('torch.')}{'_all' * everything}.safetensors"
         save_file(part, paths[name], {"reelpatch.vace_layers": "0,2"} if name == "module" else None)
     return paths
 
 
-def _stored(key: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _stored(key: str, tensor: torch.Tensor, dtype: torch.dtype, everything: bool) -> torch.Tensor:
     is_matrix = tensor.ndim == 2 and "blocks." in key and "norm" not in key
-    return tensor.to(dtype if is_matrix or dtype != torch.float8_e4m3fn else torch.bfloat16).contiguous()
+    is_stored = is_matrix or dtype != FP8 or (everything and "patch_embedding" not in key)
+    return tensor.to(dtype if is_stored else torch.bfloat16).contiguous()
 
 
-def backbone(dtype: torch.dtype = torch.bfloat16, **options: Any) -> Any:
-    return comfy.sd.load_diffusion_model(str(files(dtype)["backbone"]), model_options=options)
+def backbone(file_dtype: torch.dtype = torch.bfloat16, *, everything: bool = False, **options: Any) -> Any:
+    path = files(file_dtype, everything=everything)["backbone"]
+    return comfy.sd.load_diffusion_model(str(path), model_options=options)
 
 
-def merged(dtype: torch.dtype = torch.bfloat16, **options: Any) -> Any:
-    return comfy.sd.load_diffusion_model(str(files(dtype)["merged"]), model_options=options)
+def merged(file_dtype: torch.dtype = torch.bfloat16, *, everything: bool = False, **options: Any) -> Any:
+    path = files(file_dtype, everything=everything)["merged"]
+    return comfy.sd.load_diffusion_model(str(path), model_options=options)
 
 
 def register() -> None:
     folder_paths.add_model_folder_path("diffusion_models", str(FOLDER))
 
 
-def module(dtype: torch.dtype = torch.bfloat16) -> Any:
-    path = files(dtype)["module"]
+def module(dtype: torch.dtype = torch.bfloat16, *, everything: bool = False) -> Any:
+    path = files(dtype, everything=everything)["module"]
     register()
     return call("ReelpatchLoadEditModule", file=path.name)[0]
 
