@@ -1,16 +1,18 @@
 """What is unusual about a weight file, or differs from what its name promises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reelpatch.weights import storage
 from reelpatch.weights.header import KnownFile
 from reelpatch.weights.kinds import Kind
 from reelpatch.weights.known_files import promise
+from reelpatch.weights.other_models import wan_task
 from reelpatch.weights.safetensors_header import shown
 
 _NUM_NAMED = 3
 _BLOCKS = {"1.3B": (30, 15), "5B": (30, 15), "14B": (40, 8)}  # main and VACE blocks of the published sizes
 _CONTEXT_CHANNELS = 96
+_TEXT_WIDTH = 4096
 _RARE_DTYPES = frozenset({"F64", "I64", "U64", "C64", "I32", "U32", "BOOL", "F8_E8M0", "F4"})
 
 
@@ -71,7 +73,17 @@ def _of_sizes(file: KnownFile) -> Iterator[str]:
         number = file.count(stack)
         if expected and number and number != expected[index]:
             yield f"it has {number} {stack} where {file.size} models have {expected[index]}"
-    channels = file.fit.sizes.get("V", _CONTEXT_CHANNELS)
+    if file.kind is Kind.OTHER_BACKBONE and not wan_task(file.keys):
+        yield f"no published model has the tensors of one for {file.variant}"
+    yield from _of_widths(file.fit.sizes)
+
+
+def _of_widths(sizes: Mapping[str, int]) -> Iterator[str]:
+    if sizes.get("T", _TEXT_WIDTH) != _TEXT_WIDTH:
+        yield f"it takes text of width {sizes['T']} where UMT5-XXL makes {_TEXT_WIDTH}"
+    if sizes.get("Q", 0) % 2:
+        yield f"its time embedding takes {sizes['Q']} numbers, which are not pairs of sine and cosine"
+    channels = sizes.get("V", _CONTEXT_CHANNELS)
     if channels != _CONTEXT_CHANNELS:
         yield f"its context has {channels} channels where VACE has {_CONTEXT_CHANNELS}"
 

@@ -1,0 +1,132 @@
+"""Mutated headers and files: told rightly, told with a warning, or refused in a sentence; at once, and never a crash.
+
+`REELPATCH_FUZZ_EXAMPLES=200000` runs as many mutants instead of the few of every test run. A failure names the seed;
+the same seed makes the same mutant.
+"""
+
+import os
+import time
+import tracemalloc
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reelpatch.errors import BadInput
+from reelpatch.weights.header import Kind, KnownFile, identify
+from reelpatch.weights.oddities import oddities
+from tests.fuzz.mutants import BYTEWISE, ORIGINALS, STRUCTURED, as_bytes, num_data_bytes
+from tests.unit.weights.fixtures.files import Header
+
+NUM_EXAMPLES = int(os.environ.get("REELPATCH_FUZZ_EXAMPLES", "300"))
+MAX_S, MAX_BYTES = 1.0, 200 * 2**20
+# Any vocabulary makes a good encoder, so its size alone says nothing.
+FREE = frozenset({"token_embedding.weight"})
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz") / "x.safetensors"
+
+
+def write(path: Path, content: bytes, num_more_bytes: int) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate(len(content) + num_more_bytes)
+
+
+def tell(path: Path) -> KnownFile | None:
+    """What the file is; None where it was refused as it should be."""
+    start_s = time.process_time()
+    try:
+        file = identify(path)
+        oddities(file)
+    except BadInput as error:
+        sentence = str(error)
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+        file = None
+    assert time.process_time() - start_s < MAX_S
+    return file
+
+
+def names_and_shapes(file: KnownFile) -> dict[str, tuple[int, ...]]:
+    return {
+        name: info.shape
+        for name, info in ((name, file.tensors[key]) for name, key in file.keys.items())
+        if name not in FREE
+    }
+
+
+def check(file: KnownFile, original: KnownFile) -> None:
+    """Whoever is told something else than the original, or the same of other tensors, is warned."""
+    is_changed = file.kind is not original.kind or names_and_shapes(file) != names_and_shapes(original)
+    is_warned = bool(oddities(file)) or file.kind in {Kind.UNKNOWN, Kind.PART}
+    assert is_warned or not is_changed, (file.words, original.words)
+
+
+@pytest.fixture(scope="module")
+def told(path: Path) -> dict[str, KnownFile]:
+    files: dict[str, KnownFile] = {}
+    for name, header in ORIGINALS.items():
+        write(path, as_bytes(header), num_data_bytes(header))
+        files[name] = identify(path)
+        assert oddities(files[name]) == (), name
+    return files
+
+
+def mutate(random: Random, header: Header) -> tuple[bytes, int]:
+    """A file's start, and how many bytes follow it."""
+    mutant = dict(header)
+    num_more_bytes = num_data_bytes(header)
+    if random.random() < 0.5:
+        for _ in range(random.choice((1, 1, 2, 3))):
+            random.choice(STRUCTURED)(random, mutant)
+        return as_bytes(mutant), num_data_bytes(mutant)
+    content = random.choice(BYTEWISE)(random, as_bytes(mutant))
+    return content, max(0, num_more_bytes + random.choice((0, 0, 0, 0, 1, -1, -num_more_bytes)))
+
+
+@settings(
+    max_examples=NUM_EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**64 - 1))
+def test_mutants(path: Path, told: dict[str, KnownFile], seed: int) -> None:
+    random = Random(seed)
+    name = random.choice(list(ORIGINALS))
+    content, num_more_bytes = mutate(random, ORIGINALS[name])
+    write(path, content, num_more_bytes)
+    if file := tell(path):
+        check(file, told[name])
+
+
+def test_mutants_take_little_memory(path: Path) -> None:
+    tracemalloc.start()
+    try:
+        for seed in range(20):
+            random = Random(seed)
+            write(path, *mutate(random, ORIGINALS[random.choice(list(ORIGINALS))]))
+            tell(path)
+        assert tracemalloc.get_traced_memory()[1] < MAX_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@settings(
+    max_examples=NUM_EXAMPLES // 3,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(content=st.binary(max_size=300), num_more_bytes=st.sampled_from((0, 8, 10**9)))
+def test_any_bytes(path: Path, content: bytes, num_more_bytes: int) -> None:
+    write(path, content, num_more_bytes)
+    tell(path)
+    if content:  # as if it were a header of right length
+        write(path, len(content).to_bytes(8, "little") + content, num_more_bytes)
+        tell(path)
