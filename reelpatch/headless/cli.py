@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import reelpatch
 from reelpatch.errors import BadInput
-from reelpatch.headless import console
+from reelpatch.headless import console, option_values, plan_command
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -24,6 +24,7 @@ examples:
   reelpatch edit clip.mp4 "make the circle blue" --output blue.mp4
   reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
   reelpatch edit clip.mp4 "remove the square" --mask mask.png --when 0-24 --seed 7
+  reelpatch plan --recipe ditto-global --vram 12 --ram 32
   reelpatch recipes ditto-global
   reelpatch inspect ~/ComfyUI/models/loras/*.safetensors
 
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(verbs.add_parser("demo", help="edit made-up clips with the weights that come along"))
     _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
     _add_inspect(verbs.add_parser("inspect", help="tell what weight files are and where they belong"))
+    plan_command.add_to(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
@@ -103,7 +105,12 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     )
     size = parser.add_argument_group("size and length worked on; the result has those of the clip")
     add = size.add_argument
-    add("--size", type=_size, metavar="WxH", help="working size in pixels, multiples of 16 (the clip's)")
+    add(
+        "--size",
+        type=option_values.size,
+        metavar="WxH",
+        help="working size in pixels, multiples of 16 (the clip's)",
+    )
     add(
         "--frames", type=int, metavar="N", help="edit the first N frames alone; N = 4n + 1, or any with --fit"
     )
@@ -126,7 +133,12 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
     add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
     add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
-    add("--window", type=_window, metavar="A,B", help="part of the run in which the edit acts (the recipe's)")
+    add(
+        "--window",
+        type=option_values.window,
+        metavar="A,B",
+        help="part of the run in which the edit acts (the recipe's)",
+    )
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
     add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
@@ -231,13 +243,6 @@ def _listing(value: Any, indent: str = "") -> str:
     return "".join(lines)
 
 
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)[xX](\d+)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a size, write it as WIDTHxHEIGHT, such as 832x480")
-    return int(found[2]), int(found[1])
-
-
 def _frame_range(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)-(\d+)", text)
     if not found:
@@ -245,16 +250,6 @@ def _frame_range(text: str) -> tuple[int, int]:
             f"'{text}' is no range of frames, write it as FIRST-LAST, such as 0-24"
         )
     return int(found[1]), int(found[2])
-
-
-def _window(text: str) -> tuple[float, float]:
-    try:
-        start, end = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no window, write it as START,END in fractions of the run, such as 0,0.5"
-        ) from None
-    return start, end
 
 
 def _fps(text: str) -> Fraction:

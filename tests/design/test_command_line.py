@@ -9,8 +9,13 @@ EDIT = {
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json"),
 }
+PLAN = {
+    *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
+    *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
+}
 SURFACE = {
     "edit": EDIT,
+    "plan": PLAN,
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--json"},
     "inspect": {"files", "--json"},

@@ -19,7 +19,19 @@ LEVELS = (
 )
 ENGINE = frozenset({"torch", "einops", "safetensors", "numpy"})
 HEADLESS = ENGINE | {
-    *("PIL", "accelerate", "av", "cv2", "diffusers", "ftfy", "peft", "sentencepiece", "tokenizers", "tqdm"),
+    *(
+        "PIL",
+        "accelerate",
+        "av",
+        "cv2",
+        "diffusers",
+        "ftfy",
+        "peft",
+        "psutil",
+        "sentencepiece",
+        "tokenizers",
+        "tqdm",
+    ),
     "transformers",
 }
 # All of them come with ComfyUI; `server` is its own.

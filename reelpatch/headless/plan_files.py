@@ -1,0 +1,50 @@
+"""The weight files of a recipe that are on this machine, by their headers; none of them has to be."""
+
+import os
+from pathlib import Path
+
+from reelpatch.errors import BadInput
+from reelpatch.recipes import FOLDERS, Recipe, Role, WeightFile
+from reelpatch.weights.header import Kind, KnownFile, expect
+
+SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
+_KINDS: dict[Role, tuple[Kind, ...]] = {
+    "backbone": (Kind.BACKBONE, Kind.VACE),
+    "module": (Kind.EDIT_MODULE, Kind.VACE),
+    "lora": (Kind.LORA,),
+    "vae": (Kind.VAE21,),
+    "text_encoder": (Kind.UMT5,),
+}
+
+
+def headers_found(recipe: Recipe, models: Path | None) -> dict[Role, KnownFile]:
+    """What the files say of themselves, by role; a role with several files is left out.
+
+    Looks in `models`, else in what comes with the package, else in `$COMFYUI_PATH/models`.
+
+    Raises: `BadInput` for a folder that is not there, and for a file that is damaged or something else.
+    """
+    folder = _folder(recipe, models)
+    found: dict[Role, KnownFile] = {}
+    for role in FOLDERS if folder else ():
+        files = recipe.files_for(role)
+        path = _path(folder, files[0]) if folder and len(files) == 1 else None
+        if path is not None:
+            found[role] = expect(path, *_KINDS[role])
+    return found
+
+
+def _folder(recipe: Recipe, models: Path | None) -> Path | None:
+    if models is not None:
+        if not models.is_dir():
+            raise BadInput(f"the models folder {models} does not exist: give one that does (--models).")
+        return models
+    if not any(file.url for file in recipe.files):
+        return SHIPPED_MODELS
+    comfyui = os.environ.get("COMFYUI_PATH")
+    return Path(comfyui) / "models" if comfyui else None
+
+
+def _path(folder: Path, file: WeightFile) -> Path | None:
+    paths = (path for name in file.names for path in sorted((folder / file.folder).glob(f"**/{name}")))
+    return next(paths, None)

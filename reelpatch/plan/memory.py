@@ -1,0 +1,183 @@
+"""How much memory each stage of an edit needs, with all weights on the card or with blocks streamed to it.
+
+Weights are counted. Activations follow the tensors that are alive at once when the headless code runs on fake
+tensors of full size (the tests hold them to it); `RESERVED_BYTES` and `SLACK` are estimates.
+"""
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from reelpatch.plan.job import Job
+from reelpatch.plan.models import Models
+from reelpatch.plan.transformer import FP32, HALF, TEXT_ROWS
+
+GIB = 2**30
+RESERVED_BYTES = int(0.6 * GIB)  # a CUDA context and the work space of cuBLAS and cuDNN
+SLACK = 0.05  # of activations, lost between blocks of the allocator
+PROCESS_BYTES = int(1.5 * GIB)  # Python with torch and diffusers
+# Bytes of RAM for each pixel of each frame: the clip as bytes (3) and as floats (12), what is kept and what is
+# edited of it (24), the mask (4), and the result as floats (12) and bytes (3).
+PIXEL_RAM_BYTES = 58
+SLOTS = 2  # one block is computed while the next is on its way
+
+# Numbers alive at once for each pixel, per channel of base width, in the causal VAE, whatever the length.
+_ENCODE_LIVE, _DECODE_LIVE = 36.7, 50.7
+# Of each token: rotary angles in two layouts, and what depends on no width.
+_TOKEN_BYTES = 1664
+# Rows of text and modulation in several stages, for each channel of width.
+_TEXT_BYTES = 1400
+
+Stage = Literal["text", "encode", "step", "decode"]
+Placement = Literal["resident", "streamed"]
+
+
+@dataclass(frozen=True)
+class StageMemory:
+    """What a stage holds at its peak, in bytes."""
+
+    stage: Stage
+    weights: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """With what the driver and the allocator take beside it, as far as it can be estimated."""
+        return self.weights + int(self.activations * (1 + SLACK)) + RESERVED_BYTES
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The stages of an edit and what moves between RAM and card, in bytes.
+
+    `streamed_blocks` of `num_blocks` are sent again for every forward; they lie in RAM, as part of `ram_files`,
+    which the system can drop and read again. `ram` is what it can't drop.
+    """
+
+    placement: Placement
+    stages: tuple[StageMemory, ...]
+    streamed_blocks: int
+    num_blocks: int
+    is_text_streamed: bool
+    load_bytes: int
+    stream_bytes: int
+    clip_bytes: int
+    ram: int
+    ram_files: int
+
+    @property
+    def peak(self) -> StageMemory:
+        return max(self.stages, key=lambda stage: stage.total)
+
+    @property
+    def bus_bytes(self) -> int:
+        """All that crosses the bus (PCIe) in one edit that starts with nothing on the card."""
+        return self.load_bytes + self.stream_bytes + self.clip_bytes
+
+
+def step_activations(job: Job, models: Models) -> int:
+    """Bytes of tensors alive at the peak of a forward, which is in a feed-forward layer of the edit module.
+
+    A LoRA beside the weights adds one more tensor of the feed-forward width.
+    """
+    width, ffn_dim = models.backbone.dim, models.backbone.ffn_dim
+    one, contexts = models.compute_bytes, job.contexts
+    # Half precision has tensors in fp32 beside it, where norms and residuals are computed.
+    stream = 4 * one + (4 if one == HALF else 0) + one * (contexts + min(contexts, 2))
+    feed_forward = (3 if models.has_loras else 2) * one
+    widening = one * width * ffn_dim if 1 in (models.backbone_bytes, models.module_bytes) else 0
+    token = stream * width + feed_forward * ffn_dim + _TOKEN_BYTES
+    return job.grid.tokens * token + _TEXT_BYTES * width + widening
+
+
+def encode_activations(job: Job, models: Models) -> int:
+    """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
+    height, width = job.size
+    return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.base_dim + 3 * job.pixels))
+
+
+def decode_activations(job: Job, models: Models) -> int:
+    """Bytes of tensors alive at the peak of decoding: one latent frame's pixels, and those decoded before.
+
+    At the end the frames are there twice, and the result is one of them as fp32.
+    """
+    height, width = job.size
+    chunk = height * width * _DECODE_LIVE * models.vae.base_dim + 3 * job.pixels
+    return int(FP32 * max(chunk, 9 * job.pixels))
+
+
+def text_activations(models: Models) -> int:
+    """Bytes of tensors alive at the peak of a text of full length: attention scores, or the feed-forward layer."""
+    text = models.text
+    scores = 3 * FP32 * text.num_heads * TEXT_ROWS * TEXT_ROWS
+    return scores + 4 * FP32 * TEXT_ROWS * (text.ffn_dim + text.dim)
+
+
+def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) -> Memory:
+    """Memory with all weights on the card, or with no more of them there than `vram` has room for."""
+    blocks = models.block_bytes
+    activations = step_activations(job, models)
+    is_streamed = placement == "streamed"
+    fixed = models.outside_bytes + models.vae_bytes
+    resident = len(blocks)
+    weights = fixed + sum(blocks)
+    if is_streamed:
+        slots = SLOTS * max(blocks)
+        room = vram - StageMemory("step", fixed + slots, activations).total
+        resident = sum(total <= room for total in accumulate(blocks))
+        weights = fixed + slots + sum(blocks[:resident])
+    text = StageMemory("text", models.text_encoder_bytes, text_activations(models))
+    is_text_streamed = is_streamed and text.total > vram
+    if is_text_streamed:
+        text = StageMemory("text", SLOTS * models.text_block_bytes, text.activations)
+    stages = (
+        text,
+        StageMemory("encode", models.vae_bytes, encode_activations(job, models)),
+        StageMemory("step", weights, activations),
+        StageMemory("decode", models.vae_bytes if is_streamed else weights, decode_activations(job, models)),
+    )
+    stream = _streamed_bytes(job, models, resident)
+    again = sum(blocks[resident:])
+    text_sent = models.text_encoder_bytes * (job.num_prompts if is_text_streamed else 1)
+    return Memory(
+        placement=placement,
+        stages=stages,
+        streamed_blocks=len(blocks) - resident,
+        num_blocks=len(blocks),
+        is_text_streamed=is_text_streamed,
+        load_bytes=text_sent + models.vae_bytes + models.transformer_bytes - again,
+        stream_bytes=stream,
+        clip_bytes=FP32 * 3 * job.pixels * 3,  # in twice, out once
+        ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels,
+        ram_files=again,
+    )
+
+
+def _streamed_bytes(job: Job, models: Models, resident: int) -> int:
+    blocks, num_main = models.block_bytes, models.backbone.num_blocks
+    main, module = sum(blocks[resident:num_main]), sum(blocks[max(resident, num_main) :])
+    return sum(main + (module if one.contexts else 0) for one in job.passes())
+
+
+def cpu_memory(job: Job, models: Models) -> Memory:
+    """Memory where there is no card: everything lies in RAM, and the largest stage decides."""
+    everything = models.transformer_bytes
+    stages = (
+        StageMemory("text", models.text_encoder_bytes, text_activations(models)),
+        StageMemory("encode", models.vae_bytes, encode_activations(job, models)),
+        StageMemory("step", everything + models.vae_bytes, step_activations(job, models)),
+        StageMemory("decode", everything + models.vae_bytes, decode_activations(job, models)),
+    )
+    largest = max(stage.weights + stage.activations for stage in stages)
+    return Memory(
+        placement="resident",
+        stages=stages,
+        streamed_blocks=0,
+        num_blocks=len(models.block_bytes),
+        is_text_streamed=False,
+        load_bytes=0,
+        stream_bytes=0,
+        clip_bytes=0,
+        ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels + largest,
+        ram_files=0,
+    )

@@ -1,0 +1,109 @@
+"""A plan as text that a person can read at a glance, on a terminal or on a node."""
+
+from collections.abc import Iterator
+
+from reelpatch.plan.cards import Seconds
+from reelpatch.plan.memory import GIB
+from reelpatch.plan.plan import COUNTED, ESTIMATED, OnMachine, Plan
+
+_STAGES = {"text": "text", "encode": "encode clip", "step": "denoise, each step", "decode": "decode"}
+_LABEL = 24
+_MINUTES_FROM_S = 100
+
+
+def report(plan: Plan) -> str:
+    """The whole plan; lines end in newlines."""
+    lines = [*_work(plan)]
+    for one in plan.machines:
+        lines += ["", *_machine(plan, one)]
+    lines += ["", f"Counted: {COUNTED}.", f"Estimated: {ESTIMATED}."]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _work(plan: Plan) -> Iterator[str]:
+    job, models, work = plan.job, plan.models, plan.work
+    height, width = job.size
+    references = f", {job.references} references" if job.references else ""
+    edits = f", {job.contexts} edits at once" if job.contexts > 1 else ""
+    yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
+    grid, forwards = job.grid, len(list(job.passes()))
+    yield _row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
+    yield _row("forwards", f"{forwards} in {job.recipe.steps} steps, {_tera(work.forward.total)} each")
+    share = work.denoise.self_attention / work.denoise.total
+    denoise = f"denoise {_tera(work.denoise.total)} ({share:.0%} self-attention)"
+    others = f"text {_tera(work.text)}, encode {_tera(work.encode)}, decode {_tera(work.decode)}"
+    yield _row("arithmetic", f"{_tera(work.total)}: {denoise}, {others}")
+    yield _row(
+        "weights",
+        f"{models.transformer_bytes / 1e9:.1f} GB backbone, edit module and LoRAs "
+        f"({models.num_parameters / 1e9:.3g} B parameters), {models.text_encoder_bytes / 1e9:.1f} GB text encoder, "
+        f"{models.vae_bytes / 1e9:.1f} GB VAE",
+    )
+    source = ", ".join(models.from_headers)
+    yield _row(
+        "sizes from", f"the headers of {source}" if source else "what the published files hold (none is here)"
+    )
+
+
+def _machine(plan: Plan, one: OnMachine) -> Iterator[str]:
+    machine, memory = one.machine, one.memory
+    vram = "no card" if machine.vram is None else f"{machine.vram / GIB:.3g} GiB VRAM"
+    card = f" ({machine.card})" if machine.card else ""
+    verdict = "fits" if one.fits else f"DOES NOT FIT: needs {one.missing}"
+    yield f"{machine.name}{card}, {vram}, {machine.ram / GIB:.3g} GiB RAM: {verdict}"
+    place = "RAM" if machine.vram is None else "VRAM"
+    for stage in memory.stages:
+        parts = f"weights {stage.weights / GIB:.2f}, activations {stage.activations / GIB:.2f}"
+        yield _row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
+    yield _row("RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
+    if machine.vram is not None:
+        yield from _placement(one)
+    for timed in one.durations:
+        total, denoise = _span(timed.total), _span(timed.denoise)
+        yield _row(
+            f"time on {timed.card}", f"~{total} (denoise {denoise}), first load +{_span(timed.first_load)}"
+        )
+    if one.fits and not one.durations:
+        yield _row("time", "no rates are known for this machine")
+    if one.fits:
+        return
+    yield "  To make it fit, one of:" if one.advice else "  " + _hopeless(plan, one)
+    for advice in one.advice:
+        yield f"    {advice.text}"
+
+
+def _placement(one: OnMachine) -> Iterator[str]:
+    memory = one.memory
+    streamed = [f"{memory.streamed_blocks} of {memory.num_blocks} blocks"] if memory.streamed_blocks else []
+    streamed += ["the text encoder"] if memory.is_text_streamed else []
+    if streamed:
+        yield _row(
+            "offloaded", f"{' and '.join(streamed)} (ComfyUI streams by itself; `reelpatch edit` keeps all"
+        )
+        yield _row("", f"weights on the card, ~{(one.all_resident or 0) / GIB:.1f} GiB)")
+    else:
+        yield _row("offloaded", "nothing")
+    bus = f"load {memory.load_bytes / 1e9:.1f} + stream {memory.stream_bytes / 1e9:.1f}"
+    yield _row("over PCIe", f"{memory.bus_bytes / 1e9:.1f} GB ({bus} + clip {memory.clip_bytes / 1e9:.1f})")
+
+
+def _hopeless(plan: Plan, one: OnMachine) -> str:
+    kind = "RAM" if one.machine.vram is None or one.memory.peak.total <= one.machine.vram else "VRAM"
+    return f"No setting makes '{plan.job.recipe.name}' fit this machine: it takes more {kind}, or a smaller recipe."
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:{_LABEL}} {text}"
+
+
+def _tera(flops: int) -> str:
+    return f"{flops / 1e15:,.2f} PFLOP" if flops >= 1e16 else f"{flops / 1e12:,.1f} TFLOP"
+
+
+def _span(seconds: Seconds) -> str:
+    low, high = seconds.low, seconds.high
+    if high < 1:
+        return "under 1 s"
+    if high < _MINUTES_FROM_S:
+        return f"{low:.0f}-{high:.0f} s"
+    return f"{low / 60:.1f}-{high / 60:.1f} min"

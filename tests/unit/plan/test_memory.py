@@ -1,0 +1,127 @@
+"""What the plan says of memory is what the headless code holds when it runs on fake tensors of full size."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from reelpatch.edits.contract import Moment
+from reelpatch.edits.vace import VaceConfig, VaceContext, VaceEdit, VaceModule
+from reelpatch.geometry import latent_shape
+from reelpatch.headless.transformer import predict_velocity
+from reelpatch.plan.job import Job
+from reelpatch.plan.machine import Machine, is_fitting, memory_on
+from reelpatch.plan.memory import (
+    GIB,
+    decode_activations,
+    encode_activations,
+    plan_memory,
+    step_activations,
+)
+from reelpatch.plan.models import Models, models_of
+from reelpatch.plan.transformer import T2V_1_3B, VACE_1_3B
+from reelpatch.recipes import recipe
+from tests.unit.plan.live_bytes import LiveBytes
+
+DITTO = recipe("ditto-global")
+MODELS = models_of(DITTO, {})
+JOB = Job(DITTO, 73, (480, 832))
+WIDE = replace(MODELS, has_loras=False, backbone_bytes=2)
+NARROW = replace(WIDE, backbone=T2V_1_3B, module=VACE_1_3B)
+
+
+def live_step(job: Job, models: Models) -> int:
+    """Two blocks stand for all: each frees what it made."""
+    sizes, dtype = models.backbone, {2: torch.bfloat16, 4: torch.float32}[models.compute_bytes]
+    heads = sizes.dim // 128
+    shape = latent_shape(job.frames, job.size)
+    with FakeTensorMode():
+        torch.set_default_dtype(dtype)
+        try:
+            backbone = WanTransformer3DModel(
+                num_attention_heads=heads, attention_head_dim=128, ffn_dim=sizes.ffn_dim, num_layers=2
+            )
+            module = VaceModule(VaceConfig(sizes.dim, sizes.ffn_dim, heads, (0,)))
+        finally:
+            torch.set_default_dtype(torch.float32)
+        for name, parameter in backbone.named_parameters():
+            if any(part in name for part in ("time_embedder", "scale_shift_table", "norm2")):
+                parameter.data = parameter.data.float()
+        contexts = [VaceContext(torch.zeros(96, *shape)) for _ in range(job.contexts)]
+        latents, text = torch.zeros(1, 16, *shape), torch.zeros(1, 512, 4096, dtype=dtype)
+        with torch.no_grad(), LiveBytes() as live:
+            predict_velocity(
+                *(backbone, latents, text),
+                moment=Moment(1.0, 0, 4, (True,)),
+                edits=[VaceEdit(module, contexts)],
+            )
+    return live.peak
+
+
+@pytest.mark.parametrize(
+    ("job", "models"),
+    [
+        (JOB, WIDE),
+        (replace(JOB, contexts=3), WIDE),
+        (replace(JOB, frames=17), NARROW),
+        (JOB, replace(WIDE, compute_bytes=4, backbone_bytes=4, module_bytes=4)),
+    ],
+    ids=["14B", "three edits", "1.3B", "fp32"],
+)
+def test_a_step_holds_what_the_plan_says(job: Job, models: Models) -> None:
+    assert step_activations(job, models) == pytest.approx(live_step(job, models), rel=0.01)
+
+
+def test_the_vae_holds_what_the_plan_says() -> None:
+    job = Job(DITTO, 9, (64, 96))
+    with FakeTensorMode():
+        vae = AutoencoderKLWan()
+        video, latents = torch.zeros(1, 3, 9, 64, 96), torch.zeros(1, 16, 3, 8, 12)
+        with torch.no_grad(), LiveBytes() as encode:
+            vae.encode(video, return_dict=False)
+        with torch.no_grad(), LiveBytes() as decode:
+            vae.decode(latents, return_dict=False)
+    # The plan also counts the clip that the caller holds.
+    clip = video.numel() * 4
+    assert encode_activations(job, MODELS) == pytest.approx(encode.peak + clip, rel=0.04)
+    assert decode_activations(job, MODELS) == pytest.approx(decode.peak, rel=0.04)
+
+
+def test_weights_are_counted_as_they_are_held() -> None:
+    assert MODELS.transformer_bytes == sum(MODELS.block_bytes) + MODELS.outside_bytes
+    assert len(MODELS.block_bytes) == 48
+    in_bf16 = replace(MODELS, backbone_bytes=2, lora_bytes=0)
+    few_in_fp32 = 2 * (29_184_000 + 327_680)
+    assert in_bf16.transformer_bytes == 2 * 17_337_592_896 + few_in_fp32
+    assert MODELS.text_encoder_bytes == 2 * 5_680_910_336
+    assert MODELS.vae_bytes == 4 * 126_892_531
+
+
+def test_streaming_keeps_as_many_blocks_as_there_is_room_for() -> None:
+    vram = 12 * GIB
+    memory = plan_memory(JOB, MODELS, placement="streamed", vram=vram)
+    step = next(stage for stage in memory.stages if stage.stage == "step")
+    assert 0 < memory.streamed_blocks < 48
+    assert step.total <= vram < step.total + MODELS.block_bytes[0]
+    num_kept = 48 - memory.streamed_blocks
+    assert memory.stream_bytes == 8 * sum(MODELS.block_bytes[num_kept:])
+    assert memory.load_bytes + memory.ram_files == MODELS.stored_bytes
+
+
+def test_a_window_streams_the_module_only_where_it_acts() -> None:
+    half = replace(DITTO, window=replace(DITTO.window, end=0.25))
+    memory = plan_memory(replace(JOB, recipe=half), MODELS, placement="streamed", vram=0)
+    main, module = sum(MODELS.block_bytes[:40]), sum(MODELS.block_bytes[40:])
+    assert memory.stream_bytes == 8 * main + 4 * module
+
+
+def test_weights_stay_on_a_card_that_has_room() -> None:
+    large = Machine("large", ram=64 * GIB, vram=80 * GIB)
+    memory = memory_on(large, JOB, MODELS)
+    assert (memory.placement, memory.streamed_blocks, memory.stream_bytes) == ("resident", 0, 0)
+    assert is_fitting(large, memory)
+    without_streaming = memory_on(replace(large, vram=12 * GIB), JOB, MODELS, offload="none")
+    assert without_streaming.placement == "resident"
+    assert without_streaming.peak.total > 12 * GIB
