@@ -81,9 +81,11 @@ class Duration:
 
 
 def find_card(name: str) -> Card | None:
-    """The card whose name is part of this one, as a driver writes it (`NVIDIA GeForce RTX 4090`)."""
-    words = name.lower()
-    return next((card for card in CARDS if card.name.lower() in words), None)
+    """The card whose number is in this name, as a driver writes it (`NVIDIA GeForce RTX 4090`); laptops' are others."""
+    words = name.lower().split()
+    if "laptop" in words:
+        return None
+    return next((card for card in CARDS if card.name.lower().split()[-1] in words), None)
 
 
 def forward_seconds(card: Card, work: Work) -> float:

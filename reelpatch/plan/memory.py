@@ -39,11 +39,12 @@ class StageMemory:
     stage: Stage
     weights: int
     activations: int
+    reserved: int = RESERVED_BYTES
 
     @property
     def total(self) -> int:
         """With what the driver and the allocator take beside it, as far as it can be estimated."""
-        return self.weights + int(self.activations * (1 + SLACK)) + RESERVED_BYTES
+        return self.weights + int(self.activations * (1 + SLACK)) + self.reserved
 
 
 @dataclass(frozen=True)
@@ -163,12 +164,12 @@ def cpu_memory(job: Job, models: Models) -> Memory:
     """Memory where there is no card: everything lies in RAM, and the largest stage decides."""
     everything = models.transformer_bytes
     stages = (
-        StageMemory("text", models.text_encoder_bytes, text_activations(models)),
-        StageMemory("encode", models.vae_bytes, encode_activations(job, models)),
-        StageMemory("step", everything + models.vae_bytes, step_activations(job, models)),
-        StageMemory("decode", everything + models.vae_bytes, decode_activations(job, models)),
+        StageMemory("text", models.text_encoder_bytes, text_activations(models), 0),
+        StageMemory("encode", models.vae_bytes, encode_activations(job, models), 0),
+        StageMemory("step", everything + models.vae_bytes, step_activations(job, models), 0),
+        StageMemory("decode", everything + models.vae_bytes, decode_activations(job, models), 0),
     )
-    largest = max(stage.weights + stage.activations for stage in stages)
+    largest = max(stage.total for stage in stages)
     return Memory(
         placement="resident",
         stages=stages,

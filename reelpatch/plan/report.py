@@ -28,16 +28,16 @@ def _work(plan: Plan) -> Iterator[str]:
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     grid, forwards = job.grid, len(list(job.passes()))
     yield _row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
-    yield _row("forwards", f"{forwards} in {job.recipe.steps} steps, {_tera(work.forward.total)} each")
+    yield _row("forwards", f"{forwards} in {job.recipe.steps} steps, {_flop(work.forward.total)} each")
     share = work.denoise.self_attention / work.denoise.total
-    denoise = f"denoise {_tera(work.denoise.total)} ({share:.0%} self-attention)"
-    others = f"text {_tera(work.text)}, encode {_tera(work.encode)}, decode {_tera(work.decode)}"
-    yield _row("arithmetic", f"{_tera(work.total)}: {denoise}, {others}")
+    denoise = f"denoise {_flop(work.denoise.total)} ({share:.0%} self-attention)"
+    others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"
+    yield _row("arithmetic", f"{_flop(work.total)}: {denoise}, {others}")
     yield _row(
         "weights",
-        f"{models.transformer_bytes / 1e9:.1f} GB backbone, edit module and LoRAs "
-        f"({models.num_parameters / 1e9:.3g} B parameters), {models.text_encoder_bytes / 1e9:.1f} GB text encoder, "
-        f"{models.vae_bytes / 1e9:.1f} GB VAE",
+        f"{_size(models.transformer_bytes)} backbone, edit module and LoRAs "
+        f"({models.num_parameters:,} parameters), {_size(models.text_encoder_bytes)} text encoder, "
+        f"{_size(models.vae_bytes)} VAE",
     )
     source = ", ".join(models.from_headers)
     yield _row(
@@ -55,7 +55,7 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[str]:
     for stage in memory.stages:
         parts = f"weights {stage.weights / GIB:.2f}, activations {stage.activations / GIB:.2f}"
         yield _row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
-    yield _row("RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
+    yield _row("RAM in all" if machine.vram is None else "RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
     if machine.vram is not None:
         yield from _placement(one)
     for timed in one.durations:
@@ -81,6 +81,8 @@ def _placement(one: OnMachine) -> Iterator[str]:
             "offloaded", f"{' and '.join(streamed)} (ComfyUI streams by itself; `reelpatch edit` keeps all"
         )
         yield _row("", f"weights on the card, ~{(one.all_resident or 0) / GIB:.1f} GiB)")
+        if memory.ram + memory.ram_files > one.machine.ram:
+            yield _row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
     else:
         yield _row("offloaded", "nothing")
     bus = f"load {memory.load_bytes / 1e9:.1f} + stream {memory.stream_bytes / 1e9:.1f}"
@@ -96,8 +98,14 @@ def _row(label: str, text: str) -> str:
     return f"  {label:{_LABEL}} {text}"
 
 
-def _tera(flops: int) -> str:
-    return f"{flops / 1e15:,.2f} PFLOP" if flops >= 1e16 else f"{flops / 1e12:,.1f} TFLOP"
+def _flop(flops: int) -> str:
+    if flops >= 1e16:
+        return f"{flops / 1e15:,.2f} PFLOP"
+    return f"{flops / 1e12:,.1f} TFLOP" if flops >= 1e11 else f"{flops / 1e9:.2f} GFLOP"
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
 
 
 def _span(seconds: Seconds) -> str:
