@@ -59,7 +59,7 @@ class Clip(io.ComfyNode):
     ) -> io.NodeOutput:
         pictures, rate, sound = _source(video, images, fps)
         new_rate = Fraction(fps).limit_denominator(1001) if fps and video is not None else None
-        picks = pick_frames(len(pictures), rate, first=first_frame, count=frames, new_fps=new_rate)
+        picks = pick_frames(len(pictures), rate, first=first_frame, most=frames, new_fps=new_rate)
         clip = WorkingClip.of(
             pictures[picks],
             new_rate or rate,
@@ -67,7 +67,9 @@ class Clip(io.ComfyNode):
             size=_asked_size(width, height),
             sound=_part(sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)),
         )
-        say(cls, f"{clip.plan.describe()} {float(clip.fps):g} frames per second.")
+        chosen = f"Of {len(pictures)} frames, {picks[0]} to {picks[-1]} are edited, and the result is those alone. "
+        is_whole = picks[0] == 0 and picks[-1] == len(pictures) - 1
+        say(cls, f"{'' if is_whole else chosen}{clip.plan.describe()} {float(clip.fps):g} frames per second.")
         working_height, working_width = clip.plan.size
         return io.NodeOutput(
             clip, clip.frames, working_width, working_height, clip.plan.frames, float(clip.fps)
@@ -165,7 +167,8 @@ def _source(video: Any, images: Tensor | None, fps: float) -> tuple[Tensor, Frac
         assert images is not None
         return images, Fraction(fps or 16).limit_denominator(1001), None
     components = video.get_components()
-    return components.images, Fraction(components.frame_rate), components.audio
+    # Decoded to float, colours can lie a little outside what a screen shows; NaN stays, and is refused.
+    return components.images.clamp(0, 1), Fraction(components.frame_rate), components.audio
 
 
 def _asked_size(width: int, height: int) -> tuple[int, int] | None:
@@ -230,7 +233,7 @@ def _clip_inputs() -> list[io.Input]:
             min=0,
             max=100_000,
             tooltip=(
-                "How many frames to edit; 0 is all. The last one is repeated up to the next 4n + 1, and the "
+                "At most how many frames to edit; 0 is all. The last one is repeated up to the next 4n + 1, and the "
                 "repeats are taken off at the end. Ditto was made for 73."
             ),
         ),

@@ -7,7 +7,7 @@ from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
-from .files import register_demo_models
+from .files import offer_demo_clip, register_demo_models
 from .lora import LoadLora
 from .recipe import PublishedRecipe
 from .sampling import FlowUniPC, GuidanceSchedule
@@ -32,6 +32,7 @@ class ReelpatchExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         register_demo_models()
+        offer_demo_clip()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return list(NODES)

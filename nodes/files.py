@@ -1,11 +1,13 @@
 """The models folders that nodes choose from, the shipped demo files among them, and words for a missing file."""
 
+import shutil
 from pathlib import Path
 
 import folder_paths
 
 from reelpatch.recipes import RECIPES, WeightFile
 
+DEMO_CLIP = Path(__file__).parents[1] / "workflows" / "reelpatch_demo_clip.mp4"
 DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
 
 
@@ -13,6 +15,13 @@ def register_demo_models() -> None:
     """Lets every loader, core's too, list the weights that come with this pack."""
     for folder in sorted(path for path in DEMO_MODELS.glob("*") if path.is_dir()):
         folder_paths.add_model_folder_path(folder.name, str(folder))
+
+
+def offer_demo_clip() -> None:
+    """Puts the demo's clip where Load Video looks for clips, unless one of its name is there."""
+    place = Path(folder_paths.get_input_directory()) / DEMO_CLIP.name
+    if place.parent.is_dir() and not place.exists():
+        shutil.copyfile(DEMO_CLIP, place)
 
 
 def listed(*folders: str) -> list[str]:

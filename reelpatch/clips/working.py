@@ -17,14 +17,14 @@ from reelpatch.geometry import latent_frames
 
 
 def pick_frames(
-    num_frames: int, fps: Fraction, *, first: int = 0, count: int = 0, new_fps: Fraction | None = None
+    num_frames: int, fps: Fraction, *, first: int = 0, most: int = 0, new_fps: Fraction | None = None
 ) -> list[int]:
-    """The source frames that make the clip: from `first` on, `count` of them (0: all there are), at `new_fps`.
+    """The source frames that make the clip: from `first` on, at most `most` of them (0: all), at `new_fps`.
 
     A new rate takes the frame nearest in time; frames are repeated or left out, never mixed.
 
     Units: frames counted from 0; rates in frames per second, `new_fps` None keeps the source's.
-    Raises: BadInput when there are fewer frames than asked for; the message says how many there are.
+    Raises: BadInput when the clip has ended before `first`.
     """
     if not 0 <= first < num_frames:
         raise BadInput(
@@ -32,13 +32,7 @@ def pick_frames(
         )
     step = Fraction(1) if new_fps is None else fps / new_fps
     available = int((num_frames - 1 - first) / step) + 1
-    if count > available:
-        rate = "" if new_fps is None else f" at {float(new_fps):g} fps"
-        raise BadInput(
-            f"{count} frames were asked for, but from frame {first} on the clip has {available}{rate}: "
-            f"ask for at most {available}, or 0 for all of them."
-        )
-    return [first + int(index * step + Fraction(1, 2)) for index in range(count or available)]
+    return [first + int(index * step + Fraction(1, 2)) for index in range(min(most or available, available))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,23 +17,29 @@ def checkout() -> Path:
     return path
 
 
-def run(script: Path, *arguments: Path) -> None:
-    """Runs `script` with ComfyUI importable, on the CPU, by the Python of ComfyUI's own environment."""
+def python() -> str:
+    """`$COMFYUI_PYTHON`, else that of the checkout's own environment."""
     comfy = checkout()
     pythons = [
         os.environ.get("COMFYUI_PYTHON", ""),
         *(str(comfy / name / "bin" / "python") for name in (".venv", "venv")),
     ]
-    python = next((name for name in pythons if name and Path(name).exists()), None)
-    if python is None:
+    found = next((name for name in pythons if name and Path(name).exists()), None)
+    if found is None:
         pytest.skip(f"{comfy} has no .venv or venv: set COMFYUI_PYTHON to the Python that runs ComfyUI")
+    return found
+
+
+def run(script: Path, *arguments: Path) -> None:
+    """Runs `script` with ComfyUI importable, on the CPU, by the Python of ComfyUI's own environment."""
+    comfy = checkout()
     done = subprocess.run(
-        [python, str(script), *map(str, arguments)],
+        [python(), str(script), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(comfy)},
         cwd=comfy,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,  # half a minute of work; long, for machines that are busy with other things
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

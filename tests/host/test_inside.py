@@ -15,7 +15,7 @@ from tests.host import comfy
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
-SUITES = ("parity", "composition", "nodes_alone", "bad_input")
+SUITES = ("parity", "composition", "nodes_alone", "bad_input", "front")
 Run = Callable[[str], dict[str, Any]]
 
 

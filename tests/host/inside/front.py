@@ -1,0 +1,67 @@
+"""What the browser shows: workflows name real inputs, and every node has help and translations for all its inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nodes
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / "workflows" / "api").glob("*.json"))
+
+
+def ours():
+    return {name: node for name, node in nodes.NODE_CLASS_MAPPINGS.items() if name.startswith("Reelpatch")}
+
+
+def _widgets(node):
+    """Names of inputs that the browser shows as widgets, in their order, and of all inputs."""
+    given = node.INPUT_TYPES()
+    every = {**given.get("required", {}), **given.get("optional", {})}
+    plain = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+    is_widget = {name: isinstance(kind[0], list) or kind[0] in plain for name, kind in every.items()}
+    return [name for name, yes in is_widget.items() if yes], set(every)
+
+
+def check_workflows_name_real_nodes_inputs_and_outputs():
+    assert WORKFLOWS
+    for path in WORKFLOWS:
+        for node in json.loads(path.read_text(encoding="utf-8")).values():
+            widgets, every = _widgets(nodes.NODE_CLASS_MAPPINGS[node["class_type"]])
+            names = [name for name in node["inputs"] if "." not in name]
+            assert set(names) <= every, (path.name, node["class_type"], set(names) - every)
+            if node["class_type"].startswith("Reelpatch"):
+                used = [name for name in names if name in widgets]
+                assert used == widgets, (path.name, node["class_type"], used, widgets)
+        graph = json.loads((path.parents[1] / path.name).read_text(encoding="utf-8"))
+        for node in graph["nodes"]:
+            if node["type"] == "MarkdownNote":
+                continue
+            found = [output["type"] for output in node["outputs"]]
+            assert found == list(nodes.NODE_CLASS_MAPPINGS[node["type"]].RETURN_TYPES), (
+                path.name,
+                node["type"],
+            )
+
+
+def check_every_node_has_help():
+    for name in ours():
+        page = ROOT / "js" / "docs" / f"{name}.md"
+        assert page.read_text(encoding="utf-8").startswith("# "), name
+
+
+def check_every_node_is_translated():
+    for language in ("en", "zh"):
+        path = ROOT / "locales" / language / "nodeDefs.json"
+        words = json.loads(path.read_text(encoding="utf-8"))
+        assert set(words) == set(ours())
+        for name, node in ours().items():
+            assert words[name]["display_name"], name
+            assert words[name]["description"], name
+            schema = node.GET_SCHEMA()
+            assert set(words[name]["inputs"]) == {one.id for one in schema.inputs}, name
+            if language == "en":
+                assert words[name]["description"] == schema.description, name
+                for one in schema.inputs:
+                    assert words[name]["inputs"][one.id].get("tooltip") == one.tooltip, (name, one.id)

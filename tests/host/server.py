@@ -1,0 +1,93 @@
+"""A real ComfyUI server of our own: a free port, a folder of its own, this repository as its only custom node."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.host import comfy
+
+ROOT = Path(__file__).parents[2]
+START_S, RUN_S = 600, 900  # long, for machines that are busy with other things
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and the folder it works in."""
+
+    url: str
+    base: Path
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a request, errors included."""
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data), timeout=120) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+    def run(self, prompt: dict[str, Any]) -> dict[str, Any]:
+        """What history says of a prompt that was queued and has ended."""
+        answer = self.ask("/prompt", {"prompt": prompt})
+        assert answer.get("node_errors") == {}, answer
+        until = time.monotonic() + RUN_S
+        while time.monotonic() < until:
+            if history := self.ask(f"/history/{answer['prompt_id']}"):
+                return history[answer["prompt_id"]]
+            time.sleep(1)
+        raise TimeoutError("the prompt did not end")
+
+
+@contextmanager
+def running(base: Path, models: Path) -> Iterator[Server]:
+    """A server with the model files of a folder in ComfyUI's layout; ended on the way out."""
+    checkout, python = comfy.checkout(), comfy.python()
+    (base / "custom_nodes").mkdir()
+    (base / "input").mkdir()
+    (base / "custom_nodes" / "reelpatch").symlink_to(ROOT)
+    (base / "models").symlink_to(models)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = (
+        "--cpu",
+        "--disable-auto-launch",
+        "--disable-api-nodes",
+        "--database-url",
+        "sqlite:///:memory:",
+    )
+    command = [python, "main.py", *options, "--base-directory", str(base), "--port", str(port)]
+    with (base / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=checkout, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": ""}
+        )
+        try:
+            server = Server(f"http://127.0.0.1:{port}", base)
+            _wait(server, process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            server.ask("/system_stats")
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(1)
+        else:
+            return
+    raise RuntimeError((server.base / "log").read_text()[-3000:])

@@ -1,0 +1,103 @@
+"""Every shipped workflow through the real server's /prompt, rewritten to tiny weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.server import Server, running
+from workflows.describe import WORKFLOWS, Workflow, paths
+
+pytestmark = pytest.mark.host
+TINY = {
+    "ReelpatchLoadBackbone": {"file": "reelpatch_demo_t2v_bf16.safetensors"},
+    "ReelpatchLoadEditModule": {"file": "reelpatch_demo_edit_module.safetensors"},
+    "ReelpatchLoadLora": {"file": "reelpatch_demo_4step_lora.safetensors"},
+    "VAELoader": {"vae_name": "reelpatch_demo_vae.safetensors"},
+    "CLIPLoader": {"file": "reelpatch_demo_umt5.safetensors"},
+    "ReelpatchClip": {"width": 32, "height": 32, "frames": 9, "first_frame": 0, "fps": 0.0},
+    "LoadVideo": {"file": "clip.mp4"},
+}
+
+
+def tiny(workflow: Workflow) -> dict[str, Any]:
+    """The workflow as it is queued, with tiny weights in place of its own, and a tiny clip."""
+    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    for node in prompt.values():
+        node["inputs"] |= TINY.get(node["class_type"], {})
+        if node["class_type"] == "CLIPLoader":
+            node["class_type"] = "ReelpatchDemoTextEncoder"
+        if node["class_type"] == "ReelpatchRecipe":
+            node["inputs"]["steps"] = min(node["inputs"]["steps"], 4)
+    return prompt
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, models_folder: Path, clip_path: Path
+) -> Iterator[Server]:
+    base = tmp_path_factory.mktemp("server")
+    with running(base, models_folder) as started:
+        (base / "input" / "clip.mp4").write_bytes(clip_path.read_bytes())
+        yield started
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: Path) -> None:
+    prompt = tiny(workflow)
+    if "LoRA" in workflow.name or "local" in workflow.name:
+        # The tiny LoRA is for the backbone alone; a second one on the module would be refused.
+        prompt = without_second_lora(prompt)
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", told(history)
+    saved = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    assert saved, history["outputs"]
+    path = server.base / "output" / saved[0]["subfolder"] / saved[0]["filename"]
+    made = path.read_bytes()
+    assert made[4:8] == b"ftyp"
+    assert made != clip_path.read_bytes()
+
+
+def told(history: dict[str, Any]) -> str:
+    """What a run that failed said."""
+    return "; ".join(str(words.get("exception_message")) for _, words in history["status"]["messages"])
+
+
+def without_second_lora(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The graph with the edit module's LoRA taken out and its links joined."""
+    loras = [key for key, node in prompt.items() if node["class_type"] == "ReelpatchLoadLora"]
+    out = next(key for key in loras if "model" not in prompt[key]["inputs"])
+    module = prompt[out]["inputs"]["edit_module"]
+    for node in prompt.values():
+        node["inputs"] |= {name: module for name, value in node["inputs"].items() if value == [out, 1]}
+    return {key: node for key, node in prompt.items() if key != out}
+
+
+def test_the_templates_are_listed(server: Server) -> None:
+    assert set(server.ask("/api/workflow_templates")["reelpatch"]) == {
+        workflow.name for workflow in WORKFLOWS
+    }
+
+
+def test_a_missing_file_is_told_before_anything_runs(server: Server) -> None:
+    prompt = tiny(WORKFLOWS[1])
+    for node in prompt.values():
+        if node["class_type"] == "ReelpatchLoadEditModule":
+            node["inputs"]["file"] = "ditto_global_comfy.safetensors"
+    answer = server.ask("/prompt", {"prompt": prompt})
+    assert "https://huggingface.co/QingyanBai/Ditto_models" in json.dumps(answer["node_errors"]), answer
+
+
+def test_the_queue_goes_on_after_a_refusal(server: Server) -> None:
+    prompt = tiny(WORKFLOWS[0])
+    for node in prompt.values():
+        if node["class_type"] == "ReelpatchApplyEdit":
+            node["inputs"] |= {"start": 0.9, "end": 0.1}
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "error"
+    assert "the window goes from 0.9 to 0.1" in told(history)
+    assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"

@@ -1,0 +1,372 @@
+"""The shipped workflows, described once; `python -m workflows.describe` writes their UI and API files.
+
+What a method fixes is read from its recipe. Files are named with where they are published, so that ComfyUI offers to
+download what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reelpatch.recipes import RECIPES, Recipe, WeightFile
+from workflows.graph import Node, Stage, build
+
+FOLDER = Path(__file__).parent
+CLIP_NAME = "reelpatch_demo_clip.mp4"
+BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
+DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """One template: a recipe, with what it leaves open.
+
+    `module` replaces the recipe's edit module, `module_lora` goes on top of it; both are (file, where it is published).
+    """
+
+    name: str
+    title: str
+    recipe: str
+    instruction: str
+    module: tuple[str, str] | None = None
+    module_lora: tuple[str, str] | None = None
+    first_frame: int = 0
+
+
+def _ditto(file: str) -> tuple[str, str]:
+    return f"{file}.safetensors", f"{DITTO_REPOSITORY}/models_comfy/{file}.safetensors"
+
+
+WORKFLOWS = (
+    Workflow("Demo - edit on any machine", "Demo: edit on any machine", "demo", "make the red circle blue"),
+    Workflow(
+        "Ditto - restyle a video (4 steps)",
+        "Ditto global: restyle a video in 4 steps",
+        "ditto-global",
+        "Make it a Pixel Art video.",
+        first_frame=1,
+    ),
+    Workflow(
+        "Ditto - style only (4 steps)",
+        "Ditto style: restyle a video in 4 steps",
+        "ditto-global",
+        "Make it watercolor drawing style.",
+        module=_ditto("ditto_global_style_comfy"),
+        first_frame=1,
+    ),
+    Workflow(
+        "Ditto - to the real domain (4 steps)",
+        "Ditto sim2real: a rendered video becomes real, in 4 steps",
+        "ditto-global",
+        "Turn it into the real domain.",
+        module=_ditto("ditto_sim2real_comfy"),
+        first_frame=1,
+    ),
+    Workflow(
+        "Ditto - local edit (4 steps)",
+        "Ditto local: change one thing in a video, in 4 steps",
+        "ditto-global",
+        "Add a red hat to the man.",
+        module=(
+            "Wan2_1-VACE_module_14B_bf16.safetensors",
+            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
+        ),
+        module_lora=("ditto_local.safetensors", f"{DITTO_REPOSITORY}/models/ditto_local.safetensors"),
+        first_frame=1,
+    ),
+    Workflow(
+        "Ditto - as LoRA on a VACE module (4 steps)",
+        "Ditto as LoRA on a VACE module, in 4 steps",
+        "ditto-global",
+        "Make it a Claymation.",
+        module=(
+            "Wan2_1-VACE_module_14B_bf16.safetensors",
+            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
+        ),
+        module_lora=("ditto_global.safetensors", f"{DITTO_REPOSITORY}/models/ditto_global.safetensors"),
+        first_frame=1,
+    ),
+    Workflow(
+        "Ditto - quality (50 steps)",
+        "Ditto global: the quality path in 50 steps",
+        "ditto-quality",
+        "Make it a Japanese anime style, cel shading video.",
+    ),
+)
+
+
+def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The UI and the API form of a workflow."""
+    recipe = RECIPES[workflow.recipe]
+    models = _models(workflow, recipe)
+    clip = _clip(workflow, recipe)
+    instruction = _text("Instruction", models["text"]["CLIP"], workflow.instruction)
+    negative = _text("Negative prompt", models["text"]["CLIP"], recipe.negative_prompt)
+    load_video, prepare = clip
+    settings = Node(
+        "ReelpatchRecipe",
+        "Recipe",
+        [
+            *(("SAMPLER", "SAMPLER"), ("SIGMAS", "SIGMAS"), ("guidance", "REELPATCH_GUIDANCE")),
+            *(("negative prompt", "STRING"), ("strength", "FLOAT"), ("width", "INT"), ("height", "INT")),
+            *(("frames", "INT"), ("fps", "FLOAT")),
+        ],
+        widgets={
+            "recipe": recipe.name,
+            "steps": recipe.steps,
+            "shift": float(recipe.shift),
+            "cfg": float(recipe.guidance.scale),
+        },
+    )
+    apply = Node(
+        "ReelpatchApplyEdit",
+        "Apply edit",
+        [("MODEL", "MODEL"), ("LATENT", "LATENT")],
+        sockets={
+            **{"model": "MODEL", "edit_module": "MODEL_PATCH", "vae": "VAE", "clip": "REELPATCH_CLIP"},
+            **{"mask": "MASK", "references": "REELPATCH_REFERENCES"},
+        },
+        links={
+            "model": models["model"],
+            "edit_module": models["module"],
+            "vae": models["vae"]["VAE"],
+            "clip": prepare["clip"],
+        },
+        widgets={"strength": recipe.strength, "start": 0.0, "end": 1.0},
+    )
+    guider = _guider(recipe, apply, instruction, negative, settings)
+    sampling = _sampling(apply, guider, settings)
+    result = _result(workflow, sampling[-1], models, prepare)
+    stages = [
+        Stage("1 Models", BLUE, models["nodes"]),
+        Stage("2 Clip", GREEN, [load_video, prepare]),
+        Stage("3 Instruction", GOLD, [instruction, negative]),
+        Stage("4 Edit and sampling", VIOLET, [apply, settings, guider, *sampling]),
+        Stage("5 Result", RED, result),
+    ]
+    ui, api = build(stages, [_note(workflow, recipe)])
+    ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}"))
+    return ui, api
+
+
+def _models(workflow: Workflow, recipe: Recipe) -> dict[str, Any]:
+    backbone = _loader("ReelpatchLoadBackbone", "Backbone", "MODEL", recipe.files_for("backbone")[0], "file")
+    backbone.widgets |= {"storage": "from file", "compute": "auto"}
+    (module_file,) = recipe.files_for("module")
+    module = _loader("ReelpatchLoadEditModule", "Edit module", "MODEL_PATCH", module_file, "file")
+    module.outputs = [("edit module", "MODEL_PATCH")]
+    if workflow.module:
+        _set_file(module, "file", workflow.module, "diffusion_models")
+    vae = _loader("VAELoader", "VAE", "VAE", recipe.files_for("vae")[0], "vae_name")
+    text_file = recipe.files_for("text_encoder")[0]
+    if text_file.url:
+        text = _loader("CLIPLoader", "Text encoder", "CLIP", _comfy_text_encoder(text_file), "clip_name")
+        text.widgets |= {"type": "wan", "device": "default"}
+    else:
+        text = _loader("ReelpatchDemoTextEncoder", "Text encoder", "CLIP", text_file, "file")
+    nodes, model, patch = [backbone], backbone["MODEL"], module["edit module"]
+    for file in recipe.files_for("lora"):
+        lora = _lora("LoRA", file.names[0], file.url, file.strength)
+        is_for_both = not file.url  # the demo's LoRA was trained on backbone and module together
+        lora.links = {"model": model} | ({"edit_module": patch} if is_for_both else {})
+        nodes.append(lora)
+        model, patch = lora["MODEL"], lora["edit module"] if is_for_both else patch
+    nodes.append(module)
+    if workflow.module_lora:
+        lora = _lora("LoRA of the edit module", *workflow.module_lora, 1.0)
+        lora.links = {"edit_module": patch}
+        nodes.append(lora)
+        patch = lora["edit module"]
+    return {"nodes": [*nodes, vae, text], "model": model, "module": patch, "vae": vae, "text": text}
+
+
+def _comfy_text_encoder(file: WeightFile) -> WeightFile:
+    """The same encoder as core's loader takes it: with its tokenizer in the file."""
+    name = "umt5_xxl_fp16.safetensors"
+    assert name in file.names
+    url = (
+        "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/text_encoders/"
+        + name
+    )
+    return WeightFile(file.role, (name,), url, file.size_gb, file.licence)
+
+
+def _loader(kind: str, title: str, output: str, file: WeightFile, widget: str) -> Node:
+    node = Node(kind, title, [(output, output)], widgets={widget: file.names[0]})
+    if file.url:
+        _set_file(node, widget, (file.names[0], file.url), file.folder)
+    return node
+
+
+def _set_file(node: Node, widget: str, file: tuple[str, str], folder: str) -> None:
+    node.widgets[widget] = file[0]
+    node.models = [{"name": file[0], "url": file[1], "directory": folder}]
+
+
+def _lora(title: str, file: str, url: str, strength: float) -> Node:
+    node = Node(
+        "ReelpatchLoadLora",
+        title,
+        [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("report", "STRING")],
+        sockets={"model": "MODEL", "edit_module": "MODEL_PATCH"},
+        widgets={"file": file, "strength": strength, "how": "side path"},
+    )
+    if url:
+        _set_file(node, "file", (file, url), "loras")
+    return node
+
+
+def _clip(workflow: Workflow, recipe: Recipe) -> tuple[Node, Node]:
+    load = Node("LoadVideo", "Clip to edit", [("VIDEO", "VIDEO")], widgets={"file": CLIP_NAME})
+    load.hidden, load.height = {"upload": "image"}, 330
+    is_demo = not recipe.files_for("backbone")[0].url
+    prepare = Node(
+        "ReelpatchClip",
+        "Clip",
+        [
+            *(("clip", "REELPATCH_CLIP"), ("frames", "IMAGE"), ("width", "INT"), ("height", "INT")),
+            *(("length", "INT"), ("fps", "FLOAT")),
+        ],
+        sockets={"video": "VIDEO", "images": "IMAGE"},
+        links={"video": load["VIDEO"]},
+        widgets={
+            "fit": "pad",
+            "width": recipe.width,
+            "height": recipe.height,
+            "first_frame": workflow.first_frame,
+            "frames": recipe.frames,
+            "fps": 0.0 if is_demo else float(recipe.fps),
+        },
+    )
+    return load, prepare
+
+
+def _text(title: str, clip: Any, text: str) -> Node:
+    return Node(
+        "CLIPTextEncode",
+        title,
+        [("CONDITIONING", "CONDITIONING")],
+        sockets={"clip": "CLIP"},
+        links={"clip": clip},
+        widgets={"text": text},
+        height=200,
+        width=400,
+    )
+
+
+def _guider(recipe: Recipe, apply: Node, instruction: Node, negative: Node, settings: Node) -> Node:
+    skip = recipe.skip_layers
+    return Node(
+        "ReelpatchGuidanceSchedule",
+        "Guidance schedule",
+        [("GUIDER", "GUIDER")],
+        sockets={
+            **{"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING"},
+            "settings": "REELPATCH_GUIDANCE",
+        },
+        links={
+            **{"model": apply["MODEL"], "positive": instruction["CONDITIONING"]},
+            **{"negative": negative["CONDITIONING"], "settings": settings["guidance"]},
+        },
+        widgets={
+            "cfg": float(recipe.guidance.scale),
+            "steps": "",
+            "skip_blocks": "" if skip is None else ",".join(map(str, skip.blocks)),
+            "skip_start": 0.2 if skip is None else skip.start,
+            "skip_end": 0.7 if skip is None else skip.end,
+        },
+    )
+
+
+def _sampling(apply: Node, guider: Node, settings: Node) -> list[Node]:
+    noise = Node("RandomNoise", "Noise", [("NOISE", "NOISE")], widgets={"noise_seed": 1})
+    noise.hidden = {"control_after_generate": "fixed"}
+    sampler = Node(
+        "SamplerCustomAdvanced",
+        "Sampler",
+        [("output", "LATENT"), ("denoised_output", "LATENT")],
+        sockets={
+            **{"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER"},
+            **{"sigmas": "SIGMAS", "latent_image": "LATENT"},
+        },
+        links={
+            **{"noise": noise["NOISE"], "guider": guider["GUIDER"], "sampler": settings["SAMPLER"]},
+            **{"sigmas": settings["SIGMAS"], "latent_image": apply["LATENT"]},
+        },
+    )
+    return [noise, sampler]
+
+
+def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepare: Node) -> list[Node]:
+    finish = Node(
+        "ReelpatchFinishClip",
+        "Finish clip",
+        [("video", "VIDEO"), ("frames", "IMAGE")],
+        sockets={"samples": "LATENT", "vae": "VAE", "clip": "REELPATCH_CLIP", "mask": "MASK"},
+        links={"samples": sampler["output"], "vae": models["vae"]["VAE"], "clip": prepare["clip"]},
+    )
+    stem = "".join(letter if letter.isalnum() else "_" for letter in workflow.name.lower())
+    save = Node(
+        "SaveVideo",
+        "Save the edited clip",
+        [("video", "VIDEO")],
+        sockets={"video": "VIDEO"},
+        links={"video": finish["video"]},
+        widgets={"filename_prefix": f"video/{stem}", "format": "auto", "format.codec": "auto"},
+        height=400,
+        width=400,
+    )
+    return [finish, save]
+
+
+def _note(workflow: Workflow, recipe: Recipe) -> Node:
+    nodes = [entry for entry in _models(workflow, recipe)["nodes"] if entry.models]
+    files = [
+        f"- `{model['directory']}/{model['name']}`: [download]({model['url']})"
+        for node in nodes
+        for model in node.models
+    ] or ["- none to download: the demo's weights come with Reelpatch"]
+    text = "\n".join(
+        [
+            f"# {workflow.title}",
+            "",
+            recipe.notes,
+            "",
+            f"Made for {recipe.width}x{recipe.height}, {recipe.frames} frames at {recipe.fps:g} fps, "
+            f"{recipe.steps} steps. The result has the clip's own size, rate and sound.",
+            "",
+            "## Instructions it knows",
+            *(f"- {example}" for example in recipe.examples),
+            "",
+            "ComfyUI reads round brackets in a prompt as weights: write `\\(` and `\\)` where they are meant as such.",
+            "",
+            "## Files (in ComfyUI's models folder)",
+            *files,
+            "",
+            f"Licence of the weights: **{recipe.licence}**. Source: {recipe.source}",
+        ]
+    )
+    return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=480, height=620)
+
+
+def write() -> None:
+    """Writes every workflow's two files."""
+    for workflow in WORKFLOWS:
+        for path, form in zip(paths(workflow), graph(workflow), strict=True):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def paths(workflow: Workflow) -> tuple[Path, Path]:
+    """Where the UI and the API form of a workflow are."""
+    name = f"{workflow.name}.json"
+    return FOLDER / name, FOLDER / "api" / name
+
+
+if __name__ == "__main__":
+    write()
