@@ -9,7 +9,7 @@ _log = logging.getLogger("reelpatch")
 
 def say(node: type[io.ComfyNode], text: str) -> None:
     """Shows `text` under the node in the browser, and logs it; without a server, logs it alone."""
-    _log.info("%s: %s", node.GET_SCHEMA().display_name, text)
+    _log.info("%s", text)
     from server import PromptServer
 
     server = getattr(PromptServer, "instance", None)  # ComfyUI sets it when the server starts

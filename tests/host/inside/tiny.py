@@ -13,6 +13,7 @@ import comfy.sd
 import folder_paths
 import torch
 from comfy.ldm.wan.model import VaceWanModel
+from comfy_api.internal import make_locked_method_func
 from safetensors.torch import save_file
 
 import nodes
@@ -29,7 +30,8 @@ def call(name: str, **inputs: Any) -> tuple[Any, ...]:
     """What a node returns, V1 or V3."""
     node = nodes.NODE_CLASS_MAPPINGS[name]
     if hasattr(node, "GET_SCHEMA"):
-        return node.execute(**inputs).result
+        # As ComfyUI runs it: on a clone of the class that lets nothing be written to it.
+        return make_locked_method_func(node, "execute", node.PREPARE_CLASS_CLONE(None))(**inputs).result
     return getattr(node(), node.FUNCTION)(**inputs)
 
 
