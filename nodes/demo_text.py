@@ -28,6 +28,7 @@ FOLDER = "text_encoders"
 DEMO_FILE = "reelpatch_demo_umt5.safetensors"
 TOKENIZER_KEY = "tokenizer_json"
 NAME = "umt5demo"
+END = 1  # the id of the end of text, UMT5's
 TEXT_ROWS, TEXT_WIDTH = 512, 4096  # what a Wan backbone reads
 
 
@@ -83,7 +84,7 @@ def load_text_encoder(file: KnownFile) -> comfy.sd.CLIP:
                 layer="last",
                 textmodel_json_config=config,
                 dtype=dtype,
-                special_tokens={"end": 1, "pad": 0},
+                special_tokens={"end": END, "pad": 0},
                 model_class=comfy.text_encoders.t5.T5,
                 enable_attention_masks=True,
                 zero_out_masked=True,
@@ -147,7 +148,8 @@ class _FromJson:
         return cls(text)
 
     def __call__(self, text: str) -> dict[str, list[int]]:
-        return {"input_ids": self._tokenizer.encode(text).ids}
+        ids = self._tokenizer.encode(text).ids
+        return {"input_ids": ids if ids[-1:] == [END] else [*ids, END]}
 
     def get_vocab(self) -> dict[str, int]:
         return self._tokenizer.get_vocab()
