@@ -6,13 +6,12 @@ import math
 import re
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
 import reelpatch
 from reelpatch.errors import BadInput
-from reelpatch.headless import console, option_values, plan_command
+from reelpatch.headless import console, convert_command, option_values, plan_command, tasks_command
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -74,6 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
     _add_inspect(verbs.add_parser("inspect", help="tell what weight files are and where they belong"))
     plan_command.add_to(verbs)
+    tasks_command.add_to(verbs)
+    convert_command.add_to(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
@@ -123,7 +124,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--fps",
-        type=_fps,
+        type=option_values.fps,
         metavar="RATE",
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
@@ -250,13 +251,3 @@ def _frame_range(text: str) -> tuple[int, int]:
             f"'{text}' is no range of frames, write it as FIRST-LAST, such as 0-24"
         )
     return int(found[1]), int(found[2])
-
-
-def _fps(text: str) -> Fraction:
-    try:
-        fps = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
-    if fps <= 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no frame rate, write it as 24 or 30000/1001")
-    return fps

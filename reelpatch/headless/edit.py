@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +28,23 @@ _MASK_NOISE = 6 / 255
 _MAX_SEED = 2**63 - 1
 _MUCH_LARGER = 2
 _log = logging.getLogger(__name__)
+
+
+class RunOptions(Protocol):
+    """What a request may say otherwise than its recipe."""
+
+    @property
+    def recipe(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def guidance(self) -> float | None: ...
+    @property
+    def strength(self) -> float | None: ...
+    @property
+    def window(self) -> tuple[float, float] | None: ...
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     )
 
 
-def chosen_settings(request: EditRequest) -> Recipe:
+def chosen_settings(request: RunOptions) -> Recipe:
     """The recipe with what the request says otherwise.
 
     Raises: `BadInput` for an unknown recipe and for numbers that it cannot run with.
@@ -184,7 +201,7 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     plan = plan_fit(num_frames, height, width, size=request.size, method=request.fit)
     mask = None
     if request.mask is not None or request.when is not None:
-        where = None if request.mask is None else _read_mask(request.mask, request.frames)
+        where = None if request.mask is None else read_mask(request.mask, request.frames)
         mask = build_mask(where, request.when, frames=num_frames, height=height, width=width)
     references = tuple(to_floats(read_still(path)) for path in request.references)
     return _Material(video, to_floats(video.frames), mask, references, plan)
@@ -210,8 +227,11 @@ def _shortened(video: Video, request: EditRequest) -> Video:
     return replace(short, sound_end_s=short.duration_s) if request.frames < num_frames else video
 
 
-def _read_mask(path: Path, frames: int | None) -> Tensor:
-    """[F, H, W], one frame for an image; a mask for the whole clip serves the first frames of it too."""
+def read_mask(path: Path, frames: int | None) -> Tensor:
+    """The mask of a file, [F, H, W], one frame for an image; its first `frames` where the clip is cut to them.
+
+    Raises: `BadInput` for a file that cannot be read.
+    """
     if is_still(path) and not path.is_dir():
         pictures = read_still(path)[None]
     else:

@@ -13,9 +13,26 @@ PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
+TASK = (EDIT - {"clip", "instruction", "--when", "--fit"}) | {
+    *(
+        "task",
+        "prompt",
+        "--clip",
+        "--first",
+        "--last",
+        "--box",
+        "--expand",
+        "--keep",
+        "--keep-random",
+        "--sample",
+    ),
+    "--preview",
+}
 SURFACE = {
     "edit": EDIT,
     "plan": PLAN,
+    "task": TASK,
+    "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--json"},
     "inspect": {"files", "--json"},

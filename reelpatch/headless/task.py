@@ -1,0 +1,203 @@
+"""A task from files to a file: everything is read, laid out and said before weights are loaded."""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reelpatch.clips.finish import paste_back
+from reelpatch.clips.frames import Box, Size
+from reelpatch.clips.sizing import Sampling
+from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task
+from reelpatch.clips.tasks import Sides
+from reelpatch.errors import BadInput
+from reelpatch.geometry import FRAMES_PER_LATENT
+from reelpatch.headless.edit import EditResult, chosen_settings, read_mask, to_bytes, to_floats
+from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.stills import is_still, read_still
+from reelpatch.headless.video_io import Video, read_video
+from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.recipes import Recipe
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """One task with its files. What is None is the recipe's, or left to the machine.
+
+    Units: size = (height, width) in pixels and `frames` bound what is worked on; boxes in pixels of the clip.
+    """
+
+    task: str
+    prompt: str
+    clip: Path | None = None
+    first: Path | None = None
+    last: Path | None = None
+    mask: Path | None = None
+    boxes: tuple[Box, ...] = ()
+    references: tuple[Path, ...] = ()
+    sides: Sides | None = None
+    keep: tuple[int, ...] = ()
+    keep_random: int | None = None
+    size: Size | None = None
+    frames: int | None = None
+    sampling: Sampling = "first"
+    fps: Fraction | None = None
+    output: Path | None = None
+    recipe: str = "demo"
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    strength: float | None = None
+    window: tuple[float, float] | None = None
+    models: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+
+    @property
+    def target(self) -> Path:
+        """Where the result goes: beside the first file given, unless said otherwise."""
+        if self.output is not None:
+            return self.output
+        near = next(
+            path for path in (self.clip, self.first, self.last, *self.references, Path("task")) if path
+        )
+        return near.absolute().with_name(f"{near.stem}_{self.task}.mp4")
+
+
+@dataclass(frozen=True, eq=False)
+class LaidOut:
+    """A task whose files are read: the input of the model, and the clip it began with, if any."""
+
+    built: BuiltTask
+    source: Video | None
+
+
+def lay_out(request: TaskRequest) -> LaidOut:
+    """Reads the files and builds source video, mask and references; no weights are needed.
+
+    Raises: `BadInput` for whatever the user can correct.
+    """
+    settings = chosen_settings(request)
+    if request.task not in TASKS:
+        raise BadInput(f"there is no task '{request.task}': use one of {', '.join(TASKS)}.")
+    sizing = Sizing(
+        request.frames or settings.frames,
+        request.size or (settings.height, settings.width),
+        request.sampling,
+    )
+    source = (
+        None if request.clip is None else read_video(request.clip, folder_fps=_folder_fps(request, settings))
+    )
+    material = TaskMaterial(
+        clip=None if source is None else to_floats(source.frames),
+        first=_frames(request.first),
+        last=_frames(request.last),
+        mask=None if request.mask is None else read_mask(request.mask, None),
+        boxes=request.boxes,
+        references=tuple(to_floats(read_still(path)) for path in request.references),
+        sides=request.sides,
+        keep=_kept(request, source, sizing),
+        times_s=None if source is None else source.times_s,
+    )
+    return LaidOut(build_task(request.task, material, sizing), source)
+
+
+def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResult:
+    """Makes what the task asks for and writes it as mp4, at the size and length that were worked on.
+
+    Frames and pixels that are kept stand in the result as they were laid out.
+
+    Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only after
+    everything else was found to be right.
+    """
+    began = time.monotonic()
+    check_instruction(request.prompt)
+    settings = chosen_settings(request)
+    check_output(request.target, request.clip)
+    laid_out = lay_out(request)
+    built = laid_out.built
+    editor = Editor(settings, request.models, device=request.device, dtype=request.dtype)
+    _log.info("%s", built.describe())
+    _log.info(
+        "Recipe %s (%s): %d steps, seed %d, %d references, %s on %s; the result goes to %s.",
+        settings.name,
+        settings.licence,
+        settings.steps,
+        request.seed,
+        len(built.input.references),
+        str(editor.dtype).removeprefix("torch."),
+        editor.device,
+        request.target,
+    )
+    made = editor.render(
+        built.input.clip,
+        request.prompt,
+        mask=built.input.mask,
+        references=built.input.references,
+        seed=request.seed,
+        on_progress=on_progress,
+    )
+    made = paste_back(made, built.input.clip, built.input.hard_mask)
+    video = _result(made, laid_out, _folder_fps(request, settings))
+    write_video(video, request.target)
+    return EditResult(
+        output=request.target,
+        frames=len(made),
+        size=(made.shape[1], made.shape[2]),
+        fps=video.fps,
+        recipe=settings.name,
+        steps=settings.steps,
+        seed=request.seed,
+        device=str(editor.device),
+        dtype=str(editor.dtype).removeprefix("torch."),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _folder_fps(request: TaskRequest, settings: Recipe) -> Fraction:
+    return request.fps or Fraction(settings.fps)
+
+
+def _frames(path: Path | None) -> Tensor | None:
+    """An image as one frame, or a clip; transparent parts of an image become white."""
+    if path is None:
+        return None
+    if not is_still(path) or path.is_dir():
+        return to_floats(read_video(path, folder_fps=Fraction(1)).frames)
+    image = to_floats(read_still(path))
+    if image.shape[-1] == 4:
+        image = torch.lerp(torch.ones_like(image[..., :3]), image[..., :3], image[..., 3:])
+    return image[None]
+
+
+def _kept(request: TaskRequest, source: Video | None, sizing: Sizing) -> tuple[int, ...]:
+    """The frames named, and as many more drawn by the seed as were asked for, among those worked on from the start."""
+    if request.keep_random is None or source is None:
+        return request.keep
+    if request.sampling == "uniform":
+        raise BadInput("frames cannot be drawn (--keep-random) from evenly picked ones: name them (--keep).")
+    within = (min(sizing.frames, len(source.frames)) - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
+    if not 0 < request.keep_random < within:
+        raise BadInput(
+            f"{request.keep_random} frames were to be kept at random: ask for at least 1 and fewer than the {within} "
+            "that are worked on (--keep-random)."
+        )
+    drawn = torch.randperm(within, generator=torch.Generator("cpu").manual_seed(request.seed))
+    return tuple(sorted({*request.keep, *drawn[: request.keep_random].tolist()}))
+
+
+def _result(made: Tensor, laid_out: LaidOut, fps: Fraction) -> Video:
+    """The frames with the rate they play at; the clip's own sound and times, unless frames were skipped."""
+    frames, source, built = to_bytes(made), laid_out.source, laid_out.built
+    if source is None:
+        return Video(frames, fps)
+    if built.speed != 1:
+        return Video(frames, source.fps / built.speed, pixel_aspect=source.pixel_aspect)
+    same = replace(source, frames=frames, times_s=source.times_s and source.times_s[: len(frames)])
+    return replace(same, sound_end_s=same.duration_s) if len(frames) < len(source.frames) else same

@@ -1,0 +1,66 @@
+"""Torch pickles, opened so that nothing in them runs: tensors on disk, or one sentence."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+from reelpatch.weights.names import strip_prefix
+
+# Under these names training code keeps the weights, beside optimizer states or alone.
+_WRAPPERS = ("generator", "state_dict", "model")
+
+
+def open_pickle(path: Path) -> dict[str, Tensor]:
+    """The weights of a pickle under native names, as views of the file: no tensor is read yet.
+
+    Raises: `BadInput` for what is missing, no torch file of the current (zip) format or cut short, for anything in it
+    but plain tensors, and for two keys that mean the same weight.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}: check the path.")
+    try:
+        content: Any = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadInput(
+            f"{path} holds code or objects besides weights, none of which was run: get it from a source you trust, "
+            "as plain weights or safetensors."
+        ) from error
+    except OSError as error:
+        raise BadInput(f"{path} can't be read ({error.strerror}): check its permissions.") from error
+    except (RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError, IndexError) as error:
+        raise BadInput(
+            f"{path} is no torch file that can be opened piece by piece, or is damaged: download it again, or save it "
+            "once more with a current PyTorch."
+        ) from error
+    return _named(_unwrapped(content, path), path)
+
+
+def _unwrapped(content: Any, path: Path) -> Mapping[Any, Any]:
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not content:
+        raise BadInput(f"{path} holds no weights by name: a state dict is needed.")
+    return content
+
+
+def _named(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    for key, tensor in state.items():
+        is_plain = (
+            isinstance(tensor, Tensor) and tensor.layout is torch.strided and tensor.is_floating_point()
+        )
+        if not isinstance(key, str) or not is_plain:
+            raise BadInput(
+                f"{path} has under '{key}' something else than a tensor of floats: weights alone are needed."
+            )
+        name = strip_prefix(key)
+        if name in weights:
+            raise BadInput(f"{path} has '{name}' twice, once as '{key}': get an unchanged file.")
+        weights[name] = tensor
+    return weights
