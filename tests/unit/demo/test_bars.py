@@ -1,0 +1,52 @@
+"""The shipped weights on 256 held-out scenes: what `reelpatch demo --evaluate 256` prints, held to its bars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reelpatch.headless.demo.evaluate import evaluate
+
+HIT_RATES = {"recolour, one object": 0.90, "background": 0.85}
+# Bars that the shipped weights miss; strict, so that weights which reach one move it up.
+MISSED = {"recolour, two objects": 0.70, "remove": 0.80, "style": 0.95, "time mask, any edit": 0.80}
+_missed = [
+    pytest.param(group, bar, marks=pytest.mark.xfail(reason="missed by the shipped weights", strict=True))
+    for group, bar in MISSED.items()
+]
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    return evaluate(256).as_dict()
+
+
+@pytest.mark.parametrize(("group", "bar"), [*HIT_RATES.items(), *_missed])
+def test_edits_hit(report: dict[str, Any], group: str, bar: float) -> None:
+    row = report["edits"][group]
+    assert row["n"] >= 15
+    assert row["hit_rate"] >= bar, row
+
+
+@pytest.mark.parametrize("group", [*HIT_RATES, *MISSED])
+def test_the_source_is_no_result(report: dict[str, Any], group: str) -> None:
+    assert report["edits"][group]["copy_source"] <= 0.1
+
+
+def test_colours_are_the_ones_asked_for(report: dict[str, Any]) -> None:
+    for group in ("recolour, one object", "recolour, two objects"):
+        assert report["edits"][group]["hue_error_deg"] <= 12
+
+
+def test_the_vae_is_no_bottleneck(report: dict[str, Any]) -> None:
+    assert report["vae_psnr_db"] >= 30
+
+
+def test_kept_pixels_are_exact(report: dict[str, Any]) -> None:
+    assert report["kept_8bit_values_changed"] == 0
+    assert report["kept_pixels_psnr_db_before_paste_back"] < 60  # so the exactness is paste-back's
+
+
+def test_fp8_does_as_well(report: dict[str, Any]) -> None:
+    assert abs(report["hit_rate_fp8"] - report["edits"]["all"]["hit_rate"]) <= 0.03
