@@ -21,7 +21,7 @@ from reelpatch.headless.demo.training import run, whole_clip
 STAGES = ((500, 1, 16), (300, 5, 4), (1500, 9, 4))
 NUM_STEPS = sum(steps for steps, _, _ in STAGES)
 LATENT_NOISE = 0.03  # more of it drowns faint edges: with 0.1, gray shapes on gray came back without outlines
-EDGE_WEIGHT = 0.3  # on the error's differences between neighbours, where faint edges count as much as strong ones
+EDGE_WEIGHT = 0.3  # on differences between neighbours in the error, where faint edges count like strong ones
 STYLED_SHARE = 0.3  # of the clips, so that low contrast is not rare
 KL_WEIGHT = 1e-4
 VALIDATION_SEEDS = range(scenes.HELD_OUT - 16, scenes.HELD_OUT)
