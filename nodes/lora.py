@@ -118,24 +118,29 @@ class AppliedLora:
 def apply_lora(
     patcher: ModelPatcher, state: Mapping[str, Tensor], strength: float, *, prefix: str, merge: bool
 ) -> AppliedLora:
-    """A copy of `patcher` with those pairs of a LoRA that fit its layers; `prefix` stands before its native names.
+    """A copy of `patcher` with what of a LoRA fits it; `prefix` stands before its native names.
 
-    Raises: `BadInput` for pairs with NaN in them.
+    Full differences, which are of norms, biases and other small parameters, are core's patches either way.
+    Raises: `BadInput` for tensors with NaN in them.
     """
-    layers = {
-        key.removeprefix(prefix).removesuffix(WEIGHT): tuple(tensor.shape)
+    shapes = {
+        key.removeprefix(prefix): tuple(tensor.shape)
         for key, tensor in patcher.model.state_dict().items()
-        if key.startswith(prefix) and key.endswith(WEIGHT) and tensor.ndim == 2
+        if key.startswith(prefix)
     }
-    lora = match_lora(state, layers)
+    lora = match_lora(state, shapes)
+    for name, tensor in lora.tensors():
+        if not is_finite(tensor):
+            raise BadInput(f"the LoRA holds NaN or infinity for {name}: download it again.")
     named: dict[str, Any] = {}
     for name, pair in lora.pairs.items():
-        if not (is_finite(pair.down) and is_finite(pair.up)):
-            raise BadInput(f"the LoRA holds NaN or infinity for {name}: download it again.")
         named |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
         named[f"{name}.alpha"] = pair.down.new_tensor(pair.scale * pair.rank, dtype=pair.down.float().dtype)
     loaded = comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
     changed = patcher.clone()
+    changed.add_patches(
+        {f"{prefix}{name}": ("diff", (delta,)) for name, delta in lora.deltas.items()}, strength
+    )
     if merge:
         changed.add_patches(loaded, strength)
     elif loaded:
@@ -171,7 +176,7 @@ def _report(file: str, state: Mapping[str, Tensor], loras: Sequence[Lora]) -> st
 
     Raises: `BadInput` when nothing fits.
     """
-    num_layers = sum(len(lora.pairs) for lora in loras)
+    num_layers = sum(lora.num_layers for lora in loras)
     left = {
         key: reason for key, reason in loras[0].unmatched.items() if all(key in o.unmatched for o in loras)
     }

@@ -128,8 +128,11 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
-    run = parser.add_argument_group("how it is run")
-    add = run.add_argument
+    _add_run(parser)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how it is run").add_argument
     add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
     add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
     add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
@@ -139,6 +142,20 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         type=option_values.window,
         metavar="A,B",
         help="part of the run in which the edit acts (the recipe's)",
+    )
+    add(
+        "--lora",
+        dest="loras",
+        type=option_values.lora,
+        action="append",
+        default=[],
+        metavar="FILE[:X[,X...]]",
+        help="add a LoRA at strength X (1); several X share the steps; may be given several times",
+    )
+    add(
+        "--lora-merge",
+        action="store_true",
+        help="merge all LoRAs into the weights, fp8 by stochastic rounding",
     )
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
@@ -183,10 +200,11 @@ of ComfyUI's models it belongs, what it works with, and what is odd about it. No
 def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.edit import EditRequest, run_edit
 
-    taken = set(EditRequest.__dataclass_fields__) - {"references"}
+    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras"}
     values = {name: value for name, value in vars(options).items() if name in taken}
     with console.progress_bars() as on_progress:
-        result = run_edit(EditRequest(**values, references=tuple(options.reference)), on_progress)
+        request = EditRequest(**values, references=tuple(options.reference), loras=tuple(options.loras))
+        result = run_edit(request, on_progress)
     return result.as_dict(), f"{result.output}\n"
 
 

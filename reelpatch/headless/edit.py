@@ -16,12 +16,14 @@ from reelpatch.clips.masks import build_mask, luma, time_reach
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.lora import ChosenLora, LoraReport
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Frames, Video, read_video
 from reelpatch.headless.video_write import check_output, write_video
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.sampling.guidance import Guidance, Window
 from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.strengths import StrengthSchedule
 
 # Masks that went through a lossy codec are not quite black or white; so near to it, they are taken to be.
 _MASK_NOISE = 6 / 255
@@ -53,6 +55,7 @@ class EditRequest:
 
     Units: size (height, width) in pixels is what is worked on, the result has the clip's; `frames` edits only that
     many from the first; `when` = (first, last) frame, counted from 0; `fps` is that of a folder of images.
+    `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
     """
 
     clip: Path
@@ -74,6 +77,8 @@ class EditRequest:
     dtype: str = "auto"
     fps: Fraction | None = None
     output: Path | None = None
+    loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
+    lora_merge: bool = False
 
     @property
     def target(self) -> Path:
@@ -95,6 +100,7 @@ class EditResult:
     device: str
     dtype: str
     seconds: float
+    loras: tuple[LoraReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types; the size as (width, height), the rate as a number and exactly."""
@@ -109,6 +115,7 @@ class EditResult:
             "fps": float(self.fps),
             "fps_exact": str(self.fps),
             "seconds": round(self.seconds, 3),
+            "loras": [report.as_dict() for report in self.loras],
         }
 
 
@@ -134,7 +141,14 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     settings = chosen_settings(request)
     check_output(request.target, request.clip)
     material = _read(request, settings)
-    editor = Editor(settings, request.models, device=request.device, dtype=request.dtype)
+    editor = Editor(
+        settings,
+        request.models,
+        device=request.device,
+        dtype=request.dtype,
+        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
+        merge_loras=request.lora_merge,
+    )
     _announce(request, material, editor)
     edited = editor.edit(
         material.clip,
@@ -157,6 +171,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
         device=str(editor.device),
         dtype=str(editor.dtype).removeprefix("torch."),
         seconds=time.monotonic() - began,
+        loras=editor.lora_reports,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from diffusers import WanTransformer3DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from reelpatch.clips.context import build_context, trim_references
 from reelpatch.clips.finish import paste_back
@@ -18,7 +18,7 @@ from reelpatch.edits.vace import VaceContext, VaceEdit, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.geometry import LATENT_CHANNELS, latent_shape
 from reelpatch.headless.loading import load_backbone, load_module
-from reelpatch.headless.lora import apply_lora
+from reelpatch.headless.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.model_files import RecipeFiles
 from reelpatch.headless.text import load_text_encoder
 from reelpatch.headless.transformer import Denoiser
@@ -26,7 +26,7 @@ from reelpatch.headless.vae import Vae, load_vae
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import SOLVERS
-from reelpatch.weights.header import Kind, expect
+from reelpatch.sampling.strengths import StrengthSchedule
 
 # (what is being done, how much of it is done, out of how much)
 OnProgress = Callable[[str, int, int], None]
@@ -47,20 +47,39 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 class _Transformer:
     backbone: WanTransformer3DModel
     module: VaceModule
+    loras: tuple[AppliedLora, ...]
+
+    def at_step(self, step: int, num_steps: int) -> None:
+        for lora in self.loras:
+            lora.at_step(step, num_steps)
 
 
 class Editor:
     """Edits clips with one recipe; weights are read when first needed and kept.
 
+    `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
     Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device or dtype
     that this machine does not have.
     """
 
     def __init__(
-        self, recipe: Recipe, models: Path | None = None, *, device: str = "auto", dtype: str = "auto"
+        self,
+        recipe: Recipe,
+        models: Path | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        loras: Sequence[ChosenLora] = (),
+        merge_loras: bool = False,
     ) -> None:
         self.recipe = recipe
         self.files = RecipeFiles.find(recipe, models)
+        of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
+        self.loras = (*of_recipe, *loras)
+        self.merge_loras = merge_loras
+        self.lora_reports: tuple[LoraReport, ...] = ()
+        for lora in self.loras:
+            lora.check(recipe.steps, merged=merge_loras)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
         self._texts: dict[str, Tensor] = {}
@@ -182,6 +201,7 @@ class Editor:
             edits=[VaceEdit(models.module, [VaceContext(context, recipe.strength, recipe.window)])],
             guidance=recipe.guidance,
             skip_layers=recipe.skip_layers,
+            on_step=models.at_step,
         )
 
     def _sample(self, denoiser: Denoiser, noise: Tensor, seed: int, on_progress: OnProgress) -> Tensor:
@@ -207,15 +227,18 @@ class Editor:
             on_progress("loading the backbone", 0, 1)
             backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=self.device)
             module = load_module(self.files.module, dtype=self.dtype, device=self.device)
-            for path, strength in self.files.loras:
-                in_module = ["vace_" in key for key in expect(path, Kind.LORA).tensors]
-                if not all(in_module):
-                    apply_lora(backbone, path, strength)
-                if any(in_module):
-                    apply_lora(module, path, strength)
-            self._transformer = _Transformer(backbone, module)
+            self._transformer = _Transformer(backbone, module, self._add_loras(backbone, module))
             on_progress("loading the backbone", 1, 1)
         return self._transformer
+
+    def _add_loras(self, *models: nn.Module) -> tuple[AppliedLora, ...]:
+        if self.merge_loras:
+            merged = (merge_lora(models, lora.path, lora.strengths.values[0]) for lora in self.loras)
+            self.lora_reports = tuple(merged)
+            return ()
+        applied = tuple(apply_lora(models, lora.path, lora.strengths) for lora in self.loras)
+        self.lora_reports = tuple(lora.report for lora in applied)
+        return applied
 
 
 def seeded_latents(shape: tuple[int, int, int], seed: int) -> Tensor:

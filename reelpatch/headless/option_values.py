@@ -3,6 +3,7 @@
 import argparse
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reelpatch.errors import BadInput
@@ -78,3 +79,18 @@ def sides(text: str) -> "Sides":
         return Sides(**parts)
     except BadInput as error:  # argparse would take any ValueError for a wrong spelling
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+
+
+def lora(text: str) -> tuple[Path, tuple[float, ...]]:
+    """FILE, or FILE:STRENGTH,...; without strengths, 1."""
+    name, colon, strengths = text.rpartition(":")
+    try:
+        return Path(name if name else text), tuple(map(float, strengths.split(",") if name else ("1",)))
+    except ValueError:
+        # A colon may belong to the path (`C:\loras\x.safetensors`); a strength has no folders in it.
+        if colon and not Path(text).exists() and not re.search(r"[\\/]|\.safetensors", strengths):
+            raise argparse.ArgumentTypeError(
+                f"'{strengths}' is no strength, write it as a number, such as FILE:0.8, or as several that share the "
+                "steps, such as FILE:1,0.5"
+            ) from None
+        return Path(text), (1.0,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -147,6 +147,7 @@ class Denoiser:
     `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
     by its sigma. The unconditional pass is paid for only where guidance asks for it. `batched` runs both passes
     as one, except where blocks are skipped, which happens on the unconditional pass alone.
+    `on_step` hears the step and the number of steps before each prediction.
 
     Raises: `BadInput` when guidance asks for a negative prompt that is not there.
     """
@@ -159,6 +160,7 @@ class Denoiser:
     guidance: Guidance = Guidance(1.0)
     skip_layers: SkipLayers | None = None
     batched: bool = False
+    on_step: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
         self.positive = padded_text(self.positive)
@@ -178,6 +180,8 @@ class Denoiser:
     def __call__(self, x: Tensor, sigma: Tensor, **_extra: Any) -> Tensor:
         level = float(sigma.flatten()[0])
         step = self.step_of(level)
+        if self.on_step:
+            self.on_step(step, self.num_steps)
         velocity = self._velocity(x, _on_grid(level), step)
         return x.float() - level * velocity.to(x.device)
 

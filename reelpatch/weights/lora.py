@@ -1,24 +1,30 @@
-"""A LoRA file in any of its usual spellings, read as low-rank pairs under the native names of the layers."""
+"""A LoRA file in any of its usual spellings, read as what it adds to a model under the native names of its parameters.
 
-import re
-from collections.abc import Mapping
+Nothing here knows a host: tensors go in under the file's names and come out under the model's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from reelpatch.weights import names
+from reelpatch.weights.lora_alpha import PeftConfig
+from reelpatch.weights.lora_keys import LayerNames, Part, read_key
 
-# Trainers and tools wrap the layer's name in these, sometimes several deep.
-_PREFIXES = ("base_model.model.", "pipe.dit.", "pipe.vace.", "transformer.", "diffusion_model.", "model.")
-# PEFT puts the adapter's name (`default`) before `weight`; Ditto's files have it.
-_HALF = re.compile(r"(?P<layer>.+)\.(?P<half>lora_A|lora_down|lora_B|lora_up)(\.\w+)?\.weight")
-_DOWN = ("lora_A", "lora_down")
-_DELTA = re.compile(r".+\.(diff|diff_b|diff_m)")
+Shapes = Mapping[str, tuple[int, ...]]
+_Parts = Mapping[Part, str]
+_OF_PAIR: tuple[Part, ...] = ("down", "up", "alpha", "up_bias")
+_PARAMETERS: dict[Part, str] = {
+    "weight": "weight",
+    "bias": "bias",
+    "up_bias": "bias",
+    "modulation": "modulation",
+}
 
 
 @dataclass(frozen=True)
 class LoraPair:
-    """What a LoRA adds to one layer: `W + strength * scale * up @ down`.
+    """What a LoRA adds to the matrix of one layer: `W + strength * scale * up @ down`.
 
     Shapes: down [rank, in], up [out, rank].
     """
@@ -31,75 +37,164 @@ class LoraPair:
     def rank(self) -> int:
         return self.down.shape[0]
 
+    def product(self) -> Tensor:
+        """`scale * up @ down` in full, [out, in] in float32. Cost: as many bytes as the weight has in float32."""
+        return self.scale * (self.up.float() @ self.down.float())
+
 
 @dataclass(frozen=True)
 class Lora:
-    """Pairs by native layer name, and the file's other keys with the reason why each is not used."""
+    """What a LoRA adds at strength 1, and the file's other keys, each with the reason why it is not used.
+
+    `pairs` by native layer name (`blocks.0.self_attn.q`), for matrices; `deltas` by native parameter name
+    (`blocks.0.norm3.weight`, `head.head.bias`, `blocks.0.modulation`), in the parameter's own shape.
+    """
 
     pairs: Mapping[str, LoraPair]
+    deltas: Mapping[str, Tensor]
     unmatched: Mapping[str, str]
 
+    @property
+    def num_layers(self) -> int:
+        """How many layers and bare parameters of the model it changes."""
+        return len(
+            self.pairs.keys() | {name.removesuffix(".weight").removesuffix(".bias") for name in self.deltas}
+        )
 
-def match_lora(state: Mapping[str, Tensor], layers: Mapping[str, tuple[int, ...]]) -> Lora:
-    """The pairs of `state` that fit `layers`, the weight shapes [out, in] by native layer name.
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All that it adds, by native name."""
+        for layer, pair in self.pairs.items():
+            yield layer, pair.down
+            yield layer, pair.up
+        yield from self.deltas.items()
 
-    The scale is alpha / rank where the file has an alpha, else 1. Every key is in a pair or in `unmatched`.
-    Source: kijai's, lightx2v's, DiffSynth's and PEFT's files as they are spelled.
+
+def match_lora(state: Mapping[str, Tensor], shapes: Shapes, config: PeftConfig | None = None) -> Lora:
+    """What of `state` fits a model whose parameters have these `shapes`, by native name.
+
+    A pair's scale is alpha / rank; alpha is the file's own for the layer, else that of `config`, else the rank.
+    Every key of `state` is either used or in `unmatched`.
     """
-    halves: dict[str, dict[str, str]] = {}
-    alphas: dict[str, str] = {}
-    unmatched: dict[str, str] = {}
-    for key in state:
-        if half := _HALF.fullmatch(key):
-            halves.setdefault(half["layer"], {})["down" if half["half"] in _DOWN else "up"] = key
-        elif key.endswith(".alpha"):
-            alphas[key.removesuffix(".alpha")] = key
+    matching = _Matching(state, shapes, config)
+    for layer, parts in matching.layers.items():
+        matching.place(layer, parts)
+    return Lora(matching.pairs, matching.deltas, matching.unmatched)
+
+
+class _Matching:
+    def __init__(self, state: Mapping[str, Tensor], shapes: Shapes, config: PeftConfig | None) -> None:
+        self.state, self.shapes, self.config = state, shapes, config
+        self.names = LayerNames(shapes)
+        self.pairs: dict[str, LoraPair] = {}
+        self.deltas: dict[str, Tensor] = {}
+        self.unmatched: dict[str, str] = {}
+        self.layers: dict[str, dict[Part, str]] = {}
+        self._methods: dict[str, str] = {}
+        for key in state:
+            self._sort_in(key)
+
+    def _sort_in(self, key: str) -> None:
+        read = read_key(key)
+        if read is None:
+            self.unmatched[key] = "it is no part of a LoRA"
+            return
+        parts = self.layers.setdefault(read.layer, {})
+        if read.part == "other":
+            # Whatever else the layer has is part of that method too: a DoRA's pair alone would be another change.
+            self._methods.setdefault(read.layer, read.method)
+            self.unmatched[key] = _unsupported(read.method)
+        elif read.part in parts:
+            self.unmatched[key] = f"it is a second adapter in one file, beside {parts[read.part]}"
         else:
-            is_delta = _DELTA.fullmatch(key)
-            unmatched[key] = (
-                "a full weight delta is not applied" if is_delta else "not part of a low-rank pair"
+            parts[read.part] = key
+
+    def place(self, layer: str, parts: _Parts) -> None:
+        native = self.names.native(layer)
+        if layer in self._methods:
+            self._refuse(parts.values(), _unsupported(self._methods[layer]))
+        elif native is None:
+            self._refuse(parts.values(), self.names.why_not(layer))
+        else:
+            scale = self._place_pair(layer, native, parts)
+            for part, parameter in _PARAMETERS.items():
+                if part in parts and part != "up_bias":
+                    self._place_delta(native, parameter, parts[part])
+                elif part in parts and scale is not None:
+                    self._place_delta(native, parameter, parts[part], scale)
+
+    def _place_pair(self, layer: str, native: str, parts: _Parts) -> float | None:
+        """Puts the pair where it belongs and gives its scale; None where there is none or it can't be used."""
+        keys = [parts[part] for part in _OF_PAIR if part in parts]
+        shape = self.shapes.get(f"{native}.weight", ())
+        reason = self._misfit(parts, shape)
+        if not reason and (native in self.pairs or f"{native}.weight" in self.deltas):
+            reason = f"other keys of the file change {native} already"
+        if reason:
+            self._refuse(keys, reason)
+            return None
+        down, up = self.state[parts["down"]].flatten(1), self.state[parts["up"]].flatten(1)
+        if "alpha" in parts:
+            scale = float(self.state[parts["alpha"]]) / len(down)
+        else:
+            scale = self.config.scale(layer, len(down)) if self.config else 1.0
+        pair = LoraPair(down, up, scale)
+        if len(shape) == 2:
+            self.pairs[native] = pair
+        else:  # a convolution is small here, so that its product serves as well as a second path through it
+            self.deltas[f"{native}.weight"] = pair.product().view(shape)
+        return scale
+
+    def _misfit(self, parts: _Parts, shape: tuple[int, ...]) -> str:
+        """Why the pair can't be used, as a clause; empty where it can."""
+        halves = [self.state[parts[part]] for part in ("down", "up") if part in parts]
+        if not halves:
+            return "its layer has no pair"
+        if len(halves) == 1:
+            return "the other half of the pair is missing"
+        down, up = halves
+        if not _fits(down, up, shape):
+            return f"its shapes {tuple(down.shape)} and {tuple(up.shape)} do not fit the layer's {shape}"
+        if "alpha" in parts and self.state[parts["alpha"]].numel() != 1:
+            return (
+                f"its alpha has the shape {tuple(self.state[parts['alpha']].shape)}, not that of one number"
             )
-    pairs: dict[str, LoraPair] = {}
-    for layer, half_keys in halves.items():
-        name = _native(layer, layers)
-        reason = _misfit(name, half_keys, state, layers)
-        if name is None or reason:
-            unmatched |= dict.fromkeys(half_keys.values(), reason)
-            continue
-        down, up = state[half_keys["down"]], state[half_keys["up"]]
-        alpha = alphas.pop(layer, None)
-        pairs[name] = LoraPair(down, up, float(state[alpha]) / down.shape[0] if alpha else 1.0)
-    unmatched |= dict.fromkeys(alphas.values(), "its layer has no pair in use")
-    return Lora(pairs, unmatched)
+        return ""
+
+    def _place_delta(self, native: str, parameter: str, key: str, scale: float = 1.0) -> None:
+        # A key names the layer of a weight (`norm3.diff`), or a bare parameter itself (`modulation.diff`).
+        name = next((name for name in (f"{native}.{parameter}", native) if name in self.shapes), "")
+        delta = self.state[key]
+        if not name or (name == native and parameter != "weight"):
+            self._refuse([key], f"{native} has no {parameter}")
+        elif _bare(delta.shape) != _bare(self.shapes[name]):
+            self._refuse(
+                [key], f"its shape {tuple(delta.shape)} does not fit {name}, which is {self.shapes[name]}"
+            )
+        elif name in self.deltas:
+            self._refuse([key], f"other keys of the file change {name} already")
+        else:
+            delta = delta.view(self.shapes[name])
+            self.deltas[name] = delta if scale == 1 else scale * delta.float()
+
+    def _refuse(self, keys: Iterable[str], reason: str) -> None:
+        self.unmatched |= dict.fromkeys(keys, reason)
 
 
-def _native(layer: str, layers: Mapping[str, tuple[int, ...]]) -> str | None:
-    while layer not in layers:
-        prefix = next((prefix for prefix in _PREFIXES if layer.startswith(prefix)), None)
-        if prefix is None:
-            break
-        layer = layer.removeprefix(prefix)
-    if layer in layers:
-        return layer
-    try:
-        native = names.diffusers_to_native(layer)
-    except KeyError:
-        return None
-    return native if native in layers else None
+def _unsupported(method: str) -> str:
+    return f"{method} is not supported, only plain low-rank pairs and full differences"
 
 
-def _misfit(
-    name: str | None,
-    half_keys: dict[str, str],
-    state: Mapping[str, Tensor],
-    layers: Mapping[str, tuple[int, ...]],
-) -> str:
-    """Why this layer's keys can't be used; empty where they can."""
-    if name is None:
-        return "the model has no layer of this name"
-    if len(half_keys) == 1:
-        return "the other half of the pair is missing"
-    down, up = state[half_keys["down"]].shape, state[half_keys["up"]].shape
-    if (*up[:1], *down[1:]) != tuple(layers[name]) or up[1:] != down[:1]:
-        return f"its shapes {tuple(down)} and {tuple(up)} do not fit the layer's {tuple(layers[name])}"
-    return ""
+def _fits(down: Tensor, up: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether the product of the pair, each half flattened to a matrix, has as many rows and columns as the weight."""
+    if min(down.ndim, up.ndim, len(shape)) < 2 or not down.numel() or not up.numel():
+        return False
+    rows, inner = up.flatten(1).shape
+    rank, columns = down.flatten(1).shape
+    num_columns = 1
+    for size in shape[1:]:
+        num_columns *= size
+    return (rows, inner, columns) == (shape[0], rank, num_columns)
+
+
+def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)

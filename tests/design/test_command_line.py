@@ -7,13 +7,13 @@ from reelpatch.headless.cli import build_parser
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
-    *("--dtype", "--json"),
+    *("--dtype", "--json", "--lora", "--lora-merge"),
 }
 PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
-TASK = (EDIT - {"clip", "instruction", "--when", "--fit"}) | {
+TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"}) | {
     *(
         "task",
         "prompt",

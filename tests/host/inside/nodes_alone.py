@@ -215,6 +215,33 @@ def check_lora_side_path_and_merge():
     return {"side_path_against_merged": found}
 
 
+def check_full_differences_change_the_model_and_come_off():
+    base, folder = backbone(), files()["module"].parent
+    before = sample(base)
+    save_file(lora(), folder / "one_lora.safetensors")
+    width = base.model.diffusion_model.blocks[0].norm3.weight.shape[0]
+    generator = torch.Generator().manual_seed(12)
+    deltas = {
+        "blocks.0.norm3.diff": torch.randn(width, generator=generator),
+        "blocks.0.self_attn.o.diff_b": torch.randn(width, generator=generator),
+        "blocks.1.diff_m": torch.randn(1, 6, width, generator=generator),
+    }
+    save_file(
+        {f"diffusion_model.{key}": delta for key, delta in deltas.items()} | lora(),
+        folder / "diff_lora.safetensors",
+    )
+    folder_paths.add_model_folder_path("loras", str(folder))
+    model, _, report = call(
+        "ReelpatchLoadLora", file="diff_lora.safetensors", model=base, strength=1.0, how="side path"
+    )
+    assert "Not used" not in report, report
+    without = call(
+        "ReelpatchLoadLora", file="one_lora.safetensors", model=base, strength=1.0, how="side path"
+    )[0]
+    assert difference(sample(model), sample(without)) > 1e-2
+    assert difference(sample(base), before) == 0
+
+
 def check_two_side_paths_add_up_and_come_off():
     folder = files()["module"].parent
     save_file(lora(), folder / "one_lora.safetensors")
