@@ -66,6 +66,9 @@ def _of_keys(file: KnownFile) -> Iterator[str]:
 
 
 def _of_sizes(file: KnownFile) -> Iterator[str]:
+    if file.kind is Kind.OTHER_VAE and (latent := file.keys.get("conv2.weight")):
+        shape = list(file.tensors[latent].shape)
+        yield f"it has the keys of a Wan VAE, but {latent} is {shape}, where those have 16 or 48 channels"
     if not file.is_transformer or file.fit is None:
         return
     expected = _BLOCKS.get(file.size)

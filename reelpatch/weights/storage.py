@@ -71,6 +71,9 @@ def scale_faults(tensors: Tensors) -> list[str]:
         elif key.endswith(_WEIGHT_SCALES):
             scaled.add(f"{layer}.weight")
     faults = [f"{lonely[0]} ({len(lonely)} such) scales no quantised weight"] if lonely else []
+    older = [key for key in tensors if key.endswith(_OLDER)]
+    if older and not any(key.rpartition(".")[2] == MARKER for key in tensors):
+        faults.append(f"it has scales such as {older[0]} but no {MARKER}, without which ComfyUI ignores them")
     bare = (
         [key for key, info in tensors.items() if info.dtype in FLOAT8 and len(info.shape) > 1]
         if scaled
