@@ -1,5 +1,7 @@
 """Each task, laid out by hand on clips small enough to look at."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -101,6 +103,15 @@ def test_move_shows_the_image_then_the_outline_on_its_way() -> None:
         assert black[top : top + 16, left].all()
         assert not black[top + 4 : top + 12, left + 4 : left + 8].any()
         assert (built.clip[index][~black] == 1).all()
+
+
+@pytest.mark.parametrize("box", [Box(4, 4, 16, 12), Box(0, 0, 6, 9), Box(10, 25, 20, 5), Box(3, 20, 4, 10)])
+def test_the_outline_is_the_one_that_the_published_code_draws(box: Box) -> None:
+    picture = np.full((30, 30, 3), 255, np.uint8)
+    corners = (box.left, box.top), (box.left + box.width, box.top + box.height)
+    cv2.rectangle(picture, *corners, (0, 0, 0), 2)
+    built = tasks.move(torch.zeros(30, 30, 3), box, box, 2)
+    assert np.array_equal(built.clip[1].numpy(), picture / 255)
 
 
 @pytest.mark.parametrize(
