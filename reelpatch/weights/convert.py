@@ -267,7 +267,7 @@ def _converted(name: str, tensor: Tensor, conversion: Conversion) -> Iterator[tu
     if conversion.precision == "fp8-scaled":
         scale = torch.tensor(largest / _LARGEST if largest else 1.0)
         yield _scale_key(name), scale
-        yield name, tensor.float().div_(scale).clamp_(-_LARGEST, _LARGEST).to(_FLOAT8)
+        yield name, (tensor.float() / scale).clamp_(-_LARGEST, _LARGEST).to(_FLOAT8)
         return
     if largest > _LARGEST:
         raise BadInput(

@@ -1,5 +1,6 @@
 """Torch pickles, opened so that nothing in them runs: tensors on disk, or one sentence."""
 
+import mmap
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ _WRAPPERS = ("generator", "state_dict", "model")
 
 
 def open_pickle(path: Path) -> dict[str, Tensor]:
-    """The weights of a pickle under native names, as views of the file: no tensor is read yet.
+    """The weights of a pickle under native names, as views of the file: none is read yet, and none may be changed.
 
     Raises: `BadInput` for what is missing, no torch file of the current (zip) format or cut short, for anything in it
     but plain tensors, and for two keys that mean the same weight.
@@ -24,7 +25,7 @@ def open_pickle(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise BadInput(f"there is no file {path}: check the path.")
     try:
-        content: Any = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        content = _mapped(path)
     except pickle.UnpicklingError as error:
         raise BadInput(
             f"{path} holds code or objects besides weights, none of which was run: get it from a source you trust, "
@@ -38,6 +39,18 @@ def open_pickle(path: Path) -> dict[str, Tensor]:
             "once more with a current PyTorch."
         ) from error
     return _named(_unwrapped(content, path), path)
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except RuntimeError as error:
+        if "Cannot allocate memory" not in str(error):
+            raise
+    # Linux refuses a private mapping of more than there is memory, because it could be written to. A shared one it
+    # grants, but what is written to that lands in the file: the tensors are to be read only.
+    with torch.serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
 
 
 def _unwrapped(content: Any, path: Path) -> Mapping[Any, Any]:

@@ -1,6 +1,7 @@
 """A pickle becomes safetensors that load, whole or not at all; what is in it never runs."""
 
 import json
+import mmap
 import os
 import pickle
 import resource
@@ -123,6 +124,13 @@ def test_a_file_is_mapped_in_pieces(
     (path,) = run(capsys, source, tmp_path, "--merged")["files"]
     found = load_file(path)
     assert all(torch.equal(found[name], tensor.to(torch.bfloat16)) for name, tensor in vace_state.items())
+
+
+def test_the_pickle_itself_stays_as_it_is(capsys: Captured, source: Path, tmp_path: Path) -> None:
+    before = source.read_bytes()
+    with torch.serialization.set_default_mmap_options(mmap.MAP_SHARED):  # as for files larger than memory
+        run(capsys, source, tmp_path, "--dtype", "fp8-scaled")
+    assert source.read_bytes() == before
 
 
 class Hostile:
