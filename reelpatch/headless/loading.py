@@ -99,7 +99,8 @@ def find_file(models_dir: Path, folder: str, accepted_names: Sequence[str], *, s
     for name in accepted_names:
         for place in folders:
             # `**` in the pattern also matches `place` itself; sorted, so that the choice is the same each time.
-            if found := sorted(place.glob(f"**/{name}")):
+            # Some are published with their extension doubled.
+            if found := sorted(place.glob(f"**/{name}")) or sorted(place.glob(f"**/{name}.safetensors")):
                 return found[0]
     others = f" (or {', '.join(accepted_names[1:])})" if accepted_names[1:] else ""
     raise BadInput(

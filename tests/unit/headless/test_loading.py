@@ -205,6 +205,9 @@ def test_files_are_found_in_a_models_folder(tmp_path: Path) -> None:
     names = ["first.safetensors", "second.safetensors", "third.safetensors"]
     assert find_file(tmp_path, "diffusion_models", names, source="") == deep
     assert find_file(tmp_path, "diffusion_models", names[2:], source="") == old
+    doubled = deep.with_name("lora.safetensors.safetensors")
+    doubled.touch()
+    assert find_file(tmp_path, "diffusion_models", ["lora.safetensors"], source="") == doubled
     with pytest.raises(BadInput) as error:
         find_file(tmp_path, "vae", ["a.safetensors", "b.safetensors"], source="https://example.org/a")
     assert str(error.value) == (
