@@ -182,7 +182,17 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipes(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_recipes)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the one to show in full")
+    parser.description = """\
+Lists the published methods, or shows one: its settings, its licence, and which of its files are in a models folder,
+told by their headers. Nothing is ever downloaded without --download."""
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help="the one to show in full")
+    add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
+    add(
+        "--download",
+        action="store_true",
+        help="fetch what is missing from Hugging Face; an interrupted download goes on where it stopped",
+    )
 
 
 def _add_inspect(parser: argparse.ArgumentParser) -> None:
@@ -219,11 +229,17 @@ def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.recipes import RECIPES, recipe
+    from reelpatch.recipes import RECIPES
 
     if options.name:
-        record = recipe(options.name).as_dict()
-        return record, _listing(record)
+        from reelpatch.headless.recipes_command import show_recipe
+
+        record, summary = show_recipe(options.name, options.models, fetches=options.download)
+        return record, _listing(record) + summary
+    if options.download:
+        raise BadInput(
+            "--download fetches the files of one recipe: say which (`reelpatch recipes` lists them)."
+        )
     lines = [f"{one.name:14} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
     return {"recipes": [one.as_dict() for one in RECIPES.values()]}, "".join(lines)
 

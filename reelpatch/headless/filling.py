@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.float8 import FLOAT8, Scaling, as_factor, widened
 from reelpatch.headless.stored import hold_as_stored
+from reelpatch.headless.weight_files import open_tensors
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import KnownFile
 
@@ -59,18 +59,18 @@ def read_weights(
     """
     weights, scaling = Weights(), Scaling.of(file)
     converts = device.type != "cpu" or file.num_bytes <= _CONVERTED_BYTES
-    with safe_open(file.path, framework="pt", device=str(device)) as tensors:
+    with open_tensors(file, device) as read:
         for name in native_names:
             key = file.keys[name]
             if key in scaling.not_weights:
                 continue
             _check_dtype(file, key)
-            tensor = tensors.get_tensor(key)
+            tensor = read(key)
             if file.num_bytes <= _CHECKED_BYTES and not is_finite(tensor):
                 raise BadInput(f"{file.path} holds NaN or infinity in {key}; download or export it again.")
             factor = scaling.factors.get(key)
             if factor is not None:
-                factor = as_factor(tensors.get_tensor(factor), len(tensor), source=f"{factor} of {file.path}")
+                factor = as_factor(read(factor), len(tensor), source=f"{factor} of {file.path}")
             target = precision.target(name, tensor.dtype, converts=converts)
             weights.tensors[name] = tensor if target is None else widened(tensor, factor, target)
             if target is None and factor is not None:

@@ -12,7 +12,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.filling import Precision, fill, read_weights, set_factors
 from reelpatch.headless.lora import apply_lora
 from reelpatch.headless.stored import StoredOperations
-from reelpatch.weights.header import Kind, expect
+from reelpatch.headless.weight_files import expect_weights
+from reelpatch.weights.header import Kind
 from reelpatch.weights.names import native_to_diffusers
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
@@ -37,7 +38,7 @@ def load_backbone(
 
     Raises: `BadInput` for files of another kind, keys that do not fit, and weights that are not finite.
     """
-    file = expect(path, Kind.BACKBONE, Kind.VACE)
+    file = expect_weights(path, Kind.BACKBONE, Kind.VACE)
     width, num_channels = file.shape("patch_embedding.weight")[:2]
     if width % HEAD_DIM:
         raise BadInput(f"{path} is {width} wide, but heads are {HEAD_DIM} wide; use a multiple of that.")
@@ -77,7 +78,7 @@ def load_module(
 
     Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
     """
-    file = expect(path, Kind.EDIT_MODULE, Kind.VACE)
+    file = expect_weights(path, Kind.EDIT_MODULE, Kind.VACE)
     names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
     precision = Precision(dtype, _FP32, _STORED)
     weights = read_weights(file, names, precision=precision, device=torch.device(device))

@@ -1,23 +1,23 @@
-"""Where the weight files of a recipe are on this machine."""
+"""Where the weight files of a recipe are on this machine; a file is what its header says, whatever its name."""
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.loading import find_file
+from reelpatch.headless.weight_files import expect_weights
 from reelpatch.recipes import Recipe, Role, WeightFile
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import KnownFile
 
 SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
 COMFYUI_PATH = "COMFYUI_PATH"
-_KINDS: dict[Role, tuple[Kind, ...]] = {
-    "backbone": (Kind.BACKBONE, Kind.VACE),
-    "module": (Kind.EDIT_MODULE, Kind.VACE),
-    "lora": (Kind.LORA,),
-    "vae": (Kind.VAE21,),
-    "text_encoder": (Kind.UMT5,),
-}
+# Of these roles any file of the kind serves; what a backbone, a module or a LoRA was trained for, no header tells.
+_INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "clip_vision")
+_HIGH_NOISE = re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,49 @@ class RecipeFiles:
         """The files, each looked at as far as its header.
 
         Raises: `BadInput` for a file that is missing (naming it, its folder and where to get it), damaged, or
-        something else than its name says.
+        something else than its name says; for a module and a backbone of different sizes; for a recipe that can't
+        be run yet.
         """
+        recipe.check_runnable()
         folder = models_folder(recipe, models)
+        found = {file: find_weights(file, folder) for file in recipe.files}
 
-        def one(role: Role) -> Path:
-            return _find(recipe.files_for(role)[0], folder)
+        def one(role: Role) -> KnownFile:
+            return found[recipe.files_for(role)[0]]
 
+        _check_pair(one("backbone"), one("module"))
         return cls(
-            backbone=one("backbone"),
-            module=one("module"),
-            vae=one("vae"),
-            text_encoder=one("text_encoder"),
-            loras=tuple((_find(file, folder), file.strength) for file in recipe.files_for("lora")),
+            backbone=one("backbone").path,
+            module=one("module").path,
+            vae=one("vae").path,
+            text_encoder=one("text_encoder").path,
+            loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),
         )
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """Whether a file of a recipe is there: the one that serves, or why there is none, in a sentence."""
+
+    file: WeightFile
+    found: KnownFile | None
+    problem: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status in plain types."""
+        found = None if self.found is None else {"path": str(self.found.path), "is": self.found.words}
+        return self.file.as_dict() | {"found": found, "problem": self.problem or None}
+
+
+def look_for_files(recipe: Recipe, folder: Path) -> tuple[FileStatus, ...]:
+    """The state of each file of a recipe in a models folder; nothing is changed."""
+    statuses: list[FileStatus] = []
+    for file in recipe.files:
+        try:
+            statuses.append(FileStatus(file, find_weights(file, folder), ""))
+        except BadInput as problem:
+            statuses.append(FileStatus(file, None, str(problem)))
+    return tuple(statuses)
 
 
 def models_folder(recipe: Recipe, models: Path | None) -> Path:
@@ -71,6 +100,52 @@ def models_folder(recipe: Recipe, models: Path | None) -> Path:
     return models
 
 
-def _find(file: WeightFile, folder: Path) -> Path:
-    path = find_file(folder, file.folder, file.names, source=file.url or "a complete copy of Reelpatch")
-    return expect(path, *_KINDS[file.role]).path
+def find_weights(file: WeightFile, folder: Path) -> KnownFile:
+    """The file under one of its names, else under any name where all of its kind are alike.
+
+    Raises: `BadInput` where there is none, and for one that is not what its name says.
+    """
+    try:
+        path = find_file(folder, file.folder, file.names, source=file.url or "a complete copy of Reelpatch")
+    except BadInput:
+        other = next(_others(file, folder), None) if file.role in _INTERCHANGEABLE else None
+        if other is None:
+            raise
+        return other
+    return check_weights(path, file)
+
+
+def check_weights(path: Path, file: WeightFile) -> KnownFile:
+    """The file at `path`, if its header says that it can be this file of a recipe.
+
+    Raises: `BadInput` for another kind or size of model, and for a high-noise expert where the low one is needed.
+    """
+    known = expect_weights(path, *file.kinds)
+    if file.size and known.size and known.size != file.size:
+        raise BadInput(
+            f"{path} is {known.words}, but the recipe needs the {file.size} model: get {file.names[0]} from "
+            f"{file.url}."
+        )
+    if file.expert == "low" and _HIGH_NOISE.search(path.name):
+        raise BadInput(
+            f"{path} is by its name the high-noise expert, but the low-noise one is needed: get {file.names[0]} from "
+            f"{file.url}."
+        )
+    return known
+
+
+def _others(file: WeightFile, folder: Path) -> Iterator[KnownFile]:
+    for path in sorted((folder / file.folder).glob("**/*.safetensors")):
+        try:
+            yield check_weights(path, file)
+        except BadInput:
+            continue
+
+
+def _check_pair(backbone: KnownFile, module: KnownFile) -> None:
+    widths = backbone.width, module.width
+    if all(widths) and widths[0] != widths[1]:
+        raise BadInput(
+            f"{module.path} is {module.words}, {widths[1]} wide, but {backbone.path} is {backbone.words}, "
+            f"{widths[0]} wide: a module works with the backbone of its own size alone, choose a pair."
+        )

@@ -5,16 +5,9 @@ from pathlib import Path
 
 from reelpatch.errors import BadInput
 from reelpatch.recipes import FOLDERS, Recipe, Role, WeightFile
-from reelpatch.weights.header import Kind, KnownFile, expect
+from reelpatch.weights.header import KnownFile, expect
 
 SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
-_KINDS: dict[Role, tuple[Kind, ...]] = {
-    "backbone": (Kind.BACKBONE, Kind.VACE),
-    "module": (Kind.EDIT_MODULE, Kind.VACE),
-    "lora": (Kind.LORA,),
-    "vae": (Kind.VAE21,),
-    "text_encoder": (Kind.UMT5,),
-}
 
 
 def headers_found(recipe: Recipe, models: Path | None) -> dict[Role, KnownFile]:
@@ -30,7 +23,7 @@ def headers_found(recipe: Recipe, models: Path | None) -> dict[Role, KnownFile]:
         files = recipe.files_for(role)
         path = _path(folder, files[0]) if folder and len(files) == 1 else None
         if path is not None:
-            found[role] = expect(path, *_KINDS[role])
+            found[role] = _header(path, files[0])
     return found
 
 
@@ -48,3 +41,11 @@ def _folder(recipe: Recipe, models: Path | None) -> Path | None:
 def _path(folder: Path, file: WeightFile) -> Path | None:
     paths = (path for name in file.names for path in sorted((folder / file.folder).glob(f"**/{name}")))
     return next(paths, None)
+
+
+def _header(path: Path, file: WeightFile) -> KnownFile:
+    if path.suffix == ".safetensors":
+        return expect(path, *file.kinds)
+    from reelpatch.headless.weight_files import expect_weights  # which needs torch, as a plan does not
+
+    return expect_weights(path, *file.kinds)

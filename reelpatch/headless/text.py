@@ -13,7 +13,8 @@ from transformers.models.umt5.modeling_umt5 import UMT5DenseGatedActDense
 
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
-from reelpatch.weights.header import Kind, KnownFile, expect
+from reelpatch.headless.weight_files import expect_weights
+from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.names import umt5_wan_to_hf
 
 _log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def load_text_encoder(
 
     Raises: `BadInput` for files of another kind, keys that do not fit, or no tokenizer.
     """
-    file = expect(path, Kind.UMT5)
+    file = expect_weights(path, Kind.UMT5)
     tokenize = find_tokenizer(file)
     config = _config(file)
     with torch.device("meta"):

@@ -7,7 +7,8 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from reelpatch.headless.filling import Precision, fill
-from reelpatch.weights.header import Kind, expect
+from reelpatch.headless.weight_files import expect_weights
+from reelpatch.weights.header import Kind
 from reelpatch.weights.names import vae_native_to_diffusers
 
 _FRAMES_PER_LATENT, _PIXELS_PER_LATENT = 4, 8
@@ -50,7 +51,7 @@ def load_vae(path: Path, *, dtype: torch.dtype = torch.float32, device: torch.de
 
     Precision: the official run decodes in fp32; bf16 drifts a little.
     """
-    file = expect(path, Kind.VAE21)
+    file = expect_weights(path, Kind.VAE21)
     with torch.device("meta"):
         model = AutoencoderKLWan(
             base_dim=file.shape("encoder.conv1.weight")[0],

@@ -115,8 +115,9 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
     `dtype` fp8 stands for files in fp8 where they are published, the others for the arithmetic; auto is bf16 with
     weights as in the recipe's own files.
 
-    Raises: `BadInput` for a backbone of unknown size.
+    Raises: `BadInput` for a backbone of unknown size, and for a recipe that can't be run yet.
     """
+    recipe.check_runnable()
     backbone, module, vae, text = _published(recipe, found)
     compute = FP32 if dtype == "fp32" else HALF
     if "backbone" in found:

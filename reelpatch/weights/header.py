@@ -14,7 +14,7 @@ from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
 from reelpatch.weights.other_models import Mark, find_mark, wan_task
 from reelpatch.weights.safetensors_header import TensorInfo, read_header
 
-__all__ = ["Kind", "KnownFile", "TensorInfo", "expect", "identify", "read_header"]
+__all__ = ["Kind", "KnownFile", "TensorInfo", "describe", "expect", "identify", "read_header", "require"]
 
 _TOKENIZER_METADATA = "tokenizer_json"
 _NOT_WEIGHTS = frozenset(
@@ -157,7 +157,11 @@ class KnownFile:
 
 def identify(path: Path) -> KnownFile:
     """What the file holds, under native names; `BadInput` where it can't be read as safetensors."""
-    tensors, metadata = read_header(path)
+    return describe(path, *read_header(path))
+
+
+def describe(path: Path, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> KnownFile:
+    """What a file with these tensors holds, under native names."""
     naming, table = _table(tensors)
     keys: dict[str, str] = {}
     for key in tensors:
@@ -172,12 +176,16 @@ def identify(path: Path) -> KnownFile:
 
 def expect(path: Path, *kinds: Kind) -> KnownFile:
     """The file at `path` if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
-    file = identify(path)
+    return require(identify(path), *kinds)
+
+
+def require(file: KnownFile, *kinds: Kind) -> KnownFile:
+    """The file if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
     if file.kind in kinds:
         return file
     wanted = " or ".join(kind.words for kind in kinds)
     home = f" and belongs in the models folder {file.kind.folder!r}" if file.kind.folder else ""
-    raise BadInput(f"{path} is {file.words}{home}; {wanted} is needed here.")
+    raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 
 
 def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, names.Naming | None]:

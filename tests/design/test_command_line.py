@@ -34,7 +34,7 @@ SURFACE = {
     "task": TASK,
     "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
-    "recipes": {"name", "--json"},
+    "recipes": {"name", "--models", "--download", "--json"},
     "inspect": {"files", "--json"},
 }
 

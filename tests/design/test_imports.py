@@ -26,6 +26,7 @@ HEADLESS = ENGINE | {
         "cv2",
         "diffusers",
         "ftfy",
+        "huggingface_hub",
         "peft",
         "psutil",
         "sentencepiece",

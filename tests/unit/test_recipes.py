@@ -13,6 +13,8 @@ from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import SOLVERS
 
+SIZE_NOT_PUBLISHED = {"vdot_14b.pt", "clip_vision_h.safetensors"}
+NO_EXAMPLES = {"ditto-local", "chronoedit", "chronoedit-8step"}
 each = pytest.mark.parametrize("record", [pytest.param(record, id=name) for name, record in RECIPES.items()])
 
 
@@ -22,23 +24,26 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     solver = inspect.signature(SOLVERS[record.solver])
     assert set(record.solver_options) <= set(solver.parameters)
     latent_shape(record.frames, (record.height, record.width))
-    for role in ("backbone", "module", "vae", "text_encoder"):
+    for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
+    assert len(record.files_for("module")) == (0 if record.unsupported else 1)
+    assert 0 <= record.start_step < record.steps
 
 
 @each
 def test_a_recipe_says_where_its_files_come_from(record: Recipe) -> None:
     for file in record.files:
-        assert all(name.endswith(".safetensors") for name in file.names)
+        assert all(name.endswith((".safetensors", ".pt", ".pth")) for name in file.names)
+        assert set(file.other_sizes_gb) < set(file.names)
         assert len(set(file.names)) == len(file.names)
         if file.url:
             assert file.url.startswith("https://huggingface.co/")
             assert file.url.endswith("/" + file.names[0])
-            assert file.size_gb
+            assert file.size_gb or file.names[0] in SIZE_NOT_PUBLISHED
         else:
             assert record.name == "demo"
     assert record.source
-    assert record.examples
+    assert record.examples or record.name in NO_EXAMPLES
 
 
 @each
@@ -82,10 +87,57 @@ def test_ditto_quality_is_its_published_script() -> None:
     assert len(ditto.negative_prompt) == 137
 
 
+def test_every_published_method_is_there() -> None:
+    assert set(RECIPES) == {
+        *(
+            "ditto-global",
+            "ditto-style",
+            "ditto-sim2real",
+            "ditto-local",
+            "ditto-quality",
+            "vdot",
+            "vace",
+            "causvid",
+        ),
+        *("lightx2v", "enhance", "chronoedit", "chronoedit-8step", "demo"),
+    }
+
+
 def test_ditto_shows_that_it_is_non_commercial() -> None:
-    for name in ("ditto-global", "ditto-quality"):
+    for name in (name for name in RECIPES if name.startswith("ditto")):
         assert "non-commercial" in recipe(name).licence
-        assert recipe(name).files_for("module")[0].licence == NON_COMMERCIAL
+        roles = ("lora",) if name == "ditto-local" else ("module",)
+        assert any(file.licence == NON_COMMERCIAL for role in roles for file in recipe(name).files_for(role))
+
+
+def levels(name: str) -> list[float]:
+    record = recipe(name)
+    return make_sigmas(record.schedule, record.steps, shift=record.shift).tolist()
+
+
+def test_few_step_methods_start_at_their_published_levels() -> None:
+    assert levels("vdot") == pytest.approx([0.999937, 0.979512, 0.941066, 0.841928, 0], abs=1e-6)
+    assert levels("lightx2v") == pytest.approx([1, 0.9375, 0.833333, 0.625, 0], abs=1e-6)
+    assert levels("causvid") == pytest.approx([0.999, 0.934, 0.862, 0.756, 0.603, 0.41, 0.25, 0.14, 0])
+    assert levels("chronoedit-8step")[:2] == pytest.approx([0.9995, 0.932835], abs=1e-6)
+    for name in ("vdot", "lightx2v", "causvid", "chronoedit-8step"):
+        assert not any(recipe(name).guidance.enabled(step) for step in range(recipe(name).steps))
+
+
+def test_the_enhancer_takes_the_last_four_steps() -> None:
+    record = recipe("enhance")
+    assert levels("enhance")[record.start_step :] == pytest.approx(
+        [0.571156, 0.492880, 0.386847, 0.235110, 0], abs=1e-6
+    )
+    assert record.files_for("backbone")[0].expert == "low"
+
+
+@pytest.mark.parametrize("name", ["enhance", "chronoedit", "chronoedit-8step"])
+def test_what_cant_be_run_yet_says_so(name: str) -> None:
+    with pytest.raises(BadInput, match=f"'{name}' is not runnable yet, because") as error:
+        recipe(name).check_runnable()
+    assert str(error.value).count(". ") == 0
+    recipe("demo").check_runnable()
 
 
 def test_vace_is_the_official_default() -> None:

@@ -16,7 +16,7 @@ from reelpatch.headless.text import load_text_encoder
 STATUS = Path("/proc/self/status")
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="needs Linux's account of memory")
 BYTES = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1}
-WIDTH, INNER, BLOCKS = 896, 2432, 16
+WIDTH, INNER, BLOCKS = 896, 2432, 24
 Shapes = dict[str, tuple[int, ...]]
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]

@@ -1,0 +1,295 @@
+"""The published methods, one record each, and how to get one by name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+
+from reelpatch.errors import BadInput
+from reelpatch.recipes.files import (
+    APACHE,
+    CAUSVID_LORA,
+    CHRONOEDIT_14B,
+    CHRONOEDIT_LORA,
+    CLIP_VISION_H,
+    DITTO_GLOBAL,
+    DITTO_LOCAL_LORA,
+    DITTO_SIM2REAL,
+    DITTO_STYLE,
+    LIGHTX2V_LORA,
+    NON_COMMERCIAL,
+    T2V_14B_BF16,
+    T2V_14B_FP8,
+    T2V_A14B_LOW,
+    UMT5_XXL,
+    UNKNOWN_LICENCE,
+    VACE_14B,
+    WAN_VAE,
+    shipped,
+    vdot,
+)
+from reelpatch.recipes.record import Recipe
+from reelpatch.sampling.guidance import Guidance, SkipLayers
+
+# The negative prompt of Wan2.1 T2V, VACE and Wan2.2 A14B, as published.
+WAN_NEGATIVE_PROMPT = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，"  # noqa: RUF001 -- as published
+    "JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，"  # noqa: RUF001 -- as published
+    "手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"  # noqa: RUF001 -- as published
+)
+DITTO_NEGATIVE_PROMPT = (
+    "flickering artifact, jpg artifacts, compression, distortion, morphing, low-res, fake, oversaturated, "
+    "overexposed, over bright, strange behavior, distorted limbs, unnatural motion, unrealistic anatomy, glitch, "
+    "extra limbs,"
+)
+DITTO_EXAMPLES = (
+    "Make it a Pixel Art video.",
+    "Make it a Japanese anime style, cel shading video.",
+    "Make it watercolor drawing style.",
+    "Make it a Claymation.",
+    "Make it a Ukiyo-e style video.",
+    "Make it Cyberpunk style. (implants, futuristic).",
+    "Make the scene in fire.",
+    "Turn it into the LEGO style.",
+)
+DITTO_STYLE_EXAMPLES = (
+    "Make it Steampunk style (mechanical with gears, pipes and brass details).",
+    "Make it a pencil sketch style video.",
+    "Make it a Renaissance art style video.",
+    "Make it a drawing by Van Gogh.",
+    "Make it Comic Book Style.",
+    "Make it Children's Book Illustration.",
+    "Make it a Charcoal Drawing.",
+    "Make it sculptured with bronze.",
+    "Turn it into the Paper Cutting style.",
+)
+
+_DITTO_GLOBAL = Recipe(
+    name="ditto-global",
+    title="Ditto: any instruction for the whole picture, in 4 steps",
+    files=(T2V_14B_FP8, DITTO_GLOBAL, CAUSVID_LORA, WAN_VAE, UMT5_XXL),
+    schedule="kijai",
+    steps=4,
+    shift=2.0,
+    guidance=Guidance(1.2),
+    skip_layers=SkipLayers(blocks=(2,), start=0.2, end=0.7),
+    strength=0.975,
+    negative_prompt=DITTO_NEGATIVE_PROMPT,
+    width=832,
+    height=480,
+    frames=73,
+    fps=24,
+    licence=NON_COMMERCIAL,
+    source="https://huggingface.co/QingyanBai/Ditto_models (its ComfyUI workflow)",
+    examples=DITTO_EXAMPLES,
+    notes="No mask and no reference: the whole clip is the context.",
+)
+_VACE = Recipe(
+    name="vace",
+    title="VACE: describe the result; edits under a mask, with references",
+    files=(T2V_14B_BF16, VACE_14B, WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=50,
+    shift=16.0,
+    guidance=Guidance(5.0),
+    negative_prompt=WAN_NEGATIVE_PROMPT,
+    width=832,
+    height=480,
+    frames=81,
+    fps=16,
+    licence=APACHE,
+    source="https://github.com/ali-vilab/VACE",
+    examples=("A brown dog is running on the beach.",),
+    notes="The prompt describes the finished clip instead of giving an instruction.",
+)
+_CHRONOEDIT = Recipe(
+    name="chronoedit",
+    title="ChronoEdit: edit a picture as the last frame of a short clip, in 50 steps",
+    files=(CHRONOEDIT_14B, WAN_VAE, UMT5_XXL, CLIP_VISION_H),
+    schedule="diffusers-0.35",
+    steps=50,
+    shift=5.0,
+    guidance=Guidance(5.0),
+    width=1280,
+    height=720,
+    frames=5,
+    fps=8,
+    licence=UNKNOWN_LICENCE,
+    source="ChronoEdit-14B by NVIDIA; the repository that held its weights is gone, these are copies",
+    notes=(
+        "29 frames with temporal reasoning, 5 without; the negative prompt stays empty. Instructions that were "
+        "rewritten into 80 to 100 words work best."
+    ),
+    unsupported="image-to-video backbones with temporal reasoning are not written",
+)
+
+_ALL = (
+    _DITTO_GLOBAL,
+    replace(
+        _DITTO_GLOBAL,
+        name="ditto-style",
+        title="Ditto: another style for the whole picture, in 4 steps",
+        files=(T2V_14B_FP8, DITTO_STYLE, CAUSVID_LORA, WAN_VAE, UMT5_XXL),
+        examples=(*DITTO_EXAMPLES, *DITTO_STYLE_EXAMPLES),
+    ),
+    replace(
+        _DITTO_GLOBAL,
+        name="ditto-sim2real",
+        title="Ditto: from rendered or drawn to real, in 4 steps",
+        files=(T2V_14B_FP8, DITTO_SIM2REAL, CAUSVID_LORA, WAN_VAE, UMT5_XXL),
+        examples=("Turn it into the real domain.",),
+    ),
+    replace(
+        _DITTO_GLOBAL,
+        name="ditto-local",
+        title="Ditto: one thing in the picture, in 4 steps",
+        files=(T2V_14B_FP8, VACE_14B, CAUSVID_LORA, DITTO_LOCAL_LORA, WAN_VAE, UMT5_XXL),
+        examples=(),
+        notes="No workflow was published for it: the settings are those of ditto-global, with its LoRA on VACE.",
+    ),
+    Recipe(
+        name="ditto-quality",
+        title="Ditto: any instruction for the whole picture, in 50 steps without distillation",
+        files=(T2V_14B_BF16, DITTO_GLOBAL, WAN_VAE, UMT5_XXL),
+        schedule="euler",
+        steps=50,
+        shift=5.0,
+        guidance=Guidance(5.0),
+        solver="euler",
+        negative_prompt=WAN_NEGATIVE_PROMPT,
+        width=832,
+        height=480,
+        frames=73,
+        fps=20,
+        licence=NON_COMMERCIAL,
+        source="https://huggingface.co/QingyanBai/Ditto_models (its DiffSynth script)",
+        examples=DITTO_EXAMPLES,
+        notes=(
+            "The script adds Ditto's LoRA to the VACE module, which the file named here already holds, and rounds "
+            "timesteps to bf16 (995.935 becomes 996), which is not done here."
+        ),
+    ),
+    _VACE,
+    Recipe(
+        name="vdot",
+        title="VDOT: VACE in 4 steps, one pass each",
+        files=(vdot("backbone"), vdot("module"), WAN_VAE, UMT5_XXL),
+        schedule="native",
+        steps=4,
+        shift=16.0,
+        guidance=Guidance(1.0),
+        width=832,
+        height=480,
+        frames=81,
+        fps=16,
+        licence=UNKNOWN_LICENCE,
+        source="https://huggingface.co/yutongwang1012/VDOT (its vdot-weights, run as its README says)",
+        examples=_VACE.examples,
+        notes=(
+            "The prompt describes the finished clip instead of giving an instruction. One file is both backbone and "
+            "edit module."
+        ),
+    ),
+    replace(
+        _VACE,
+        name="causvid",
+        title="VACE with CausVid's LoRA: 8 steps, one pass each",
+        files=(T2V_14B_FP8, VACE_14B, CAUSVID_LORA, WAN_VAE, UMT5_XXL),
+        schedule="causvid-14b",
+        steps=8,
+        shift=1.0,
+        guidance=Guidance(1.0),
+        solver="euler",
+        negative_prompt="",
+        licence=NON_COMMERCIAL,
+        source="https://huggingface.co/Kijai/WanVideo_comfy (the LoRA, and the levels of its flowmatch_causvid)",
+        notes=f"{_VACE.notes} Takes 1 to 9 steps (--steps); 4 to 8 are usual.",
+    ),
+    replace(
+        _VACE,
+        name="lightx2v",
+        title="VACE with LightX2V's LoRA: 4 steps, one pass each",
+        files=(T2V_14B_FP8, VACE_14B, LIGHTX2V_LORA, WAN_VAE, UMT5_XXL),
+        schedule="warped",
+        steps=4,
+        shift=5.0,
+        guidance=Guidance(1.0),
+        solver="euler",
+        negative_prompt="",
+        licence=UNKNOWN_LICENCE,
+        source="https://huggingface.co/lightx2v/Wan2.1-Distill-Loras",
+        notes=f"{_VACE.notes} A strength of 0.6 for the LoRA keeps more motion, by users' reports.",
+    ),
+    Recipe(
+        name="enhance",
+        title="Ditto's enhancer: sharper and steadier, by the last 4 of 40 steps of Wan2.2",
+        files=(T2V_A14B_LOW, WAN_VAE, UMT5_XXL),
+        schedule="native",
+        steps=40,
+        start_step=36,
+        shift=12.0,
+        guidance=Guidance(3.0),
+        negative_prompt=WAN_NEGATIVE_PROMPT,
+        width=1280,
+        height=720,
+        frames=73,
+        fps=16,
+        licence=APACHE,
+        source="Ditto's denoising enhancer, on Wan2.2 T2V-A14B",
+        examples=("",),
+        notes=(
+            "The low-noise expert alone, from the clip with 57 % noise (sigma 0.571); the prompt is empty or the "
+            "clip's caption."
+        ),
+        unsupported="starting from a noised clip, without an edit module, is not written",
+    ),
+    _CHRONOEDIT,
+    replace(
+        _CHRONOEDIT,
+        name="chronoedit-8step",
+        title="ChronoEdit: edit a picture in 8 steps, one pass each",
+        files=(*_CHRONOEDIT.files, CHRONOEDIT_LORA),
+        steps=8,
+        shift=2.0,
+        guidance=Guidance(1.0),
+    ),
+    Recipe(
+        name="demo",
+        title="Demo: tiny weights that come with Reelpatch and run on any CPU",
+        files=(
+            shipped(
+                "backbone",
+                "reelpatch_demo_t2v_bf16.safetensors",
+                "reelpatch_demo_t2v_fp8_e4m3fn.safetensors",
+            ),
+            shipped("module", "reelpatch_demo_edit_module.safetensors"),
+            shipped("lora", "reelpatch_demo_4step_lora.safetensors"),
+            shipped("vae", "reelpatch_demo_vae.safetensors"),
+            shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
+        ),
+        schedule="euler",
+        steps=4,
+        shift=3.0,
+        guidance=Guidance(1.0),
+        solver="euler",
+        width=64,
+        height=64,
+        frames=9,
+        fps=8,
+        licence=APACHE,
+        source="reelpatch/headless/demo",
+        examples=("make the circle blue", "remove the square", "make it sepia"),
+        notes="Knows six colours, three shapes, five backgrounds and three styles.",
+    ),
+)
+RECIPES: Mapping[str, Recipe] = {record.name: record for record in _ALL}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises: BadInput for an unknown name; the message offers the closest ones, or all.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    close = get_close_matches(name, RECIPES, cutoff=0.5) or list(RECIPES)
+    raise BadInput(f"there is no recipe '{name}': did you mean {' or '.join(close)}?")

@@ -1,0 +1,119 @@
+"""What a recipe records of a published method, and of each weight file it needs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from reelpatch.errors import BadInput
+from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
+from reelpatch.weights.kinds import Kind
+
+Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
+FOLDERS: dict[Role, str] = {
+    "backbone": "diffusion_models",
+    "module": "diffusion_models",
+    "lora": "loras",
+    "vae": "vae",
+    "text_encoder": "text_encoders",
+    "clip_vision": "clip_vision",
+}
+KINDS: dict[Role, tuple[Kind, ...]] = {
+    "backbone": (Kind.BACKBONE, Kind.VACE),
+    "module": (Kind.EDIT_MODULE, Kind.VACE),
+    "lora": (Kind.LORA,),
+    "vae": (Kind.VAE21,),
+    "text_encoder": (Kind.UMT5,),
+    "clip_vision": (Kind.CLIP_VISION,),
+}
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A file a recipe needs, in a models folder of ComfyUI's layout.
+
+    `names` are the file names it is published under, the recipe's own first; files under any of them serve.
+    An empty `url` means that the file is shipped with this package.
+    `size` (`14B`) is the model's, empty where any is taken; `expert` is `low` where Wan2.2's high-noise expert,
+    which no header tells from the low-noise one, would be wrong.
+    Units: `size_gb` is 10^9 bytes of the first name, None where it was not published; `other_sizes_gb` those of
+    further names.
+    """
+
+    role: Role
+    names: tuple[str, ...]
+    url: str
+    size_gb: float | None
+    licence: str
+    strength: float = 1.0  # of a LoRA
+    size: str = ""
+    expert: str = ""
+    kind: Kind | None = None
+    other_sizes_gb: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What its header must say it is."""
+        return KINDS[self.role] if self.kind is None else (self.kind,)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record in plain types."""
+        return asdict(self) | {"folder": self.folder, "kind": self.kinds[0].words}
+
+    @property
+    def folder(self) -> str:
+        """Where it lies below `models/`."""
+        return FOLDERS[self.role]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a published method fixes beside the clip and the instruction.
+
+    Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
+    `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints; sampling begins
+    at `start_step` of the schedule. `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    """
+
+    name: str
+    title: str
+    files: tuple[WeightFile, ...]
+    schedule: str
+    steps: int
+    shift: float
+    guidance: Guidance
+    width: int
+    height: int
+    frames: int
+    fps: float
+    licence: str
+    source: str
+    skip_layers: SkipLayers | None = None
+    solver: str = "unipc"
+    solver_options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    strength: float = 1.0
+    window: Window = field(default_factory=Window)
+    negative_prompt: str = ""
+    examples: tuple[str, ...] = ()
+    notes: str = ""
+    start_step: int = 0
+    unsupported: str = ""
+
+    def check_runnable(self) -> None:
+        """Raises: `BadInput` for a recipe that is recorded here but can't be run yet."""
+        if self.unsupported:
+            raise BadInput(
+                f"the recipe '{self.name}' is not runnable yet, because {self.unsupported}: its files and settings are "
+                f"listed (`reelpatch recipes {self.name}`), and another recipe has to do the edit."
+            )
+
+    def files_for(self, role: Role) -> tuple[WeightFile, ...]:
+        """Its files of a role, in the order they apply; several only for LoRAs."""
+        return tuple(file for file in self.files if file.role == role)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record in plain types, as `--json` prints it."""
+        record = asdict(self)
+        steps = self.guidance.steps
+        record["guidance"]["steps"] = None if steps is None else sorted(steps)
+        record["files"] = [file.as_dict() for file in self.files]
+        return record
