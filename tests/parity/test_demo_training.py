@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
 from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.headless.demo.training import export, whole_clip
+from reelpatch.headless.demo.training import export, restore, whole_clip
 from reelpatch.headless.demo.training.latents import Statistics
 from reelpatch.headless.demo.training.model import DemoFamily
 from reelpatch.headless.demo.training.words import encode
@@ -73,6 +73,18 @@ def test_the_exported_family_predicts_what_the_trained_one_does(tmp_path: Path) 
     with torch.no_grad():
         trained = family(latents, torch.tensor([0.75]), family.embed_text(encode([SENTENCE])), context)[0]
     torch.testing.assert_close(_hosted(tmp_path, latents, context), trained, atol=1e-4, rtol=0)
+
+
+def test_finished_files_are_where_training_goes_on(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    family, again = DemoFamily(), DemoFamily()
+    _randomise(family)
+    export.export_family(family, tmp_path)
+    restore.restore_family(again, tmp_path)
+    for (name, tensor), restored in zip(
+        family.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(tensor, restored), name
 
 
 def _hosted(models: Path, latents: Tensor, context: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from reelpatch.headless.demo.training import run
 from reelpatch.headless.demo.training.latents import Shards
 from reelpatch.headless.demo.training.model import DemoFamily
+from reelpatch.headless.demo.training.restore import restore_family
 from reelpatch.headless.demo.training.words import encode
 
 NUM_STEPS = 2600
@@ -49,10 +50,16 @@ def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
     return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])
 
 
-def train(folder: Path, shards: Shards) -> DemoFamily:
-    """Train, or go on training, in `folder`; returns the family with averaged weights."""
+def train(folder: Path, shards: Shards, start: Path | None = None) -> DemoFamily:
+    """Train, or go on training, in `folder`; returns the family with averaged weights.
+
+    With `start`, a folder of finished files, the first third of the steps is left out and taken as done by them.
+    """
     torch.manual_seed(0)
-    family = DemoFamily().to(run.DEVICE)
+    family = DemoFamily()
+    if start is not None:
+        restore_family(family, start)
+    family.to(run.DEVICE)
     optimizer = run.Matrices(family, muon_lr=0.02, adamw_lr=1.5e-3, adamw_names=NOT_MATRICES)
     average = run.train(
         family,
@@ -60,6 +67,7 @@ def train(folder: Path, shards: Shards) -> DemoFamily:
         lambda step: loss_of(family, shards, step),
         num_steps=NUM_STEPS,
         checkpoint=folder / "editor.pt",
+        first_step=0 if start is None else NUM_STEPS // 3,
     )
     family.load_state_dict({**family.state_dict(), **average.weights})
     return family.eval()

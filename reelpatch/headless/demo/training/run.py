@@ -104,14 +104,15 @@ def train(
     *,
     num_steps: int,
     checkpoint: Path,
+    first_step: int = 0,
     report: Callable[[Average], str] | None = None,
 ) -> Average:
-    """Train to `num_steps`, resuming from `checkpoint` if it is there; returns the averaged weights.
+    """Train from `first_step` to `num_steps`, resuming from `checkpoint` if it is there; returns the averaged weights.
 
     `loss_of(step)` must draw its batch from the step number alone, so that a resumed run sees what an unbroken
     one would have seen.
     """
-    average, start = Average(module), 0
+    average, start = Average(module), first_step
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=DEVICE, weights_only=True)
         module.load_state_dict(saved["module"])

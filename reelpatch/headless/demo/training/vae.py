@@ -16,12 +16,14 @@ from torch import Tensor, nn
 
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.training import run, whole_clip
+from reelpatch.headless.demo.training.restore import restore_vae
 
 # (steps, frames, clips a batch): seconds a step on two cores with bf16 arithmetic are 0.55, 0.75 and 1.1.
 STAGES = ((500, 1, 16), (300, 5, 4), (1500, 9, 4))
 NUM_STEPS = sum(steps for steps, _, _ in STAGES)
 LATENT_NOISE = 0.03  # more of it drowns faint edges: with 0.1, gray shapes on gray came back without outlines
 EDGE_WEIGHT = 0.3  # on differences between neighbours in the error, where faint edges count like strong ones
+CLIP = (1, 2, 3, 4)  # what is averaged over for one number a clip
 STYLED_SHARE = 0.3  # of the clips, so that low contrast is not rare
 KL_WEIGHT = 1e-4
 VALIDATION_SEEDS = range(scenes.HELD_OUT - 16, scenes.HELD_OUT)
@@ -78,9 +80,21 @@ def batch_of(step: int) -> Tensor:
     return torch.from_numpy(cut.astype(np.float32)).permute(0, 4, 1, 2, 3) * 2 - 1
 
 
-def train(folder: Path) -> AutoencoderKLWan:
-    """Train, or go on training, in `folder`; returns the VAE with averaged weights."""
-    vae = build()
+def faintness(video: Tensor) -> Tensor:
+    """How much each clip of a batch `[B, 3, F, H, W]` counts, `[B]`: 1 or less where contrast is usual, up to 6 where faint."""
+    contrast = video.diff(dim=-1).square().mean(CLIP) + video.diff(dim=-2).square().mean(CLIP)
+    return (contrast.mean() / (contrast + 1e-4)).clamp(max=6)
+
+
+def train(folder: Path, start: Path | None = None) -> AutoencoderKLWan:
+    """Train, or go on training, in `folder`; returns the VAE with averaged weights.
+
+    With `start`, a folder of finished files, only the last stage is run, from the VAE there.
+    """
+    vae, first_step = build(), 0
+    if start is not None:
+        restore_vae(vae, start)
+        first_step = NUM_STEPS - STAGES[-1][0]
     optimizer = run.Matrices(vae, muon_lr=0.02, adamw_lr=1e-3)
 
     def loss_of(step: int) -> Tensor:
@@ -89,9 +103,9 @@ def train(folder: Path) -> AutoencoderKLWan:
             latents = whole_clip.encode(vae, video).float()
             noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(step)) * LATENT_NOISE
             error = whole_clip.decode(vae, latents + noise.to(run.DEVICE)).float() - video
-        pixels = error.square().mean() + 0.1 * error.abs().mean()
-        edges = sum(error.diff(dim=axis).abs().mean() for axis in (-1, -2))
-        return pixels + EDGE_WEIGHT * edges + KL_WEIGHT * latents.square().mean()
+        edges = error.diff(dim=-1).abs().mean(CLIP) + error.diff(dim=-2).abs().mean(CLIP)
+        of_clips = error.square().mean(CLIP) + 0.1 * error.abs().mean(CLIP) + EDGE_WEIGHT * edges
+        return (faintness(video) * of_clips).mean() + KL_WEIGHT * latents.square().mean()
 
     def report(average: run.Average) -> str:
         judged = build()
@@ -99,7 +113,13 @@ def train(folder: Path) -> AutoencoderKLWan:
         return f"validation PSNR {psnr(judged):.2f} dB"
 
     average = run.train(
-        vae, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "vae.pt", report=report
+        vae,
+        optimizer,
+        loss_of,
+        num_steps=NUM_STEPS,
+        checkpoint=folder / "vae.pt",
+        first_step=first_step,
+        report=report,
     )
     vae.load_state_dict({**vae.state_dict(), **average.weights})
     return vae
