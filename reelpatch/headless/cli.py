@@ -11,7 +11,14 @@ from typing import Any, NoReturn
 
 import reelpatch
 from reelpatch.errors import BadInput
-from reelpatch.headless import console, convert_command, option_values, plan_command, tasks_command
+from reelpatch.headless import (
+    console,
+    convert_command,
+    measure_command,
+    option_values,
+    plan_command,
+    tasks_command,
+)
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -75,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     plan_command.add_to(verbs)
     tasks_command.add_to(verbs)
     convert_command.add_to(verbs)
+    measure_command.add_to(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser

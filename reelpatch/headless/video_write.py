@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from reelpatch.errors import BadInput
+from reelpatch.headless.saving import check_place, saved_at
 from reelpatch.headless.video_io import EXACT_COLOUR, Video, opened
 
 CRF = 16  # of x264: the difference to the source is not seen
@@ -29,28 +27,15 @@ COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
 _AAC_SAMPLES = 1024  # of one packet
 _PRIMING_S = Fraction(1, 10)  # sound from before the first frame, which decoders need to start
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger(__name__)
 
 
-def check_output(path: Path, source: Path | None = None) -> None:
+def check_output(path: Path, source: Path | None = None, option: str = "--output") -> None:
     """Makes sure, before any work, that an mp4 can be written there.
 
     Raises: `BadInput` for another suffix, a missing or closed folder, a folder in its place, or the clip itself.
     """
-    if path.suffix.lower() != ".mp4":
-        raise BadInput(
-            f"the output {path} does not end in .mp4, which is what is written: rename it (--output)."
-        )
-    if path.is_dir():
-        raise BadInput(f"the output {path} is a folder: name a file in it (--output).")
-    if source is not None and path.exists() and path.samefile(source):
-        raise BadInput(
-            f"the output {path} is the clip itself, which is never overwritten: name another (--output)."
-        )
-    with _saved_at(path) as part:
-        part.touch()
-        part.unlink()
+    check_place(path, ".mp4", () if source is None else (source,), option)
 
 
 def write_video(video: Video, path: Path, *, crf: int = CRF) -> None:
@@ -61,37 +46,13 @@ def write_video(video: Video, path: Path, *, crf: int = CRF) -> None:
     Guarantees: at `path` is either the whole clip or what was there before, whatever happens.
     Raises: `BadInput` for a folder that is missing, closed or full.
     """
-    with _saved_at(path) as part, av.open(part, "w", format="mp4") as output:
+    with saved_at(path) as part, av.open(part, "w", format="mp4") as output:
         stream = _video_stream(output, video, crf)
         if video.audio is None:
             _encode(output, stream, video, iter(()))
             return
         with opened(video.audio) as source, closing(_sound(output, source, video)) as sound:
             _encode(output, stream, video, sound)
-
-
-@contextmanager
-def _saved_at(path: Path) -> Generator[Path]:
-    """A path beside the one asked for, moved there if all goes well and removed if not."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        yield part
-        if part.exists():
-            part.replace(path)
-    except OSError as error:
-        raise BadInput(_refusal(error, path)) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _refusal(error: OSError, path: Path) -> str:
-    if error.errno in _FULL:
-        return f"there is no room left to write {path}: free some, or choose another place (--output)."
-    if not path.parent.is_dir():
-        return (
-            f"the folder {path.parent} of the output does not exist: make it, or choose another (--output)."
-        )
-    return f"{path} cannot be written ({error.strerror}): choose a place you may write to (--output)."
 
 
 def _video_stream(output: OutputContainer, video: Video, crf: int) -> VideoStream:

@@ -33,6 +33,7 @@ SURFACE = {
     "plan": PLAN,
     "task": TASK,
     "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
+    "measure": {"before", "after", "--mask", "--joins", "--plot", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--models", "--download", "--json"},
     "inspect": {"files", "--json"},

@@ -79,7 +79,7 @@ def allowed(path: Path) -> frozenset[str]:
         return COMFY
     if is_within(name, "reelpatch.headless") or name == "reelpatch.__main__":
         return HEADLESS
-    return ENGINE | {"cv2"} if is_within(name, "reelpatch.clips") or name == "reelpatch.measure" else ENGINE
+    return ENGINE | {"cv2"} if is_within(name, "reelpatch.clips") else ENGINE
 
 
 def test_there_is_something_to_look_at() -> None:

@@ -20,7 +20,7 @@ from reelpatch.headless.demo.judge import Verdict, judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.editor import Editor, OnProgress, silent
 from reelpatch.headless.vae import Vae, load_vae
-from reelpatch.measure import psnr
+from reelpatch.measure.likeness import psnr
 from reelpatch.recipes import Recipe, recipe
 
 FP8_BACKBONE = "reelpatch_demo_t2v_fp8_e4m3fn.safetensors"

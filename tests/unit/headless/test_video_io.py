@@ -14,7 +14,7 @@ from PIL import Image
 
 from reelpatch.headless.video_io import Video, read_video
 from reelpatch.headless.video_write import write_video
-from reelpatch.measure import psnr
+from reelpatch.measure.likeness import psnr
 from tests.conftest import moving_square
 
 RATE = 48000

@@ -1,0 +1,58 @@
+"""Files appear whole or not at all, and a place that cannot be written to is named before the work."""
+
+import errno
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reelpatch.errors import BadInput
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def saved_at(path: Path, option: str = "--output") -> Generator[Path]:
+    """A path beside the one asked for, moved there if all goes well and removed if not.
+
+    Raises: `BadInput` naming the option, for a folder that is missing, closed or full.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    try:
+        yield part
+        if part.exists():
+            part.replace(path)
+    except OSError as error:
+        raise BadInput(_refusal(error, path, option)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_place(path: Path, suffix: str, inputs: tuple[Path, ...], option: str = "--output") -> None:
+    """Makes sure, before any work, that a file can be written there.
+
+    Raises: `BadInput` for another suffix, a missing or closed folder, a folder in its place, or one of the inputs.
+    """
+    if path.suffix.lower() != suffix:
+        raise BadInput(
+            f"the output {path} does not end in {suffix}, which is what is written: rename it ({option})."
+        )
+    if path.is_dir():
+        raise BadInput(f"the output {path} is a folder: name a file in it ({option}).")
+    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
+        raise BadInput(
+            f"the output {path} is the clip itself, which is never overwritten: name another ({option})."
+        )
+    with saved_at(path, option) as part:
+        part.touch()
+        part.unlink()
+
+
+def _refusal(error: OSError, path: Path, option: str) -> str:
+    if error.errno in _FULL:
+        return f"there is no room left to write {path}: free some, or choose another place ({option})."
+    if not path.parent.is_dir():
+        return (
+            f"the folder {path.parent} of the output does not exist: make it, or choose another ({option})."
+        )
+    return f"{path} cannot be written ({error.strerror}): choose a place you may write to ({option})."

@@ -1,0 +1,67 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from reelpatch.clips.masks import luma
+from reelpatch.measure.likeness import difference, psnr, ssim
+
+
+def test_psnr_counts_only_the_pixels_asked_for() -> None:
+    truth = torch.rand(2, 4, 5, 3) / 2
+    result = truth.clone()
+    result[1] += 0.1
+    second = torch.zeros(2, 4, 5)
+    second[1] = 1
+    assert psnr(result, truth, second) == pytest.approx(20, abs=1e-4)
+    assert psnr(result, truth) == pytest.approx(20 + 10 * math.log10(2), abs=1e-4)
+    assert psnr(result, truth, 1 - second) == math.inf
+
+
+def test_difference_is_in_levels_and_none_without_pixels() -> None:
+    truth = torch.full((4, 5, 3), 0.2)
+    result = truth.clone()
+    result[0] += 10 / 255
+    first = torch.zeros(4, 5)
+    first[0] = 1
+    assert difference(result, truth) == pytest.approx(2.5, abs=1e-4)
+    assert difference(result, truth, first) == pytest.approx(10, abs=1e-4)
+    assert difference(result, truth, torch.zeros(4, 5)) is None
+
+
+def test_ssim_of_plain_greys_is_the_formula_for_means() -> None:
+    one, other = torch.full((16, 20, 3), 0.3), torch.full((16, 20, 3), 0.5)
+    expected = (2 * 0.3 * 0.5 + 1e-4) / (0.3**2 + 0.5**2 + 1e-4)
+    assert ssim(one, other) == pytest.approx(expected, abs=1e-6)
+    assert ssim(one, one) == pytest.approx(1, abs=1e-12)
+
+
+def test_ssim_equals_windows_taken_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    one, other = (torch.from_numpy(generator.random((14, 17, 3))) for _ in range(2))
+    weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    weights = np.outer(weights, weights) / weights.sum() ** 2
+    values = []
+    for top in range(4):
+        for left in range(7):
+            x, y = (luma(image).numpy()[top : top + 11, left : left + 11] for image in (one, other))
+            mx, my = (weights * x).sum(), (weights * y).sum()
+            vx, vy = (weights * (x - mx) ** 2).sum(), (weights * (y - my) ** 2).sum()
+            cov = (weights * (x - mx) * (y - my)).sum()
+            values.append(
+                (2 * mx * my + 1e-4) * (2 * cov + 9e-4) / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))
+            )
+    assert ssim(one, other) == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_ssim_looks_at_no_window_that_holds_a_masked_pixel() -> None:
+    truth = torch.rand(24, 40, 3)
+    result = truth.clone()
+    result[:, 30:] = torch.rand(24, 10, 3)
+    outside = torch.ones(24, 40)
+    outside[:, 30:] = 0
+    assert ssim(result, truth, outside) == pytest.approx(1, abs=1e-12)
+    assert ssim(result, truth) < 0.95
+    assert ssim(result, truth, torch.zeros(24, 40)) is None
+    assert ssim(result[:10], truth[:10]) is None
