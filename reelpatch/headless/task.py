@@ -157,6 +157,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
         device=str(editor.device),
         dtype=str(editor.dtype).removeprefix("torch."),
         seconds=time.monotonic() - began,
+        loras=editor.lora_reports,
     )
 
 
