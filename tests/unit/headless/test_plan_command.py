@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 
 import pytest
 
 from reelpatch.headless import this_machine
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
+from tests.unit.weights.fixtures.files import anonymous_bytes, kijai, plain, write
+from tests.unit.weights.fixtures.models import t2v_14b, vace_module_14b
 
 Captured = pytest.CaptureFixture[str]
 DITTO = (
@@ -116,3 +119,17 @@ def test_what_cannot_be_planned_is_one_sentence(capsys: Captured, arguments: lis
     shown = capsys.readouterr()
     assert words in json.loads(shown.out)["error"]
     assert shown.err.count("\n") == 1
+
+
+def test_files_of_full_size_are_planned_for_unread(capsys: Captured, tmp_path: Path) -> None:
+    folder = tmp_path / "diffusion_models"
+    folder.mkdir()
+    shapes = t2v_14b()
+    write(folder / "Wan2_1-T2V-14B_fp8_e4m3fn.safetensors", kijai(shapes, "F8_E4M3"))
+    write(folder / "ditto_global_comfy.safetensors", plain(vace_module_14b(), "BF16"))
+    run(capsys, *DITTO)  # what the first plan of a process loads is not counted
+    before = anonymous_bytes()
+    answer = run(capsys, *DITTO, "--models", tmp_path)
+    assert set(answer["sizes_from_files"]) == {"backbone", "module"}
+    assert answer["parameters"]["backbone"] == sum(map(prod, shapes.values()))
+    assert anonymous_bytes() - before < 100e6
