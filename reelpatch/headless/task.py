@@ -154,7 +154,6 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
         recipe=settings.name,
         steps=settings.steps,
         seed=request.seed,
-        loras=editor.lora_reports,
         device=str(editor.device),
         dtype=str(editor.dtype).removeprefix("torch."),
         seconds=time.monotonic() - began,
