@@ -242,8 +242,7 @@ def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.name:
         from reelpatch.headless.recipes_command import show_recipe
 
-        record, summary = show_recipe(options.name, options.models, fetches=options.download)
-        return record, _listing(record) + summary
+        return show_recipe(options.name, options.models, fetches=options.download)
     if options.download:
         raise BadInput(
             "--download fetches the files of one recipe: say which (`reelpatch recipes` lists them)."

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -158,6 +158,16 @@ def test_help_and_version(capsys: Captured) -> None:
     assert reelpatch.__version__
 
 
+def _all_from(terminal: int) -> str:
+    """Everything written to a terminal whose other end is closed."""
+    parts: list[bytes] = []
+    with suppress(OSError):  # how a terminal says that it is at its end
+        while part := os.read(terminal, 10_000):
+            parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode()
+
+
 def test_bars_show_each_stage_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
@@ -165,8 +175,7 @@ def test_bars_show_each_stage_on_a_terminal() -> None:
         for done in range(3):
             show("denoising", done, 2)
         show("decoding", 0, 1)
-    drawn = os.read(ours, 10_000).decode()
-    os.close(ours)
+    drawn = _all_from(ours)
     assert "denoising: 100%" in drawn
     assert "decoding:   0%" in drawn
 
