@@ -14,6 +14,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless import (
     console,
     convert_command,
+    finish_options,
     measure_command,
     option_values,
     plan_command,
@@ -136,6 +137,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
+    finish_options.add_options(parser)
     _add_run(parser)
 
 
@@ -218,10 +220,15 @@ of ComfyUI's models it belongs, what it works with, and what is odd about it. No
 def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.edit import EditRequest, run_edit
 
-    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras"}
+    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing"}
     values = {name: value for name, value in vars(options).items() if name in taken}
     with console.progress_bars() as on_progress:
-        request = EditRequest(**values, references=tuple(options.reference), loras=tuple(options.loras))
+        request = EditRequest(
+            **values,
+            references=tuple(options.reference),
+            loras=tuple(options.loras),
+            finishing=finish_options.chosen(options),
+        )
         result = run_edit(request, on_progress)
     return result.as_dict(), f"{result.output}\n"
 

@@ -16,6 +16,7 @@ from reelpatch.clips.masks import build_mask, luma, time_reach
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.finishing import Finishing, WorkedPart
 from reelpatch.headless.lora import ChosenLora, LoraReport
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Frames, Video, read_video
@@ -79,6 +80,7 @@ class EditRequest:
     output: Path | None = None
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
+    finishing: Finishing = Finishing()
 
     @property
     def target(self) -> Path:
@@ -124,8 +126,7 @@ class _Material:
     """The files of a request, read and found to fit together."""
 
     video: Video
-    clip: Tensor
-    mask: Tensor | None
+    part: WorkedPart
     references: tuple[Tensor, ...]
     plan: FitPlan
 
@@ -150,20 +151,21 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
         merge_loras=request.lora_merge,
     )
     _announce(request, material, editor)
-    edited = editor.edit(
-        material.clip,
+    edited = editor.render(
+        material.part.clip,
         request.instruction,
-        mask=material.mask,
+        mask=material.part.mask,
         references=material.references,
         seed=request.seed,
         plan=material.plan,
         on_progress=on_progress,
     )
-    write_video(replace(material.video, frames=to_bytes(edited)), request.target)
+    finished = to_bytes(material.part.finished(edited))
+    write_video(replace(material.video, frames=finished), request.target)
     return EditResult(
         output=request.target,
-        frames=len(edited),
-        size=material.plan.source_size,
+        frames=len(finished),
+        size=(finished.shape[1], finished.shape[2]),
         fps=material.video.fps,
         recipe=settings.name,
         steps=settings.steps,
@@ -213,13 +215,14 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     folder_fps = request.fps or Fraction(settings.fps)
     video = _shortened(read_video(request.clip, folder_fps=folder_fps), request)
     num_frames, height, width, _ = video.frames.shape
-    plan = plan_fit(num_frames, height, width, size=request.size, method=request.fit)
     mask = None
     if request.mask is not None or request.when is not None:
         where = None if request.mask is None else read_mask(request.mask, request.frames)
         mask = build_mask(where, request.when, frames=num_frames, height=height, width=width)
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    return _Material(video, to_floats(video.frames), mask, references, plan)
+    part = request.finishing.part_of(to_floats(video.frames), mask)
+    plan = plan_fit(*part.clip.shape[:3], size=request.size, method=request.fit)
+    return _Material(video, part, references, plan)
 
 
 def _shortened(video: Video, request: EditRequest) -> Video:
@@ -261,6 +264,8 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
     video, plan, settings = material.video, material.plan, editor.recipe
     sound = "with sound" if video.audio else "without sound"
     _log.info("%s: %.2f s at %.4g fps, %s.", request.clip, float(video.duration_s), float(video.fps), sound)
+    if material.part.crop is not None:
+        _log.info("%s", material.part.crop.describe())
     _log.info("%s", plan.describe())
     if request.when is not None:
         _log.info("%s", time_reach(request.when, plan.frames).describe())

@@ -12,6 +12,7 @@ _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 190, 64, 16, 28, 26  # pixel
 _INK, _PALE, _PAPER, _JOIN = (30, 30, 30), (215, 215, 215), (250, 250, 248), (200, 140, 40)
 _BLUE, _GREY, _RED, _GREEN = (40, 90, 170), (140, 140, 140), (190, 60, 50), (50, 140, 70)
 _TEXT_PX = 13
+_SMALLEST_SPAN = 1.0  # so that a difference nobody sees is not drawn from top to bottom
 _Place = Callable[[float], float]
 
 
@@ -25,9 +26,10 @@ class _Line:
 def plot(measures: Measures) -> Image.Image:
     """Four panels over the frames: PSNR outside, change inside, flicker, and colour offset; joins as upright lines."""
     red, green, blue = zip(*measures.offset_by_frame, strict=True)
+    outside, inside = (" outside the mask", " inside the mask") if measures.has_mask else ("", "")
     panels = (
-        ("PSNR outside the mask, dB (no line: equal)", [_Line("", _BLUE, measures.psnr_by_frame)]),
-        ("change inside the mask, levels", [_Line("", _BLUE, measures.change_by_frame)]),
+        (f"PSNR{outside}, dB (no line: equal)", [_Line("", _BLUE, measures.psnr_by_frame)]),
+        (f"change{inside}, levels", [_Line("", _BLUE, measures.change_by_frame)]),
         (
             "flicker, levels",
             [
@@ -94,4 +96,5 @@ def _curve(draw: ImageDraw.ImageDraw, line: _Line, column: _Place, row: _Place) 
 def _range(values: Sequence[float | None]) -> tuple[float, float]:
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    spare = max(0.0, _SMALLEST_SPAN - (high - low)) / 2
+    return low - spare, high + spare

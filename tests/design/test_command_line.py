@@ -4,16 +4,18 @@ import argparse
 
 from reelpatch.headless.cli import build_parser
 
+FINISH = {"--grow", "--feather", "--blend", "--match", "--match-frames", "--crop"}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge"),
+    *FINISH,
 }
 PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
-TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"}) | {
+TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"} - FINISH) | {
     *(
         "task",
         "prompt",
