@@ -137,7 +137,7 @@ def _misfits(pairs: Mapping[str, Pair], native: Mapping[str, str], sizes: dict[s
             continue
         down, up = pair["down"].shape, pair["up"].shape
         dims = _ROWS.get(f"{native.get(layer)}.weight", "").split()
-        fits = len(down) == len(up) > 1 and down[0] == up[1]
+        fits = len(down) == len(up) > 1 and down[0] == up[1] and len(down) == (len(dims) or len(down))
         if fits and len(down) == len(dims) == 2:
             shape = (up[0], down[1])
             layouts.bind(dims, shape, sizes)

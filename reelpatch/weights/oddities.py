@@ -12,6 +12,7 @@ from reelpatch.weights.safetensors_header import shown
 _NUM_NAMED = 3
 _BLOCKS = {"1.3B": (30, 15), "5B": (30, 15), "14B": (40, 8)}  # main and VACE blocks of the published sizes
 _CONTEXT_CHANNELS = 96
+_IMAGE_CHANNELS = 36  # 16 of noise, 4 of mask, 16 of the image
 _TEXT_WIDTH = 4096
 _RARE_DTYPES = frozenset({"F64", "I64", "U64", "C64", "I32", "U32", "BOOL", "F8_E8M0", "F4"})
 
@@ -71,6 +72,11 @@ def _of_sizes(file: KnownFile) -> Iterator[str]:
         yield f"it has the keys of a Wan VAE, but {latent} is {shape}, where those have 16 or 48 channels"
     if not file.is_transformer or file.fit is None:
         return
+    embedding = file.keys.get("patch_embedding.weight")
+    if file.kind is Kind.IMAGE_BACKBONE and embedding:
+        channels = file.tensors[embedding].shape[1]
+        if channels != _IMAGE_CHANNELS:
+            yield f"it takes {channels} channels where image-to-video takes {_IMAGE_CHANNELS}"
     expected = _BLOCKS.get(file.size)
     for stack, index in (("blocks", 0), ("vace_blocks", 1)):
         number = file.count(stack)
