@@ -19,6 +19,15 @@ from workflows.graph import Node, Stage, build
 FOLDER = Path(__file__).parent
 CLIP_NAME = "reelpatch_demo_clip.mp4"
 BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
+# What these nodes say after a run, in pixels.
+ROOM_FOR_WORDS = {
+    "ReelpatchLoadBackbone": 60,
+    "ReelpatchLoadLora": 80,
+    "ReelpatchLoadEditModule": 60,
+    "ReelpatchClip": 60,
+    "ReelpatchApplyEdit": 80,
+    "ReelpatchRecipe": 140,
+}
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 
 
@@ -146,9 +155,11 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
         Stage("1 Models", BLUE, models["nodes"]),
         Stage("2 Clip", GREEN, [load_video, prepare]),
         Stage("3 Instruction", GOLD, [instruction, negative]),
-        Stage("4 Edit and sampling", VIOLET, [apply, settings, guider, *sampling]),
-        Stage("5 Result", RED, result),
+        Stage("4 Edit", VIOLET, [apply, settings, guider]),
+        Stage("5 Sampling and result", RED, [*sampling, *result]),
     ]
+    for node in (node for stage in stages for node in stage.nodes):
+        node.room = ROOM_FOR_WORDS.get(node.type, 0)
     ui, api = build(stages, [_note(workflow, recipe)])
     ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}"))
     return ui, api
@@ -223,7 +234,7 @@ def _lora(title: str, file: str, url: str, strength: float) -> Node:
 
 def _clip(workflow: Workflow, recipe: Recipe) -> tuple[Node, Node]:
     load = Node("LoadVideo", "Clip to edit", [("VIDEO", "VIDEO")], widgets={"file": CLIP_NAME})
-    load.hidden, load.height = {"upload": "image"}, 330
+    load.hidden, load.height = {"upload": "image"}, 420
     is_demo = not recipe.files_for("backbone")[0].url
     prepare = Node(
         "ReelpatchClip",
@@ -317,9 +328,13 @@ def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepar
         [("video", "VIDEO")],
         sockets={"video": "VIDEO"},
         links={"video": finish["video"]},
-        widgets={"filename_prefix": f"video/{stem}", "format": "auto", "format.codec": "auto"},
-        height=400,
-        width=400,
+        widgets={
+            "filename_prefix": f"video/{stem}",
+            "format": "auto",
+            "format.codec": "auto",
+            "codec": "auto",
+        },
+        height=460,
     )
     return [finish, save]
 
@@ -327,7 +342,7 @@ def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepar
 def _note(workflow: Workflow, recipe: Recipe) -> Node:
     nodes = [entry for entry in _models(workflow, recipe)["nodes"] if entry.models]
     files = [
-        f"- `{model['directory']}/{model['name']}`: [download]({model['url']})"
+        f"- **{model['directory']}/{model['name']}**: [download]({model['url']})"
         for node in nodes
         for model in node.models
     ] or ["- none to download: the demo's weights come with Reelpatch"]
@@ -343,7 +358,7 @@ def _note(workflow: Workflow, recipe: Recipe) -> Node:
             "## Instructions it knows",
             *(f"- {example}" for example in recipe.examples),
             "",
-            "ComfyUI reads round brackets in a prompt as weights: write `\\(` and `\\)` where they are meant as such.",
+            "ComfyUI reads round brackets in a prompt as weights: put a backslash before those that are meant as such.",
             "",
             "## Files (in ComfyUI's models folder)",
             *files,

@@ -27,7 +27,8 @@ class Node:
     """A node: its sockets and its widgets by name, in the order of its schema.
 
     `sockets` name the type of every input that is no widget, and `links` what is connected, widgets included.
-    `hidden` are widgets that the browser shows or keeps, and the server does not know.
+    `hidden` are widgets that the browser shows or keeps, and the server does not know. `room` is kept free beneath the
+    node, in pixels, for what it says after a run.
     """
 
     type: str
@@ -41,12 +42,18 @@ class Node:
     models: Sequence[dict[str, str]] = ()
     width: int = 330
     height: int = 0
+    room: int = 0
     id: int = 0
     position: tuple[int, int] = (0, 0)
 
     def __getitem__(self, name: str) -> Output:
         """The output of that name."""
         return Output(self, [title for title, _ in self.outputs].index(name))
+
+    @property
+    def bottom(self) -> int:
+        """Where the node ends, with the room beneath it."""
+        return self.position[1] + self.size[1] + self.room
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,7 +109,7 @@ def _placed(stages: Sequence[Stage], notes: Sequence[Node]) -> list[Node]:
         for node in column:
             node.id, node.position = len(nodes) + 1, (left, top)
             nodes.append(node)
-            top += node.size[1] + GAP + TITLE_HEIGHT
+            top = node.bottom + GAP + TITLE_HEIGHT
         left += max((node.width for node in column), default=-3 * GAP) + 3 * GAP
     return nodes
 
@@ -166,7 +173,7 @@ def _api(node: Node) -> dict[str, Any]:
 
 def _group(number: int, stage: Stage) -> dict[str, Any]:
     left = min(node.position[0] for node in stage.nodes)
-    bottom = max(node.position[1] + node.size[1] for node in stage.nodes)
+    bottom = max(node.bottom for node in stage.nodes)
     width = max(node.width for node in stage.nodes)
     return {
         "id": number,

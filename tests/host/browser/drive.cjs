@@ -1,0 +1,141 @@
+// Drives ComfyUI's real front end: loads templates, reads what they are queued as, and presses Run.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, pictures, result}.
+
+const fs = require("fs");
+const path = require("path");
+const { chromium } = require("playwright-core");
+
+const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
+const PATIENCE_MS = 600_000; // long, for machines that are busy with other things
+
+async function main() {
+  const context = await chromium.launchPersistentContext(job.profile, {
+    executablePath: job.chromium,
+    headless: true,
+    viewport: { width: 2400, height: 1200 },
+    timeout: PATIENCE_MS,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-dev-shm-usage",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  try {
+    const page = await opened(context);
+    const seen = watched(page);
+    const templates = {};
+    for (const name of job.templates) templates[name] = await template(page, name, seen);
+    const run = job.run ? await pressedRun(page, job.run, seen) : null;
+    fs.writeFileSync(job.result, JSON.stringify({ templates, run }));
+  } finally {
+    await context.close();
+  }
+}
+
+/** The front end, ready, in the asked-for way of drawing nodes, without its greeting. */
+async function opened(context) {
+  const settings = {
+    "Comfy.TutorialCompleted": true,
+    "Comfy.VueNodes.Enabled": job.modern,
+    "LiteGraph.Canvas.MinFontSizeForLOD": 0, // words in the pictures, however small
+  };
+  await context.request.post(`${job.url}/settings`, { data: settings, timeout: PATIENCE_MS });
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(job.url, { timeout: PATIENCE_MS });
+  await page.waitForFunction(() => window.LiteGraph?.registered_node_types?.["ReelpatchApplyEdit"]);
+  await page.waitForFunction(() => window.app?.extensionManager?.setting && window.app.graph);
+  return page;
+}
+
+/** What the page complains of from now on; `take` hands it over and starts anew. */
+function watched(page) {
+  let complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push({ text: message.text(), url: message.location().url });
+  });
+  page.on("pageerror", (error) => complaints.push({ text: String(error.stack ?? error), url: "" }));
+  return {
+    take: () => {
+      const taken = complaints;
+      complaints = [];
+      return taken;
+    },
+  };
+}
+
+/** Loads a template as the Templates dialog does; what it became, and a picture of it. */
+async function template(page, name, seen) {
+  const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(name)}`;
+  await page.evaluate(async (file) => {
+    await window.app.loadGraphData(await (await fetch(`${file}.json`)).json(), true, true);
+  }, url);
+  await settled(page);
+  const told = await page.evaluate(async (file) => {
+    const nodes = window.app.graph.nodes;
+    const { output } = await window.app.graphToPrompt();
+    const thumbnail = await fetch(`${file}.jpg`);
+    return {
+      thumbnail: { status: thumbnail.status, type: thumbnail.headers.get("content-type") },
+      modern: Boolean(window.LiteGraph.vueNodesMode),
+      drawn: document.querySelectorAll("[data-node-id]").length,
+      types: nodes.map((node) => node.type),
+      missing: nodes.map((node) => node.type).filter((type) => !(type in window.LiteGraph.registered_node_types)),
+      prompt: output,
+    };
+  }, url);
+  const boxes = await placed(page);
+  await page.screenshot({ path: path.join(job.pictures, `${name}.png`) });
+  return { ...told, boxes, complaints: seen.take() };
+}
+
+/** Waits until the dialogs that a template brings up are away and the whole graph is in view. */
+async function settled(page) {
+  await page.waitForTimeout(1500);
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
+  await page.waitForTimeout(2500);
+}
+
+/** Where every node lies: [title, left, top, right, bottom], in the canvas's units or on the screen. */
+async function placed(page) {
+  return page.evaluate(() =>
+    window.app.graph.nodes.map((node) => {
+      const shown = document.querySelector(`[data-node-id="${node.id}"]`);
+      if (window.LiteGraph.vueNodesMode && shown) {
+        const { left, top, right, bottom } = shown.getBoundingClientRect();
+        return [node.title, left, top, right, bottom];
+      }
+      const [left, top, width, height] = node.boundingRect;
+      return [node.title, left, top, left + width, top + height];
+    }),
+  );
+}
+
+/** Loads a template, presses Run, and waits for the end. */
+async function pressedRun(page, name, seen) {
+  await template(page, name, seen);
+  // Nothing from a run before: every node works, and says what it has to say.
+  await page.request.post(`${job.url}/free`, { data: { unload_models: true, free_memory: true } });
+  await page.waitForTimeout(3000);
+  await page.evaluate(() => {
+    window.ended = null;
+    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
+      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
+  });
+  await page.getByTestId("queue-button").first().click();
+  await page.waitForFunction(() => window.ended);
+  await page.waitForTimeout(3000); // the clip that was made comes into its node
+  await page.screenshot({ path: path.join(job.pictures, "after the run.png") });
+  return { ended: await page.evaluate(() => window.ended), boxes: await placed(page), complaints: seen.take() };
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

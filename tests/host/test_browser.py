@@ -1,0 +1,133 @@
+"""ComfyUI's real front end in a real browser: what a user sees on opening a template and pressing Run.
+
+Needs Chromium and playwright-core: `npm install --prefix ~/browser playwright-core`, or a folder that holds it in
+`$NODE_PATH`; `$CHROMIUM` names another Chromium.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.server import Server, running
+from workflows.describe import WORKFLOWS, Workflow, paths
+
+pytestmark = pytest.mark.host
+DRIVER = Path(__file__).parent / "browser" / "drive.cjs"
+MODES = {"classic": False, "nodes 2.0": True}
+Told = dict[str, Any]
+
+
+def needed() -> tuple[str, str, str]:
+    """Node, Chromium and the folder of playwright-core."""
+    node = shutil.which("node")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    folder = os.environ.get("NODE_PATH") or str(Path.home() / "browser" / "node_modules")
+    if node is None or chromium is None:
+        pytest.skip("no node or no chromium in PATH: install both to run the browser tests")
+    if not (Path(folder) / "playwright-core").is_dir():
+        pytest.skip(f"no playwright-core in {folder}: npm install --prefix ~/browser playwright-core")
+    return node, chromium, folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as after installing: no files but those that come with Reelpatch."""
+    needed()
+    with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=MODES)
+def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What one visit of the browser found, in one way of drawing nodes. Its pictures are in pytest's folder."""
+    node, chromium, packages = needed()
+    folder = tmp_path_factory.mktemp(request.param.replace(" ", "_"))
+    job = {
+        "url": server.url,
+        "chromium": chromium,
+        "profile": str(folder / "profile"),
+        "modern": MODES[request.param],
+        "templates": [workflow.name for workflow in WORKFLOWS],
+        "run": WORKFLOWS[0].name,
+        "pictures": str(folder),
+        "result": str(folder / "result.json"),
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    done = subprocess.run(
+        [node, str(DRIVER), str(folder / "job.json")],
+        env={**os.environ, "NODE_PATH": packages},
+        capture_output=True,
+        text=True,
+        timeout=1800,  # a minute of work; long, for machines that are busy with other things
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {**json.loads((folder / "result.json").read_text()), "modern": MODES[request.param]}
+
+
+@pytest.fixture(params=WORKFLOWS, ids=lambda workflow: workflow.name)
+def workflow(request: pytest.FixtureRequest) -> Workflow:
+    return request.param
+
+
+def test_it_loads_without_a_missing_node_or_an_error(told: Told, workflow: Workflow) -> None:
+    loaded = told["templates"][workflow.name]
+    written = json.loads(paths(workflow)[0].read_text(encoding="utf-8"))
+    assert loaded["types"] == [node["type"] for node in written["nodes"]]
+    assert loaded["missing"] == []
+    assert loaded["modern"] == told["modern"]
+    assert loaded["drawn"] == (len(written["nodes"]) if told["modern"] else 0)
+    assert ours(loaded["complaints"]) == []
+
+
+def test_it_is_queued_as_the_api_file_says(told: Told, workflow: Workflow, server: Server) -> None:
+    queued = told["templates"][workflow.name]["prompt"]
+    for node in queued.values():
+        # A widget that shows the chosen video is part of the page; the server has no such input.
+        node["inputs"].pop("video-preview", None)
+    assert queued == json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    known = server.ask("/object_info/LoadVideo")["LoadVideo"]["input"]
+    assert "video-preview" not in {**known["required"], **known.get("optional", {})}
+
+
+def test_its_nodes_do_not_lie_on_each_other(told: Told, workflow: Workflow) -> None:
+    assert overlapping(told["templates"][workflow.name]["boxes"]) == []
+
+
+def test_it_has_a_thumbnail(told: Told, workflow: Workflow) -> None:
+    assert told["templates"][workflow.name]["thumbnail"] == {"status": 200, "type": "image/jpeg"}
+
+
+def test_run_makes_the_demo_clip(told: Told, server: Server) -> None:
+    run = told["run"]
+    assert run["ended"]["kind"] == "execution_success", run
+    assert ours(run["complaints"]) == []
+    assert overlapping(run["boxes"]) == []
+    outputs = server.ask(f"/history/{run['ended']['detail']['prompt_id']}")
+    ((history),) = outputs.values()
+    (saved,) = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    made = (server.base / "output" / saved["subfolder"] / saved["filename"]).read_bytes()
+    assert made[4:8] == b"ftyp"
+
+
+def ours(complaints: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The console's errors without those of asking the internet about model files, which the server forbids."""
+    return [one for one in complaints if "missingModelMetadata" not in one["url"]]
+
+
+def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
+    """Titles of nodes that cover each other."""
+    return [
+        (one[0], other[0])
+        for one, other in combinations(boxes, 2)
+        if max(one[1], other[1]) < min(one[3], other[3]) and max(one[2], other[2]) < min(one[4], other[4])
+    ]

@@ -1,0 +1,73 @@
+"""The templates' pictures, from what Reelpatch's own demo made: frames of a clip above, of its edit below.
+
+`reelpatch demo --out DIR`, then `python -m workflows.thumbnails DIR`. The caption says what the picture is: an edit by
+the demo's tiny weights, and not by the weights that a Ditto template downloads.
+"""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
+from reelpatch.headless.video_io import read_video
+from workflows.describe import FOLDER, WORKFLOWS
+
+FRAMES, ZOOM, GAP, CAPTION = (0, 4, 8), 2, 4, 40
+INK, PAPER = (235, 235, 235), (30, 30, 34)
+# Which of the demo's clips a template shows: the one nearest to what it is for.
+CLIPS = {
+    "Demo - edit on any machine": 0,
+    "Ditto - restyle a video (4 steps)": 4,
+    "Ditto - style only (4 steps)": 5,
+    "Ditto - to the real domain (4 steps)": 4,
+    "Ditto - local edit (4 steps)": 2,
+    "Ditto - as LoRA on a VACE module (4 steps)": 7,
+    "Ditto - quality (50 steps)": 0,
+}
+
+
+def thumbnail(folder: Path, number: int) -> Image.Image:
+    """The picture of the demo's clip of that number; `folder` is what `reelpatch demo` wrote."""
+    kind, mask, num_things = SHOWN[number]
+    instruction = scenes.example(
+        FIRST_SEED + number, kind=kind, mask_kind=mask, num_things=num_things
+    ).instruction
+    stem = folder / "clips" / f"{number:02d}_{kind}"
+    strips = [_strip(Path(f"{stem}.mp4")), _strip(Path(f"{stem}_edited.mp4"))]
+    picture = np.pad(np.concatenate(strips), ((GAP, CAPTION), (GAP, 0), (0, 0)))
+    image = Image.fromarray(picture)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    top = image.height - CAPTION
+    draw.rectangle((0, top, image.width, image.height), fill=PAPER)
+    masked = "" if mask == "none" else ", masked"
+    draw.text((GAP + 2, top + 2), f'"{instruction}"{masked}', fill=INK, font=font)
+    draw.text((GAP + 2, top + 20), "made by Reelpatch's demo weights, 64x64 on a CPU", fill=INK, font=font)
+    return image
+
+
+def _strip(path: Path) -> NDArray[np.uint8]:
+    frames = np.asarray(read_video(path, folder_fps=Fraction(scenes.FPS)).frames)[list(FRAMES)]
+    enlarged = frames.repeat(ZOOM, axis=1).repeat(ZOOM, axis=2)
+    return np.concatenate(list(np.pad(enlarged, ((0, 0), (0, GAP), (0, GAP), (0, 0)))), axis=1)
+
+
+def write(folder: Path) -> None:
+    """Writes every workflow's picture beside it."""
+    for workflow in WORKFLOWS:
+        path = FOLDER / f"{workflow.name}.jpg"
+        part = path.with_suffix(".part")
+        thumbnail(folder, CLIPS[workflow.name]).save(part, format="JPEG", quality=88, optimize=True)
+        part.replace(path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="what `reelpatch demo --out` wrote")
+    write(parser.parse_args().folder)
