@@ -16,7 +16,8 @@ import torch
 from comfy.ldm.flux.math import apply_rope1
 from comfy.ldm.modules.attention import optimized_attention
 from comfy.model_patcher import ModelPatcher
-from comfy.patcher_extension import WrappersMP
+from comfy.patcher_extension import WrapperExecutor, WrappersMP
+from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
 from torch import Tensor
 
 from reelpatch.edits.blocks import Attention
@@ -50,6 +51,7 @@ def attach(model: ModelPatcher, edit: VaceEdit, module: ModelPatcher) -> ModelPa
     check_backbone(model, edit.module.config.dim)
     edited = model.clone()
     edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edit))
+    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(len(edit.contexts)))
     edited.set_additional_models(KEY, _with(edited.get_additional_models_with_key(KEY), module))
     return edited
@@ -98,6 +100,25 @@ def _with(attached: Sequence[ModelPatcher], module: ModelPatcher) -> list[ModelP
             "once, so load the module a second time for the second LoRA."
         )
     return [*attached, module]
+
+
+def refuse_compiled_whole(executor: Any, model: ModelPatcher, *args: Any, **kwargs: Any) -> Any:
+    """Raises: `BadInput` before sampling, when the whole transformer is to be compiled with the edit inside it.
+
+    What an edit decides at every step (its window, which rows are conditional) would break the graph at every block.
+    Blocks that are compiled one by one are welcome: edits work between them.
+    """
+    held = model.model
+    plain = held.diffusion_model
+    # Who compiles puts the compiled module in place around every forward; so look at what is in place then.
+    wrappers = model.get_wrappers(WrappersMP.APPLY_MODEL, COMPILE_KEY)
+    look = WrapperExecutor.new_class_executor(lambda: held.diffusion_model is not plain, held, wrappers)
+    if look.execute():
+        raise BadInput(
+            "a node compiles this whole MODEL (TorchCompileModel), but edits work between its blocks: take that node "
+            "out, or use one that compiles the blocks one by one."
+        )
+    return executor(model, *args, **kwargs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from tiny import (
     merged,
     module,
     register,
+    sample,
     text,
     weights,
 )
@@ -233,3 +234,12 @@ def check_missing_files_say_where_to_get_them():
         file=Path(files()["module"]).name
     )
     return found
+
+
+def check_a_transformer_compiled_whole():
+    def compiled(model):
+        return call("TorchCompileModel", model=model, backend="inductor")[0]
+
+    after, before = compiled(apply(backbone(), module())[0]), apply(compiled(backbone()), module())[0]
+    for model in (after, before):
+        refused(lambda model=model: sample(model), "TorchCompileModel", "edits work between its blocks")

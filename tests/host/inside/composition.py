@@ -6,6 +6,7 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.samplers
 import torch
+from comfy_api.torch_helpers import set_torch_compile_wrapper
 from tiny import (
     LATENT,
     NUM_LAYERS,
@@ -183,6 +184,16 @@ def check_easy_cache():
     )[0]
     assert difference(sample(never), sample(model)) == 0
     assert torch.isfinite(sample(cached)).all()
+
+
+def check_blocks_compiled_one_by_one_make_the_same():
+    model = edited()
+    compiled = model.clone()
+    blocks = [f"diffusion_model.blocks.{index}" for index in range(NUM_LAYERS)]
+    set_torch_compile_wrapper(compiled, backend="eager", keys=blocks)  # traced as for any backend
+    found = difference(sample(compiled), sample(model))
+    assert found <= 1e-4, found
+    return {"max_abs_diff": found}
 
 
 def _windowed(model, length=9, overlap=4):
