@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import reelpatch
 from reelpatch.errors import BadInput
 from reelpatch.headless import (
+    compare_command,
     console,
     convert_command,
     finish_options,
@@ -84,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     tasks_command.add_to(verbs)
     convert_command.add_to(verbs)
     measure_command.add_to(verbs)
+    compare_command.add_to(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser

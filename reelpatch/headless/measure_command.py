@@ -1,7 +1,6 @@
 """The verb `measure`: what an edit kept, changed and disturbed."""
 
 import argparse
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +44,13 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """
     from reelpatch.headless.measure_plot import plot
     from reelpatch.headless.measuring import mask_for, measure
+    from reelpatch.headless.pair import read_pair
     from reelpatch.headless.saving import check_place, saved_at
-    from reelpatch.headless.video_io import read_video
 
     if options.plot is not None:
         check_place(options.plot, ".png", (options.before, options.after), "--plot")
-    before, after = (
-        read_video(path, folder_fps=Fraction(1)).frames for path in (options.before, options.after)
-    )
+    pair = read_pair(options.before, options.after)
+    before, after = pair.before.frames, pair.after
     mask = None if options.mask is None else mask_for(options.mask, before)
     measures = measure(before, after, mask, options.joins)
     if options.plot is not None:

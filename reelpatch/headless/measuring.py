@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from reelpatch.clips.masks import build_mask
-from reelpatch.errors import BadInput
 from reelpatch.headless.edit import read_mask, to_floats
 from reelpatch.headless.optical_flow import flow_both_ways
 from reelpatch.headless.video_io import Frames
@@ -95,10 +94,9 @@ class Measures:
 def measure(before: Frames, after: Frames, mask: Tensor | None = None, at: Sequence[int] = ()) -> Measures:
     """All measures of a result against its source.
 
-    Shapes: before, after [F, H, W, 3] uint8; mask [F, H, W] in [0, 1]. `at` are the first frames of later windows.
-    Raises: BadInput for clips of different length or size, and for joins outside them.
+    Shapes: before, after [F, H, W, 3] uint8, alike; mask [F, H, W] in [0, 1]. `at` are the first frames of later windows.
+    Raises: BadInput for joins outside the clips.
     """
-    _expect_alike(before, after)
     outside = [None if frame is None else frame == 0 for frame in _frames_of(mask, before)]
     inside = [None if where is None else ~where for where in outside]
     found = [_of_frame(*frames) for frames in zip(before, after, outside, inside, strict=True)]
@@ -193,9 +191,3 @@ def _mean(values: Sequence[float | None], weights: Sequence[int] | None = None) 
     ]
     total = sum(weight for _, weight in pairs)
     return sum(value * weight for value, weight in pairs) / total if total else None
-
-
-def _expect_alike(before: Frames, after: Frames) -> None:
-    if before.shape != after.shape:
-        one, other = (f"{len(clip)} frames of {clip.shape[2]}x{clip.shape[1]}" for clip in (before, after))
-        raise BadInput(f"BEFORE has {one} and AFTER {other}: give two clips of one length and size.")

@@ -36,6 +36,7 @@ SURFACE = {
     "task": TASK,
     "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
     "measure": {"before", "after", "--mask", "--joins", "--plot", "--json"},
+    "compare": {"before", "after", "--out", "--mode", "--sheet", "--fps", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--models", "--download", "--json"},
     "inspect": {"files", "--json"},

@@ -147,7 +147,7 @@ def test_what_does_not_belong_together_is_refused_in_one_sentence(
 ) -> None:
     before, after, mask = map(str, clips)
     cases = {
-        ("measure", before, mask): "BEFORE has 3 frames of 64x48 and AFTER 1 frames of 64x48",
+        ("measure", before, mask): "1 frame of 64x48: give two clips",
         ("measure", before, str(tmp_path / "no.mp4")): "there is no clip",
         ("measure", before, after, "--joins", "3"): "--joins",
         ("measure", before, after, "--joins", "x"): "no list of frames",
