@@ -7,6 +7,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from reelpatch.headless.filling import Precision, fill
+from reelpatch.headless.small_clips import speed_up_small_clips
 from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind
 from reelpatch.weights.names import vae_native_to_diffusers
@@ -59,4 +60,5 @@ def load_vae(path: Path, *, dtype: torch.dtype = torch.float32, device: torch.de
             z_dim=file.shape("conv2.weight")[0],
         )
     fill(model, file, vae_native_to_diffusers, precision=Precision(dtype), device=torch.device(device))
+    speed_up_small_clips(model)
     return Vae(model)

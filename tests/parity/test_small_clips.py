@@ -1,0 +1,32 @@
+"""The fast way for small clips is the same convolution, and the same VAE."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+
+from reelpatch.headless.small_clips import frames_as_pictures, speed_up_small_clips
+
+
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 1, 1), (3, 1, 1)])
+@pytest.mark.parametrize("stride", [(1, 1, 1), (2, 1, 1)])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_it_is_the_same_convolution(kernel: tuple[int, ...], stride: tuple[int, ...], batch: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, 5, 6, 10, 12, generator=generator)
+    weight, bias = torch.randn(7, 5, *kernel, generator=generator), torch.randn(7, generator=generator)
+    expected = F.conv3d(x, weight, bias, stride=stride)
+    torch.testing.assert_close(frames_as_pictures(x, weight, bias, stride), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_vae_encodes_and_decodes_as_before() -> None:
+    torch.manual_seed(0)
+    vae = AutoencoderKLWan(base_dim=8, z_dim=16)
+    video = torch.rand(1, 3, 9, 32, 48) * 2 - 1
+    with torch.no_grad():
+        latents = vae.encode(video).latent_dist.mode()
+        decoded = vae.decode(latents).sample
+        speed_up_small_clips(vae)
+        torch.testing.assert_close(vae.encode(video).latent_dist.mode(), latents, atol=1e-5, rtol=0)
+        torch.testing.assert_close(vae.decode(latents).sample, decoded, atol=1e-5, rtol=0)
+        assert "_conv_forward" in vars(vae.encoder.conv_in)  # so the comparison was one
