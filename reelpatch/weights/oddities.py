@@ -74,9 +74,9 @@ def _of_sizes(file: KnownFile) -> Iterator[str]:
         return
     embedding = file.keys.get("patch_embedding.weight")
     if file.kind is Kind.IMAGE_BACKBONE and embedding:
-        channels = file.tensors[embedding].shape[1]
-        if channels != _IMAGE_CHANNELS:
-            yield f"it takes {channels} channels where image-to-video takes {_IMAGE_CHANNELS}"
+        shape = file.tensors[embedding].shape
+        if shape[1:2] != (_IMAGE_CHANNELS,):
+            yield f"{embedding} is {list(shape)}, where image-to-video takes {_IMAGE_CHANNELS} channels"
     expected = _BLOCKS.get(file.size)
     for stack, index in (("blocks", 0), ("vace_blocks", 1)):
         number = file.count(stack)

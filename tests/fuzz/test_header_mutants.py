@@ -107,6 +107,7 @@ def mutate(random: Random, header: Header) -> tuple[bytes, int]:
 @given(seed=st.integers(0, 2**64 - 1))
 @example(seed=6104)  # scales whose marker is gone
 @example(seed=17414)  # a LoRA without one of its layers
+@example(seed=246791)  # an embedding without channels
 @example(seed=97268)  # an image-to-video model of 35 channels
 @example(seed=174017)  # a LoRA whose pair has a dimension too many
 @example(seed=1559)  # a Wan VAE with a latent that is no latent
