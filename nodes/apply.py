@@ -78,8 +78,8 @@ class ApplyEdit(io.ComfyNode):
         latents = empty_latents(edited)
         say(
             cls,
-            f"{clip.plan.frames} frames of {width}x{height} and {len(references or [])} references at strength "
-            f"{strength:g}, from {start:g} to {end:g} of the steps; {len(attached_edits(edited))} edits on this model.",
+            f"{clip.plan.frames} frames of {width}x{height}, references: {len(references or [])}, strength "
+            f"{strength:g}, from {start:g} to {end:g} of the steps. Edits on this model: {len(attached_edits(edited))}.",
         )
         return io.NodeOutput(edited, {"samples": latents})
 

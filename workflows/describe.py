@@ -26,7 +26,7 @@ ROOM_FOR_WORDS = {
     "ReelpatchLoadEditModule": 60,
     "ReelpatchClip": 60,
     "ReelpatchApplyEdit": 80,
-    "ReelpatchRecipe": 140,
+    "ReelpatchRecipe": 200,
 }
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 
@@ -131,6 +131,7 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
             "shift": float(recipe.shift),
             "cfg": float(recipe.guidance.scale),
         },
+        width=400,
     )
     apply = Node(
         "ReelpatchApplyEdit",
@@ -154,9 +155,9 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     stages = [
         Stage("1 Models", BLUE, models["nodes"]),
         Stage("2 Clip", GREEN, [load_video, prepare]),
-        Stage("3 Instruction", GOLD, [instruction, negative]),
-        Stage("4 Edit", VIOLET, [apply, settings, guider]),
-        Stage("5 Sampling and result", RED, [*sampling, *result]),
+        Stage("3 Instruction and recipe", GOLD, [instruction, negative, settings]),
+        Stage("4 Edit and sampling", VIOLET, [apply, guider, *sampling]),
+        Stage("5 Result", RED, result),
     ]
     for node in (node for stage in stages for node in stage.nodes):
         node.room = ROOM_FOR_WORDS.get(node.type, 0)
