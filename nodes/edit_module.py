@@ -12,10 +12,11 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from reelpatch.edits.vace import LAYERS_KEY, VaceModule
-from reelpatch.errors import BadInput
 from reelpatch.weights.header import Kind, KnownFile, expect
 
 from .files import listed, missing_or_true, published
+from .scaled import ScaledWeights, scaled_weights
+from .scaled import operations as quantised_layers
 from .words import say
 
 FOLDER, PATCHES = "diffusion_models", "model_patches"
@@ -40,7 +41,7 @@ class LoadEditModule(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=listed(FOLDER, PATCHES),
-                    tooltip="A file in models/diffusion_models or models/model_patches, in bf16, fp16 or unscaled fp8.",
+                    tooltip="A file in models/diffusion_models or models/model_patches, in bf16, fp16 or fp8, scaled or not.",
                 )
             ],
             outputs=[
@@ -74,16 +75,19 @@ def load_edit_module(path: str, disable_dynamic: bool = False) -> ModelPatcher:
     Raises: `BadInput` for another kind of file, keys that do not fit, and weights that are not finite.
     """
     file = expect(Path(path), Kind.EDIT_MODULE, Kind.VACE)
-    if file.is_scaled:
-        raise BadInput(
-            f"{path} holds scaled fp8 weights, which cannot be used yet: take the bf16 or plain fp8 file."
-        )
     state = comfy.utils.load_torch_file(path, safe_load=True)
+    names = [name for name in file.keys if name.startswith(VACE)]
+    read = (
+        scaled_weights(state, file, names)
+        if file.is_scaled
+        else ScaledWeights({name: state[file.keys[name]] for name in names}, {})
+    )
     module = VaceModule.from_state_dict(
-        {name: state[key] for name, key in file.keys.items() if name.startswith(VACE)},
+        read.weights,
+        beside=read.beside,
         metadata=file.metadata,
         layers=_merged_layers(file),
-        operations=comfy.ops.manual_cast,
+        operations=quantised_layers() if read.beside else comfy.ops.manual_cast,
         layers_cast=True,
         source=path,
     )

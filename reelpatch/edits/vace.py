@@ -97,10 +97,11 @@ class VaceModule(nn.Module):
         )
 
     @classmethod
-    def from_state_dict(
+    def from_state_dict(  # noqa: PLR0913 -- what a file holds, and what the host has for it
         cls,
         state_dict: Mapping[str, Tensor],
         *,
+        beside: Mapping[str, Tensor] | None = None,
         metadata: Mapping[str, str] | None = None,
         layers: Sequence[int] | None = None,
         num_heads: int | None = None,
@@ -112,7 +113,7 @@ class VaceModule(nn.Module):
 
         Sizes come from the tensors' shapes; heads are 128 wide unless `num_heads` says otherwise. `layers` come
         from the caller, else the metadata, else the published 14B and 1.3B models. `operations` and `layers_cast`
-        are the host's, as in `WanBlock`.
+        are the host's, as in `WanBlock`; `beside` is what those layers read with their weights: factors of scaled fp8.
 
         Raises: `BadInput` naming `source` and a key that is missing, unknown, of the wrong shape or not finite.
         Cost: every weight is read once (14B bf16: 6 GB) to find NaN.
@@ -124,9 +125,11 @@ class VaceModule(nn.Module):
                 raise BadInput(
                     f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again."
                 )
-        module = cls(config, operations=operations, device="meta", layers_cast=layers_cast)
+        # Layers that read more than a weight may take it to the device they were made for, so that one has to be real.
+        device = "cpu" if beside else "meta"
+        module = cls(config, operations=operations, device=device, layers_cast=layers_cast)
         module.requires_grad_(False)
-        module.load_state_dict(dict(state_dict), assign=True)
+        module.load_state_dict({**state_dict, **(beside or {})}, assign=True)
         return module.eval()
 
     def block(self, position: int) -> VaceBlock:

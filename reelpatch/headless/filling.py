@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.float8 import FLOAT8, Scaling, as_factor, widened
 from reelpatch.headless.stored import hold_as_stored
 from reelpatch.headless.weight_files import open_tensors
 from reelpatch.weights.finite import is_finite
+from reelpatch.weights.float8 import FLOAT8, Scaling, as_factor, widened
 from reelpatch.weights.header import KnownFile
 
 # Looking at every value costs a full read. Small files are looked at when loaded; for larger ones sampling finds

@@ -14,10 +14,10 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.float8 import widened
 from reelpatch.headless.lora_side_path import Place, SidePath, find_places, remove_side_paths
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
+from reelpatch.weights.float8 import widened
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.lora import Lora, match_lora
 from reelpatch.weights.lora_alpha import METADATA_KEY, PeftConfig

@@ -10,7 +10,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, dtype, finfo, float32, nn, promote_types
 from torch.nn.utils import parametrize
 
-from reelpatch.headless.float8 import FLOAT8
+from reelpatch.weights.float8 import FLOAT8
 from reelpatch.weights.lora import Lora, LoraPair
 from reelpatch.weights.names import diffusers_to_native
 

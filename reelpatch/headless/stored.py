@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reelpatch.headless.float8 import widened
+from reelpatch.weights.float8 import widened
 
 
 class StoredLinear(nn.Linear):

@@ -39,13 +39,19 @@ def _compare(
 ) -> dict:
     everything = bool(storage)
     base = backbone(file_dtype, everything=everything, **storage)
-    model, patch = base, module(file_dtype, everything=everything)
+    patch = module(file_dtype, everything=everything)
+    whole = merged(file_dtype, everything=everything, **storage)
+    return compared(base, patch, whole, strengths=strengths, cfg=cfg)
+
+
+def compared(base, patch, whole, *, strengths: tuple[float, ...] = (0.975,), cfg: float = 3.0) -> dict:
+    model = base
     for seed, strength in enumerate(strengths):
         model, latent = apply(model, patch, strength=strength, clip=clip(frames(seed=seed)))
     ours = sample(model, cfg=cfg, latent=latent["samples"])
     contexts = _contexts(model)
     theirs = sample(
-        merged(file_dtype, everything=everything, **storage),
+        whole,
         cfg=cfg,
         positive=_vace_text(1, contexts, list(strengths)),
         negative=_vace_text(2, contexts, list(strengths)),

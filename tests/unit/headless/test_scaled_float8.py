@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from reelpatch.edits.vace import LAYERS_KEY
 from reelpatch.errors import BadInput
-from reelpatch.headless.float8 import as_factor, widened
 from reelpatch.headless.loading import load_backbone, load_module
 from reelpatch.headless.lora import apply_lora, remove_lora
 from reelpatch.headless.stored import StoredLinear
+from reelpatch.weights.float8 import as_factor, widened
 from reelpatch.weights.names import native_to_diffusers
 from tests.parity.file_forms import FORMS, is_quantised, prefixed
 

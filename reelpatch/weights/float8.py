@@ -1,5 +1,7 @@
 """fp8 weights as files hold them: a byte for each value and, in scaled files, a factor for each layer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,7 +31,7 @@ class Scaling:
     not_weights: frozenset[str]
 
     @classmethod
-    def of(cls, file: KnownFile) -> "Scaling":
+    def of(cls, file: KnownFile) -> Scaling:
         """Told from the header; a factor without its weight stays an ordinary key, and so an unknown one."""
         factors: dict[str, str] = {}
         notes: set[str] = set()
