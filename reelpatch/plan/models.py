@@ -174,13 +174,13 @@ def _named_bytes(file: WeightFile) -> int:
 def _published(
     recipe: Recipe, found: Mapping[Role, KnownFile]
 ) -> tuple[Transformer, EditModule, VaeSizes, TextEncoderSizes]:
-    names = recipe.files_for("backbone")[0].names
+    file = recipe.files_for("backbone")[0]
     for pattern, models in _PUBLISHED:
-        if any(pattern.search(name) for name in names):
+        if any(pattern.search(name) for name in (*file.names, file.size)):
             return models
     if not {"backbone", "module", "vae", "text_encoder"} <= found.keys():
         raise BadInput(
-            f"the sizes of {names[0]} are not known without the file: name the models folder that has the files of "
+            f"the sizes of {file.names[0]} are not known without the file: name the models folder that has the files of "
             f"'{recipe.name}' (--models DIR)."
         )
     return _WAN_14B  # every part of it is replaced by what the headers say
