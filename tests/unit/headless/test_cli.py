@@ -180,6 +180,11 @@ def test_bars_show_each_stage_on_a_terminal() -> None:
     assert "decoding:   0%" in drawn
 
 
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and passes that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing_behind(models_folder: Path, clip_path: Path, tmp_path: Path) -> None:
     arguments = [
         "edit",
@@ -195,6 +200,7 @@ def test_ctrl_c_leaves_nothing_behind(models_folder: Path, clip_path: Path, tmp_
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         text=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 -- it only sets a signal
     )
     assert process.stderr is not None
     while "the result goes to" not in process.stderr.readline():
