@@ -13,6 +13,7 @@ from comfy.patcher_extension import PatcherInjection
 from comfy.weight_adapter.bypass import BypassForwardHook
 from comfy_api.latest import io
 from torch import Tensor
+from torch.nn import Parameter
 
 from reelpatch.errors import BadInput
 from reelpatch.weights.finite import is_finite
@@ -138,9 +139,7 @@ def apply_lora(
         named[f"{name}.alpha"] = pair.down.new_tensor(pair.scale * pair.rank, dtype=pair.down.float().dtype)
     loaded = comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
     changed = patcher.clone()
-    changed.add_patches(
-        {f"{prefix}{name}": ("diff", (delta,)) for name, delta in lora.deltas.items()}, strength
-    )
+    _add_deltas(changed, {f"{prefix}{name}": delta for name, delta in lora.deltas.items()}, strength)
     if merge:
         changed.add_patches(loaded, strength)
     elif loaded:
@@ -149,6 +148,17 @@ def apply_lora(
         ]
         changed.set_injections(KEY, [SidePaths([*standing, *((k, a, strength) for k, a in loaded.items())])])
     return AppliedLora(changed, lora)
+
+
+def _add_deltas(patcher: ModelPatcher, deltas: Mapping[str, Tensor], strength: float) -> None:
+    """Core patches weights and biases of layers alone; it counts a patch of a bare parameter and never applies it."""
+    for key, delta in deltas.items():
+        if key.endswith((WEIGHT, ".bias")):
+            patcher.add_patches({key: ("diff", (delta,))}, strength)
+            continue
+        standing = patcher.get_model_object(key)
+        changed = standing.float() + strength * delta.to(standing.device).float()
+        patcher.add_object_patch(key, Parameter(changed.to(standing.dtype), requires_grad=False))
 
 
 class SidePaths(PatcherInjection):

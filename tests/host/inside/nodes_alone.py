@@ -242,6 +242,24 @@ def check_full_differences_change_the_model_and_come_off():
     assert difference(sample(base), before) == 0
 
 
+def check_a_full_difference_of_the_modulation_acts_adds_up_and_comes_off():
+    base, folder = backbone(), files()["module"].parent
+    before = sample(base)
+    save_file({"diffusion_model.blocks.1.diff_m": torch.ones(1, 6, 128)}, folder / "modulation.safetensors")
+    folder_paths.add_model_folder_path("loras", str(folder))
+    given = {"file": "modulation.safetensors", "how": "side path"}
+    whole = call("ReelpatchLoadLora", model=base, strength=1.0, **given)[0]
+    half = call("ReelpatchLoadLora", model=base, strength=0.5, **given)[0]
+    twice = call("ReelpatchLoadLora", model=half, strength=0.5, **given)[0]
+    changed = sample(whole)
+    assert difference(changed, before) > 1e-2
+    assert difference(sample(half), changed) > 1e-2
+    found = difference(sample(twice), changed)
+    assert found < 0.1 * difference(changed, before), found  # rounded to bf16 once more
+    assert difference(sample(base), before) == 0
+    return {"twice_half_against_whole": found}
+
+
 def check_two_side_paths_add_up_and_come_off():
     folder = files()["module"].parent
     save_file(lora(), folder / "one_lora.safetensors")
