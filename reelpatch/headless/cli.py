@@ -21,6 +21,7 @@ from reelpatch.headless import (
     plan_command,
     tasks_command,
 )
+from reelpatch.headless.run_options import add_machine_options, add_run_options
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -145,16 +146,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
-    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
-    add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
-    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
-    add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
-    add(
-        "--window",
-        type=option_values.window,
-        metavar="A,B",
-        help="part of the run in which the edit acts (the recipe's)",
-    )
+    add_run_options(add)
     add(
         "--lora",
         dest="loras",
@@ -169,9 +161,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="merge all LoRAs into the weights, fp8 by stochastic rounding",
     )
-    add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
-    add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
-    add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+    add_machine_options(add)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless import console, option_values
+from reelpatch.headless.run_options import add_machine_options, add_run_options
 
 if TYPE_CHECKING:
     from reelpatch.headless.task import TaskRequest
@@ -119,19 +120,8 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
-    add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
-    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
-    add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
-    add(
-        "--window",
-        type=option_values.window,
-        metavar="A,B",
-        help="part of the run in which it acts (the recipe's)",
-    )
-    add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
-    add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
-    add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+    add_run_options(add)
+    add_machine_options(add)
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
