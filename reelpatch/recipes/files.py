@@ -94,6 +94,28 @@ VACE_14B = WeightFile(
     },
 )
 
+T2V_1_3B = WeightFile(
+    role="backbone",
+    names=(
+        "Wan2_1-T2V-1_3B_bf16.safetensors",
+        "wan2.1_t2v_1.3B_fp16.safetensors",
+        "Wan2_1-T2V-1_3B_fp8_e4m3fn.safetensors",
+    ),
+    url=_kijai("Wan2_1-T2V-1_3B_bf16.safetensors"),
+    size_gb=2.87,
+    licence=APACHE,
+    size="1.3B",
+    other_sizes_gb={"Wan2_1-T2V-1_3B_fp8_e4m3fn.safetensors": 1.47},
+)
+VACE_1_3B = WeightFile(
+    role="module",
+    names=("Wan2_1-VACE_module_1_3B_bf16.safetensors", "wan2.1_vace_1.3B_fp16.safetensors"),
+    url=_kijai("Wan2_1-VACE_module_1_3B_bf16.safetensors"),
+    size_gb=1.5,
+    licence=APACHE,
+    size="1.3B",
+)
+
 
 def _ditto(name: str) -> WeightFile:
     """A Ditto module: VACE's with Ditto's LoRA merged in."""
@@ -125,6 +147,25 @@ CAUSVID_LORA = WeightFile(
     size_gb=0.205,
     licence=NON_COMMERCIAL,  # tianweiy/CausVid issue 49
     size="14B",
+)
+CAUSVID_1_3B_LORA = WeightFile(
+    role="lora",
+    names=("Wan21_CausVid_bidirect2_T2V_1_3B_lora_rank32.safetensors",),
+    url=_kijai("Wan21_CausVid_bidirect2_T2V_1_3B_lora_rank32.safetensors"),
+    size_gb=0.091233416,  # to the byte
+    licence=NON_COMMERCIAL,
+    size="1.3B",
+)
+SELF_FORCING_LORA = WeightFile(
+    role="lora",
+    names=("Wan2.1_T2V_1.3B_SelfForcing_DMD-FP16-LoRA-Rank32.safetensors",),
+    url=_hub(
+        "lym00/Wan2.1_T2V_1.3B_SelfForcing_VACE",
+        "Wan2.1_T2V_1.3B_SelfForcing_DMD-FP16-LoRA-Rank32.safetensors",
+    ),
+    size_gb=None,
+    licence=UNKNOWN_LICENCE,
+    size="1.3B",
 )
 LIGHTX2V_LORA = WeightFile(
     role="lora",

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from reelpatch.errors import BadInput
 from reelpatch.recipes.files import (
     APACHE,
+    CAUSVID_1_3B_LORA,
     CAUSVID_LORA,
     CHRONOEDIT_14B,
     CHRONOEDIT_LORA,
@@ -17,11 +18,14 @@ from reelpatch.recipes.files import (
     DITTO_STYLE,
     LIGHTX2V_LORA,
     NON_COMMERCIAL,
+    SELF_FORCING_LORA,
+    T2V_1_3B,
     T2V_14B_BF16,
     T2V_14B_FP8,
     T2V_A14B_LOW,
     UMT5_XXL,
     UNKNOWN_LICENCE,
+    VACE_1_3B,
     VACE_14B,
     WAN_VAE,
     shipped,
@@ -101,6 +105,26 @@ _VACE = Recipe(
     examples=("A brown dog is running on the beach.",),
     notes="The prompt describes the finished clip instead of giving an instruction.",
 )
+_VDOT = Recipe(
+    name="vdot",
+    title="VDOT: VACE in 4 steps, one pass each",
+    files=(vdot("backbone"), vdot("module"), WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=4,
+    shift=16.0,
+    guidance=Guidance(1.0),
+    width=832,
+    height=480,
+    frames=81,
+    fps=16,
+    licence=UNKNOWN_LICENCE,
+    source="https://huggingface.co/yutongwang1012/VDOT (its vdot-weights, run as its README says)",
+    examples=_VACE.examples,
+    notes=(
+        "The prompt describes the finished clip instead of giving an instruction. One file is both backbone and "
+        "edit module: 34.7 GB in bf16, 17.3 GB in fp8."
+    ),
+)
 _CHRONOEDIT = Recipe(
     name="chronoedit",
     title="ChronoEdit: edit a picture as the last frame of a short clip, in 50 steps",
@@ -169,24 +193,18 @@ _ALL = (
         ),
     ),
     _VACE,
-    Recipe(
-        name="vdot",
-        title="VDOT: VACE in 4 steps, one pass each",
-        files=(vdot("backbone"), vdot("module"), WAN_VAE, UMT5_XXL),
-        schedule="native",
-        steps=4,
-        shift=16.0,
-        guidance=Guidance(1.0),
-        width=832,
-        height=480,
-        frames=81,
-        fps=16,
-        licence=UNKNOWN_LICENCE,
-        source="https://huggingface.co/yutongwang1012/VDOT (its vdot-weights, run as its README says)",
-        examples=_VACE.examples,
+    _VDOT,
+    replace(
+        _VDOT,
+        name="vdot-rollout",
+        title="VDOT by the list it was trained with: 4 steps, noised anew between them",
+        schedule="warped",
+        shift=8.0,
+        solver="renoise",
+        source="https://github.com/hhhh1138/VDOT (the rollout of its training)",
         notes=(
-            "The prompt describes the finished clip instead of giving an instruction. One file is both backbone and "
-            "edit module."
+            f"{_VDOT.notes} An alternative to 'vdot', which is how it is run: its training showed the network 1000, 960, "
+            "888.89 and 727.27, but mixed the noise by a table of shift 16; here both are those four levels."
         ),
     ),
     replace(
@@ -203,6 +221,34 @@ _ALL = (
         licence=NON_COMMERCIAL,
         source="https://huggingface.co/Kijai/WanVideo_comfy (the LoRA, and the levels of its flowmatch_causvid)",
         notes=f"{_VACE.notes} Takes 1 to 9 steps (--steps); 4 to 8 are usual.",
+    ),
+    replace(
+        _VACE,
+        name="causvid-1.3b",
+        title="VACE 1.3B with CausVid's LoRA: 3 steps, noised anew between them",
+        files=(T2V_1_3B, VACE_1_3B, CAUSVID_1_3B_LORA, WAN_VAE, UMT5_XXL),
+        schedule="causvid-bidirectional",
+        steps=3,
+        shift=1.0,
+        guidance=Guidance(1.0),
+        solver="renoise",
+        negative_prompt="",
+        licence=NON_COMMERCIAL,
+        source="https://github.com/tianweiy/CausVid (its bidirectional model; the LoRA was taken out of it by Kijai)",
+    ),
+    replace(
+        _VACE,
+        name="self-forcing",
+        title="VACE 1.3B with Self-Forcing's LoRA: 4 steps, noised anew between them",
+        files=(T2V_1_3B, VACE_1_3B, SELF_FORCING_LORA, WAN_VAE, UMT5_XXL),
+        schedule="warped",
+        steps=4,
+        shift=5.0,
+        guidance=Guidance(1.0),
+        solver="renoise",
+        negative_prompt="",
+        licence=UNKNOWN_LICENCE,
+        source="https://github.com/guandeh17/Self-Forcing (all frames at once; the LoRA was taken out of it by lym00)",
     ),
     replace(
         _VACE,

@@ -13,7 +13,11 @@ from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import SOLVERS
 
-SIZE_NOT_PUBLISHED = {"vdot_14b.pt", "clip_vision_h.safetensors"}
+SIZE_NOT_PUBLISHED = {
+    "vdot_14b.pt",
+    "clip_vision_h.safetensors",
+    "Wan2.1_T2V_1.3B_SelfForcing_DMD-FP16-LoRA-Rank32.safetensors",
+}
 NO_EXAMPLES = {"ditto-local", "chronoedit", "chronoedit-8step"}
 each = pytest.mark.parametrize("record", [pytest.param(record, id=name) for name, record in RECIPES.items()])
 
@@ -99,6 +103,7 @@ def test_every_published_method_is_there() -> None:
             "vace",
             "causvid",
         ),
+        *("vdot-rollout", "causvid-1.3b", "self-forcing"),
         *("lightx2v", "enhance", "chronoedit", "chronoedit-8step", "demo"),
     }
 
@@ -118,9 +123,23 @@ def levels(name: str) -> list[float]:
 def test_few_step_methods_start_at_their_published_levels() -> None:
     assert levels("vdot") == pytest.approx([0.999937, 0.979512, 0.941066, 0.841928, 0], abs=1e-6)
     assert levels("lightx2v") == pytest.approx([1, 0.9375, 0.833333, 0.625, 0], abs=1e-6)
+    assert levels("vdot-rollout") == pytest.approx([1, 0.96, 0.888889, 0.727273, 0], abs=1e-6)
+    assert levels("self-forcing") == levels("lightx2v")
+    assert levels("causvid-1.3b") == pytest.approx([1, 0.757, 0.522, 0])
+    for name in ("vdot-rollout", "self-forcing", "causvid-1.3b"):
+        assert recipe(name).solver == "renoise"
+    assert recipe("lightx2v").solver == recipe("causvid").solver == "euler"
     assert levels("causvid") == pytest.approx([0.999, 0.934, 0.862, 0.756, 0.603, 0.41, 0.25, 0.14, 0])
     assert levels("chronoedit-8step")[:2] == pytest.approx([0.9995, 0.932835], abs=1e-6)
-    for name in ("vdot", "lightx2v", "causvid", "chronoedit-8step"):
+    for name in (
+        "vdot",
+        "vdot-rollout",
+        "lightx2v",
+        "causvid",
+        "causvid-1.3b",
+        "self-forcing",
+        "chronoedit-8step",
+    ):
         assert not any(recipe(name).guidance.enabled(step) for step in range(recipe(name).steps))
 
 
