@@ -15,13 +15,14 @@ from reelpatch.headless import (
     compare_command,
     console,
     convert_command,
+    enhance_command,
     finish_options,
     measure_command,
     option_values,
     plan_command,
     tasks_command,
 )
-from reelpatch.headless.run_options import add_machine_options, add_run_options
+from reelpatch.headless.run_options import add_lora_options, add_machine_options, add_run_options
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -33,6 +34,7 @@ examples:
   reelpatch edit clip.mp4 "make the circle blue" --output blue.mp4
   reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
   reelpatch edit clip.mp4 "remove the square" --mask mask.png --when 0-24 --seed 7
+  reelpatch enhance edited.mp4 --out steadier.mp4
   reelpatch plan --recipe ditto-global --vram 12 --ram 32
   reelpatch recipes ditto-global
   reelpatch inspect ~/ComfyUI/models/loras/*.safetensors
@@ -82,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(verbs.add_parser("demo", help="edit made-up clips with the weights that come along"))
     _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
     _add_inspect(verbs.add_parser("inspect", help="tell what weight files are and where they belong"))
+    enhance_command.add_to(verbs)
     plan_command.add_to(verbs)
     tasks_command.add_to(verbs)
     convert_command.add_to(verbs)
@@ -147,20 +150,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
     add_run_options(add)
-    add(
-        "--lora",
-        dest="loras",
-        type=option_values.lora,
-        action="append",
-        default=[],
-        metavar="FILE[:X[,X...]]",
-        help="add a LoRA at strength X (1); several X share the steps; may be given several times",
-    )
-    add(
-        "--lora-merge",
-        action="store_true",
-        help="merge all LoRAs into the weights, fp8 by stochastic rounding",
-    )
+    add_lora_options(add)
     add_machine_options(add)
 
 

@@ -15,9 +15,10 @@ from reelpatch.clips.frames import FitPlan, Method, plan_fit
 from reelpatch.clips.masks import build_mask, luma, time_reach
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
-from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.finishing import Finishing, WorkedPart
 from reelpatch.headless.lora import ChosenLora, LoraReport
+from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Frames, Video, read_video
 from reelpatch.headless.video_write import check_output, write_video
@@ -183,8 +184,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
     Raises: `BadInput` for an unknown recipe and for numbers that it cannot run with.
     """
     settings = recipe(request.recipe)
-    if not 0 <= request.seed <= _MAX_SEED:
-        raise BadInput(f"the seed is {request.seed}: use a whole number from 0 to {_MAX_SEED} (--seed).")
+    check_seed(request.seed)
     strength = settings.strength if request.strength is None else request.strength
     if not 0 <= strength < float("inf"):
         raise BadInput(
@@ -201,6 +201,12 @@ def chosen_settings(request: RunOptions) -> Recipe:
     return settings
 
 
+def check_seed(seed: int) -> None:
+    """Raises: `BadInput` for a seed that is no number of 63 bits."""
+    if not 0 <= seed <= _MAX_SEED:
+        raise BadInput(f"the seed is {seed}: use a whole number from 0 to {_MAX_SEED} (--seed).")
+
+
 def to_floats(frames: Frames) -> Tensor:
     """Bytes as the engine's floats in [0, 1], of any shape."""
     return torch.from_numpy(np.ascontiguousarray(frames)).float() / 255
@@ -213,7 +219,10 @@ def to_bytes(clip: Tensor) -> Frames:
 
 def _read(request: EditRequest, settings: Recipe) -> _Material:
     folder_fps = request.fps or Fraction(settings.fps)
-    video = _shortened(read_video(request.clip, folder_fps=folder_fps), request)
+    video = read_video(request.clip, folder_fps=folder_fps)
+    if request.frames is not None and request.fit is None:
+        latent_frames(request.frames)  # refuses what is not legal
+    video = first_frames(video, request.frames, request.clip)
     num_frames, height, width, _ = video.frames.shape
     mask = None
     if request.mask is not None or request.when is not None:
@@ -225,24 +234,20 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     return _Material(video, part, references, plan)
 
 
-def _shortened(video: Video, request: EditRequest) -> Video:
-    """The first frames of a clip, and its sound as far as they go, where only a part was asked for."""
-    if request.frames is None:
+def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
+    """The first frames of a clip, and its sound as far as they go, where only a part was asked for.
+
+    Raises: `BadInput` for more frames than there are.
+    """
+    if frames is None:
         return video
-    if request.fit is None:
-        latent_frames(request.frames)  # refuses what is not legal
     num_frames = len(video.frames)
-    if not 1 <= request.frames <= num_frames:
+    if not 1 <= frames <= num_frames:
         raise BadInput(
-            f"{request.frames} frames were asked for, but {request.clip} has {num_frames}: "
-            f"use 1 to {num_frames} (--frames)."
+            f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames} (--frames)."
         )
-    short = replace(
-        video,
-        frames=video.frames[: request.frames],
-        times_s=video.times_s and video.times_s[: request.frames],
-    )
-    return replace(short, sound_end_s=short.duration_s) if request.frames < num_frames else video
+    short = replace(video, frames=video.frames[:frames], times_s=video.times_s and video.times_s[:frames])
+    return replace(short, sound_end_s=short.duration_s) if frames < num_frames else video
 
 
 def read_mask(path: Path, frames: int | None) -> Tensor:
@@ -280,6 +285,11 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
         editor.device,
         request.target,
     )
+    warn_of_much_work(plan, settings)
+
+
+def warn_of_much_work(plan: FitPlan, settings: Recipe) -> None:
+    """Says it where a clip is much larger than what the recipe was made for."""
     height, width = plan.size
     factor = height * width * plan.frames / (settings.height * settings.width * settings.frames)
     if factor > _MUCH_LARGER:

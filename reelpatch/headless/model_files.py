@@ -22,10 +22,10 @@ _HIGH_NOISE = re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")
 
 @dataclass(frozen=True)
 class RecipeFiles:
-    """One path for each role, and the LoRAs with their strengths."""
+    """One path for each role, and the LoRAs with their strengths; recipes that edit nothing have no module."""
 
     backbone: Path
-    module: Path
+    module: Path | None
     vae: Path
     text_encoder: Path
     loras: tuple[tuple[Path, float], ...]
@@ -45,10 +45,12 @@ class RecipeFiles:
         def one(role: Role) -> KnownFile:
             return found[recipe.files_for(role)[0]]
 
-        _check_pair(one("backbone"), one("module"))
+        module = one("module") if recipe.files_for("module") else None
+        if module is not None:
+            _check_pair(one("backbone"), module)
         return cls(
             backbone=one("backbone").path,
-            module=one("module").path,
+            module=None if module is None else module.path,
             vae=one("vae").path,
             text_encoder=one("text_encoder").path,
             loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),

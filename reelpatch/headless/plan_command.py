@@ -97,9 +97,15 @@ def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.sampling.guidance import Guidance, Window
 
     settings = recipe(options.recipe)
+    if options.steps is not None:
+        # An enhancer's steps are the last ones of a run whose length stays.
+        is_part = settings.enhances and 0 < options.steps < settings.steps
+        start_step = settings.steps - options.steps if is_part else 0
+        settings = replace(
+            settings, steps=settings.steps if is_part else options.steps, start_step=start_step
+        )
     return replace(
         settings,
-        steps=settings.steps if options.steps is None else options.steps,
         guidance=settings.guidance if options.guidance is None else Guidance(options.guidance),
         window=settings.window if options.window is None else Window(*options.window),
     )

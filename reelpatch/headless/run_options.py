@@ -1,4 +1,4 @@
-"""The options of how an edit is run, which `edit` and `task` have in common."""
+"""The options of how a recipe is run, which `edit`, `task` and `enhance` have in common."""
 
 from pathlib import Path
 from typing import Any
@@ -8,15 +8,43 @@ from reelpatch.headless import option_values
 
 def add_run_options(add: Any) -> None:
     """Seed, steps, guidance, strength and window; `add` is the `add_argument` of a group."""
-    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
+    add_seed(add)
     add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
-    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
+    add_guidance(add)
     add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
     add(
         "--window",
         type=option_values.window,
         metavar="A,B",
         help="part of the run in which the edit acts (the recipe's)",
+    )
+
+
+def add_seed(add: Any) -> None:
+    """Seed; `add` as above."""
+    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
+
+
+def add_guidance(add: Any) -> None:
+    """Guidance; `add` as above."""
+    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
+
+
+def add_lora_options(add: Any) -> None:
+    """LoRAs and how they are added; `add` as above."""
+    add(
+        "--lora",
+        dest="loras",
+        type=option_values.lora,
+        action="append",
+        default=[],
+        metavar="FILE[:X[,X...]]",
+        help="add a LoRA at strength X (1); several X share the steps; may be given several times",
+    )
+    add(
+        "--lora-merge",
+        action="store_true",
+        help="merge all LoRAs into the weights, fp8 by stochastic rounding",
     )
 
 

@@ -17,7 +17,8 @@ from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
 from reelpatch.geometry import FRAMES_PER_LATENT
 from reelpatch.headless.edit import EditResult, chosen_settings, read_mask, to_bytes, to_floats
-from reelpatch.headless.editor import Editor, OnProgress, check_instruction, silent
+from reelpatch.headless.editor import Editor, check_instruction
+from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Video, read_video
 from reelpatch.headless.video_write import check_output, write_video

@@ -9,7 +9,7 @@ from reelpatch.plan.models import Models
 from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe
 
-CLIP_ENCODES = 2  # what is kept and what is edited, each by itself
+EDIT_ENCODES = 2  # what is kept and what is edited, each by itself
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Job:
         return self.frames * self.size[0] * self.size[1]
 
     @property
+    def streams(self) -> int:
+        """How many edits run beside the backbone: none where the recipe edits nothing."""
+        return 0 if self.recipe.enhances else self.contexts
+
+    @property
     def num_prompts(self) -> int:
         """The instruction, and the negative prompt where guidance compares with it."""
         return 1 + any(self.recipe.guidance.enabled(step) for step in range(self.recipe.steps))
@@ -64,9 +69,9 @@ class Job:
     def passes(self) -> Iterator[Pass]:
         """All forwards, in order."""
         recipe, num_steps = self.recipe, self.recipe.steps
-        for step in range(num_steps):
+        for step in range(recipe.start_step, num_steps):
             is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
-            contexts = self.contexts if is_active else 0
+            contexts = self.streams if is_active else 0
             yield Pass(0, contexts)
             if recipe.guidance.enabled(step):
                 skip = recipe.skip_layers
@@ -77,7 +82,7 @@ class Job:
         """Of one of its forwards."""
         tokens = self.grid.tokens
         backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
-        return backbone + models.module.flops(tokens) * one.contexts
+        return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,9 @@ def count_work(job: Job, models: Models) -> Work:
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(TEXT_ROWS),
-        encode=CLIP_ENCODES * models.vae.encode_flops(job.frames, job.size) + job.references * still,
-        forward=job.pass_flops(models, Pass(0, job.contexts)),
+        encode=(1 if job.recipe.enhances else EDIT_ENCODES) * models.vae.encode_flops(job.frames, job.size)
+        + job.references * still,
+        forward=job.pass_flops(models, Pass(0, job.streams)),
         denoise=denoise,
         decode=models.vae.decode_flops(job.frames, job.size),
     )

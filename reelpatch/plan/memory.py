@@ -82,7 +82,7 @@ def step_activations(job: Job, models: Models) -> int:
     A LoRA beside the weights adds one more tensor of the feed-forward width.
     """
     width, ffn_dim = models.backbone.dim, models.backbone.ffn_dim
-    one, contexts = models.compute_bytes, job.contexts
+    one, contexts = models.compute_bytes, job.streams
     # Half precision has tensors in fp32 beside it, where norms and residuals are computed.
     stream = 4 * one + (4 if one == HALF else 0) + one * (contexts + min(contexts, 2))
     feed_forward = (3 if models.has_loras else 2) * one

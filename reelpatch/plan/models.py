@@ -45,7 +45,7 @@ _PUBLISHED = (
 
 @dataclass(frozen=True)
 class Models:
-    """The models of a recipe.
+    """The models of a recipe; one that edits nothing has no edit module.
 
     Units: `*_bytes` are the bytes that a linear weight takes in memory, `compute_bytes` those of a number that is
     computed with; `lora_bytes` are those of all LoRAs together. `from_headers` names the roles whose sizes were
@@ -53,7 +53,7 @@ class Models:
     """
 
     backbone: Transformer
-    module: EditModule
+    module: EditModule | None
     vae: VaeSizes
     text: TextEncoderSizes
     backbone_bytes: int
@@ -67,12 +67,19 @@ class Models:
     @property
     def num_parameters(self) -> int:
         """Of backbone and edit module."""
-        return self.backbone.parameters.total + self.module.parameters.total
+        return self.backbone.parameters.total + self.module_parameters
+
+    @property
+    def module_parameters(self) -> int:
+        """Of the edit module, 0 without one."""
+        return 0 if self.module is None else self.module.parameters.total
 
     @property
     def outside_bytes(self) -> int:
         """What of backbone and module lies outside blocks, and the LoRAs."""
-        outside = self.backbone.outside + self.module.outside
+        outside = self.backbone.outside
+        if self.module is not None:
+            outside = outside + self.module.outside
         return outside.num_bytes(self.compute_bytes, self.compute_bytes) + self.lora_bytes
 
     @property
@@ -80,9 +87,12 @@ class Models:
         """Of each block: those of the backbone first, then those of the module."""
         half = self.compute_bytes
         main = self.backbone.block.num_bytes(self.backbone_bytes, half)
+        blocks = (main,) * self.backbone.num_blocks
+        if self.module is None:
+            return blocks
         first = self.module.first_block.num_bytes(self.module_bytes, half)
         other = self.module.block.num_bytes(self.module_bytes, half)
-        return (*(main,) * self.backbone.num_blocks, first, *(other,) * (self.module.num_blocks - 1))
+        return (*blocks, first, *(other,) * (self.module.num_blocks - 1))
 
     @property
     def transformer_bytes(self) -> int:
@@ -122,8 +132,10 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
     compute = FP32 if dtype == "fp32" else HALF
     if "backbone" in found:
         backbone = _backbone(found["backbone"])
-        module = replace(module, backbone=backbone)
-    if "module" in found:
+        module = replace(module, backbone=backbone) if module else None
+    if not recipe.files_for("module"):
+        module = None
+    elif "module" in found:
         file = found["module"]
         module = EditModule(backbone, file.count("vace_blocks"), file.shape("vace_patch_embedding.weight")[1])
     if "vae" in found:
@@ -142,7 +154,7 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         vae=vae,
         text=text,
         backbone_bytes=held("backbone", "blocks.0.self_attn.q.weight"),
-        module_bytes=held("module", "vace_blocks.0.self_attn.q.weight"),
+        module_bytes=held("module", "vace_blocks.0.self_attn.q.weight") if module else 0,
         text_bytes=held("text_encoder", "blocks.0.attn.q.weight"),
         compute_bytes=compute,
         lora_bytes=found["lora"].num_bytes
@@ -155,7 +167,7 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
 
 def has_fp8(recipe: Recipe, role: Role) -> bool:
     """Whether the recipe's file of this role is published in fp8."""
-    return any("fp8" in name for name in recipe.files_for(role)[0].names)
+    return any("fp8" in name for file in recipe.files_for(role)[:1] for name in file.names)
 
 
 def _held(file: WeightFile, found: KnownFile | None, key: str, dtype: Dtype, compute: int) -> int:
@@ -178,7 +190,8 @@ def _published(
     for pattern, models in _PUBLISHED:
         if any(pattern.search(name) for name in (*file.names, file.size)):
             return models
-    if not {"backbone", "module", "vae", "text_encoder"} <= found.keys():
+    needed = {"backbone", "vae", "text_encoder"} | ({"module"} if recipe.files_for("module") else set[Role]())
+    if not needed <= found.keys():
         raise BadInput(
             f"the sizes of {file.names[0]} are not known without the file: name the models folder that has the files of "
             f"'{recipe.name}' (--models DIR)."

@@ -28,7 +28,9 @@ def _work(plan: Plan) -> Iterator[str]:
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     grid, forwards = job.grid, len(list(job.passes()))
     yield _row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
-    yield _row("forwards", f"{forwards} in {job.recipe.steps} steps, {_flop(work.forward.total)} each")
+    yield _row(
+        "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} each"
+    )
     share = work.denoise.self_attention / work.denoise.total
     denoise = f"denoise {_flop(work.denoise.total)} ({share:.0%} self-attention)"
     others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"

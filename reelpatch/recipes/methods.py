@@ -125,6 +125,29 @@ _VDOT = Recipe(
         "edit module: 34.7 GB in bf16, 17.3 GB in fp8."
     ),
 )
+_ENHANCE = Recipe(
+    name="enhance",
+    title="Ditto's enhancer: sharper and steadier, by the last 4 of 40 steps of Wan2.2",
+    files=(T2V_A14B_LOW, WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=40,
+    start_step=36,
+    expert_boundary=0.875,  # Wan2.2's `boundary` of T2V-A14B
+    shift=12.0,
+    guidance=Guidance(3.0),
+    negative_prompt=WAN_NEGATIVE_PROMPT,
+    width=1280,
+    height=720,
+    frames=73,
+    fps=16,
+    licence=APACHE,
+    source="Ditto's denoising enhancer, on Wan2.2 T2V-A14B",
+    examples=("",),
+    notes=(
+        "The low-noise expert alone, from the clip with 57 % noise (sigma 0.571); the prompt is empty or the "
+        "clip's caption (--caption). 1 to 14 last steps (--steps): more change more."
+    ),
+)
 _CHRONOEDIT = Recipe(
     name="chronoedit",
     title="ChronoEdit: edit a picture as the last frame of a short clip, in 50 steps",
@@ -144,6 +167,35 @@ _CHRONOEDIT = Recipe(
         "rewritten into 80 to 100 words work best."
     ),
     unsupported="image-to-video backbones with temporal reasoning are not written",
+)
+
+_DEMO = Recipe(
+    name="demo",
+    title="Demo: tiny weights that come with Reelpatch and run on any CPU",
+    files=(
+        shipped(
+            "backbone",
+            "reelpatch_demo_t2v_bf16.safetensors",
+            "reelpatch_demo_t2v_fp8_e4m3fn.safetensors",
+        ),
+        shipped("module", "reelpatch_demo_edit_module.safetensors"),
+        shipped("lora", "reelpatch_demo_4step_lora.safetensors"),
+        shipped("vae", "reelpatch_demo_vae.safetensors"),
+        shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
+    ),
+    schedule="euler",
+    steps=4,
+    shift=3.0,
+    guidance=Guidance(1.0),
+    solver="euler",
+    width=64,
+    height=64,
+    frames=9,
+    fps=8,
+    licence=APACHE,
+    source="reelpatch/headless/demo",
+    examples=("make the circle blue", "remove the square", "make it sepia"),
+    notes="Knows six colours, three shapes, five backgrounds and three styles.",
 )
 
 _ALL = (
@@ -265,28 +317,20 @@ _ALL = (
         source="https://huggingface.co/lightx2v/Wan2.1-Distill-Loras",
         notes=f"{_VACE.notes} A strength of 0.6 for the LoRA keeps more motion, by users' reports.",
     ),
-    Recipe(
-        name="enhance",
-        title="Ditto's enhancer: sharper and steadier, by the last 4 of 40 steps of Wan2.2",
-        files=(T2V_A14B_LOW, WAN_VAE, UMT5_XXL),
-        schedule="native",
-        steps=40,
-        start_step=36,
-        shift=12.0,
-        guidance=Guidance(3.0),
-        negative_prompt=WAN_NEGATIVE_PROMPT,
-        width=1280,
-        height=720,
-        frames=73,
-        fps=16,
-        licence=APACHE,
-        source="Ditto's denoising enhancer, on Wan2.2 T2V-A14B",
-        examples=("",),
+    _ENHANCE,
+    replace(
+        _ENHANCE,
+        name="enhance-fast",
+        title="Ditto's enhancer with LightX2V's LoRA: one pass for each of its 4 steps, half the time",
+        files=(T2V_A14B_LOW, LIGHTX2V_LORA, WAN_VAE, UMT5_XXL),
+        guidance=Guidance(1.0),
+        negative_prompt="",
+        licence=UNKNOWN_LICENCE,
+        source=f"{_ENHANCE.source}, with https://huggingface.co/lightx2v/Wan2.1-Distill-Loras",
         notes=(
-            "The low-noise expert alone, from the clip with 57 % noise (sigma 0.571); the prompt is empty or the "
-            "clip's caption."
+            "Nobody has published these settings: they are the enhancer's noise levels, with the LoRA in the place of "
+            "guidance. The LoRA was made for Wan2.1, whose layers the low-noise expert shares."
         ),
-        unsupported="starting from a noised clip, without an edit module, is not written",
     ),
     _CHRONOEDIT,
     replace(
@@ -298,33 +342,22 @@ _ALL = (
         shift=2.0,
         guidance=Guidance(1.0),
     ),
-    Recipe(
-        name="demo",
-        title="Demo: tiny weights that come with Reelpatch and run on any CPU",
-        files=(
-            shipped(
-                "backbone",
-                "reelpatch_demo_t2v_bf16.safetensors",
-                "reelpatch_demo_t2v_fp8_e4m3fn.safetensors",
-            ),
-            shipped("module", "reelpatch_demo_edit_module.safetensors"),
-            shipped("lora", "reelpatch_demo_4step_lora.safetensors"),
-            shipped("vae", "reelpatch_demo_vae.safetensors"),
-            shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
+    _DEMO,
+    replace(
+        _DEMO,
+        name="demo-enhance",
+        title="Demo: the enhancer on the tiny weights that come with Reelpatch",
+        files=tuple(file for file in _DEMO.files if file.role not in ("module", "lora")),
+        schedule=_ENHANCE.schedule,
+        solver=_ENHANCE.solver,
+        steps=40,
+        start_step=36,
+        shift=12.0,
+        examples=("",),
+        notes=(
+            "The demo's backbone by itself, on the enhancer's schedule. It knows nothing but the demo's scenes, of "
+            "64x64 pixels and 9 frames, which it steadies."
         ),
-        schedule="euler",
-        steps=4,
-        shift=3.0,
-        guidance=Guidance(1.0),
-        solver="euler",
-        width=64,
-        height=64,
-        frames=9,
-        fps=8,
-        licence=APACHE,
-        source="reelpatch/headless/demo",
-        examples=("make the circle blue", "remove the square", "make it sepia"),
-        notes="Knows six colours, three shapes, five backgrounds and three styles.",
     ),
 )
 RECIPES: Mapping[str, Recipe] = {record.name: record for record in _ALL}

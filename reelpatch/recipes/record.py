@@ -71,7 +71,9 @@ class Recipe:
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
     `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints; sampling begins
-    at `start_step` of the schedule. `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
+    `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
+    where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
     name: str
@@ -96,7 +98,34 @@ class Recipe:
     examples: tuple[str, ...] = ()
     notes: str = ""
     start_step: int = 0
+    expert_boundary: float | None = None
     unsupported: str = ""
+
+    @property
+    def enhances(self) -> bool:
+        """Whether it goes over a finished clip, without an edit module and an instruction."""
+        return self.start_step > 0
+
+    @property
+    def num_run_steps(self) -> int:
+        """How many steps are really taken."""
+        return self.steps - self.start_step
+
+    def check_edits(self) -> None:
+        """Raises: `BadInput` for a recipe that does something else than edit by instruction."""
+        if self.enhances:
+            raise BadInput(
+                f"the recipe '{self.name}' goes over a finished clip and edits nothing: run `reelpatch enhance`, or choose "
+                "a recipe that edits (--recipe; `reelpatch recipes` lists them)."
+            )
+
+    def check_enhances(self) -> None:
+        """Raises: `BadInput` for a recipe that does something else than enhance a clip."""
+        if not self.enhances:
+            raise BadInput(
+                f"the recipe '{self.name}' does not enhance clips: choose one that does, such as enhance, or demo-enhance "
+                "which needs no files (--recipe)."
+            )
 
     def check_runnable(self) -> None:
         """Raises: `BadInput` for a recipe that is recorded here but can't be run yet."""

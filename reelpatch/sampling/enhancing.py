@@ -9,9 +9,6 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.sampling.schedules import high_noise_steps
 
-# Of Wan2.2 T2V-A14B: timesteps from 875 on are the high-noise expert's.
-EXPERT_BOUNDARY = 0.875
-
 
 def last_steps(sigmas: Tensor, steps: int, *, boundary: float | None = None) -> Tensor:
     """The sigmas of the last `steps` steps of a schedule: how strongly a clip is enhanced.

@@ -30,8 +30,13 @@ TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merg
     ),
     "--preview",
 }
+ENHANCE = {
+    *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
+    *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
+}
 SURFACE = {
     "edit": EDIT,
+    "enhance": ENHANCE,
     "plan": PLAN,
     "task": TASK,
     "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},

@@ -30,7 +30,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     latent_shape(record.frames, (record.height, record.width))
     for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
-    assert len(record.files_for("module")) == (0 if record.unsupported else 1)
+    assert len(record.files_for("module")) == (0 if record.unsupported or record.enhances else 1)
     assert 0 <= record.start_step < record.steps
 
 
@@ -45,7 +45,7 @@ def test_a_recipe_says_where_its_files_come_from(record: Recipe) -> None:
             assert file.url.endswith("/" + file.names[0])
             assert file.size_gb or file.names[0] in SIZE_NOT_PUBLISHED
         else:
-            assert record.name == "demo"
+            assert record.name in {"demo", "demo-enhance"}
     assert record.source
     assert record.examples or record.name in NO_EXAMPLES
 
@@ -104,7 +104,7 @@ def test_every_published_method_is_there() -> None:
             "causvid",
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
-        *("lightx2v", "enhance", "chronoedit", "chronoedit-8step", "demo"),
+        *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
     }
 
 
@@ -149,9 +149,26 @@ def test_the_enhancer_takes_the_last_four_steps() -> None:
         [0.571156, 0.492880, 0.386847, 0.235110, 0], abs=1e-6
     )
     assert record.files_for("backbone")[0].expert == "low"
+    assert (record.num_run_steps, record.guidance.scale, record.expert_boundary) == (4, 3.0, 0.875)
 
 
-@pytest.mark.parametrize("name", ["enhance", "chronoedit", "chronoedit-8step"])
+def test_the_fast_enhancer_is_the_same_run_in_single_passes() -> None:
+    slow, fast = recipe("enhance"), recipe("enhance-fast")
+    assert levels("enhance-fast")[fast.start_step :] == levels("enhance")[slow.start_step :]
+    assert not any(fast.guidance.enabled(step) for step in range(fast.steps))
+    assert [file.role for file in fast.files] == ["backbone", "lora", "vae", "text_encoder"]
+
+
+def test_recipes_that_enhance_do_not_edit_and_the_other_way_round() -> None:
+    enhancers = {name for name, record in RECIPES.items() if record.enhances}
+    assert enhancers == {"enhance", "enhance-fast", "demo-enhance"}
+    with pytest.raises(BadInput, match="edits nothing: run `reelpatch enhance`"):
+        recipe("enhance").check_edits()
+    with pytest.raises(BadInput, match=r"'demo' does not enhance clips: choose .* enhance"):
+        recipe("demo").check_enhances()
+
+
+@pytest.mark.parametrize("name", ["chronoedit", "chronoedit-8step"])
 def test_what_cant_be_run_yet_says_so(name: str) -> None:
     with pytest.raises(BadInput, match=f"'{name}' is not runnable yet, because") as error:
         recipe(name).check_runnable()

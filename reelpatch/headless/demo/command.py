@@ -14,7 +14,7 @@ from reelpatch.headless.demo import scenes, sheet
 from reelpatch.headless.demo.judge import judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.edit import EditRequest, run_edit
-from reelpatch.headless.editor import OnProgress, silent
+from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.video_io import Video, read_video
 from reelpatch.headless.video_write import write_video
 

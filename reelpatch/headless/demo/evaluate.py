@@ -18,7 +18,8 @@ from reelpatch.clips.frames import as_clip, as_video
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import Verdict, judge
 from reelpatch.headless.demo.scenes import Example, Frames
-from reelpatch.headless.editor import Editor, OnProgress, silent
+from reelpatch.headless.editor import Editor
+from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.vae import Vae, load_vae
 from reelpatch.measure.likeness import psnr
 from reelpatch.recipes import Recipe, recipe

@@ -168,7 +168,7 @@ def test_modules_and_backbones_of_different_sizes_are_no_pair(tmp_path: Path) ->
         RecipeFiles.find(demo, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["enhance", "chronoedit", "chronoedit-8step"])
+@pytest.mark.parametrize("name", ["chronoedit", "chronoedit-8step"])
 def test_what_cant_be_run_yet_is_listed_all_the_same(name: str, tmp_path: Path) -> None:
     answer, text = show_recipe(name, tmp_path, fetches=False)
     assert answer["ready"] is False

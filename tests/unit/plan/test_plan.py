@@ -41,6 +41,19 @@ def test_every_recipe_that_can_be_run_can_be_planned(one: Recipe) -> None:
         assert one.name in report(made)
 
 
+def test_an_enhancer_is_its_backbone_alone_in_its_last_steps() -> None:
+    record = recipe("enhance")
+    job = Job(record, 73, (720, 1280))
+    work = count_work(job, models_of(record, {}))
+    assert job.grid.tokens == 68400
+    # 5.5 PFLOP a forward, two forwards a step.
+    assert work.forward.total == pytest.approx(5.5e15, rel=0.02)
+    assert work.denoise.total == 8 * work.forward.total
+    assert models_of(record, {}).num_parameters == T2V_14B.parameters.total
+    fast = recipe("enhance-fast")
+    assert count_work(replace(job, recipe=fast), models_of(fast, {})).denoise.total == 4 * work.forward.total
+
+
 def test_the_published_ditto_run() -> None:
     made = plan().as_dict()
     assert (made["tokens"], made["forwards"]) == (29640, 8)

@@ -5,11 +5,12 @@ import torch
 
 from reelpatch.errors import BadInput
 from reelpatch.recipes import recipe
-from reelpatch.sampling.enhancing import EXPERT_BOUNDARY, last_steps, noised
+from reelpatch.sampling.enhancing import last_steps, noised
 from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import sample_flow_unipc
 
 DITTO = make_sigmas("native", 40, shift=12.0)
+EXPERT_BOUNDARY = recipe("enhance").expert_boundary
 # Where a run of the last k steps begins.
 STARTS = {
     1: 0.235110,

@@ -1,0 +1,85 @@
+"""The verb `enhance`: a clip, edited here or not, made steadier and sharper by the last steps of a model."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from reelpatch.headless import console, option_values
+from reelpatch.headless.run_options import (
+    add_guidance,
+    add_lora_options,
+    add_machine_options,
+    add_seed,
+)
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the subparsers of the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "enhance", help="steady and sharpen a clip, edited here or not"
+    )
+    parser.set_defaults(run=_run)
+    add = parser.add_argument
+    add("clip", type=Path, metavar="CLIP", help="mp4, mov, webm, mkv, gif, or a folder of images")
+    add(
+        "--out",
+        "--output",
+        dest="output",
+        type=Path,
+        metavar="FILE",
+        help="the mp4 to write, replaced if it exists (CLIP_enhanced.mp4)",
+    )
+    add("--recipe", default="demo-enhance", metavar="NAME", help="published method to use (%(default)s)")
+    add(
+        "--caption", default="", metavar="TEXT", help="what the clip shows, where the recipe's model reads it"
+    )
+    _add_size(parser)
+    _add_run(parser)
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("size and length worked on; the result has those of the clip")
+    add = group.add_argument
+    add(
+        "--size",
+        type=option_values.size,
+        metavar="WxH",
+        help="working size in pixels, multiples of 16 (the clip's)",
+    )
+    add("--frames", type=int, metavar="N", help="enhance the first N frames alone")
+    add(
+        "--fit",
+        choices=("pad", "crop", "stretch"),
+        default="pad",
+        help="how the clip is brought to a legal size and length (%(default)s)",
+    )
+    add(
+        "--fps",
+        type=option_values.fps,
+        metavar="RATE",
+        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how it is run").add_argument
+    add(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="how many of the schedule's last steps, 1 to 14 for Wan2.2: more change more (the recipe's)",
+    )
+    add_seed(add)
+    add_guidance(add)
+    add_lora_options(add)
+    add_machine_options(add)
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.enhance import EnhanceRequest, run_enhance
+
+    taken = set(EnhanceRequest.__dataclass_fields__) - {"loras"}
+    values = {name: value for name, value in vars(options).items() if name in taken}
+    with console.progress_bars() as on_progress:
+        result = run_enhance(EnhanceRequest(**values, loras=tuple(options.loras)), on_progress)
+    return result.as_dict(), f"{result.output}\n"

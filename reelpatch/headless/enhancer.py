@@ -1,0 +1,101 @@
+"""Enhances clips by one recipe, whose models are kept loaded: frames in, steadier and sharper frames out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
+from reelpatch.headless.lora import ChosenLora
+from reelpatch.headless.recipe_runner import OnProgress, RecipeRunner, silent, told_when_memory_ends
+from reelpatch.headless.transformer import Denoiser
+from reelpatch.recipes import Recipe
+from reelpatch.sampling.enhancing import last_steps, noised
+from reelpatch.sampling.noise import FrameNoise, draw_noise, noise_seed
+from reelpatch.sampling.schedules import make_sigmas
+
+
+class Enhancer(RecipeRunner):
+    """Noises a clip a little and denoises it again, by the last steps of the recipe's schedule.
+
+    Raises: `BadInput` as `RecipeRunner`, for a recipe that does something else, and for more last steps than the
+    recipe's backbone was made for.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        models: Path | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        loras: Sequence[ChosenLora] = (),
+        merge_loras: bool = False,
+    ) -> None:
+        self.sigmas = make_run(recipe, recipe.num_run_steps)
+        super().__init__(recipe, models, device=device, dtype=dtype, loras=loras, merge_loras=merge_loras)
+
+    def enhance(
+        self,
+        clip: Tensor,
+        caption: str = "",
+        *,
+        seed: int = 0,
+        plan: FitPlan | None = None,
+        on_progress: OnProgress = silent,
+    ) -> Tensor:
+        """The enhanced clip, at the size and length of the source.
+
+        Shapes: clip and result [F, H, W, 3] in [0, 1].
+        Guarantees: the same seed gives the same noise on every device.
+        Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
+        """
+        plan = plan or plan_fit(*clip.shape[:3])
+        latents = self.denoised(fit(clip, plan), caption, seed=seed, on_progress=on_progress)
+        return restore(self.decoded(latents, on_progress), plan, clip)
+
+    def denoised(
+        self,
+        frames: Tensor,
+        caption: str = "",
+        *,
+        seed: int | FrameNoise = 0,
+        on_progress: OnProgress = silent,
+    ) -> Tensor:
+        """The enhanced latents [16, n + 1, H / 8, W / 8] of frames [4n + 1, H, W, 3], of legal size."""
+        with told_when_memory_ends(self.device):
+            positive, negative = self.text(caption, on_progress), self.negative(on_progress)
+            on_progress("encoding the clip", 0, 1)
+            clip = self.vae.encode(as_video(frames)).cpu()
+            on_progress("encoding the clip", 1, 1)
+            count, rows, columns = clip.shape[1:]
+            start = noised(clip, draw_noise((count, rows, columns), seed), float(self.sigmas[0]))
+            models = self.transformer(on_progress)
+            denoiser = Denoiser(
+                models.backbone,
+                positive,
+                self.sigmas,
+                negative=negative,
+                guidance=self.recipe.guidance,
+                skip_layers=self.recipe.skip_layers,
+                on_step=models.at_step,
+            )
+            return self.sample(denoiser, start, noise_seed(seed), on_progress).cpu()
+
+    def decoded(self, latents: Tensor, on_progress: OnProgress = silent) -> Tensor:
+        """The frames [4n + 1, H, W, 3] of latents, in [0, 1]."""
+        with told_when_memory_ends(self.device):
+            on_progress("decoding", 0, 1)
+            video = self.vae.decode(latents)
+            on_progress("decoding", 1, 1)
+        return as_clip(video.cpu())
+
+
+def make_run(recipe: Recipe, steps: int) -> Tensor:
+    """The noise levels of the last `steps` steps of a recipe's schedule.
+
+    Raises: `BadInput` for a recipe that does something else than enhance, and as `last_steps`.
+    """
+    recipe.check_enhances()
+    whole = make_sigmas(recipe.schedule, recipe.steps, shift=recipe.shift)
+    return last_steps(whole, steps, boundary=recipe.expert_boundary)

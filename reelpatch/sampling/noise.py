@@ -1,0 +1,52 @@
+"""The noise that sampling starts from, drawn on the CPU in fp32, so that a seed means the same on every machine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelpatch.geometry import LATENT_CHANNELS
+
+LatentShape = tuple[int, int, int]  # frames, rows, columns
+_REFERENCE, _CLIP = 0, 1  # streams that share no number
+
+
+@dataclass(frozen=True)
+class FrameNoise:
+    """The noise of a part of a long clip: every latent frame of the whole has its own, wherever parts begin.
+
+    So parts that overlap start from the same noise where they do. `first` is the part's first latent frame, counted in
+    the whole clip from 0.
+    """
+
+    seed: int
+    first: int
+
+    def draw(self, shape: LatentShape, *, references: int = 0) -> Tensor:
+        """[16, frames, rows, columns]; the frames of references, which are in front, are the same in every part."""
+        frames, rows, columns = shape
+        keys = [(_REFERENCE, number) for number in range(references)]
+        keys += [(_CLIP, self.first + number) for number in range(frames - references)]
+        drawn = [
+            torch.randn(LATENT_CHANNELS, rows, columns, generator=_generator(self.seed, *key)) for key in keys
+        ]
+        return torch.stack(drawn, dim=1)
+
+
+def draw_noise(shape: LatentShape, seed: int | FrameNoise, *, references: int = 0) -> Tensor:
+    """Noise [16, frames, rows, columns], drawn in one go for a clip that is worked on whole."""
+    if isinstance(seed, FrameNoise):
+        return seed.draw(shape, references=references)
+    return torch.randn(LATENT_CHANNELS, *shape, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+def noise_seed(seed: int | FrameNoise) -> int:
+    """The number that noise added during a run starts from."""
+    return seed.seed if isinstance(seed, FrameNoise) else seed
+
+
+def _generator(seed: int, stream: int, number: int) -> torch.Generator:
+    # Neighbouring seeds of one generator are not independent; numpy's mixing of entropy makes them so.
+    mixed = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)[0]
+    return torch.Generator("cpu").manual_seed(int(mixed))
