@@ -34,6 +34,8 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import LATENT_CHANNELS, TokenGrid
 
 KEY = "reelpatch"
+STEPS_KEY = "reelpatch_steps"
+"""Wrappers around the transformer's forward under this key follow the steps of a run; an edit module's own go along."""
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
 # Core counts this much more memory for a merged VACE model than for its backbone (`supported_models.WAN21_Vace`).
 STREAM_MEMORY = 0.2
@@ -53,6 +55,8 @@ def attach(model: ModelPatcher, edit: VaceEdit, module: ModelPatcher) -> ModelPa
     edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edit))
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(len(edit.contexts)))
+    for wrapper in module.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
+        edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, STEPS_KEY, wrapper)
     edited.set_additional_models(KEY, _with(edited.get_additional_models_with_key(KEY), module))
     return edited
 
@@ -194,12 +198,16 @@ def forward_of(block: BlockArguments, x: Tensor, *, num_blocks: int) -> Forward:
     )
 
 
+def options_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The transformer options of a forward: by ComfyUI's convention they come last when they come by position."""
+    return kwargs["transformer_options"] if "transformer_options" in kwargs else args[-1]
+
+
 def _with_own_options(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
     """The forward's arguments with transformer options of their own, so that nothing stays behind after the call."""
-    # By ComfyUI's convention the options come last when they come by position.
-    given = kwargs["transformer_options"] if "transformer_options" in kwargs else args[-1]
+    given = options_of(args, kwargs)
     replaced = {name: dict(patches) for name, patches in given.get("patches_replace", {}).items()}
     replaced.setdefault("dit", {})
     options = {**given, "patches_replace": replaced}

@@ -9,18 +9,19 @@ import comfy.lora
 import comfy.utils
 import folder_paths
 from comfy.model_patcher import ModelPatcher
-from comfy.patcher_extension import PatcherInjection
-from comfy.weight_adapter.bypass import BypassForwardHook
+from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
 from torch import Tensor
-from torch.nn import Parameter
 
 from reelpatch.errors import BadInput
+from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.header import Kind, expect
 from reelpatch.weights.lora import Lora, match_lora
 
 from .files import listed, missing_or_true
+from .host import STEPS_KEY
+from .side_paths import FollowSteps, SidePath, SidePaths, changed_by
 from .words import say
 
 FOLDER = "loras"
@@ -44,30 +45,7 @@ class LoadLora(io.ComfyNode):
                 "musubi) to a MODEL and to an edit module, each where its keys fit. Keys that fit neither are named."
             ),
             search_aliases=["lora", "causvid", "lightx2v", "ditto"],
-            inputs=[
-                io.Combo.Input("file", options=listed(FOLDER), tooltip="A file in models/loras."),
-                io.Model.Input("model", optional=True, tooltip="The backbone."),
-                io.ModelPatch.Input(
-                    "edit_module", optional=True, tooltip="The edit module; Ditto's LoRAs go here."
-                ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.01,
-                    tooltip="1 is as trained, 0 is off. Ditto's workflow has its CausVid LoRA at 1.",
-                ),
-                io.Combo.Input(
-                    "how",
-                    options=[SIDE_PATH, MERGED],
-                    default=SIDE_PATH,
-                    tooltip=(
-                        "side path: computed beside the weights, which stay as they are; exact on fp8 files. merged: "
-                        "added into the weights; no time per step, but fp8 weights are rounded again."
-                    ),
-                ),
-            ],
+            inputs=_inputs(),
             outputs=[
                 io.Model.Output(),
                 io.ModelPatch.Output(display_name="edit module"),
@@ -88,18 +66,25 @@ class LoadLora(io.ComfyNode):
         file: str,
         strength: float,
         how: str,
+        by_step: str = "",
         model: ModelPatcher | None = None,
         edit_module: ModelPatcher | None = None,
     ) -> io.NodeOutput:
         if model is None and edit_module is None:
             raise BadInput("nothing is connected to Load LoRA: connect a model, an edit module, or both.")
+        strengths = strengths_of(strength, by_step)
+        if how == MERGED and not strengths.is_constant:
+            raise BadInput(
+                f"by_step of '{file}' changes its strength from step to step, which merged weights cannot: choose "
+                f"'{SIDE_PATH}' under how, or leave by_step empty."
+            )
         path = Path(folder_paths.get_full_path_or_raise(FOLDER, file))
         expect(path, Kind.LORA)
         state = comfy.utils.load_torch_file(str(path), safe_load=True)
         applied = [
             None
             if patcher is None
-            else apply_lora(patcher, state, strength, prefix=prefix, merge=how == MERGED)
+            else apply_lora(patcher, state, strengths, prefix=prefix, merge=how == MERGED)
             for patcher, prefix in ((model, MODEL_PREFIX), (edit_module, ""))
         ]
         report = _report(file, state, [one.lora for one in applied if one is not None])
@@ -116,12 +101,33 @@ class AppliedLora:
     lora: Lora
 
 
+def strengths_of(strength: float, by_step: str) -> StrengthSchedule:
+    """The strength at each step: that of the widget, times the factors in "1, 0.5, 0" that share the steps.
+
+    Raises: `BadInput` for text that is no list of numbers, and for what is not finite.
+    """
+    try:
+        factors = [float(part) for part in by_step.split(",")] if by_step.strip() else [1.0]
+    except ValueError:
+        raise BadInput(
+            f"'{by_step}' in by_step is no list of numbers: separate them by commas, such as 1, 0.5, 0, or leave it "
+            "empty."
+        ) from None
+    return StrengthSchedule(tuple(strength * factor for factor in factors))
+
+
 def apply_lora(
-    patcher: ModelPatcher, state: Mapping[str, Tensor], strength: float, *, prefix: str, merge: bool
+    patcher: ModelPatcher,
+    state: Mapping[str, Tensor],
+    strengths: StrengthSchedule,
+    *,
+    prefix: str,
+    merge: bool,
 ) -> AppliedLora:
     """A copy of `patcher` with what of a LoRA fits it; `prefix` stands before its native names.
 
-    Full differences, which are of norms, biases and other small parameters, are core's patches either way.
+    At one strength, full differences, which are of norms, biases and other small parameters, are core's patches
+    either way: they cost no time per step then.
     Raises: `BadInput` for tensors with NaN in them.
     """
     shapes = {
@@ -133,21 +139,38 @@ def apply_lora(
     for name, tensor in lora.tensors():
         if not is_finite(tensor):
             raise BadInput(f"the LoRA holds NaN or infinity for {name}: download it again.")
+    pairs, deltas = _pairs(lora, prefix), {f"{prefix}{name}": delta for name, delta in lora.deltas.items()}
+    changed = patcher.clone()
+    if merge:
+        changed.add_patches(pairs, strengths.values[0])
+    if strengths.is_constant:
+        _add_deltas(changed, deltas, strengths.values[0])
+    beside = {**({} if merge else pairs), **({} if strengths.is_constant else deltas)}
+    if beside:
+        _add_side_paths(changed, [SidePath(key, added, strengths) for key, added in beside.items()])
+    return AppliedLora(changed, lora)
+
+
+def _pairs(lora: Lora, prefix: str) -> dict[str, Any]:
+    """The pairs as core's adapters, by the key of the weight they are for."""
     named: dict[str, Any] = {}
     for name, pair in lora.pairs.items():
         named |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
         named[f"{name}.alpha"] = pair.down.new_tensor(pair.scale * pair.rank, dtype=pair.down.float().dtype)
-    loaded = comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
-    changed = patcher.clone()
-    _add_deltas(changed, {f"{prefix}{name}": delta for name, delta in lora.deltas.items()}, strength)
-    if merge:
-        changed.add_patches(loaded, strength)
-    elif loaded:
-        standing = [
-            adapter for injection in changed.injections.get(KEY, []) for adapter in injection.adapters
-        ]
-        changed.set_injections(KEY, [SidePaths([*standing, *((k, a, strength) for k, a in loaded.items())])])
-    return AppliedLora(changed, lora)
+    return comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
+
+
+def _add_side_paths(patcher: ModelPatcher, added: Sequence[SidePath]) -> None:
+    standing = [
+        path
+        for injection in patcher.injections.get(KEY, [])
+        if isinstance(injection, SidePaths)
+        for path in injection.paths
+    ]
+    paths = SidePaths([*standing, *added])
+    patcher.set_injections(KEY, [paths])
+    if any(not path.strengths.is_constant for path in paths.paths):
+        patcher.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, STEPS_KEY, FollowSteps(paths))
 
 
 def _add_deltas(patcher: ModelPatcher, deltas: Mapping[str, Tensor], strength: float) -> None:
@@ -155,30 +178,8 @@ def _add_deltas(patcher: ModelPatcher, deltas: Mapping[str, Tensor], strength: f
     for key, delta in deltas.items():
         if key.endswith((WEIGHT, ".bias")):
             patcher.add_patches({key: ("diff", (delta,))}, strength)
-            continue
-        standing = patcher.get_model_object(key)
-        changed = standing.float() + strength * delta.to(standing.device).float()
-        patcher.add_object_patch(key, Parameter(changed.to(standing.dtype), requires_grad=False))
-
-
-class SidePaths(PatcherInjection):
-    """All side paths of a patcher as one injection, taken off in the reverse order of putting on."""
-
-    def __init__(self, adapters: Sequence[tuple[str, Any, float]]) -> None:
-        self.adapters = list(adapters)
-        self._hooks: list[BypassForwardHook] = []
-        super().__init__(inject=self._inject, eject=self._eject)
-
-    def _inject(self, patcher: ModelPatcher) -> None:
-        for key, adapter, strength in self.adapters:
-            layer = patcher.model.get_submodule(key.removesuffix(WEIGHT))
-            hook = BypassForwardHook(layer, adapter, multiplier=strength)
-            hook.inject()
-            self._hooks.append(hook)
-
-    def _eject(self, _patcher: ModelPatcher) -> None:
-        while self._hooks:
-            self._hooks.pop().eject()
+        else:
+            patcher.add_object_patch(key, changed_by(patcher.get_model_object(key), delta, strength))
 
 
 def _report(file: str, state: Mapping[str, Tensor], loras: Sequence[Lora]) -> str:
@@ -202,3 +203,39 @@ def _report(file: str, state: Mapping[str, Tensor], loras: Sequence[Lora]) -> st
         + "\n".join(f"{key}: {reason}" for key, reason in left.items())
     )
     return f"{file}: {num_layers} layers changed.{unused}"
+
+
+def _inputs() -> list[io.Input]:
+    """What Load LoRA asks for, in the order of its widgets."""
+    return [
+        io.Combo.Input("file", options=listed(FOLDER), tooltip="A file in models/loras."),
+        io.Model.Input("model", optional=True, tooltip="The backbone."),
+        io.ModelPatch.Input("edit_module", optional=True, tooltip="The edit module; Ditto's LoRAs go here."),
+        io.Float.Input(
+            "strength",
+            default=1.0,
+            min=-10.0,
+            max=10.0,
+            step=0.01,
+            tooltip="1 is as trained, 0 is off. Ditto's workflow has its CausVid LoRA at 1.",
+        ),
+        io.Combo.Input(
+            "how",
+            options=[SIDE_PATH, MERGED],
+            default=SIDE_PATH,
+            tooltip=(
+                "side path: computed beside the weights, which stay as they are; exact on fp8 files. merged: "
+                "added into the weights; no time per step, but fp8 weights are rounded again."
+            ),
+        ),
+        io.String.Input(
+            "by_step",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip=(
+                "Factors of the strength that share the sampler's steps equally, in order: 1, 0.5, 0 is full in the "
+                "first third, half in the second, off in the last. Empty: the same at all steps. Side path only."
+            ),
+        ),
+    ]

@@ -226,7 +226,7 @@ def _lora(title: str, file: str, url: str, strength: float) -> Node:
         title,
         [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("report", "STRING")],
         sockets={"model": "MODEL", "edit_module": "MODEL_PATCH"},
-        widgets={"file": file, "strength": strength, "how": "side path"},
+        widgets={"file": file, "strength": strength, "how": "side path", "by_step": ""},
     )
     if url:
         _set_file(node, "file", (file, url), "loras")
