@@ -47,7 +47,8 @@ def latent_frames(frames: int) -> int:
         below = frames - extra
         raise BadInput(
             f"a length of {frames} frames does not fit the model, which takes 1, 5, 9, ... (4n + 1) frames: "
-            f"use {below} or {below + FRAMES_PER_LATENT}, or let the clip be fitted (--fit)."
+            f"use {below} or {below + FRAMES_PER_LATENT}, or let the clip be fitted.",
+            option="--fit",
         )
     return steps + 1
 
@@ -73,7 +74,8 @@ def latent_shape(frames: int, size: tuple[int, int], *, references: int = 0) -> 
     if size != legal:
         raise BadInput(
             f"the size {width}x{height} does not fit the model, which takes multiples of {SIZE_MULTIPLE} pixels: "
-            f"use {legal[1]}x{legal[0]}, or let the clip be fitted (--fit)."
+            f"use {legal[1]}x{legal[0]}, or let the clip be fitted.",
+            option="--fit",
         )
     return references + latent_frames(frames), height // LATENT_CELL_PX, width // LATENT_CELL_PX
 

@@ -44,7 +44,7 @@ def plan_crop(mask: Tensor, *, margin_px: int = 16) -> CropPlan:
     Raises: BadInput for a mask that is 0 everywhere, and for a margin that is negative or larger than any clip.
     """
     if not 0 <= margin_px <= _MOST_PX:
-        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX} (--crop).")
+        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", option="--crop")
     is_edited = mask > 0
     if not bool(is_edited.any()):
         raise BadInput(

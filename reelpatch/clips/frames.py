@@ -193,8 +193,9 @@ def _refuse_unfit(frames: int, source: Size, size: Size | None) -> None:
     padded = f"{_named(size or _legal_size(*source, 'pad'))} and {_frames_at_least(frames)} frames"
     raise BadInput(
         f"the clip is {_named(source)} with {frames} frames, but the model works on {_named(wanted)} and "
-        f"{nearest_frames(frames)} frames: choose --fit pad to work on {padded} and have it undone "
-        "in the result (or --fit crop, --fit stretch), or bring the clip to those numbers."
+        f"{nearest_frames(frames)} frames: choose the fit 'pad' to work on {padded} and have it "
+        "undone in the result (or 'crop', or 'stretch'), or bring the clip to those numbers.",
+        option="--fit",
     )
 
 

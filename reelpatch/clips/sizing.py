@@ -44,12 +44,14 @@ class TokenBudget:
         if frames != legal_frames:
             raise BadInput(
                 f"a length of {frames} frames does not fit the model, which takes 1, 5, 9, ... (4n + 1) frames: "
-                f"use {legal_frames} (--frames)."
+                f"use {legal_frames}.",
+                option="--frames",
             )
         if (height, width) != legal_size:
             raise BadInput(
                 f"the size {_named((height, width))} is not a multiple of {SIZE_MULTIPLE} both ways: "
-                f"use {_named(legal_size)} (--size)."
+                f"use {_named(legal_size)}.",
+                option="--size",
             )
         frame_tokens = Fraction(height * width, SIZE_MULTIPLE**2)
         return cls(frame_tokens, int(frame_tokens * latent_frames(frames)))
@@ -133,7 +135,8 @@ def plan_size(
     if not rows or not columns:
         raise BadInput(
             f"the clip is {_named(size)}, too long and narrow to be worked on within {int(area)} tokens a frame: "
-            "crop it, or ask for more (--size)."
+            "crop it, or ask for more.",
+            option="--size",
         )
     count = FRAMES_PER_LATENT * (latents - 1) + 1
     picks = even_picks(frames, count, times_s) if sampling == "uniform" else tuple(range(count))

@@ -15,15 +15,16 @@ from reelpatch.clips.sizing import Sampling, SizePlan, TokenBudget, cover, plan_
 from reelpatch.clips.tasks import Sides, VaceInput
 from reelpatch.errors import BadInput
 
+# What it is, and the option that gives it on the command line.
 _WORDS = {
-    "clip": "a clip (--clip)",
-    "first": "a first frame or beginning (--first)",
-    "last": "a last frame or ending (--last)",
-    "mask": "a mask (--mask)",
-    "boxes": "a box (--box)",
-    "references": "a reference (--reference)",
-    "sides": "sides that grow (--expand)",
-    "keep": "frames to keep (--keep)",
+    "clip": ("a clip", "--clip"),
+    "first": ("a first frame or beginning", "--first"),
+    "last": ("a last frame or ending", "--last"),
+    "mask": ("a mask", "--mask"),
+    "boxes": ("a box", "--box"),
+    "references": ("a reference", "--reference"),
+    "sides": ("sides that grow", "--expand"),
+    "keep": ("frames to keep", "--keep"),
 }
 
 
@@ -131,13 +132,17 @@ def build_task(name: str, material: TaskMaterial, sizing: Sizing) -> BuiltTask:
     task = TASKS[name]
     for group in task.needs:
         if not any(material.has(one) for one in group):
-            raise BadInput(f"the task '{name}' needs {' or '.join(_WORDS[one] for one in group)}: add it.")
+            words, options = zip(*(_WORDS[one] for one in group), strict=True)
+            raise BadInput(
+                f"the task '{name}' needs {' or '.join(words)}: add it.", option=" or ".join(options)
+            )
     used = {one for group in task.needs for one in group} | set(task.takes)
     for field in fields(material):
         if field.name in _WORDS and field.name not in used and material.has(field.name):
+            words, option = _WORDS[field.name]
             others = ", ".join(other.name for other in TASKS.values() if _uses(other, field.name))
             raise BadInput(
-                f"the task '{name}' has no use for {_WORDS[field.name]}: leave it out, or use {others}."
+                f"the task '{name}' has no use for {words}: leave it out, or use {others}.", option=option
             )
     _check(material)
     built = task.build(material, sizing)
@@ -210,7 +215,8 @@ def _keep(material: TaskMaterial, sizing: Sizing) -> BuiltTask:
             near = min(plan.picks, key=lambda pick: abs(pick - index))
             raise BadInput(
                 f"frame {index} is to be kept, but is not among the {plan.frames} that are worked on: the nearest is "
-                f"{near} (--keep), or ask for more frames (--frames)."
+                f"{near}, or ask for more frames.",
+                option="--keep, --frames",
             )
     kept = [plan.picks.index(index) if index in plan.picks else index for index in material.keep]
     return BuiltTask(tasks.keep_frames(plan.apply(clip), kept), plan)
@@ -226,7 +232,8 @@ def _move(material: TaskMaterial, sizing: Sizing) -> BuiltTask:
     if len(material.boxes) != 2:
         raise BadInput(
             f"{len(material.boxes)} boxes were given: the task 'move' needs two, where the object is in the first "
-            "frame and where it ends up (--box twice)."
+            "frame and where it ends up.",
+            option="--box twice",
         )
     moved = tasks.move(image[0], *material.boxes, plan.frames)
     return BuiltTask(
@@ -251,7 +258,8 @@ def _one_frame(images: Tensor | None) -> Tensor:
     if images is None or len(images) != 1:
         count = 0 if images is None else len(images)
         raise BadInput(
-            f"the beginning has {count} frames, but this task needs a single image: give one (--first)."
+            f"the beginning has {count} frames, but this task needs a single image: give one.",
+            option="--first",
         )
     return images
 

@@ -115,7 +115,8 @@ def extend(first: Tensor | None, last: Tensor | None, frames: int, size: Size) -
     if num_given >= frames:
         raise BadInput(
             f"the frames to keep are {num_given}, which leaves none of {frames} to make up: give fewer of them, or ask "
-            "for more frames in all (--frames)."
+            "for more frames in all.",
+            option="--frames",
         )
     clip, mask = _blank(frames, size)
     if first is not None:

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(arguments)
         answer, text = options.run(options)
     except BadInput as error:
-        return _failed(str(error), BAD_INPUT, as_json=as_json)
+        return _failed(error.on_command_line(), BAD_INPUT, as_json=as_json)
     except KeyboardInterrupt:
         return _failed("stopped; nothing was written.", STOPPED, as_json=as_json)
     except Exception as error:

@@ -75,7 +75,8 @@ def joins(changes: Sequence[float], source_changes: Sequence[float], frames: Seq
         if not 1 <= frame <= len(changes):
             raise BadInput(
                 f"a join before frame {frame} was asked for, but the clip has frames 0 to {len(changes)}: "
-                "name the first frame of each window but the first (--joins)."
+                "name the first frame of each window but the first.",
+                option="--joins",
             )
     apart = {frame - 1 for frame in frames}
     return [

@@ -145,7 +145,7 @@ _ENHANCE = Recipe(
     examples=("",),
     notes=(
         "The low-noise expert alone, from the clip with 57 % noise (sigma 0.571); the prompt is empty or the "
-        "clip's caption (--caption). 1 to 14 last steps (--steps): more change more."
+        "clip's caption. 1 to 14 last steps: more change more."
     ),
 )
 _CHRONOEDIT = Recipe(
@@ -272,7 +272,7 @@ _ALL = (
         negative_prompt="",
         licence=NON_COMMERCIAL,
         source="https://huggingface.co/Kijai/WanVideo_comfy (the LoRA, and the levels of its flowmatch_causvid)",
-        notes=f"{_VACE.notes} Takes 1 to 9 steps (--steps); 4 to 8 are usual.",
+        notes=f"{_VACE.notes} Takes 1 to 9 steps; 4 to 8 are usual.",
     ),
     replace(
         _VACE,

@@ -116,7 +116,8 @@ class Recipe:
         if self.enhances:
             raise BadInput(
                 f"the recipe '{self.name}' goes over a finished clip and edits nothing: run `reelpatch enhance`, or choose "
-                "a recipe that edits (--recipe; `reelpatch recipes` lists them)."
+                "a recipe that edits (`reelpatch recipes` lists them).",
+                option="--recipe",
             )
 
     def check_enhances(self) -> None:
@@ -124,7 +125,8 @@ class Recipe:
         if not self.enhances:
             raise BadInput(
                 f"the recipe '{self.name}' does not enhance clips: choose one that does, such as enhance, or demo-enhance "
-                "which needs no files (--recipe)."
+                "which needs no files.",
+                option="--recipe",
             )
 
     def check_runnable(self) -> None:

@@ -186,8 +186,9 @@ def _predictor(
         if not bool(torch.isfinite(denoised).all()):
             raise BadInput(
                 f"the model returned NaN or infinite latents at step {i + 1} of {len(levels) - 1} "
-                f"(sigma {sigma:.4f}): use bf16 or fp32 instead of fp16 (--dtype), and check the weights and "
-                "LoRA files."
+                f"(sigma {sigma:.4f}): use bf16 or fp32 instead of fp16, and check the weights and "
+                "LoRA files.",
+                option="--dtype",
             )
         if callback is not None:
             callback({"i": i, "sigma": sigma, "sigma_hat": sigma, "x": x, "denoised": denoised})

@@ -102,10 +102,10 @@ def test_a_legal_clip_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("frames", "height", "width", "size", "words"),
     [
-        (70, 200, 300, None, ["300x200 with 70 frames", "304x208", "and 73 frames", "--fit pad"]),
+        (70, 200, 300, None, ["300x200 with 70 frames", "304x208", "and 73 frames", "the fit 'pad'"]),
         (9, 30, 48, None, ["48x30", "48x32"]),
-        (8, 32, 48, None, ["8 frames", "9 frames", "--fit"]),
-        (9, 32, 48, (64, 96), ["48x32", "96x64", "--fit"]),
+        (8, 32, 48, None, ["8 frames", "9 frames", "'crop', or 'stretch'"]),
+        (9, 32, 48, (64, 96), ["48x32", "96x64", "the fit 'pad'"]),
         (9, 32, 48, (30, 48), ["48x30 is not a multiple of 16", "48x32"]),
         (0, 32, 48, None, ["0 frames", "at least one frame"]),
         (9, 0, 48, None, ["48x0"]),

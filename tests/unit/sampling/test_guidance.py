@@ -29,7 +29,7 @@ def test_guidance_pays_for_a_second_pass_only_where_it_acts() -> None:
 
 @pytest.mark.parametrize("scale", [-1.0, float("nan"), float("inf")])
 def test_guidance_that_cannot_be_is_refused(scale: float) -> None:
-    with pytest.raises(BadInput, match="--guidance"):
+    with pytest.raises(BadInput, match="use 1 for none"):
         Guidance(scale)
 
 
@@ -56,7 +56,7 @@ def test_both_ends_of_a_window_belong_to_it(ends: tuple[float, float], steps: in
 
 @pytest.mark.parametrize("ends", [(-0.1, 1), (0, 1.1), (0.6, 0.5), (float("nan"), 1)])
 def test_a_window_outside_the_run_is_refused(ends: tuple[float, float]) -> None:
-    with pytest.raises(BadInput, match="--window"):
+    with pytest.raises(BadInput, match="use 0 and 1"):
         Window(*ends)
     with pytest.raises(BadInput):
         SkipLayers((2,), *ends)
