@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import comfy.latent_formats
 import comfy.model_management
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from reelpatch.clips.context import build_context
 from reelpatch.clips.frames import as_clip
+from reelpatch.clips.gray import GrayLatents
 from reelpatch.clips.working import WorkingClip
 from reelpatch.edits.vace import VaceContext, VaceEdit, VaceModule
 from reelpatch.errors import BadInput
@@ -21,6 +23,11 @@ from reelpatch.sampling.guidance import Window
 from .host import attach, attached_edits
 from .sockets import CLIP, REFERENCES
 from .words import say
+
+# HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
+CORE, CORE_WAN = "comfy.ldm.", "comfy.ldm.wan."
+# What each VAE makes of a gray clip, while it lives: ComfyUI hands out the same VAE from prompt to prompt.
+_GRAY: WeakKeyDictionary[Any, GrayLatents] = WeakKeyDictionary()
 
 
 class ApplyEdit(io.ComfyNode):
@@ -87,6 +94,7 @@ class ApplyEdit(io.ComfyNode):
 def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
     """The engine's way to encode, over a VAE of ComfyUI's: [3, F, H, W] in [-1, 1] -> normalised [16, T, h, w].
 
+    A gray clip is encoded once for each VAE, size and length.
     Raises: `BadInput` for a VAE of another family.
     """
     if vae.latent_channels != LATENT_CHANNELS or vae.latent_dim != 3:
@@ -95,13 +103,19 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
             f"this is {what}, but edit modules read latents of the Wan2.1 VAE (16 channels): load "
             "wan_2.1_vae.safetensors."
         )
+    family = type(vae.first_stage_model)
+    if family.__module__.startswith(CORE) and not family.__module__.startswith(CORE_WAN):
+        raise BadInput(
+            f"this is another video VAE of 16 channels ({family.__name__}), but edit modules read latents of the Wan2.1 "
+            "VAE: load wan_2.1_vae.safetensors."
+        )
     normalised = comfy.latent_formats.Wan21().process_in
 
     def encode(video: Tensor) -> Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
         return normalised(vae.encode(as_clip(video)))[0]
 
-    return encode
+    return _GRAY.setdefault(vae, GrayLatents()).encoder(encode)
 
 
 def empty_latents(model: ModelPatcher) -> Tensor:

@@ -42,7 +42,7 @@ def build_context(
         [h, w, 1 | 3 | 4]; result [96, references + T, H/8, W/8].
     Raises: BadInput for a length or size that is not legal, and for anything that does not fit it.
     Source: Wan-Video VACE, `vace_encode_frames`, `vace_encode_masks`, `vace_latent`.
-    Cost: two VAE passes over the clip, one over each reference.
+    Cost: two VAE passes over the clip, one over each reference; `GrayLatents` saves one where half of it is gray.
     """
     clip, mask = _completed(clip, mask, references, (frames, height, width))
     return _assembled(clip, mask, (mask > EDITED_ABOVE).float(), references, encode)
@@ -87,7 +87,8 @@ def _completed(
     if clip.shape[:3] != shape:
         raise BadInput(
             f"the clip has {clip.shape[0]} frames of {clip.shape[2]}x{clip.shape[1]} but the context is for "
-            f"{frames} frames of {width}x{height}: fit the clip first (--fit)."
+            f"{frames} frames of {width}x{height}: fit the clip first.",
+            option="--fit",
         )
     if mask is None:
         return clip.float(), torch.ones(shape, device=clip.device)

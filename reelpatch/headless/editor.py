@@ -8,6 +8,7 @@ from torch import Tensor
 from reelpatch.clips.context import build_context, trim_references
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, as_clip, fit, fit_mask, plan_fit, restore
+from reelpatch.clips.gray import GrayLatents
 from reelpatch.clips.masks import check_mask
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
@@ -43,6 +44,7 @@ class Editor(RecipeRunner):
     ) -> None:
         recipe.check_edits()
         super().__init__(recipe, models, device=device, dtype=dtype, loras=loras, merge_loras=merge_loras)
+        self._gray = GrayLatents()
 
     def edit(
         self,
@@ -116,7 +118,7 @@ class Editor(RecipeRunner):
             clip,
             None if mask is None else fit_mask(mask, plan),
             references,
-            self.vae.encode,
+            self._gray.encoder(self.vae.encode),
             frames=plan.frames,
             height=height,
             width=width,

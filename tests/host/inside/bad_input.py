@@ -9,7 +9,10 @@ import comfy.ops
 import comfy.sd
 import folder_paths
 import torch
+from comfy.ldm.models.autoencoder import AutoencodingEngine
 from comfy.ldm.wan.model import WanModel
+from comfy.taesd.taehv import TAEHV
+from comfy.taesd.taesd import TAESD
 from safetensors.torch import save_file
 from tiny import (
     FOLDER,
@@ -53,8 +56,48 @@ def written(name: str, state: dict[str, torch.Tensor] | bytes) -> str:
     else:
         save_file(state, path)
     register()
+    for folder in ("loras", "text_encoders"):
+        folder_paths.add_model_folder_path(folder, str(FOLDER))
     folder_paths.filename_list_cache.clear()
     return name
+
+
+def shipped(folder: str, name: str) -> bytes:
+    """One of the demo's files, which come with the pack."""
+    return Path(folder_paths.get_full_path_or_raise(folder, name)).read_bytes()
+
+
+def check_every_loader_refuses_every_other_file_by_what_it_is():
+    small_lora = {"diffusion_model.blocks.0.self_attn.q.lora_down.weight": torch.ones(2, 4)}
+    small_lora["diffusion_model.blocks.0.self_attn.q.lora_up.weight"] = torch.ones(4, 2)
+    whole = {name: path.read_bytes() for name, path in files().items()}
+    given = {
+        "backbone": (whole["backbone"], "is a Wan text-to-video backbone"),
+        "module": (whole["module"], "is a VACE edit module"),
+        "lora": (small_lora, "is a LoRA"),
+        "vae": (shipped("vae", "reelpatch_demo_vae.safetensors"), "is a Wan2.1 VAE"),
+        "umt5": (shipped("text_encoders", "reelpatch_demo_umt5.safetensors"), "is a UMT5 text encoder"),
+        "cut": (whole["backbone"][: len(whole["backbone"]) // 2], "cut short"),
+        "gguf": (b"GGUF" + b"\0" * 100, "GGUF"),
+        "pickle": (b"PK\x03\x04" + b"\0" * 100, "pickle"),
+        "nothing": (b"", "not a safetensors file"),
+    }
+    model = backbone()
+    loaders = {
+        "ReelpatchLoadBackbone": ("backbone", {"storage": "from file", "compute": "auto"}),
+        "ReelpatchLoadEditModule": ("module", {}),
+        "ReelpatchLoadLora": ("lora", {"strength": 1.0, "how": "side path", "model": model}),
+        "ReelpatchDemoTextEncoder": ("umt5", {}),
+    }
+    names = {what: written(f"given_{what}.safetensors", data) for what, (data, _) in given.items()}
+    return [
+        refused(
+            lambda node=node, what=what, more=more: call(node, file=names[what], **more), words, names[what]
+        )
+        for node, (right, more) in loaders.items()
+        for what, (_, words) in given.items()
+        if what != right
+    ]
 
 
 def check_module_that_is_something_else():
@@ -190,15 +233,24 @@ def check_references_of_any_form():
 
 
 def check_vae_of_another_family():
-    class Wan22(Vae):
-        latent_channels = 48
-
-    class Image(Vae):
-        latent_channels, latent_dim = 4, 2
-
+    """ComfyUI's own small VAEs of these forms; HunyuanVideo's is as Wan2.1's by every number that it tells."""
+    image = {f"taesd_{key}": tensor for key, tensor in TAESD().state_dict().items()}
+    wide, hunyuan = comfy.sd.VAE(sd=TAEHV(latent_channels=48).state_dict()), Vae()
+    size = {"z_channels": 4, "resolution": 8, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1]}
+    coder = "comfy.ldm.modules.diffusionmodules.model."
+    size |= {"num_res_blocks": 1, "attn_resolutions": [], "dropout": 0.0}
+    hunyuan.first_stage_model = AutoencodingEngine(
+        encoder_config={"target": f"{coder}Encoder", "params": {**size, "double_z": True}},
+        decoder_config={"target": f"{coder}Decoder", "params": size},
+        regularizer_config={"target": "comfy.ldm.models.autoencoder.DiagonalGaussianRegularizer"},
+    )
     return [
-        refused(lambda: apply(backbone(), module(), vae=Wan22()), "48 channels", "Wan2.1 VAE"),
-        refused(lambda: apply(backbone(), module(), vae=Image()), "image VAE", "Wan2.1 VAE"),
+        refused(lambda vae=vae: apply(backbone(), module(), vae=vae), *words, "Wan2.1 VAE")
+        for vae, words in (
+            (wide, ["video VAE of 48 channels"]),
+            (comfy.sd.VAE(sd=image), ["image VAE"]),
+            (hunyuan, ["AutoencodingEngine"]),
+        )
     ]
 
 

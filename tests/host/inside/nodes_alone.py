@@ -297,6 +297,33 @@ def check_side_path_leaves_fp8_bits_alone():
     assert torch.equal(layer.weight.view(torch.uint8), bits)
 
 
+def _context(vae, images, mask):
+    model = apply(backbone(), module(), vae=vae, clip=clip(images), mask=mask)[0]
+    ((wrapper,),) = [model.get_wrappers("diffusion_model", "reelpatch")]
+    return wrapper.edit.contexts[0].context
+
+
+def check_a_full_mask_costs_one_encode_from_the_second_clip_on():
+    """With the demo's VAE in ComfyUI's own hands; a fresh one of the same file knows nothing of before."""
+
+    def loaded():
+        return call("VAELoader", vae_name="reelpatch_demo_vae.safetensors")[0]
+
+    vae, encodes = loaded(), []
+    encode = vae.encode
+    vae.encode = lambda pixels: (encodes.append(tuple(pixels.shape)), encode(pixels))[1]
+    counts, half = [], torch.ones(1, 32, 48)
+    half[:, :, 24:] = 0
+    for seed, mask in enumerate((torch.ones(1, 32, 48), torch.ones(9, 32, 48), None, half)):
+        before = len(encodes)
+        kept = _context(vae, frames(seed=seed), mask)
+        counts.append(len(encodes) - before)
+        assert torch.equal(kept, _context(loaded(), frames(seed=seed), mask))
+    assert counts == [2, 1, 1, 2], counts
+    _context(vae, frames(13), None)
+    assert len(encodes) == 8, "another length has gray latents of its own"
+
+
 def check_demo_text_encoder_makes_wan_s_rows():
     clip_model = call("ReelpatchDemoTextEncoder", file="reelpatch_demo_umt5.safetensors")[0]
     ((rows, _),) = call("CLIPTextEncode", clip=clip_model, text="make it sepia")[0]

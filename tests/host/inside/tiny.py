@@ -101,6 +101,7 @@ class Vae:
     """Stands for no model: encodes by averaging, so that checks of the transformer need no VAE weights."""
 
     latent_channels, latent_dim = 16, 3
+    first_stage_model = None
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         picked = frames[::4].permute(0, 3, 1, 2)
