@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import comfy.cli_args
 import comfy.model_management
 import comfy.model_patcher
 import comfy.samplers
+import comfy.utils
 import torch
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from tiny import (
@@ -174,16 +176,30 @@ def check_the_hint_of_a_skipped_block_survives():
     assert difference(*outputs) > 0.1
 
 
+def counted(model):
+    """How often the first block was called in a run, and what came out."""
+    calls = []
+    seen = model.clone()
+    seen.set_model_patch_replace(
+        lambda args, extra: (calls.append(1), extra["original_block"](args))[1], "dit", "double_block", 0
+    )
+    out = sample(seen)
+    return len(calls), out
+
+
 def check_easy_cache():
     model = edited()
     cached = call(
-        "EasyCache", model=model, reuse_threshold=0.2, start_percent=0.0, end_percent=1.0, verbose=False
+        "EasyCache", model=model, reuse_threshold=3.0, start_percent=0.0, end_percent=1.0, verbose=False
     )[0]
     never = call(
         "EasyCache", model=model, reuse_threshold=0.0, start_percent=0.0, end_percent=1.0, verbose=False
     )[0]
     assert difference(sample(never), sample(model)) == 0
-    assert torch.isfinite(sample(cached)).all()
+    calls, out = counted(cached)
+    assert calls < counted(model)[0], "nothing is saved"
+    assert torch.isfinite(out).all()
+    assert difference(out, sample(backbone())) > 0.1
 
 
 def check_blocks_compiled_one_by_one_make_the_same():
@@ -250,6 +266,23 @@ def check_previews_get_every_step():
     seen = []
     sample(edited(), callback=lambda step, x0, _x, total: seen.append((step, tuple(x0.shape), total)))
     assert seen == [(i, LATENT, 4) for i in range(4)], seen
+
+
+def check_previews_are_pictures_of_the_latents():
+    """As the browser gets them: KSampler's own callback, one small picture for each step."""
+    pictures = []
+    comfy.utils.set_progress_bar_global_hook(
+        lambda value, total, preview, **_: pictures.append((value, total, preview))
+    )
+    args = comfy.cli_args.args
+    standing, args.preview_method = args.preview_method, comfy.cli_args.LatentPreviewMethod.Latent2RGB
+    try:
+        ksampler(edited())
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+        args.preview_method = standing
+    shown = [(value, total, preview[1].size) for value, total, preview in pictures if preview]
+    assert shown == [(step, 4, (LATENT[4], LATENT[3])) for step in range(1, 5)], pictures
 
 
 def check_no_state_leaks_from_run_to_run():
