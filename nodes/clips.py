@@ -1,19 +1,21 @@
 """Clip, References and Finish clip: from any video to what the model works on, and back."""
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
 from reelpatch.clips.context import trim_references
+from reelpatch.clips.frames import Method
 from reelpatch.clips.working import WorkingClip, pick_frames, stills
 from reelpatch.errors import BadInput
 
 from .sockets import CLIP, REFERENCES
 from .words import say
 
-FIT = ("pad", "crop", "stretch", "none")
+Fit = Method | Literal["none"]
+FIT: tuple[Fit, ...] = ("pad", "crop", "stretch", "none")
 MAX_SIDE_PX, MAX_FPS = 16384, 240.0
 
 
@@ -48,7 +50,7 @@ class Clip(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        fit: str,
+        fit: Fit,
         width: int,
         height: int,
         first_frame: int,
@@ -102,7 +104,7 @@ class References(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: dict[str, Tensor]) -> io.NodeOutput:
+    def execute(cls, images: dict[str, Tensor | None]) -> io.NodeOutput:
         references = stills([batch for batch in images.values() if batch is not None])
         say(cls, f"{len(references)} reference{'' if len(references) == 1 else 's'}, one latent frame each.")
         return io.NodeOutput(references)

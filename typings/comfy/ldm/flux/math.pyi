@@ -1,0 +1,3 @@
+from torch import Tensor
+
+def apply_rope1(x: Tensor, freqs_cis: Tensor) -> Tensor: ...

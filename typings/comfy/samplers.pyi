@@ -1,0 +1,45 @@
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+class KSAMPLER:
+    def __init__(
+        self, sampler_function: Callable[..., Tensor], extra_options: Mapping[str, Any] = ...
+    ) -> None: ...
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Any,
+        noise: Tensor,
+        latent_image: Tensor | None = ...,
+        denoise_mask: Tensor | None = ...,
+        disable_pbar: bool = ...,
+    ) -> Tensor: ...
+
+class CFGGuider:
+    inner_model: Any
+    conds: dict[str, Any]
+    def __init__(self, model_patcher: ModelPatcher) -> None: ...
+    def inner_set_conds(self, conds: Mapping[str, Any]) -> None: ...
+    def set_cfg(self, cfg: float) -> None: ...
+    def predict_noise(
+        self, x: Tensor, timestep: Tensor, model_options: dict[str, Any] = ..., seed: int | None = ...
+    ) -> Tensor: ...
+
+def calc_cond_batch(
+    model: Any, conds: Sequence[Any], x_in: Tensor, timestep: Tensor, model_options: dict[str, Any]
+) -> list[Tensor]: ...
+def sampling_function(
+    model: Any,
+    x: Tensor,
+    timestep: Tensor,
+    uncond: Any,
+    cond: Any,
+    cond_scale: float,
+    model_options: dict[str, Any] = ...,
+    seed: int | None = ...,
+) -> Tensor: ...

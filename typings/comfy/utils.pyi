@@ -1,0 +1,10 @@
+from typing import Literal, overload
+
+from torch import Tensor
+
+@overload
+def load_torch_file(ckpt: str, safe_load: bool = ...) -> dict[str, Tensor]: ...
+@overload
+def load_torch_file(
+    ckpt: str, safe_load: bool = ..., *, return_metadata: Literal[True]
+) -> tuple[dict[str, Tensor], dict[str, str] | None]: ...

@@ -1,0 +1,9 @@
+from typing import Any
+
+from torch import nn
+
+class BypassForwardHook:
+    adapter: Any
+    def __init__(self, module: nn.Module, adapter: Any, multiplier: float = ...) -> None: ...
+    def inject(self) -> None: ...
+    def eject(self) -> None: ...

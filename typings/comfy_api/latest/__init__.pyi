@@ -1,0 +1,17 @@
+from fractions import Fraction
+from typing import Any
+
+from comfy_api.latest import io as io
+from torch import Tensor
+
+class ComfyExtension:
+    async def on_load(self) -> None: ...
+    async def get_node_list(self) -> list[type[io.ComfyNode]]: ...
+
+class InputImpl:
+    class VideoFromComponents:
+        def __init__(self, components: Types.VideoComponents) -> None: ...
+
+class Types:
+    class VideoComponents:
+        def __init__(self, images: Tensor, frame_rate: Fraction, audio: Any = ...) -> None: ...

@@ -1,0 +1,3 @@
+class PromptServer:
+    instance: PromptServer | None  # there once the server has started
+    def send_progress_text(self, text: str, node_id: str) -> None: ...
