@@ -14,6 +14,7 @@ from reelpatch.clips.references import check_reference
 from reelpatch.clips.sizing import Sampling, SizePlan, TokenBudget, cover, plan_size
 from reelpatch.clips.tasks import Sides, VaceInput
 from reelpatch.errors import BadInput
+from reelpatch.geometry import FRAMES_PER_LATENT
 
 # What it is, and the option that gives it on the command line.
 _WORDS = {
@@ -147,6 +148,23 @@ def build_task(name: str, material: TaskMaterial, sizing: Sizing) -> BuiltTask:
     _check(material)
     built = task.build(material, sizing)
     return BuiltTask(built.input.with_references(material.references), built.plan)
+
+
+def draw_frames(count: int, clip_frames: int, sizing: Sizing, *, seed: int) -> tuple[int, ...]:
+    """Which frames of a clip to keep, drawn by the seed among those worked on from its start, in order.
+
+    Raises: BadInput for none or all of them, and where frames are picked evenly instead.
+    """
+    if sizing.sampling == "uniform":
+        raise BadInput("frames cannot be drawn (--keep-random) from evenly picked ones: name them (--keep).")
+    within = (min(sizing.frames, clip_frames) - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
+    if not 0 < count < within:
+        raise BadInput(
+            f"{count} frames were to be kept at random: ask for at least 1 and fewer than the {within} that are worked "
+            "on (--keep-random)."
+        )
+    drawn = torch.randperm(within, generator=torch.Generator("cpu").manual_seed(seed))
+    return tuple(sorted(drawn[:count].tolist()))
 
 
 def _uses(task: Task, name: str) -> bool:

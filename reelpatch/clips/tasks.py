@@ -162,7 +162,7 @@ def move(image: Tensor, start: Box, end: Box, frames: int) -> VaceInput:
     size = (image.shape[0], image.shape[1])
     for box in (start, end):
         check_box(box, size)
-    layout = [_outline(_between(start, end, index / (frames - 1)), size) for index in range(frames - 1)]
+    layout = [outline(_between(start, end, index / (frames - 1)), size) for index in range(frames - 1)]
     mask = torch.ones(frames, *size)
     mask[0] = 0
     return VaceInput(torch.stack([image, *layout]), mask)
@@ -206,8 +206,11 @@ def _numbers(box: Box) -> tuple[int, int, int, int]:
     return box.top, box.left, box.height, box.width
 
 
-def _outline(box: Box, size: Size) -> Tensor:
-    """Black on white, three pixels wide with blunt corners: what OpenCV's rectangle of thickness 2 is."""
+def outline(box: Box, size: Size) -> Tensor:
+    """A box in black on white, three pixels wide with blunt corners: what OpenCV's rectangle of thickness 2 is.
+
+    Shapes: result [*size, 3].
+    """
     rows, columns = torch.arange(size[0])[:, None], torch.arange(size[1])
     # Distance outwards from the line itself, on each axis; 0 on it, negative inside.
     down = torch.maximum(box.top - rows, rows - box.top - box.height)

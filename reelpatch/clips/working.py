@@ -39,7 +39,8 @@ def pick_frames(
 class WorkingClip:
     """The chosen frames of a source, and the plan that fits them to the model.
 
-    Shapes: source `[F, H, W, 3]` in [0, 1].
+    Shapes: source `[F, H, W, 3]` in [0, 1]; made_up `[F, H, W]`, 1 where the source only stands in for what is to be
+        made up, as a task lays it out.
     Units: `fps` is the rate of the chosen frames. `sound` is the host's own kind of audio, handed through.
     """
 
@@ -47,6 +48,7 @@ class WorkingClip:
     plan: FitPlan
     fps: Fraction
     sound: Any = field(default=None, repr=False)
+    made_up: Tensor | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -93,10 +95,15 @@ class WorkingClip:
     def finished(self, edited: Tensor, where: Tensor | None = None) -> Tensor:
         """The edited clip back at the source's length and size; outside a mask, the source's own pixels.
 
+        What is not made up is the source's too, and what is never comes back from it, however soft the mask.
+
         Shapes: edited `[plan.frames, *plan.size, 3]`; result `[F, H, W, 3]`.
         """
         restored = restore(edited.to(self.source), self.plan, self.source)
-        return restored if where is None else paste_back(restored, self.source, self.source_mask(where))
+        source = self.source if self.made_up is None else paste_back(restored, self.source, self.made_up)
+        if where is None:
+            return restored if self.made_up is None else source
+        return paste_back(restored, source, self.source_mask(where))
 
     def references_in(self, num_latent_frames: int) -> int:
         """How many reference frames stand before the clip in latents of this length.

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from reelpatch.clips.control_maps import with_map
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import Box, Size
 from reelpatch.clips.sizing import Sampling
-from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task
+from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
-from reelpatch.geometry import FRAMES_PER_LATENT
 from reelpatch.headless.edit import EditResult, chosen_settings, read_mask, to_bytes, to_floats
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.recipe_runner import OnProgress, silent
@@ -45,6 +45,7 @@ class TaskRequest:
     sides: Sides | None = None
     keep: tuple[int, ...] = ()
     keep_random: int | None = None
+    control_map: str | None = None
     size: Size | None = None
     frames: int | None = None
     sampling: Sampling = "first"
@@ -106,6 +107,8 @@ def lay_out(request: TaskRequest) -> LaidOut:
         keep=_kept(request, source, sizing),
         times_s=None if source is None else source.times_s,
     )
+    if request.control_map is not None:
+        material = with_map(request.task, request.control_map, material)
     return LaidOut(build_task(request.task, material, sizing), source)
 
 
@@ -125,6 +128,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
     built = laid_out.built
     editor = Editor(settings, request.models, device=request.device, dtype=request.dtype)
     _log.info("%s", built.describe())
+    _log.info("%s", editor.files.describe())
     _log.info(
         "Recipe %s (%s): %d steps, seed %d, %d references, %s on %s; the result goes to %s.",
         settings.name,
@@ -182,16 +186,8 @@ def _kept(request: TaskRequest, source: Video | None, sizing: Sizing) -> tuple[i
     """The frames named, and as many more drawn by the seed as were asked for, among those worked on from the start."""
     if request.keep_random is None or source is None:
         return request.keep
-    if request.sampling == "uniform":
-        raise BadInput("frames cannot be drawn (--keep-random) from evenly picked ones: name them (--keep).")
-    within = (min(sizing.frames, len(source.frames)) - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
-    if not 0 < request.keep_random < within:
-        raise BadInput(
-            f"{request.keep_random} frames were to be kept at random: ask for at least 1 and fewer than the {within} "
-            "that are worked on (--keep-random)."
-        )
-    drawn = torch.randperm(within, generator=torch.Generator("cpu").manual_seed(request.seed))
-    return tuple(sorted({*request.keep, *drawn[: request.keep_random].tolist()}))
+    drawn = draw_frames(request.keep_random, len(source.frames), sizing, seed=request.seed)
+    return tuple(sorted({*request.keep, *drawn}))
 
 
 def _result(made: Tensor, laid_out: LaidOut, fps: Fraction) -> Video:

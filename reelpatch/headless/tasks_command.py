@@ -24,11 +24,13 @@ tasks, with what each needs:
   animate    --clip --reference              make what a reference shows move as a pose map does
   move       --first --box --box             move something in an image from one box to another
   expand     --first --expand                make up what lies beyond an image, and what happens in it
+A control map is a clip, or is drawn from one: --map edge, gray, scribble, or box (of --box, or around --mask).
 All but reference, swap and animate take references too, as many as you like.
 
 examples:
   reelpatch task inpaint "a red ball" --clip clip.mp4 --box 40,20,64,64 --recipe vace --models ~/ComfyUI/models
   reelpatch task outpaint "a wide street" --clip clip.mp4 --expand left=0.25,right=0.25 --preview look.png
+  reelpatch task control "a drawing comes alive" --clip clip.mp4 --map scribble --preview look.png
   reelpatch task extend "she turns and leaves" --first start.png --last end.png --frames 49"""
 
 
@@ -66,6 +68,12 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="L,T,W,H",
         help="left, top, width and height in pixels; may be given several times",
+    )
+    add(
+        "--map",
+        dest="control_map",
+        metavar="KIND",
+        help="for the task control: draw edge, gray, scribble or box of the clip; with --mask, inside it alone",
     )
     add(
         "--reference",

@@ -27,6 +27,7 @@ TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merg
         "--keep",
         "--keep-random",
         "--sample",
+        "--map",
     ),
     "--preview",
 }

@@ -111,6 +111,53 @@ def test_a_preview_needs_no_weights_and_shows_what_is_laid_out(
     assert list(tmp_path.iterdir()) == [picture]
 
 
+@pytest.mark.parametrize("kind", ["edge", "gray", "scribble", "box"])
+def test_a_control_map_is_drawn_from_the_clip(
+    kind: str, capsys: Captured, material: dict[str, list[str]], tmp_path: Path
+) -> None:
+    picture, clip = tmp_path / "look.png", material["clip"]
+    box = ["--box", "4,4,16,16"] if kind == "box" else []
+    arguments = [
+        "task",
+        "control",
+        "x",
+        *clip,
+        *SIZE,
+        "--map",
+        kind,
+        *box,
+        "--preview",
+        str(picture),
+        "--json",
+    ]
+    assert main(arguments) == DONE
+    assert json.loads(capsys.readouterr().out)["made_up"] == 1
+    first = np.asarray(Image.open(picture).convert("RGB"))[26 : 26 + 160, 6 : 6 + 160].astype(int)
+    assert (first.max(axis=-1) == first.min(axis=-1)).all()
+    if kind != "gray":
+        assert set(np.unique(first)) <= {0, 255}
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_references_do_not_lengthen_the_result(
+    count: int, material: dict[str, list[str]], models_folder: Path, tmp_path: Path
+) -> None:
+    result = run_task(
+        TaskRequest(
+            "control",
+            "make it sepia",
+            clip=Path(material["clip"][1]),
+            references=(Path(material["references"][1]),) * count,
+            output=tmp_path / "x.mp4",
+            size=(32, 32),
+            frames=5,
+            steps=1,
+            models=models_folder,
+        )
+    )
+    assert result.frames == 5
+
+
 def test_a_clip_picked_evenly_plays_as_long_as_before(models_folder: Path, tmp_path: Path) -> None:
     clip, out = tmp_path / "long.mp4", tmp_path / "x.mp4"
     write_video(Video(moving_square(15), Fraction(10)), clip)
@@ -164,6 +211,8 @@ def test_frames_are_drawn_by_the_seed(
         (["keep", "x", "CLIP", "--keep", "a"], "no list of frames"),
         (["keep", "x", "CLIP", "--keep-random", "9"], "at random"),
         (["control", "x", "CLIP", "--frames", "10"], "use 9"),
+        (["control", "x", "CLIP", "--map", "depth"], "no control map 'depth'"),
+        (["inpaint", "x", "CLIP", "--map", "edge", "--box", "0,0,8,8"], "follows no control map"),
         (["control", "x", "CLIP", "--frames", "0"], "--frames is 0"),
         (["control", "x", "CLIP", "--size", "33x32"], "32x32"),
         (["control", "x", "CLIP", "--preview", "x.jpg"], "does not end in .png"),
