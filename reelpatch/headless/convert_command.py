@@ -11,7 +11,8 @@ from reelpatch.headless import console
 _PRECISIONS = ("bf16", "fp8", "fp8-scaled")
 _EPILOG = """\
 Nothing in the pickle is run. Every key and shape is checked before a byte is written, and a file appears when it is
-complete. VDOT (vdot_14b.pt, 34.7 GB): 34.7 GB of room for bf16, 17.6 GB for fp8.
+complete. One that is stopped leaves nothing behind and starts over; there is no going on from its middle.
+VDOT (vdot_14b.pt, 34.7 GB): 34.7 GB of room for bf16, 17.6 GB for fp8.
 
 examples:
   reelpatch convert vdot_14b.pt --out ~/ComfyUI/models/diffusion_models

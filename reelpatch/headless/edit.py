@@ -274,6 +274,7 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
     _log.info("%s", plan.describe())
     if request.when is not None:
         _log.info("%s", time_reach(request.when, plan.frames).describe())
+    _log.info("%s", editor.files.describe())
     _log.info(
         "Recipe %s (%s): %d steps, guidance %g, seed %d, %s on %s; the result goes to %s.",
         settings.name,

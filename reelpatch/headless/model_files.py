@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
 COMFYUI_PATH = "COMFYUI_PATH"
 # Of these roles any file of the kind serves; what a backbone, a module or a LoRA was trained for, no header tells.
 _INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "clip_vision")
+_SHOWN_AS_GB = 10**8
 _HIGH_NOISE = re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")
 
 
@@ -54,6 +55,14 @@ class RecipeFiles:
             vae=one("vae").path,
             text_encoder=one("text_encoder").path,
             loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),
+        )
+
+    def describe(self) -> str:
+        """How large the weights are, for the person who is about to wait for them."""
+        transformer = {self.backbone, self.module, *(path for path, _ in self.loras)}
+        return (
+            f"Weights to be held: {_size(transformer)} of backbone and edit module, {_size({self.text_encoder})} of text "
+            f"encoder, {_size({self.vae})} of VAE; 'reelpatch plan' says what memory that takes."
         )
 
 
@@ -134,6 +143,11 @@ def check_weights(path: Path, file: WeightFile) -> KnownFile:
             f"{file.url}."
         )
     return known
+
+
+def _size(paths: Collection[Path]) -> str:
+    num_bytes = sum(path.stat().st_size for path in paths)
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= _SHOWN_AS_GB else f"{num_bytes / 1e6:.1f} MB"
 
 
 def _others(file: WeightFile, folder: Path) -> Iterator[KnownFile]:

@@ -232,16 +232,22 @@ CLIP_VISION_H = WeightFile(
 )
 
 
+_CONVERTED_GB = {"bf16": (34.7, 28.6, 6.1), "fp8": (17.6, 14.5, 3.1), "fp8_scaled": (17.6, 14.5, 3.1)}
+
+
 def vdot(role: Role) -> WeightFile:
-    """VDOT's one file, in which backbone and edit module are merged, in one of the two roles."""
+    """VDOT as it is published, backbone and edit module merged in one pickle, or as `reelpatch convert` leaves it."""
+    part, of_part = ("base", 1) if role == "backbone" else ("module", 2)
+    sizes = {f"vdot_14b_{part}_{dtype}.safetensors": gb[of_part] for dtype, gb in _CONVERTED_GB.items()}
+    sizes |= {f"vdot_14b_{dtype}.safetensors": gb[0] for dtype, gb in _CONVERTED_GB.items()}
     return WeightFile(
         role=role,
-        names=("vdot_14b.pt", "vdot_14b.safetensors"),
+        names=("vdot_14b.pt", *sizes, "vdot_14b.safetensors"),
         url=_hub("yutongwang1012/VDOT", "vdot-weights/vdot_14b.pt"),
         size_gb=None,
         licence=UNKNOWN_LICENCE,
         size="14B",
-        kind=Kind.VACE,
+        other_sizes_gb=sizes,
     )
 
 

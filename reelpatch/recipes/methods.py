@@ -122,7 +122,7 @@ _VDOT = Recipe(
     examples=_VACE.examples,
     notes=(
         "The prompt describes the finished clip instead of giving an instruction. One file is both backbone and "
-        "edit module: 34.7 GB in bf16, 17.3 GB in fp8."
+        "edit module: 34.7 GB in bf16, 17.6 GB in fp8."
     ),
 )
 _ENHANCE = Recipe(

@@ -197,3 +197,24 @@ def no_larger_files_than(num_bytes: int) -> Iterator[None]:
 def test_a_full_disk_leaves_nothing(capsys: Captured, source: Path) -> None:
     with no_larger_files_than(50_000):
         assert "cannot be written" in refused(capsys, source, *LAYERS)
+
+
+def test_a_conversion_that_is_stopped_leaves_nothing_and_the_next_one_starts_over(
+    source: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "models"
+    plan = converting.plan_conversion(source, "bf16", module_metadata={LAYERS_KEY: "0,2"})
+
+    def stop(_stage: str, _done: int, _total: int) -> None:
+        if out.exists():
+            assert [path.suffix for path in out.iterdir()] == [".part", ".part"]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        converting.convert(plan, out, stop)
+    assert not out.exists()
+    out.mkdir()
+    left = out / f".{next(iter(plan.files))}.part"  # by one that was killed
+    left.write_bytes(b"half")
+    answer = run(capsys, source, out)
+    assert sorted(path.name for path in out.iterdir()) == sorted(Path(one).name for one in answer["files"])

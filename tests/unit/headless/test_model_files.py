@@ -183,3 +183,34 @@ def test_a_file_of_the_same_name_is_not_replaced(folder: Path) -> None:
     with pytest.raises(BadInput, match="is a LoRA"):
         show_recipe("ditto-global", folder, fetches=True)
     assert path.exists()
+
+
+def test_how_large_the_weights_are_is_said_and_one_file_in_two_roles_counts_once(tmp_path: Path) -> None:
+    folder = tmp_path
+    put(
+        folder,
+        "diffusion_models/vdot_14b_bf16.safetensors",
+        plain(models.t2v_14b() | models.vace_module_14b(), "BF16"),
+    )
+    put(folder, VAE, HEADERS[VAE]())
+    put(folder, TEXT, HEADERS[TEXT]())
+    words = RecipeFiles.find(recipe("vdot"), folder).describe()
+    assert "34.7 GB of backbone and edit module" in words
+    assert "11.4 GB of text encoder" in words
+    assert words.endswith(".")
+
+
+def test_vdot_as_convert_leaves_it_is_found(tmp_path: Path) -> None:
+    for place, header in (
+        ("diffusion_models/vdot_14b_base_bf16.safetensors", plain(models.t2v_14b(), "BF16")),
+        ("diffusion_models/vdot_14b_module_bf16.safetensors", plain(models.vace_module_14b(), "BF16")),
+        (VAE, HEADERS[VAE]()),
+        (TEXT, HEADERS[TEXT]()),
+    ):
+        put(tmp_path, place, header)
+    files = RecipeFiles.find(recipe("vdot"), tmp_path)
+    assert (files.backbone.name, files.module.name) == (
+        "vdot_14b_base_bf16.safetensors",
+        "vdot_14b_module_bf16.safetensors",
+    )
+    assert "34.7 GB of backbone and edit module" in files.describe()
