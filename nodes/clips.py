@@ -67,7 +67,9 @@ class Clip(io.ComfyNode):
             new_rate or rate,
             method=None if fit == "none" else fit,
             size=_asked_size(width, height),
-            sound=_part(sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)),
+            sound=part_of_sound(
+                sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)
+            ),
         )
         chosen = f"Of {len(pictures)} frames, {picks[0]} to {picks[-1]} are edited, and the result is those alone. "
         is_whole = picks[0] == 0 and picks[-1] == len(pictures) - 1
@@ -181,7 +183,7 @@ def _asked_size(width: int, height: int) -> tuple[int, int] | None:
     return (height, width) if width else None
 
 
-def _part(sound: Any, begin_s: Fraction, length_s: Fraction) -> Any:
+def part_of_sound(sound: Any, begin_s: Fraction, length_s: Fraction) -> Any:
     """The sound under the chosen frames."""
     if sound is None:
         return None

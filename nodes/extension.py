@@ -7,10 +7,11 @@ from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
-from .files import offer_demo_clip, register_demo_models
+from .files import offer_demo_material, register_demo_models
 from .lora import LoadLora
 from .recipe import PublishedRecipe
 from .sampling import FlowUniPC, GuidanceSchedule
+from .tasks import VaceTask
 
 NODES: tuple[type[io.ComfyNode], ...] = (
     LoadBackbone,
@@ -19,6 +20,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     DemoTextEncoder,
     Clip,
     References,
+    VaceTask,
     ApplyEdit,
     PublishedRecipe,
     FlowUniPC,
@@ -32,7 +34,7 @@ class ReelpatchExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         register_demo_models()
-        offer_demo_clip()
+        offer_demo_material()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return list(NODES)

@@ -7,7 +7,7 @@ import folder_paths
 
 from reelpatch.recipes import RECIPES, WeightFile
 
-DEMO_CLIP = Path(__file__).parents[1] / "workflows" / "reelpatch_demo_clip.mp4"
+DEMO_MATERIAL = Path(__file__).parents[1] / "workflows"
 DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
 
 
@@ -17,11 +17,13 @@ def register_demo_models() -> None:
         folder_paths.add_model_folder_path(folder.name, str(folder))
 
 
-def offer_demo_clip() -> None:
-    """Puts the demo's clip where Load Video looks for clips, unless one of its name is there."""
-    place = Path(folder_paths.get_input_directory()) / DEMO_CLIP.name
-    if place.parent.is_dir() and not place.exists():
-        shutil.copyfile(DEMO_CLIP, place)
+def offer_demo_material() -> None:
+    """Puts the demo's clip, masks and images where Load Video and Load Image look, unless some of that name are there."""
+    folder = Path(folder_paths.get_input_directory())
+    if folder.is_dir():
+        for file in sorted(DEMO_MATERIAL.glob("reelpatch_demo_*")):
+            if not (folder / file.name).exists():
+                shutil.copyfile(file, folder / file.name)
 
 
 def listed(*folders: str) -> list[str]:
@@ -38,6 +40,12 @@ def missing_or_true(folder: str, file: str, *others: str) -> bool | str:
         return f"'{file}' is not in models/{folder}: choose a file that is there, or put this one there."
     if not known.url:
         return f"'{file}' comes with Reelpatch but is not there: get a complete copy of Reelpatch."
+    source = Path(known.url)
+    if source.suffix == ".pt" and Path(file).suffix != ".pt":
+        return (
+            f"'{file}' is not in models/{folder}: download {known.url}, then make it there with "
+            f"'reelpatch convert {source.name} --out models/{folder}'."
+        )
     return f"'{file}' is not in models/{folder}: download it from {known.url} and put it there."
 
 

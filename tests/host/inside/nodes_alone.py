@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 IDS = {
     *("ReelpatchLoadBackbone", "ReelpatchLoadEditModule", "ReelpatchLoadLora", "ReelpatchDemoTextEncoder"),
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
-    *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip"),
+    *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
 }
 
 
