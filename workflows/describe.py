@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
 from workflows.graph import Node, Stage, build
+from workflows.notes import note
+from workflows.task_graphs import CLIP as CLIP_NAME
+from workflows.task_graphs import TASK_GRAPHS, Prepared, load_video
 
 FOLDER = Path(__file__).parent
-CLIP_NAME = "reelpatch_demo_clip.mp4"
 BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
 # What these nodes say after a run, in pixels.
 ROOM_FOR_WORDS = {
@@ -36,6 +38,7 @@ class Workflow:
     """One template: a recipe, with what it leaves open.
 
     `module` replaces the recipe's edit module, `module_lora` goes on top of it; both are (file, where it is published).
+    `prepare` lays out a task, and `how` says how to use it; without, a clip is edited by instruction.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Workflow:
     module: tuple[str, str] | None = None
     module_lora: tuple[str, str] | None = None
     first_frame: int = 0
+    prepare: Callable[[Recipe], Prepared] | None = None
+    how: str = ""
 
 
 def _ditto(file: str) -> tuple[str, str]:
@@ -106,6 +111,10 @@ WORKFLOWS = (
         "ditto-quality",
         "Make it a Japanese anime style, cel shading video.",
     ),
+    *(
+        Workflow(one.name, one.title, "vdot", one.prompt, prepare=one.prepare, how=one.how)
+        for one in TASK_GRAPHS
+    ),
 )
 
 
@@ -113,10 +122,15 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     """The UI and the API form of a workflow."""
     recipe = RECIPES[workflow.recipe]
     models = _models(workflow, recipe)
-    clip = _clip(workflow, recipe)
-    instruction = _text("Instruction", models["text"]["CLIP"], workflow.instruction)
-    negative = _text("Negative prompt", models["text"]["CLIP"], recipe.negative_prompt)
-    load_video, prepare = clip
+    prepared = workflow.prepare(recipe) if workflow.prepare else _clip(workflow, recipe)
+    encoder = models["text"]["CLIP"]
+    texts = [
+        _text(
+            "What the finished video shows" if workflow.how else "Instruction", encoder, workflow.instruction
+        )
+    ]
+    if recipe.guidance.scale != 1 or not workflow.how:
+        texts.append(_text("Negative prompt", encoder, recipe.negative_prompt))
     settings = Node(
         "ReelpatchRecipe",
         "Recipe",
@@ -145,23 +159,25 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
             "model": models["model"],
             "edit_module": models["module"],
             "vae": models["vae"]["VAE"],
-            "clip": prepare["clip"],
+            "clip": prepared.clip,
+            **({} if prepared.mask is None else {"mask": prepared.mask}),
+            **({} if prepared.references is None else {"references": prepared.references}),
         },
         widgets={"strength": recipe.strength, "start": 0.0, "end": 1.0},
     )
-    guider = _guider(recipe, apply, instruction, negative, settings)
+    guider = _guider(recipe, apply, texts, settings)
     sampling = _sampling(apply, guider, settings)
-    result = _result(workflow, sampling[-1], models, prepare)
-    stages = [
-        Stage("1 Models", BLUE, models["nodes"]),
-        Stage("2 Clip", GREEN, [load_video, prepare]),
-        Stage("3 Instruction and recipe", GOLD, [instruction, negative, settings]),
-        Stage("4 Edit and sampling", VIOLET, [apply, guider, *sampling]),
-        Stage("5 Result", RED, result),
+    columns = [
+        ("Models", BLUE, models["nodes"]),
+        *((title, GREEN, nodes) for title, nodes in prepared.columns.items()),
+        ("Instruction and recipe", GOLD, [*texts, settings]),
+        ("Edit and sampling", VIOLET, [apply, guider, *sampling]),
+        ("Result", RED, _result(workflow, sampling[-1], models, prepared)),
     ]
+    stages = [Stage(f"{number} {title}", *rest) for number, (title, *rest) in enumerate(columns, start=1)]
     for node in (node for stage in stages for node in stage.nodes):
-        node.room = ROOM_FOR_WORDS.get(node.type, 0)
-    ui, api = build(stages, [_note(workflow, recipe)])
+        node.room = ROOM_FOR_WORDS.get(node.type, node.room)
+    ui, api = build(stages, [note(workflow.title, recipe, models["nodes"], workflow.how)])
     ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}"))
     return ui, api
 
@@ -209,9 +225,10 @@ def _comfy_text_encoder(file: WeightFile) -> WeightFile:
 
 
 def _loader(kind: str, title: str, output: str, file: WeightFile, widget: str) -> Node:
-    node = Node(kind, title, [(output, output)], widgets={widget: file.names[0]})
-    if file.url:
-        _set_file(node, widget, (file.names[0], file.url), file.folder)
+    name = next(name for name in file.names if name.endswith(".safetensors"))
+    node = Node(kind, title, [(output, output)], widgets={widget: name})
+    if file.url.endswith(name):
+        _set_file(node, widget, (name, file.url), file.folder)
     return node
 
 
@@ -233,9 +250,8 @@ def _lora(title: str, file: str, url: str, strength: float) -> Node:
     return node
 
 
-def _clip(workflow: Workflow, recipe: Recipe) -> tuple[Node, Node]:
-    load = Node("LoadVideo", "Clip to edit", [("VIDEO", "VIDEO")], widgets={"file": CLIP_NAME})
-    load.hidden, load.height = {"upload": "image"}, 420
+def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
+    load = load_video("Clip to edit", CLIP_NAME)
     is_demo = not recipe.files_for("backbone")[0].url
     prepare = Node(
         "ReelpatchClip",
@@ -255,7 +271,7 @@ def _clip(workflow: Workflow, recipe: Recipe) -> tuple[Node, Node]:
             "fps": 0.0 if is_demo else float(recipe.fps),
         },
     )
-    return load, prepare
+    return Prepared({"Clip": [load, prepare]}, prepare["clip"])
 
 
 def _text(title: str, clip: Any, text: str) -> Node:
@@ -271,8 +287,9 @@ def _text(title: str, clip: Any, text: str) -> Node:
     )
 
 
-def _guider(recipe: Recipe, apply: Node, instruction: Node, negative: Node, settings: Node) -> Node:
+def _guider(recipe: Recipe, apply: Node, texts: list[Node], settings: Node) -> Node:
     skip = recipe.skip_layers
+    given = dict(zip(("positive", "negative"), (text["CONDITIONING"] for text in texts), strict=False))
     return Node(
         "ReelpatchGuidanceSchedule",
         "Guidance schedule",
@@ -281,10 +298,7 @@ def _guider(recipe: Recipe, apply: Node, instruction: Node, negative: Node, sett
             **{"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING"},
             "settings": "REELPATCH_GUIDANCE",
         },
-        links={
-            **{"model": apply["MODEL"], "positive": instruction["CONDITIONING"]},
-            **{"negative": negative["CONDITIONING"], "settings": settings["guidance"]},
-        },
+        links={"model": apply["MODEL"], **given, "settings": settings["guidance"]},
         widgets={
             "cfg": float(recipe.guidance.scale),
             "steps": "",
@@ -314,13 +328,13 @@ def _sampling(apply: Node, guider: Node, settings: Node) -> list[Node]:
     return [noise, sampler]
 
 
-def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepare: Node) -> list[Node]:
+def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepared: Prepared) -> list[Node]:
     finish = Node(
         "ReelpatchFinishClip",
         "Finish clip",
         [("video", "VIDEO"), ("frames", "IMAGE")],
         sockets={"samples": "LATENT", "vae": "VAE", "clip": "REELPATCH_CLIP", "mask": "MASK"},
-        links={"samples": sampler["output"], "vae": models["vae"]["VAE"], "clip": prepare["clip"]},
+        links={"samples": sampler["output"], "vae": models["vae"]["VAE"], "clip": prepared.clip},
     )
     stem = "".join(letter if letter.isalnum() else "_" for letter in workflow.name.lower())
     save = Node(
@@ -338,36 +352,6 @@ def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepar
         height=460,
     )
     return [finish, save]
-
-
-def _note(workflow: Workflow, recipe: Recipe) -> Node:
-    nodes = [entry for entry in _models(workflow, recipe)["nodes"] if entry.models]
-    files = [
-        f"- **{model['directory']}/{model['name']}**: [download]({model['url']})"
-        for node in nodes
-        for model in node.models
-    ] or ["- none to download: the demo's weights come with Reelpatch"]
-    text = "\n".join(
-        [
-            f"# {workflow.title}",
-            "",
-            recipe.notes,
-            "",
-            f"Made for {recipe.width}x{recipe.height}, {recipe.frames} frames at {recipe.fps:g} fps, "
-            f"{recipe.steps} steps. The result has the clip's own size, rate and sound.",
-            "",
-            "## Instructions it knows",
-            *(f"- {example}" for example in recipe.examples),
-            "",
-            "ComfyUI reads round brackets in a prompt as weights: put a backslash before those that are meant as such.",
-            "",
-            "## Files (in ComfyUI's models folder)",
-            *files,
-            "",
-            f"Licence of the weights: **{recipe.licence}**. Source: {recipe.source}",
-        ]
-    )
-    return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=480, height=620)
 
 
 def write() -> None:

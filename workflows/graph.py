@@ -21,6 +21,11 @@ class Output(NamedTuple):
     node: Node
     slot: int
 
+    @property
+    def type(self) -> str:
+        """What it carries."""
+        return self.node.outputs[self.slot][1]
+
 
 @dataclass(eq=False)
 class Node:
@@ -117,8 +122,10 @@ def _placed(stages: Sequence[Stage], notes: Sequence[Node]) -> list[Node]:
 def _entry(node: Node, links: list[list[Any]], given: dict[tuple[int, int], list[int]]) -> dict[str, Any]:
     inputs: list[dict[str, Any]] = []
     for name, kind in node.sockets.items():
+        # A link has one type, where the socket may take several.
+        carried = node.links[name].type if name in node.links else kind
         inputs.append(
-            {"name": name, "type": kind, "link": _link(node, name, kind, len(inputs), links, given)}
+            {"name": name, "type": kind, "link": _link(node, name, carried, len(inputs), links, given)}
         )
     for name in node.widgets:
         if name in node.links:

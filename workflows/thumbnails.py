@@ -1,6 +1,6 @@
 """The templates' pictures, from what Reelpatch's own demo made: frames of a clip above, of its edit below.
 
-`reelpatch demo --out DIR`, then `python -m workflows.thumbnails DIR`. The caption says what the picture is: an edit by
+`reelpatch demo --out DIR`, then `python -m workflows.thumbnails DIR`, which makes those of the tasks as well. The caption says what the picture is: an edit by
 the demo's tiny weights, and not by the weights that a Ditto template downloads.
 """
 
@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
 from reelpatch.headless.video_io import read_video
+from workflows import task_thumbnails
 from workflows.describe import FOLDER, WORKFLOWS
 
 FRAMES, ZOOM, GAP, CAPTION = (0, 4, 8), 2, 4, 40
@@ -60,7 +61,8 @@ def _strip(path: Path) -> NDArray[np.uint8]:
 
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
-    for workflow in WORKFLOWS:
+    task_thumbnails.write()
+    for workflow in (one for one in WORKFLOWS if one.prepare is None):
         path = FOLDER / f"{workflow.name}.jpg"
         part = path.with_suffix(".part")
         thumbnail(folder, CLIPS[workflow.name]).save(part, format="JPEG", quality=88, optimize=True)

@@ -9,7 +9,10 @@ import pytest
 
 from workflows.describe import FOLDER, WORKFLOWS, Workflow, graph, paths
 
-FOUR_STEPS = [workflow for workflow in WORKFLOWS if "(4 steps)" in workflow.name]
+DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
+FOUR_STEPS = [workflow for workflow in DITTO if "(4 steps)" in workflow.name]
+VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
+CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
 QUALITY = next(workflow for workflow in WORKFLOWS if "(50 steps)" in workflow.name)
 DEMO = WORKFLOWS[0]
 
@@ -68,10 +71,16 @@ def test_every_node_says_where_it_and_its_files_come_from(workflow: Workflow) ->
         names = [value for value in node["widgets_values"] if str(value).endswith(".safetensors")]
         models = node["properties"].get("models", [])
         if workflow is not DEMO:
-            assert [model["name"] for model in models] == names
+            assert [model["name"] for model in models] == [name for name in names if name not in CONVERTED]
         for model in models:
             assert model["url"].startswith("https://huggingface.co/")
-            assert model["directory"] in ("diffusion_models", "loras", "vae", "text_encoders")
+            assert model["directory"] in (
+                "diffusion_models",
+                "loras",
+                "vae",
+                "text_encoders",
+                "geometry_estimation",
+            )
     left = [group["bounding"][0] for group in ui["groups"]]
     assert left == sorted(left)
     assert any("Licence" in str(node["widgets_values"]) for node in ui["nodes"])
@@ -121,3 +130,51 @@ def test_the_demo_needs_no_download() -> None:
     ui, _ = forms(DEMO)
     assert not any("models" in node["properties"] for node in ui["nodes"])
     assert (FOLDER / inputs(DEMO, "LoadVideo")[0]["file"]).is_file()
+
+
+@pytest.mark.parametrize("workflow", VDOT.values(), ids=name_of)
+def test_vdot_is_run_as_published_on_files_that_convert_makes(workflow: Workflow) -> None:
+    (recipe,), (apply,), (guider,), (task,) = (
+        inputs(workflow, kind)
+        for kind in ("ReelpatchRecipe", "ReelpatchApplyEdit", "ReelpatchGuidanceSchedule", "ReelpatchTask")
+    )
+    assert recipe == {"recipe": "vdot", "steps": 4, "shift": 16.0, "cfg": 1.0}
+    assert (apply["strength"], apply["start"], apply["end"]) == (1.0, 0.0, 1.0)
+    assert all(isinstance(apply[name], list) for name in ("clip", "mask", "references"))
+    assert "negative" not in guider
+    assert len(inputs(workflow, "CLIPTextEncode")) == 1
+    assert (task["width"], task["height"], task["frames"], task["sample"]) == (832, 480, 81, "first")
+    loaders = inputs(workflow, "ReelpatchLoadBackbone") + inputs(workflow, "ReelpatchLoadEditModule")
+    assert {loader["file"] for loader in loaders} == CONVERTED
+    assert inputs(workflow, "ReelpatchLoadLora") == []
+    ui, _ = forms(workflow)
+    note = next(node for node in ui["nodes"] if node["type"] == "MarkdownNote")["widgets_values"][0]
+    assert "reelpatch convert vdot_14b.pt" in note
+    assert "34.7 GB" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "sockets"),
+    [
+        ("text and references", "reference", {"references"}),
+        ("follow a control map", "control", {"task.clip", "fps"}),
+        ("inpaint", "inpaint", {"task.clip", "task.mask"}),
+        ("outpaint", "outpaint", {"task.clip"}),
+        ("extend", "extend", {"task.first", "task.last"}),
+        ("swap by mask and reference", "swap", {"task.clip", "task.mask", "references"}),
+        ("try-on and character replacement", "control", {"task.clip", "task.mask", "references", "fps"}),
+    ],
+)
+def test_each_task_gets_what_it_needs(name: str, task: str, sockets: set[str]) -> None:
+    (given,) = inputs(VDOT[f"{name} (4 steps)"], "ReelpatchTask")
+    assert given["task"] == task
+    assert {name for name, value in given.items() if isinstance(value, list)} == sockets
+    assert len(VDOT) == 7
+
+
+@pytest.mark.parametrize("workflow", VDOT.values(), ids=name_of)
+def test_its_material_comes_along(workflow: Workflow) -> None:
+    kinds = {"LoadVideo": "file", "LoadImage": "image", "LoadImageMask": "image"}
+    files = [one[widget] for kind, widget in kinds.items() for one in inputs(workflow, kind)]
+    assert files
+    assert all((FOLDER / file).is_file() for file in files)

@@ -20,15 +20,16 @@ TINY = {
     "VAELoader": {"vae_name": "reelpatch_demo_vae.safetensors"},
     "CLIPLoader": {"file": "reelpatch_demo_umt5.safetensors"},
     "ReelpatchClip": {"width": 32, "height": 32, "frames": 9, "first_frame": 0, "fps": 0.0},
-    "LoadVideo": {"file": "clip.mp4"},
+    "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
+CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along
 
 
 def tiny(workflow: Workflow) -> dict[str, Any]:
     """The workflow as it is queued, with tiny weights in place of its own, and a tiny clip."""
     prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
     for node in prompt.values():
-        node["inputs"] |= TINY.get(node["class_type"], {})
+        node["inputs"] |= (TINY if workflow.prepare else TINY | CLIP).get(node["class_type"], {})
         if node["class_type"] == "CLIPLoader":
             node["class_type"] = "ReelpatchDemoTextEncoder"
         if node["class_type"] == "ReelpatchRecipe":
@@ -54,8 +55,10 @@ def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: 
         prompt = without_second_lora(prompt)
     history = server.run(prompt)
     assert history["status"]["status_str"] == "success", told(history)
-    saved = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    shown = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    saved = [file for file in shown if file["type"] == "output"]
     assert saved, history["outputs"]
+    assert (len(shown) > len(saved)) == bool(workflow.prepare), "a task is looked at before it is sampled"
     path = server.base / "output" / saved[0]["subfolder"] / saved[0]["filename"]
     made = path.read_bytes()
     assert made[4:8] == b"ftyp"

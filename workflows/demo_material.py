@@ -1,0 +1,64 @@
+"""Masks, images and references beside the demo's clip, made from it: `python -m workflows.demo_material`.
+
+The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from reelpatch.headless.video_io import Video, read_video
+from reelpatch.headless.video_write import write_video
+
+FOLDER = Path(__file__).parent
+CLIP = "reelpatch_demo_clip.mp4"
+MASK_CLIP, MASK = "reelpatch_demo_mask.mp4", "reelpatch_demo_mask.png"
+FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
+SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
+MARGIN_PX = 4
+YELLOW, GREEN = (235, 218, 35), (40, 200, 70)
+
+
+def red_thing(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask `[F, H, W]`, 255 on what is red and a margin around it."""
+    red, rest = frames[..., 0].astype(int), frames[..., 1:].max(axis=-1).astype(int)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN_PX + 1,) * 2)
+    thing = ((red > 120) & (rest < 0.5 * red)).astype(np.uint8) * 255
+    return np.stack([cv2.dilate(frame, disc) for frame in thing])
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Writes all of it beside the clip."""
+    clip = read_video(folder / CLIP, folder_fps=Fraction(8))
+    mask = red_thing(clip.frames)
+    write_video(Video(np.repeat(mask[..., None], 3, axis=-1), clip.fps), folder / MASK_CLIP)
+    rows, columns = (np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    box = np.zeros_like(mask[0])
+    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 255
+    Image.fromarray(box).save(folder / MASK, optimize=True)
+    for name, frame in ((FIRST, clip.frames[0]), (LAST, clip.frames[-1])):
+        Image.fromarray(frame).save(folder / name, optimize=True)
+    for name, picture in ((SUBJECT, _square()), (OTHER_SUBJECT, _triangle())):
+        Image.fromarray(picture).save(folder / name, optimize=True)
+
+
+def _square() -> NDArray[np.uint8]:
+    page = np.full((96, 96, 3), 255, np.uint8)
+    page[24:72, 24:72] = YELLOW
+    return page
+
+
+def _triangle() -> NDArray[np.uint8]:
+    page = np.full((96, 96, 3), 255, np.uint8)
+    cv2.fillPoly(page, [np.array([[48, 20], [78, 72], [18, 72]], np.int32)], GREEN)
+    return page
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,98 @@
+"""The pictures of the VDOT templates: what the model gets, its mask, and what the demo's weights made of it.
+
+The same tasks on the same material as the templates have, run headless at the demo's size. The caption says whose weights
+they are: VDOT's own would make more of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from reelpatch.clips.tasks import Sides
+from reelpatch.headless.edit import to_bytes
+from reelpatch.headless.task import TaskRequest, lay_out, run_task
+from reelpatch.headless.video_io import read_video
+from workflows import task_graphs
+from workflows.task_graphs import TASK_GRAPHS, TaskGraph
+
+FOLDER = Path(__file__).parent
+SHOWN = (0, 4, 8)
+FRAME_PX, GAP, CAPTION = 128, 4, 40
+INK, PAPER = (235, 235, 235), (30, 30, 34)
+
+
+def _files(**names: str) -> dict[str, Path]:
+    return {key: FOLDER / name for key, name in names.items()}
+
+
+CLIP = _files(clip=task_graphs.CLIP)
+MASKED = _files(clip=task_graphs.CLIP, mask=task_graphs.MASK_CLIP)
+SUBJECTS = tuple(FOLDER / name for name in (task_graphs.SUBJECT, task_graphs.OTHER_SUBJECT))
+REQUESTS: dict[str, dict[str, Any]] = {
+    "text and references": {"task": "reference", "references": SUBJECTS},
+    "follow a control map": {"task": "control", **CLIP, "control_map": "edge"},
+    "inpaint": {"task": "inpaint", **CLIP, **_files(mask=task_graphs.MASK)},
+    "outpaint": {"task": "outpaint", **CLIP, "sides": Sides(left=0.25, right=0.25)},
+    "extend": {"task": "extend", **_files(first=task_graphs.FIRST, last=task_graphs.LAST)},
+    "swap by mask and reference": {"task": "swap", **MASKED, "references": SUBJECTS[:1]},
+    "try-on and character replacement": {
+        "task": "control",
+        **MASKED,
+        "control_map": "edge",
+        "references": SUBJECTS[:1],
+    },
+}
+
+
+def thumbnail(graph: TaskGraph) -> Image.Image:
+    """The picture of a template."""
+    name = graph.name.removeprefix("VDOT - ").removesuffix(" (4 steps)")
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "made.mp4"
+        request = TaskRequest(prompt=graph.prompt, output=result, seed=1, **REQUESTS[name])
+        given = lay_out(request).built.input
+        run_task(request)
+        made = read_video(result, folder_fps=Fraction(1)).frames
+    mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
+    rows = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)]
+    picture = np.pad(np.concatenate(rows), ((GAP, CAPTION), (GAP, 0), (0, 0)))
+    image = Image.fromarray(picture)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    top = image.height - CAPTION
+    draw.rectangle((0, top, image.width, image.height), fill=PAPER)
+    draw.text((GAP + 2, top + 2), f"{name}: given, mask, made", fill=INK, font=font)
+    draw.text((GAP + 2, top + 20), "made by Reelpatch's demo weights on a CPU", fill=INK, font=font)
+    return image
+
+
+def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Three frames in a row, each on a square."""
+    pictures: list[NDArray[np.uint8]] = []
+    for index in SHOWN:
+        frame = Image.fromarray(frames[index])
+        scale = FRAME_PX / max(frame.size)
+        size = (round(frame.width * scale), round(frame.height * scale))
+        square = Image.new("RGB", (FRAME_PX + GAP, FRAME_PX + GAP))
+        square.paste(frame.resize(size, Image.Resampling.NEAREST), (0, (FRAME_PX - size[1]) // 2))
+        pictures.append(np.asarray(square))
+    return np.concatenate(pictures, axis=1)
+
+
+def write() -> None:
+    """Writes the picture of every task template beside it."""
+    for graph in TASK_GRAPHS:
+        path = FOLDER / f"{graph.name}.jpg"
+        part = path.with_suffix(".part")
+        thumbnail(graph).save(part, format="JPEG", quality=88, optimize=True)
+        part.replace(path)
+
+
+if __name__ == "__main__":
+    write()
