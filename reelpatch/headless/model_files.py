@@ -59,10 +59,12 @@ class RecipeFiles:
 
     def describe(self) -> str:
         """How large the weights are, for the person who is about to wait for them."""
-        transformer = {self.backbone, self.module, *(path for path, _ in self.loras)}
+        # One file can be both backbone and edit module.
+        transformer = {self.backbone, self.module or self.backbone, *(path for path, _ in self.loras)}
         return (
-            f"Weights to be held: {_size(transformer)} of backbone and edit module, {_size({self.text_encoder})} of text "
-            f"encoder, {_size({self.vae})} of VAE; 'reelpatch plan' says what memory that takes."
+            f"Weights to be held: {_size(transformer)} of transformer with edit module and LoRAs, "
+            f"{_size({self.text_encoder})} of text encoder, {_size({self.vae})} of VAE; 'reelpatch plan' says what memory "
+            "that takes."
         )
 
 

@@ -195,7 +195,7 @@ def test_how_large_the_weights_are_is_said_and_one_file_in_two_roles_counts_once
     put(folder, VAE, HEADERS[VAE]())
     put(folder, TEXT, HEADERS[TEXT]())
     words = RecipeFiles.find(recipe("vdot"), folder).describe()
-    assert "34.7 GB of backbone and edit module" in words
+    assert "34.7 GB of transformer" in words
     assert "11.4 GB of text encoder" in words
     assert words.endswith(".")
 
@@ -213,4 +213,4 @@ def test_vdot_as_convert_leaves_it_is_found(tmp_path: Path) -> None:
         "vdot_14b_base_bf16.safetensors",
         "vdot_14b_module_bf16.safetensors",
     )
-    assert "34.7 GB of backbone and edit module" in files.describe()
+    assert "34.7 GB of transformer" in files.describe()
