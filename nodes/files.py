@@ -43,8 +43,8 @@ def missing_or_true(folder: str, file: str, *others: str) -> bool | str:
     source = Path(known.url)
     if source.suffix == ".pt" and Path(file).suffix != ".pt":
         return (
-            f"'{file}' is not in models/{folder}: download {known.url}, then make it there with "
-            f"'reelpatch convert {source.name} --out models/{folder}'."
+            f"'{file}' is not in models/{folder}: download {known.url}, and make this file of it there with the "
+            "command 'reelpatch convert'."
         )
     return f"'{file}' is not in models/{folder}: download it from {known.url} and put it there."
 

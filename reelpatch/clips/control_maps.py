@@ -69,9 +69,12 @@ def with_map(task: str, kind: str, material: TaskMaterial) -> TaskMaterial:
     Raises: BadInput for an unknown map, another task, and a map of boxes without any.
     """
     if kind not in (*MAPS, BOX):
-        raise BadInput(f"there is no control map '{kind}': use {', '.join(MAPS)} or {BOX} (--map).")
+        raise BadInput(f"there is no control map '{kind}': use {', '.join(MAPS)} or {BOX}.", option="--map")
     if task != "control":
-        raise BadInput(f"the task '{task}' follows no control map: leave --map out, or use the task control.")
+        raise BadInput(
+            f"the task '{task}' follows no control map: leave it out, or use the task control.",
+            option="--map",
+        )
     if material.clip is None:
         return material  # the task says that it needs one
     clip, mask = material.clip, material.mask
@@ -81,7 +84,8 @@ def with_map(task: str, kind: str, material: TaskMaterial) -> TaskMaterial:
     if kind == BOX:
         if mask is None and not material.boxes:
             raise BadInput(
-                "a map of boxes needs some: give --box, or a --mask for the box around it to follow."
+                "a map of boxes needs some: give boxes, or a mask for the box around it to follow.",
+                option="--box, --mask",
             )
         return replace(
             material, clip=layout(frames, (height, width), material.boxes, mask), mask=None, boxes=()

@@ -156,12 +156,13 @@ def draw_frames(count: int, clip_frames: int, sizing: Sizing, *, seed: int) -> t
     Raises: BadInput for none or all of them, and where frames are picked evenly instead.
     """
     if sizing.sampling == "uniform":
-        raise BadInput("frames cannot be drawn (--keep-random) from evenly picked ones: name them (--keep).")
+        raise BadInput("frames cannot be drawn from evenly picked ones: name them.", option="--keep")
     within = (min(sizing.frames, clip_frames) - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
     if not 0 < count < within:
         raise BadInput(
             f"{count} frames were to be kept at random: ask for at least 1 and fewer than the {within} that are worked "
-            "on (--keep-random)."
+            "on.",
+            option="--keep-random",
         )
     drawn = torch.randperm(within, generator=torch.Generator("cpu").manual_seed(seed))
     return tuple(sorted(drawn[:count].tolist()))

@@ -15,7 +15,10 @@ from tests.host import comfy
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
-SUITES = ("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs", "vace_tasks")
+SUITES = (
+    *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
+    "vace_tasks",
+)
 Run = Callable[[str], dict[str, Any]]
 
 
