@@ -111,6 +111,21 @@ class Autogrow:
     class Input(_Input):
         def __init__(self, id: str, template: Autogrow.TemplatePrefix) -> None: ...
 
+class MultiType:
+    class Input(_Input):
+        def __init__(
+            self, id: str, types: Sequence[type[_Socket]], *, optional: bool = ..., tooltip: str | None = ...
+        ) -> None: ...
+
+class DynamicCombo:
+    class Option:
+        def __init__(self, key: str, inputs: Sequence[_Input]) -> None: ...
+
+    class Input(_Input):
+        def __init__(
+            self, id: str, options: Sequence[DynamicCombo.Option], *, tooltip: str | None = ...
+        ) -> None: ...
+
 class Schema:
     def __init__(
         self,
