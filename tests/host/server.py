@@ -41,10 +41,18 @@ class Server:
         """What history says of a prompt that was queued and has ended."""
         answer = self.ask("/prompt", {"prompt": prompt})
         assert answer.get("node_errors") == {}, answer
+        return self.ended(answer["prompt_id"])
+
+    def post(self, path: str) -> None:
+        """Tells the server to do something that it has no answer to."""
+        urllib.request.urlopen(urllib.request.Request(self.url + path, b"{}"), timeout=120).close()
+
+    def ended(self, prompt_id: str) -> dict[str, Any]:
+        """What history says of a queued prompt once it has ended."""
         until = time.monotonic() + RUN_S
         while time.monotonic() < until:
-            if history := self.ask(f"/history/{answer['prompt_id']}"):
-                return history[answer["prompt_id"]]
+            if history := self.ask(f"/history/{prompt_id}"):
+                return history[prompt_id]
             time.sleep(1)
         raise TimeoutError("the prompt did not end")
 

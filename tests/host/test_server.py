@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.host.server import Server, running
+from tests.host.server import RUN_S, Server, running
 from workflows.describe import WORKFLOWS, Workflow, paths
 
 pytestmark = pytest.mark.host
@@ -95,12 +96,56 @@ def test_a_missing_file_is_told_before_anything_runs(server: Server) -> None:
     assert "https://huggingface.co/QingyanBai/Ditto_models" in json.dumps(answer["node_errors"]), answer
 
 
-def test_the_queue_goes_on_after_a_refusal(server: Server) -> None:
+# One of each place where a run can be refused: a loader, the clip, the edit, the guider, and in mid-sampling.
+REFUSED = {
+    "another kind of file": (
+        "ReelpatchLoadEditModule",
+        {"file": "reelpatch_demo_t2v_bf16.safetensors"},
+        "is a Wan text-to-video backbone",
+    ),
+    "a clip that begins after its end": ("ReelpatchClip", {"first_frame": 99}, "cannot begin at frame 99"),
+    "start after end": ("ReelpatchApplyEdit", {"start": 0.9, "end": 0.1}, "the window goes from 0.9 to 0.1"),
+    "steps in words": (
+        "ReelpatchGuidanceSchedule",
+        {"settings": None, "steps": "the first"},
+        "'the first' in steps is neither",
+    ),
+    "more strengths than steps": (
+        "ReelpatchLoadLora",
+        {"by_step": ", ".join(["1"] * 20 + ["0"])},
+        "21 strengths were given",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_queue_goes_on_after_a_refusal(server: Server, case: str) -> None:
+    kind, inputs, words = REFUSED[case]
     prompt = tiny(WORKFLOWS[0])
-    for node in prompt.values():
-        if node["class_type"] == "ReelpatchApplyEdit":
-            node["inputs"] |= {"start": 0.9, "end": 0.1}
+    (node,) = (node for node in prompt.values() if node["class_type"] == kind)
+    given = {**node["inputs"], **inputs}
+    node["inputs"] = {name: value for name, value in given.items() if value is not None}
     history = server.run(prompt)
     assert history["status"]["status_str"] == "error"
-    assert "the window goes from 0.9 to 0.1" in told(history)
+    said = told(history)
+    assert words in said, said
+    assert "--" not in said, said
+    assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"
+
+
+def test_a_run_can_be_stopped_and_the_next_one_is_whole(server: Server) -> None:
+    prompt = tiny(WORKFLOWS[0])
+    for node in prompt.values():
+        if node["class_type"] == "ReelpatchRecipe":
+            node["inputs"] |= {"recipe": "vace", "steps": 1000}
+    answer = server.ask("/prompt", {"prompt": prompt})
+    assert answer.get("node_errors") == {}, answer
+    started = time.monotonic()
+    while not server.ask("/queue")["queue_running"]:
+        assert time.monotonic() < started + RUN_S
+        time.sleep(0.2)
+    time.sleep(2)
+    server.post("/interrupt")
+    history = server.ended(answer["prompt_id"])
+    assert "execution_interrupted" in [kind for kind, _ in history["status"]["messages"]], history["status"]
     assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"
