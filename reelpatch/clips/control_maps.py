@@ -19,7 +19,10 @@ from reelpatch.clips.tasks import check_box, outline
 from reelpatch.errors import BadInput
 
 BOX = "box"
-_WEAK, _STRONG = 100, 200  # gradients of 8-bit gray: what leaves a line, and what starts one
+_WEAK, _STRONG = (
+    100,
+    200,
+)  # gradients of the 8-bit channel that changes most: what goes on a line, and what starts one
 _SMOOTH_PX = 2.0  # what is finer is no scribble
 _STROKE_PX = 3
 
@@ -97,9 +100,9 @@ def with_map(task: str, kind: str, material: TaskMaterial) -> TaskMaterial:
 
 
 def _drawn(clip: Tensor, draw: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Tensor:
-    """Each frame drawn from its 8-bit gray."""
-    grays = luma(clip).mul(255).round().to(torch.uint8).cpu().numpy()
-    lines = torch.from_numpy(np.stack([draw(frame) for frame in grays])).float() / 255
+    """Each frame drawn from its 8-bit colours, so that edges between colours of one brightness are seen."""
+    frames = clip.mul(255).round().to(torch.uint8).cpu().numpy()
+    lines = torch.from_numpy(np.stack([draw(frame) for frame in frames])).float() / 255
     return lines[..., None].expand(-1, -1, -1, 3)
 
 

@@ -36,6 +36,13 @@ def test_edges_are_white_on_the_outline_and_nowhere_else() -> None:
         assert not lines[:12].any()
 
 
+def test_colours_of_one_brightness_have_an_edge_between_them() -> None:
+    clip = torch.empty(1, 16, 32, 3)
+    clip[:, :, :16], clip[:, :, 16:] = torch.tensor([1.0, 0, 0]), torch.tensor([0.299, 0.299, 0.299])
+    assert (gray(clip) - gray(clip)[0, 0, 0]).abs().max() < 1e-3
+    assert edge(clip)[0, :, 14:18].any()
+
+
 def test_a_scribble_is_black_on_white_thicker_than_an_edge_and_leaves_out_what_is_fine() -> None:
     found = scribble(CLIP)[..., 0]
     assert (found[:, :8] == 1).all()
