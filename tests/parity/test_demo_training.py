@@ -64,15 +64,18 @@ def test_the_exported_vae_normalises_as_in_training(small_vae: AutoencoderKLWan,
     torch.testing.assert_close(vae.decode(vae.encode(video)), again, atol=0.02, rtol=0)
 
 
-def test_the_exported_family_predicts_what_the_trained_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_the_exported_family_predicts_what_the_trained_one_does(tmp_path: Path, strength: float) -> None:
     torch.manual_seed(0)
     family = DemoFamily()
     _randomise(family)
     export.export_family(family, tmp_path)
     latents, context = torch.randn(1, 16, 3, 8, 8), torch.randn(1, 96, 3, 8, 8)
     with torch.no_grad():
-        trained = family(latents, torch.tensor([0.75]), family.embed_text(encode([SENTENCE])), context)[0]
-    torch.testing.assert_close(_hosted(tmp_path, latents, context), trained, atol=1e-4, rtol=0)
+        text = family.embed_text(encode([SENTENCE]))
+        trained = family(latents, torch.tensor([0.75]), text, context, torch.tensor([strength]))[0]
+    hosted = _hosted(tmp_path, latents, context if strength else None)
+    torch.testing.assert_close(hosted, trained, atol=1e-4, rtol=0)
 
 
 def test_finished_files_are_where_training_goes_on(tmp_path: Path) -> None:
@@ -87,15 +90,15 @@ def test_finished_files_are_where_training_goes_on(tmp_path: Path) -> None:
         assert torch.equal(tensor, restored), name
 
 
-def _hosted(models: Path, latents: Tensor, context: Tensor) -> Tensor:
+def _hosted(models: Path, latents: Tensor, context: Tensor | None) -> Tensor:
     folder = models / "diffusion_models"
     backbone = load_backbone(folder / "reelpatch_demo_t2v_bf16.safetensors", dtype=torch.float32)
     module = load_module(folder / "reelpatch_demo_edit_module.safetensors", dtype=torch.float32)
     encoder = load_text_encoder(
         models / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32
     )
-    edit = VaceEdit(module, [VaceContext(context[0])])
+    edits = [] if context is None else [VaceEdit(module, [VaceContext(context[0])])]
     with torch.no_grad():
         return predict_velocity(
-            backbone, latents, encoder.embed(SENTENCE), moment=Moment(0.75, 0, 4, (True,)), edits=[edit]
+            backbone, latents, encoder.embed(SENTENCE), moment=Moment(0.75, 0, 4, (True,)), edits=edits
         )[0]

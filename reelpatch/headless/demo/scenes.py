@@ -24,6 +24,8 @@ HUES = {"red": 0.0, "yellow": 55.0, "green": 120.0, "cyan": 180.0, "blue": 230.0
 SHAPES = ("circle", "square", "triangle")
 BACKGROUNDS = ("sunset", "night", "grass", "ocean", "desert")
 STYLES = ("grayscale", "invert", "sepia")
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+MIN_CONTRAST = 0.2  # in luma, between things and background where a style is asked for
 
 # Top and bottom colour of each named background, then amplitude and direction of its soft bands.
 _SKIES: dict[
@@ -127,7 +129,7 @@ def render(scene: Scene) -> Frames:
 
 def apply_style(clip: Frames, style: str) -> Frames:
     """Whole-picture styles as fixed colour matrices (ITU-R BT.601 luma; the usual sepia matrix)."""
-    luma = clip @ np.asarray([0.299, 0.587, 0.114], np.float32)
+    luma = clip @ np.asarray(LUMA, np.float32)
     if style == "grayscale":
         return np.repeat(luma[..., None], 3, axis=-1)
     if style == "invert":
@@ -179,6 +181,17 @@ def random_scene(rng: np.random.Generator, num_things: int) -> Scene:
         for _ in range(2)
     ]
     return Scene(things, (shades[0], shades[1]))  # type: ignore[arg-type]  # numpy scalars become 3-tuples of float
+
+
+def _luma(colour: tuple[float, float, float]) -> float:
+    return sum(weight * value for weight, value in zip(LUMA, colour, strict=True))
+
+
+def _stands_out(scene: Scene) -> bool:
+    """Whether every thing is lighter or darker than all of its background, so that a gray picture has outlines."""
+    shades = [_luma(shade) for shade in scene.background if not isinstance(shade, str)]
+    low, high = min(shades) - MIN_CONTRAST, max(shades) + MIN_CONTRAST
+    return not any(low < _luma(rgb(thing.colour)) < high for thing in scene.things)
 
 
 def _references(thing: Thing, num_things: int) -> list[str]:
@@ -267,6 +280,8 @@ def example(
     drawn_mask = str(rng.choice(choices, p=weights))
     mask_kind = mask_kind or drawn_mask
     scene = random_scene(rng, num_things)
+    while kind == "style" and not _stands_out(scene):
+        scene = random_scene(rng, num_things)
     source, thing = render(scene), scene.things[rng.integers(num_things)]
     region, value, edited = _edit(rng, kind, scene, thing, source)
     seen = region if region.any() else np.maximum.reduce([coverage(t) for t in scene.things])

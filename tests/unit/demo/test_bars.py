@@ -11,10 +11,10 @@ import pytest
 
 from reelpatch.headless.demo.evaluate import evaluate
 
-BARS = {"recolour, one object": 0.90, "background": 0.85}
-# The shipped weights miss these bars (0.70, 0.80, 0.80; styles 0.95, of which they reach none): held here is what they
-# reach on 256 scenes, less two standard errors of 96.
-REACHED = {"recolour, two objects": 0.30, "remove": 0.50, "time mask, any edit": 0.40}
+BARS = {"recolour, one object": 0.90, "remove": 0.80, "background": 0.85}
+# Held to what is reached on 256 scenes (0.79, 0.79, 0.73; the bars are 0.70, 0.95, 0.80, the last two missed), less two
+# standard errors of the 15 to 25 clips of each kind among 96.
+REACHED = {"recolour, two objects": 0.57, "style": 0.57, "time mask, any edit": 0.54}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,14 @@ def test_every_edit_has_something_to_see(examples: list[Example]) -> None:
         assert np.abs(example.target - example.source).max() > 0.02, example.instruction
 
 
+def test_styled_scenes_have_outlines_to_judge_by(examples: list[Example]) -> None:
+    for example in examples:
+        if example.kind == "style":
+            gray = scenes.apply_style(example.source, "grayscale")
+            things = np.abs(gray - gray[:, :, :1]).max(axis=(1, 2, 3))
+            assert things.min() >= scenes.MIN_CONTRAST - 0.01, example.seed
+
+
 def test_kinds_masks_and_numbers_of_things_can_be_asked_for() -> None:
     example = scenes.example(7, kind="remove", mask_kind="time", num_things=2)
     assert (example.kind, example.mask_kind, example.num_things) == ("remove", "time", 2)

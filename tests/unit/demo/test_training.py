@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reelpatch.headless.demo.training import run, words
+from reelpatch.headless.demo.training import run, vae, words
 from reelpatch.headless.demo.training.muon import orthogonalise
 
 
@@ -56,3 +56,11 @@ def test_token_ids_are_those_of_umt5_for_padding_and_end() -> None:
     assert ids[0].tolist()[4:6] == [1, 0]
     assert ids[1].tolist()[:3] == [2, 1, 0]
     assert ids[2].tolist() == [1] + [0] * (words.MAX_TOKENS - 1)
+
+
+def test_a_lost_edge_counts_the_same_however_faint_it_is() -> None:
+    clip = torch.zeros(1, 3, 5, 8, 8)
+    clip[..., 4:] = 1.0
+    gone = vae.edges_lost(torch.cat([clip, 0.2 * clip]), torch.cat([clip, 0.2 * clip]))
+    torch.testing.assert_close(gone, torch.ones(2), atol=0.03, rtol=0)
+    assert vae.edges_lost(clip, torch.zeros_like(clip)).item() == 0.0

@@ -13,10 +13,13 @@ from reelpatch.headless.demo.training.model import DemoFamily
 from reelpatch.headless.demo.training.restore import restore_family
 from reelpatch.headless.demo.training.words import encode
 
-NUM_STEPS = 2600
+NUM_STEPS = 5400
 BATCH = 32
 SHIFT = 3.0
 PROMPT_DROPOUT = 0.1
+NUM_ALONE = (
+    4  # scenes of a batch that the base learns without module and text, so that it is a model by itself
+)
 CHANGED_WEIGHT = 2.0  # extra weight of latent cells the edit changes: they are few, and they are the point
 NOT_MATRICES = ("modulation", "shared.weight", "relative_attention_bias.weight", "patch_embedding.weight")
 
@@ -31,20 +34,26 @@ def draw(shards: Shards, step: int) -> tuple[Tensor, list[str], torch.Generator]
         for row, pick in zip(rows.tolist(), picks, strict=True)
     ]
     dropped = torch.rand(BATCH, generator=generator) < PROMPT_DROPOUT
+    dropped[:NUM_ALONE] = True
     return rows, ["" if drop else text for drop, text in zip(dropped, sentences, strict=True)], generator
 
 
 def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
-    """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`."""
+    """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`.
+
+    Where the base is alone they are not shifted: it is for cleaning clips at low noise, not for making them up.
+    """
     rows, sentences, generator = draw(shards, step)
     clean, source = (latents[rows].float().to(run.DEVICE) for latents in (shards.target, shards.reactive))
     context = shards.context(rows)
     u = (torch.randperm(BATCH, generator=generator) + torch.rand(BATCH, generator=generator)) / BATCH
-    sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
+    alone = torch.arange(BATCH) < NUM_ALONE
+    sigma = torch.where(alone, u, SHIFT * u / (1 + (SHIFT - 1) * u))
     noise, sigma = torch.randn(clean.shape, generator=generator).to(run.DEVICE), sigma.to(run.DEVICE)
     at = sigma.view(-1, 1, 1, 1, 1)
     text = family.embed_text(encode(sentences).to(run.DEVICE))
-    velocity = family((1 - at) * clean + at * noise, sigma, text, context)
+    strength = (~alone).float().to(run.DEVICE)
+    velocity = family((1 - at) * clean + at * noise, sigma, text, context, strength)
     changed = (clean - source).abs().mean(dim=1, keepdim=True) > 0.25
     weight = 1 + CHANGED_WEIGHT * changed
     return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])

@@ -82,8 +82,19 @@ class DemoFamily(nn.Module):
         rows = self.text(input_ids=ids, attention_mask=valid).last_hidden_state * valid[..., None]
         return self.text_embedding(F.pad(rows, (0, 0, 0, 1)))
 
-    def forward(self, latents: Tensor, sigma: Tensor, text_BTD: Tensor, context: Tensor) -> Tensor:
-        """The velocity of noisy `latents` `[B, 16, T, h, w]` at `sigma` `[B]`, with `context` `[B, 96, T, h, w]`."""
+    def forward(
+        self,
+        latents: Tensor,
+        sigma: Tensor,
+        text_BTD: Tensor,
+        context: Tensor,
+        strength: Tensor | None = None,
+    ) -> Tensor:
+        """The velocity of noisy `latents` `[B, 16, T, h, w]` at `sigma` `[B]`, with `context` `[B, 96, T, h, w]`.
+
+        `strength` `[B]` is the edit module's, 1 where not given.
+        """
+        strength = torch.ones_like(sigma) if strength is None else strength
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
         rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
         editors: Any = self.vace.vace_blocks
@@ -97,7 +108,7 @@ class DemoFamily(nn.Module):
             if i in VACE_LAYERS:
                 editor = editors[VACE_LAYERS.index(i)]
                 c = editor(c, modulation, text_BTD, rotary, attention=_attention)
-                x = x + editor.after_proj(c)
+                x = x + strength[:, None, None] * editor.after_proj(c)
         patches = (
             self.head(x, time_BD)
             .unflatten(1, (grid.frames, grid.rows, grid.columns))

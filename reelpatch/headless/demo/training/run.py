@@ -23,13 +23,17 @@ EMA_DECAY = 0.996
 SAVE_EVERY_S = 120.0
 
 
-def fast_arithmetic() -> AbstractContextManager[object]:
-    """bf16 autocast where the machine computes in bf16 (a GPU, or a CPU with AVX512-BF16), else plain fp32.
+def has_fast_bfloat16() -> bool:
+    """Whether the machine computes in bf16: a GPU, or a CPU with AVX512-BF16.
 
     Without such units bf16 products are emulated, more than a hundred times slower than fp32.
     """
-    has_units = DEVICE.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return torch.autocast(DEVICE.type, torch.bfloat16) if has_units else nullcontext()
+    return DEVICE.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def fast_arithmetic() -> AbstractContextManager[object]:
+    """bf16 autocast where bf16 is fast, else plain fp32."""
+    return torch.autocast(DEVICE.type, torch.bfloat16) if has_fast_bfloat16() else nullcontext()
 
 
 class Matrices:
@@ -45,7 +49,8 @@ class Matrices:
         self._trained = [p for _, p in named]
         self._optimizers: list[torch.optim.Optimizer] = []
         if matrices:
-            self._optimizers.append(Muon(matrices, lr=muon_lr))
+            dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
+            self._optimizers.append(Muon(matrices, lr=muon_lr, dtype=dtype))
         if rest:
             self._optimizers.append(torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=0.0))
         self._peaks = [optimizer.defaults["lr"] for optimizer in self._optimizers]
