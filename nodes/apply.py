@@ -97,6 +97,18 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
     A gray clip is encoded once for each VAE, size and length.
     Raises: `BadInput` for a VAE of another family.
     """
+    check_vae(vae)
+    normalised = comfy.latent_formats.Wan21().process_in
+
+    def encode(video: Tensor) -> Tensor:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        return normalised(vae.encode(as_clip(video)))[0]
+
+    return _GRAY.setdefault(vae, GrayLatents()).encoder(encode)
+
+
+def check_vae(vae: Any) -> None:
+    """Raises: `BadInput` for a VAE of another family than Wan2.1's."""
     if vae.latent_channels != LATENT_CHANNELS or vae.latent_dim != 3:
         what = "an image VAE" if vae.latent_dim != 3 else f"a video VAE of {vae.latent_channels} channels"
         raise BadInput(
@@ -109,13 +121,6 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
             f"this is another video VAE of 16 channels ({family.__name__}), but edit modules read latents of the Wan2.1 "
             "VAE: load wan_2.1_vae.safetensors."
         )
-    normalised = comfy.latent_formats.Wan21().process_in
-
-    def encode(video: Tensor) -> Tensor:
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        return normalised(vae.encode(as_clip(video)))[0]
-
-    return _GRAY.setdefault(vae, GrayLatents()).encoder(encode)
 
 
 def empty_latents(model: ModelPatcher) -> Tensor:

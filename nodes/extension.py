@@ -7,6 +7,7 @@ from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
+from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
 from .lora import LoadLora
 from .recipe import PublishedRecipe
@@ -26,6 +27,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     FlowUniPC,
     GuidanceSchedule,
     FinishClip,
+    Enhance,
 )
 
 

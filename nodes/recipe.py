@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 
 from reelpatch.recipes import RECIPES, Recipe
+from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance, GuidancePlan
-from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import SOLVERS
 
 from .sampling import FlowSampler
@@ -74,10 +74,10 @@ class PublishedRecipe(io.ComfyNode):
     @classmethod
     def execute(cls, recipe: str, steps: int, shift: float, cfg: float) -> io.NodeOutput:
         record = RECIPES[recipe]
-        chosen_steps, chosen_shift = steps or record.steps, shift or record.shift
+        chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
         guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
         plan = GuidancePlan(guidance, record.skip_layers)
-        sigmas = make_sigmas(record.schedule, chosen_steps, shift=chosen_shift)
+        sigmas = sigmas_of(record, steps=chosen_steps, shift=chosen_shift)
         say(cls, _described(record, chosen_steps, chosen_shift, plan))
         return io.NodeOutput(
             FlowSampler(SOLVERS[record.solver], dict(record.solver_options)),

@@ -150,16 +150,21 @@ class GuidanceSchedule(io.ComfyNode):
         plan = settings or GuidancePlan(
             Guidance(cfg, numbers(steps, "steps")), skip_layers(skip_blocks, skip_start, skip_end)
         )
-        if negative is None and plan.guidance.scale != 1:
-            raise BadInput(
-                f"guidance {plan.guidance.scale:g} compares with a negative prompt, but none is connected: connect one "
-                "(its text may be empty), or use guidance 1."
-            )
-        guider = ScheduledGuider(model)
-        guider.inner_set_conds({"positive": positive} | ({} if negative is None else {"negative": negative}))
-        guider.set_cfg(plan.guidance.scale)
-        guider.plan = plan
-        return io.NodeOutput(guider)
+        return io.NodeOutput(scheduled_guider(model, positive, negative, plan))
+
+
+def scheduled_guider(model: Any, positive: Any, negative: Any, plan: GuidancePlan) -> ScheduledGuider:
+    """A guider for these conditionings. Raises: `BadInput` where guidance has nothing to compare with."""
+    if negative is None and plan.guidance.scale != 1:
+        raise BadInput(
+            f"guidance {plan.guidance.scale:g} compares with a negative prompt, but none is connected: connect one "
+            "(its text may be empty), or use guidance 1."
+        )
+    guider = ScheduledGuider(model)
+    guider.inner_set_conds({"positive": positive} | ({} if negative is None else {"negative": negative}))
+    guider.set_cfg(plan.guidance.scale)
+    guider.plan = plan
+    return guider
 
 
 def numbers(text: str, name: str) -> Collection[int] | None:

@@ -34,9 +34,24 @@ def match_colour(
     return matched(edited, source.to(edited), frames, weights.to(edited.device))
 
 
+def match_part(edited: Tensor, part: Tensor, wanted: Tensor) -> Tensor:
+    """The clip with the one move of its colours that gives a part of it the mean and spread of another clip.
+
+    Shapes: edited and result [F, H, W, 3], part and wanted [f, H, W, 3], all in [0, 1].
+    Guarantees: as `match_colour` by `mean`.
+    """
+    sums = [_moments(clip, [None] * len(clip)).sum(0, keepdim=True) for clip in (part, wanted)]
+    return _moved(edited, *(_mean_and_spread(one) for one in sums))
+
+
 def _by_mean(edited: Tensor, source: Tensor, kept: Sequence[Tensor | None], weights: Tensor) -> Tensor:
     sums = [_moments(clip, kept) for clip in (edited, source)]
-    (mean, spread), (wanted_mean, wanted_spread) = (_mean_and_spread(weights @ one) for one in sums)
+    return _moved(edited, *(_mean_and_spread(weights @ one) for one in sums))
+
+
+def _moved(edited: Tensor, found: tuple[Tensor, Tensor], wanted: tuple[Tensor, Tensor]) -> Tensor:
+    """The clip after what takes mean and spread, [F or 1, 3] each, to those wanted."""
+    (mean, spread), (wanted_mean, wanted_spread) = found, wanted
     gain = torch.where(
         torch.minimum(spread, wanted_spread) < _SMALLEST_SPREAD, 1.0, wanted_spread / spread.clamp(min=1e-9)
     ).clamp(1 / _MOST_GAIN, _MOST_GAIN)

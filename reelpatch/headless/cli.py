@@ -22,7 +22,12 @@ from reelpatch.headless import (
     plan_command,
     tasks_command,
 )
-from reelpatch.headless.run_options import add_lora_options, add_machine_options, add_run_options
+from reelpatch.headless.run_options import (
+    add_lora_options,
+    add_machine_options,
+    add_run_options,
+    add_window_options,
+)
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -58,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         answer, text = options.run(options)
     except BadInput as error:
         return _failed(error.on_command_line(), BAD_INPUT, as_json=as_json)
-    except KeyboardInterrupt:
-        return _failed("stopped; nothing was written.", STOPPED, as_json=as_json)
+    except KeyboardInterrupt as stop:  # one that says something knows what is kept
+        return _failed(str(stop) or "stopped; nothing was written.", STOPPED, as_json=as_json)
     except Exception as error:
         console.log.exception("This is a defect of Reelpatch; please report it with the lines below.")
         return _failed(f"unexpected {type(error).__name__}: {error}", UNEXPECTED, as_json=as_json)
@@ -143,6 +148,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
+    add_window_options(add)
     finish_options.add_options(parser)
     _add_run(parser)
 

@@ -17,8 +17,9 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.finishing import Finishing, WorkedPart
+from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora, LoraReport
-from reelpatch.headless.recipe_runner import OnProgress, silent
+from reelpatch.headless.recipe_runner import OnProgress, RecipeRunner, silent
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Frames, Video, read_video
 from reelpatch.headless.video_write import check_output, write_video
@@ -58,6 +59,7 @@ class EditRequest:
     Units: size (height, width) in pixels is what is worked on, the result has the clip's; `frames` edits only that
     many from the first; `when` = (first, last) frame, counted from 0; `fps` is that of a folder of images.
     `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
+    A clip longer than `window_frames` is edited in windows that share `overlap` frames, unless that is 0.
     """
 
     clip: Path
@@ -82,6 +84,8 @@ class EditRequest:
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
     finishing: Finishing = Finishing()
+    window_frames: int | None = None
+    overlap: int | None = None
 
     @property
     def target(self) -> Path:
@@ -104,13 +108,15 @@ class EditResult:
     dtype: str
     seconds: float
     loras: tuple[LoraReport, ...]
+    windows: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types; the size as (width, height), the rate as a number and exactly."""
         height, width = self.size
         return {
             **{
-                name: getattr(self, name) for name in ("frames", "recipe", "steps", "seed", "device", "dtype")
+                name: getattr(self, name)
+                for name in ("frames", "recipe", "steps", "seed", "device", "dtype", "windows")
             },
             "output": str(self.output),
             "width": width,
@@ -142,15 +148,16 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     check_instruction(request.instruction)
     settings = chosen_settings(request)
     check_output(request.target, request.clip)
-    material = _read(request, settings)
-    editor = Editor(
-        settings,
-        request.models,
-        device=request.device,
-        dtype=request.dtype,
-        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
-        merge_loras=request.lora_merge,
+    long_clip = find_windows(
+        request.clip,
+        WindowOptions(request.window_frames, request.overlap, request.frames),
+        usual=settings.frames,
+        folder_fps=request.fps or Fraction(settings.fps),
     )
+    if long_clip is not None:
+        return _run_in_windows(request, settings, long_clip, on_progress)
+    material = _read(request, settings)
+    editor = _editor(request, settings)
     _announce(request, material, editor)
     edited = editor.render(
         material.part.clip,
@@ -163,19 +170,73 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     )
     finished = to_bytes(material.part.finished(edited))
     write_video(replace(material.video, frames=finished), request.target)
+    return result_of(request, editor, finished.shape, material.video.fps, began)
+
+
+class FileRequest(Protocol):
+    """What is asked for from file to file, whatever is done."""
+
+    @property
+    def clip(self) -> Path: ...
+    @property
+    def target(self) -> Path: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def result_of(
+    request: FileRequest,
+    runner: RecipeRunner,
+    shape: tuple[int, ...],
+    fps: Fraction,
+    began: float,
+    windows: int = 1,
+) -> EditResult:
+    """What was done, for pictures of `shape` = (frames, height, width, ...) since `began` by the monotonic clock."""
     return EditResult(
         output=request.target,
-        frames=len(finished),
-        size=(finished.shape[1], finished.shape[2]),
-        fps=material.video.fps,
-        recipe=settings.name,
-        steps=settings.steps,
+        frames=shape[0],
+        size=(shape[1], shape[2]),
+        fps=fps,
+        recipe=runner.recipe.name,
+        steps=runner.recipe.num_run_steps,
         seed=request.seed,
-        device=str(editor.device),
-        dtype=str(editor.dtype).removeprefix("torch."),
+        device=str(runner.device),
+        dtype=str(runner.dtype).removeprefix("torch."),
         seconds=time.monotonic() - began,
-        loras=editor.lora_reports,
+        loras=runner.lora_reports,
+        windows=windows,
     )
+
+
+def _editor(request: EditRequest, settings: Recipe) -> Editor:
+    return Editor(
+        settings,
+        request.models,
+        device=request.device,
+        dtype=request.dtype,
+        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
+        merge_loras=request.lora_merge,
+    )
+
+
+def _run_in_windows(
+    request: EditRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
+) -> EditResult:
+    from reelpatch.headless.long_clips.editing import edit_long_clip  # which is made of what stands here
+
+    began = time.monotonic()
+    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
+    references = tuple(to_floats(read_still(path)) for path in request.references)
+    editor = _editor(request, settings)
+    announce_clip(request.clip, clip.header.video, clip.duration_s)
+    _log.info("%s", plan.describe())
+    _log.info("%s", clip.plan.describe())
+    _announce_run(request, editor)
+    warn_of_much_work(replace(plan, frames=clip.plan.windows[0].frames), settings)
+    edit_long_clip(request, clip, editor, references, on_progress)
+    shape = (clip.plan.clip_frames, *clip.header.size)
+    return result_of(request, editor, shape, clip.fps, began, len(clip.plan.windows))
 
 
 def chosen_settings(request: RunOptions) -> Recipe:
@@ -259,6 +320,11 @@ def read_mask(path: Path, frames: int | None) -> Tensor:
         pictures = read_still(path)[None]
     else:
         pictures = read_video(path, folder_fps=Fraction(1)).frames[:frames]
+    return mask_values(pictures)
+
+
+def mask_values(pictures: Frames) -> Tensor:
+    """The mask that pictures [F, H, W, 3 or 4] show, [F, H, W]."""
     mask = luma(to_floats(pictures))
     mask = torch.where(mask < _MASK_NOISE, 0.0, mask)
     return torch.where(mask > 1 - _MASK_NOISE, 1.0, mask)
@@ -266,14 +332,25 @@ def read_mask(path: Path, frames: int | None) -> Tensor:
 
 def _announce(request: EditRequest, material: _Material, editor: Editor) -> None:
     """What is about to be done, while it can still be stopped."""
-    video, plan, settings = material.video, material.plan, editor.recipe
-    sound = "with sound" if video.audio else "without sound"
-    _log.info("%s: %.2f s at %.4g fps, %s.", request.clip, float(video.duration_s), float(video.fps), sound)
+    video, plan = material.video, material.plan
+    announce_clip(request.clip, video, video.duration_s)
     if material.part.crop is not None:
         _log.info("%s", material.part.crop.describe())
     _log.info("%s", plan.describe())
     if request.when is not None:
         _log.info("%s", time_reach(request.when, plan.frames).describe())
+    _announce_run(request, editor)
+    warn_of_much_work(plan, editor.recipe)
+
+
+def announce_clip(path: Path, video: Video, duration_s: Fraction) -> None:
+    """Says what was read."""
+    sound = "with sound" if video.audio else "without sound"
+    _log.info("%s: %.2f s at %.4g fps, %s.", path, float(duration_s), float(video.fps), sound)
+
+
+def _announce_run(request: EditRequest, editor: Editor) -> None:
+    settings = editor.recipe
     _log.info("%s", editor.files.describe())
     _log.info(
         "Recipe %s (%s): %d steps, guidance %g, seed %d, %s on %s; the result goes to %s.",
@@ -286,7 +363,6 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
         editor.device,
         request.target,
     )
-    warn_of_much_work(plan, settings)
 
 
 def warn_of_much_work(plan: FitPlan, settings: Recipe) -> None:

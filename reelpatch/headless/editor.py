@@ -22,8 +22,8 @@ from reelpatch.headless.recipe_runner import (
 )
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.recipes import Recipe
-from reelpatch.sampling.noise import FrameNoise, draw_noise, noise_seed
-from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 
 class Editor(RecipeRunner):
@@ -98,7 +98,7 @@ class Editor(RecipeRunner):
             shape = latent_shape(plan.frames, plan.size, references=len(references))
             denoiser = self._denoiser(positive, negative, context, on_progress)
             noise = draw_noise(shape, seed, references=len(references))
-            latents = self.sample(denoiser, noise, noise_seed(seed), on_progress)
+            latents = self.sample(denoiser, noise, seed, on_progress, references=len(references))
             on_progress("decoding", 0, 1)
             video = self.vae.decode(trim_references(latents, len(references)))
             on_progress("decoding", 1, 1)
@@ -135,7 +135,7 @@ class Editor(RecipeRunner):
         return Denoiser(
             models.backbone,
             positive,
-            make_sigmas(recipe.schedule, recipe.steps, shift=recipe.shift),
+            sigmas_of(recipe),
             negative=negative,
             edits=[VaceEdit(models.module, [VaceContext(context, recipe.strength, recipe.window)])],
             guidance=recipe.guidance,

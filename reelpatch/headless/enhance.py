@@ -6,22 +6,26 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from reelpatch.clips.frames import FitPlan, Method, plan_fit
+from reelpatch.clips.frames import Method, plan_fit
 from reelpatch.errors import BadInput
 from reelpatch.headless.edit import (
     EditResult,
+    announce_clip,
     check_seed,
     first_frames,
+    result_of,
     to_bytes,
     to_floats,
     warn_of_much_work,
 )
-from reelpatch.headless.enhancer import Enhancer, make_run
+from reelpatch.headless.enhancer import Enhancer
+from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora
 from reelpatch.headless.recipe_runner import OnProgress, silent
-from reelpatch.headless.video_io import Video, read_video
+from reelpatch.headless.video_io import read_video
 from reelpatch.headless.video_write import check_output, write_video
 from reelpatch.recipes import Recipe, recipe
+from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.strengths import StrengthSchedule
 
@@ -51,6 +55,8 @@ class EnhanceRequest:
     output: Path | None = None
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
+    window_frames: int | None = None
+    overlap: int | None = None
 
     @property
     def target(self) -> Path:
@@ -67,39 +73,28 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ed
     began = time.monotonic()
     settings = enhance_settings(request)
     check_output(request.target, request.clip, "--out")
-    video = first_frames(
-        read_video(request.clip, folder_fps=request.fps or Fraction(settings.fps)),
-        request.frames,
+    folder_fps = request.fps or Fraction(settings.fps)
+    long_clip = find_windows(
         request.clip,
+        WindowOptions(request.window_frames, request.overlap, request.frames),
+        usual=settings.frames,
+        folder_fps=folder_fps,
     )
+    if long_clip is not None:
+        return _run_in_windows(request, settings, long_clip, on_progress)
+    video = first_frames(read_video(request.clip, folder_fps=folder_fps), request.frames, request.clip)
     plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
-    enhancer = Enhancer(
-        settings,
-        request.models,
-        device=request.device,
-        dtype=request.dtype,
-        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
-        merge_loras=request.lora_merge,
-    )
-    _announce(request, video, plan, enhancer)
+    enhancer = _enhancer(request, settings)
+    announce_clip(request.clip, video, video.duration_s)
+    _log.info("%s", plan.describe())
+    _announce_run(request, enhancer)
+    warn_of_much_work(plan, settings)
     enhanced = enhancer.enhance(
         to_floats(video.frames), request.caption, seed=request.seed, plan=plan, on_progress=on_progress
     )
     finished = to_bytes(enhanced)
     write_video(replace(video, frames=finished), request.target)
-    return EditResult(
-        output=request.target,
-        frames=len(finished),
-        size=(finished.shape[1], finished.shape[2]),
-        fps=video.fps,
-        recipe=settings.name,
-        steps=settings.num_run_steps,
-        seed=request.seed,
-        device=str(enhancer.device),
-        dtype=str(enhancer.dtype).removeprefix("torch."),
-        seconds=time.monotonic() - began,
-        loras=enhancer.lora_reports,
-    )
+    return result_of(request, enhancer, finished.shape, video.fps, began)
 
 
 def enhance_settings(request: EnhanceRequest) -> Recipe:
@@ -115,7 +110,7 @@ def enhance_settings(request: EnhanceRequest) -> Recipe:
         raise BadInput(
             f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
         )
-    make_run(settings, steps)  # refuses what it cannot do
+    sigmas_of(settings, steps=steps)  # refuses what it cannot do
     return replace(
         settings,
         start_step=settings.steps - steps,
@@ -123,11 +118,38 @@ def enhance_settings(request: EnhanceRequest) -> Recipe:
     )
 
 
-def _announce(request: EnhanceRequest, video: Video, plan: FitPlan, enhancer: Enhancer) -> None:
-    """What is about to be done, while it can still be stopped."""
-    settings, sound = enhancer.recipe, "with sound" if video.audio else "without sound"
-    _log.info("%s: %.2f s at %.4g fps, %s.", request.clip, float(video.duration_s), float(video.fps), sound)
+def _enhancer(request: EnhanceRequest, settings: Recipe) -> Enhancer:
+    return Enhancer(
+        settings,
+        request.models,
+        device=request.device,
+        dtype=request.dtype,
+        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
+        merge_loras=request.lora_merge,
+    )
+
+
+def _run_in_windows(
+    request: EnhanceRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
+) -> EditResult:
+    from reelpatch.headless.long_clips.enhancing import enhance_long_clip  # which is made of what stands here
+
+    began = time.monotonic()
+    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
+    enhancer = _enhancer(request, settings)
+    announce_clip(request.clip, clip.header.video, clip.duration_s)
     _log.info("%s", plan.describe())
+    _log.info("%s", clip.plan.describe())
+    _announce_run(request, enhancer)
+    warn_of_much_work(replace(plan, frames=clip.plan.windows[0].frames), settings)
+    enhance_long_clip(request, clip, enhancer, on_progress)
+    shape = (clip.plan.clip_frames, *clip.header.size)
+    return result_of(request, enhancer, shape, clip.fps, began, len(clip.plan.windows))
+
+
+def _announce_run(request: EnhanceRequest, enhancer: Enhancer) -> None:
+    settings = enhancer.recipe
+    _log.info("%s", enhancer.files.describe())
     _log.info(
         "Recipe %s (%s): the last %d of %d steps, from %.1f %% noise, guidance %g, seed %d, %s on %s; the result goes to %s.",
         settings.name,
@@ -141,4 +163,3 @@ def _announce(request: EnhanceRequest, video: Video, plan: FitPlan, enhancer: En
         enhancer.device,
         request.target,
     )
-    warn_of_much_work(plan, settings)

@@ -10,6 +10,7 @@ from reelpatch.headless.run_options import (
     add_lora_options,
     add_machine_options,
     add_seed,
+    add_window_options,
 )
 
 
@@ -59,6 +60,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
+    add_window_options(add)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from reelpatch.headless.lora import ChosenLora
 from reelpatch.headless.recipe_runner import OnProgress, RecipeRunner, silent, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.recipes import Recipe
-from reelpatch.sampling.enhancing import last_steps, noised
-from reelpatch.sampling.noise import FrameNoise, draw_noise, noise_seed
-from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.enhancing import noised
+from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 
 class Enhancer(RecipeRunner):
@@ -32,7 +32,8 @@ class Enhancer(RecipeRunner):
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
     ) -> None:
-        self.sigmas = make_run(recipe, recipe.num_run_steps)
+        recipe.check_enhances()
+        self.sigmas = sigmas_of(recipe)
         super().__init__(recipe, models, device=device, dtype=dtype, loras=loras, merge_loras=merge_loras)
 
     def enhance(
@@ -80,7 +81,7 @@ class Enhancer(RecipeRunner):
                 skip_layers=self.recipe.skip_layers,
                 on_step=models.at_step,
             )
-            return self.sample(denoiser, start, noise_seed(seed), on_progress).cpu()
+            return self.sample(denoiser, start, seed, on_progress).cpu()
 
     def decoded(self, latents: Tensor, on_progress: OnProgress = silent) -> Tensor:
         """The frames [4n + 1, H, W, 3] of latents, in [0, 1]."""
@@ -89,13 +90,3 @@ class Enhancer(RecipeRunner):
             video = self.vae.decode(latents)
             on_progress("decoding", 1, 1)
         return as_clip(video.cpu())
-
-
-def make_run(recipe: Recipe, steps: int) -> Tensor:
-    """The noise levels of the last `steps` steps of a recipe's schedule.
-
-    Raises: `BadInput` for a recipe that does something else than enhance, and as `last_steps`.
-    """
-    recipe.check_enhances()
-    whole = make_sigmas(recipe.schedule, recipe.steps, shift=recipe.shift)
-    return last_steps(whole, steps, boundary=recipe.expert_boundary)

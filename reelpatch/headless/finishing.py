@@ -42,7 +42,7 @@ class Finishing:
         Raises: BadInput for what needs a mask where there is none, and as `plan_crop`.
         """
         if mask is None:
-            self._refuse_without_mask()
+            self.check_without_mask()
             return WorkedPart(source, source, None, None, self.how)
         if self.crop_px is None:
             return WorkedPart(source, source, mask, None, self.how)
@@ -51,7 +51,8 @@ class Finishing:
         plan = plan_crop(grow_mask(mask, px=reach), margin_px=self.crop_px)
         return WorkedPart(source, crop(source, plan), crop(mask, plan), plan, self.how)
 
-    def _refuse_without_mask(self) -> None:
+    def check_without_mask(self) -> None:
+        """Raises: BadInput for what needs a mask."""
         given = {
             "--grow": self.how.grow_px != 0,
             "--feather": self.how.feather_px != 0,

@@ -19,6 +19,7 @@ from reelpatch.headless.text import load_text_encoder
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.headless.vae import Vae, load_vae
 from reelpatch.recipes import Recipe
+from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.solvers import SOLVERS
 from reelpatch.sampling.strengths import StrengthSchedule
 
@@ -122,18 +123,30 @@ class RecipeRunner:
         return self._transformer
 
     def sample(
-        self, denoiser: Denoiser, start: Tensor, seed: int, on_progress: OnProgress = silent
+        self,
+        denoiser: Denoiser,
+        start: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress = silent,
+        *,
+        references: int = 0,
     ) -> Tensor:
-        """The latents [16, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas."""
+        """The latents [16, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
+
+        A part of a longer clip adds its part of that clip's noise where the solver adds any.
+        """
         num_steps = denoiser.num_steps
+        options = dict(self.recipe.solver_options)
+        if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
+            options["noise_sampler"] = seed.sampler(start, references=references)
         on_progress("denoising", 0, num_steps)
         latents = SOLVERS[self.recipe.solver](
             denoiser,
             start[None].to(self.device),
             denoiser.sigmas,
-            extra_args={"seed": seed},
+            extra_args={"seed": noise_seed(seed)},
             callback=lambda state: on_progress("denoising", state["i"] + 1, num_steps),
-            **self.recipe.solver_options,
+            **options,
         )
         return latents[0]
 

@@ -48,6 +48,25 @@ def add_lora_options(add: Any) -> None:
     )
 
 
+def add_window_options(add: Any) -> None:
+    """How clips longer than a window are cut up; `add` as above."""
+    add(
+        "--window-frames",
+        type=int,
+        metavar="N",
+        help=(
+            "work on longer clips in windows of N frames, 4n + 1, with the memory of one (the recipe's length, unless "
+            "--frames is given); 0: on the whole clip at once"
+        ),
+    )
+    add(
+        "--overlap",
+        type=int,
+        metavar="N",
+        help="how many frames, 4n + 1, windows share (a quarter of a window, 5 at least)",
+    )
+
+
 def add_machine_options(add: Any) -> None:
     """Where the weights are, and what computes; `add` as above."""
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")

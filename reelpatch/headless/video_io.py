@@ -70,23 +70,33 @@ def read_video(path: Path, *, folder_fps: Fraction) -> Video:
             raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
         stream = container.streams.video[0]
         frames, pts = _decoded(container, stream, path)
-        _refuse_cut_short(stream, pts, path)
-        fps = stream.average_rate or stream.guessed_rate
-        if not fps:
-            raise BadInput(f"{path} does not say how many frames it shows a second: convert it to mp4.")
-        start, times = _times(pts, stream, fps)
-        if times:
-            fps = (len(times) - 1) / times[-1]
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        is_turned = frames.shape[1:3] != (stream.height, stream.width)
-        return Video(
-            frames,
-            fps,
-            times_s=times,
-            pixel_aspect=1 / aspect if is_turned else aspect,
-            audio=path if container.streams.audio else None,
-            start_s=start,
-        )
+        return header_of(container, stream, pts, frames, path)
+
+
+def header_of(
+    container: InputContainer, stream: VideoStream, pts: list[int | None], frames: Frames, path: Path
+) -> Video:
+    """The clip of these frames, with what its file says of it once all frames with their times `pts` were decoded.
+
+    Raises: `BadInput` for a file that was cut short or has no rate.
+    """
+    _refuse_cut_short(stream, pts, path)
+    fps = stream.average_rate or stream.guessed_rate
+    if not fps:
+        raise BadInput(f"{path} does not say how many frames it shows a second: convert it to mp4.")
+    start, times = _times(pts, stream, fps)
+    if times:
+        fps = (len(times) - 1) / times[-1]
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    is_turned = frames.shape[1:3] != (stream.height, stream.width)
+    return Video(
+        frames,
+        fps,
+        times_s=times,
+        pixel_aspect=1 / aspect if is_turned else aspect,
+        audio=path if container.streams.audio else None,
+        start_s=start,
+    )
 
 
 @contextmanager
@@ -103,48 +113,68 @@ def opened(path: Path) -> Generator[InputContainer]:
 
 
 def _folder_frames(folder: Path) -> Frames:
+    return np.stack(list(folder_frames(folder)))
+
+
+def folder_frames(folder: Path) -> Generator[Frames]:
+    """The images of a folder one after the other, at least one, of one size.
+
+    Raises: `BadInput` for a folder without any, and for an image that is damaged, transparent or of another size.
+    """
     paths = images_in(folder)
     if not paths:
         raise BadInput(
             f"the folder {folder} holds no frames: give one with {' or '.join(IMAGE_SUFFIXES)} images in it."
         )
-    frames: list[Frames] = []
+    first = None
     for path in paths:
         image = read_still(path)
         if image.shape[2] == 4:
             raise BadInput(_transparent(path))
-        if frames and image.shape != frames[0].shape:
+        first = image if first is None else first
+        if image.shape != first.shape:
             raise BadInput(
                 f"the frames in {folder} differ in size: {path.name} is {_size(image)}, but "
-                f"{paths[0].name} is {_size(frames[0])}; make them one size."
+                f"{paths[0].name} is {_size(first)}; make them one size."
             )
-        frames.append(image)
-    return np.stack(frames)
+        yield image
 
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Frames, list[int | None]]:
     """All frames, and when they are shown on the stream's clock."""
-    stream.thread_type = "AUTO"
     frames: list[Frames] = []
     pts: list[int | None] = []
-    num_packets = 0
+    for frame in decoded_frames(container, stream, path):
+        frames.append(upright_rgb(frame, path))
+        pts.append(frame.pts)
+    return np.stack(frames), pts
+
+
+def decoded_frames(container: InputContainer, stream: VideoStream, path: Path) -> Generator[VideoFrame]:
+    """The frames of a clip one after the other, at least one, of one size.
+
+    Raises: `BadInput` at a frame that is damaged or of another size, and at the end of a file that was cut short.
+    """
+    stream.thread_type = "AUTO"
+    num_packets, number = 0, 0
+    size = None
     for packet in container.demux(stream):
         num_packets += bool(packet.size)
         for frame in packet.decode():
+            number += 1
             if frame.is_corrupt:
-                raise BadInput(f"frame {len(frames) + 1} of {path} is damaged: give a file that plays.")
-            frames.append(_upright_rgb(frame, path))
-            pts.append(frame.pts)
+                raise BadInput(f"frame {number} of {path} is damaged: give a file that plays.")
+            size = size or (frame.width, frame.height)
+            if size != (frame.width, frame.height):
+                raise BadInput(f"the frames of {path} change their size on the way: convert it to one size.")
+            yield frame
     if num_packets < stream.frames:
         raise BadInput(
             f"{path} is cut short: it has {num_packets} of the {stream.frames} frames it announces; "
             "get the complete file."
         )
-    if not frames:
+    if not number:
         raise BadInput(f"{path} holds a video stream without a frame: give a clip with at least one.")
-    if any(frame.shape != frames[0].shape for frame in frames):
-        raise BadInput(f"the frames of {path} change their size on the way: convert it to one size.")
-    return np.stack(frames), pts
 
 
 def _refuse_cut_short(stream: VideoStream, pts: list[int | None], path: Path) -> None:
@@ -176,7 +206,8 @@ def _times(
     return start, None if is_even or not is_rising else times
 
 
-def _upright_rgb(frame: VideoFrame, path: Path) -> Frames:
+def upright_rgb(frame: VideoFrame, path: Path) -> Frames:
+    """The picture [H, W, 3] as it is shown. Raises: `BadInput` for transparency and HDR."""
     if frame.color_trc in _HDR_CURVES:
         raise BadInput(
             f"{path} is HDR ({_HDR_CURVES[frame.color_trc]}), which would lose its brightness here: "

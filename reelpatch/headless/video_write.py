@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
@@ -19,7 +19,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from reelpatch.headless.saving import check_place, saved_at
-from reelpatch.headless.video_io import EXACT_COLOUR, Video, opened
+from reelpatch.headless.video_io import EXACT_COLOUR, Frames, Video, opened
 
 CRF = 16  # of x264: the difference to the source is not seen
 # What players expect in an mp4; other sound (Vorbis, PCM) is encoded as AAC.
@@ -38,25 +38,39 @@ def check_output(path: Path, source: Path | None = None, option: str = "--output
     check_place(path, ".mp4", () if source is None else (source,), option)
 
 
-def write_video(video: Video, path: Path, *, crf: int = CRF) -> None:
+class Pictures(Protocol):
+    """The frames of a clip that are read as they are written."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(frames, height, width, 3)."""
+        ...
+
+    def __iter__(self) -> Iterator[Frames]: ...
+
+
+def write_video(video: Video, path: Path, *, crf: int = CRF, pictures: Pictures | None = None) -> None:
     """Writes an mp4 (H.264, BT.709) of the clip's size, length, rate and sound; a file of that name is replaced.
 
     The size is kept: even sizes as 4:2:0, which everything plays, odd ones as 4:4:4, which has no 4:2:0 form.
+
+    `pictures` stand in the place of the clip's own frames, where those would be too many to hold.
 
     Guarantees: at `path` is either the whole clip or what was there before, whatever happens.
     Raises: `BadInput` for a folder that is missing, closed or full.
     """
     with saved_at(path) as part, av.open(part, "w", format="mp4") as output:
-        stream = _video_stream(output, video, crf)
+        shown = video.frames if pictures is None else pictures
+        stream = _video_stream(output, video, shown.shape, crf)
         if video.audio is None:
-            _encode(output, stream, video, iter(()))
+            _encode(output, stream, video, shown, iter(()))
             return
         with opened(video.audio) as source, closing(_sound(output, source, video)) as sound:
-            _encode(output, stream, video, sound)
+            _encode(output, stream, video, shown, sound)
 
 
-def _video_stream(output: OutputContainer, video: Video, crf: int) -> VideoStream:
-    _, height, width, _ = video.frames.shape
+def _video_stream(output: OutputContainer, video: Video, shape: tuple[int, ...], crf: int) -> VideoStream:
+    _, height, width, _ = shape
     stream: VideoStream = output.add_stream("libx264", rate=video.fps, options={"crf": str(crf)})
     stream.height, stream.width = height, width
     stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
@@ -71,11 +85,15 @@ def _video_stream(output: OutputContainer, video: Video, crf: int) -> VideoStrea
 
 
 def _encode(
-    output: OutputContainer, stream: VideoStream, video: Video, sound: Iterator[tuple[Fraction, Packet[Any]]]
+    output: OutputContainer,
+    stream: VideoStream,
+    video: Video,
+    shown: Iterable[Frames],
+    sound: Iterator[tuple[Fraction, Packet[Any]]],
 ) -> None:
     """Frames and sound, side by side in the file as they are in time."""
     upcoming = next(sound, None)
-    for index, image in enumerate(video.frames):
+    for index, image in enumerate(shown):
         time_s = video.times_s[index] if video.times_s else index / video.fps
         frame = VideoFrame.from_ndarray(image, format="rgb24").reformat(
             format=stream.pix_fmt,

@@ -1,12 +1,14 @@
 """The noise that sampling starts from, drawn on the CPU in fp32, so that a seed means the same on every machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from reelpatch.geometry import LATENT_CHANNELS
+from reelpatch.sampling.solvers import NoiseSampler
 
 LatentShape = tuple[int, int, int]  # frames, rows, columns
 _REFERENCE, _CLIP = 0, 1  # streams that share no number
@@ -17,11 +19,23 @@ class FrameNoise:
     """The noise of a part of a long clip: every latent frame of the whole has its own, wherever parts begin.
 
     So parts that overlap start from the same noise where they do. `first` is the part's first latent frame, counted in
-    the whole clip from 0.
+    the whole clip from 0; each `stream` has noise of its own.
     """
 
     seed: int
     first: int
+    stream: int = 0
+
+    def sampler(self, x: Tensor, *, references: int = 0) -> NoiseSampler:
+        """What draws fresh noise, [1, 16, T, h, w] like `x`, at every step of a run; the same in every part."""
+        streams = count(self.stream + 1)
+
+        def draw(_sigma: float, _sigma_next: float) -> Tensor:
+            noise = replace(self, stream=next(streams))
+            frames, rows, columns = x.shape[-3:]
+            return noise.draw((frames, rows, columns), references=references)[None].to(x)
+
+        return draw
 
     def draw(self, shape: LatentShape, *, references: int = 0) -> Tensor:
         """[16, frames, rows, columns]; the frames of references, which are in front, are the same in every part."""
@@ -29,7 +43,8 @@ class FrameNoise:
         keys = [(_REFERENCE, number) for number in range(references)]
         keys += [(_CLIP, self.first + number) for number in range(frames - references)]
         drawn = [
-            torch.randn(LATENT_CHANNELS, rows, columns, generator=_generator(self.seed, *key)) for key in keys
+            torch.randn(LATENT_CHANNELS, rows, columns, generator=_generator(self.seed, self.stream, *key))
+            for key in keys
         ]
         return torch.stack(drawn, dim=1)
 
@@ -46,7 +61,7 @@ def noise_seed(seed: int | FrameNoise) -> int:
     return seed.seed if isinstance(seed, FrameNoise) else seed
 
 
-def _generator(seed: int, stream: int, number: int) -> torch.Generator:
+def _generator(*key: int) -> torch.Generator:
     # Neighbouring seeds of one generator are not independent; numpy's mixing of entropy makes them so.
-    mixed = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)[0]
+    mixed = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
     return torch.Generator("cpu").manual_seed(int(mixed))

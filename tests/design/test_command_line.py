@@ -5,17 +5,19 @@ import argparse
 from reelpatch.headless.cli import build_parser
 
 FINISH = {"--grow", "--feather", "--blend", "--match", "--match-frames", "--crop"}
+WINDOWS = {"--window-frames", "--overlap"}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge"),
+    *WINDOWS,
     *FINISH,
 }
 PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
-TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"} - FINISH) | {
+TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"} - FINISH - WINDOWS) | {
     *(
         "task",
         "prompt",
@@ -34,6 +36,7 @@ TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merg
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
+    *WINDOWS,
 }
 SURFACE = {
     "edit": EDIT,

@@ -34,6 +34,7 @@ IDS = {
     *("ReelpatchLoadBackbone", "ReelpatchLoadEditModule", "ReelpatchLoadLora", "ReelpatchDemoTextEncoder"),
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
+    "ReelpatchEnhance",
 }
 
 

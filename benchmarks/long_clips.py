@@ -1,0 +1,192 @@
+"""Long clips in windows, as a user runs them: `python -m benchmarks.long_clips {cost,joins,kill} --out DIR`.
+
+cost: peak memory and processor time of one window and of clips up to 20 times as long. joins: how much the joins show in
+clips of procedural scenes. kill: ends a run at random moments, starts it again, and compares the bytes.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+
+from reelpatch.clips.windows import plan_windows, usual_overlap
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.edit import EditRequest, run_edit
+from reelpatch.headless.enhance import EnhanceRequest, run_enhance
+from reelpatch.headless.measuring import measure
+from reelpatch.headless.video_io import Frames, Video, read_video
+from reelpatch.headless.video_write import write_video
+from reelpatch.recipes import recipe
+
+FIRST_SEED = scenes.HELD_OUT + 3_000_000
+TIMES = (1, 5, 10, 20)
+WINDOW = recipe("demo").frames
+INSTRUCTIONS = (
+    "make it sepia",
+    "change the background to the ocean",
+    "make the {} blue",
+    "make it grayscale",
+)
+
+
+def long_scene(seed: int, frames: int, enlarged: int = 1) -> tuple[Frames, str]:
+    """A held-out scene whose things go to and fro for any time, [F, H, W, 3], and an instruction for it."""
+    scene = scenes.random_scene(np.random.default_rng(seed), 1)
+    parts: list[Frames] = []
+    while sum(map(len, parts)) < frames:
+        parts.append((scenes.render(scene) * 255).round().astype(np.uint8))
+        things = []
+        for thing in scene.things:
+            (x, y), (right, down) = thing.start_px, thing.velocity_px
+            end = x + scenes.NUM_FRAMES * right, y + scenes.NUM_FRAMES * down
+            things.append(replace(thing, start_px=end, velocity_px=(-right, -down)))
+        scene = replace(scene, things=tuple(things))
+    clip = np.concatenate(parts)[:frames].repeat(enlarged, axis=1).repeat(enlarged, axis=2)
+    return clip, INSTRUCTIONS[seed % len(INSTRUCTIONS)].format(scene.things[0].shape)
+
+
+def run(verb: str, clip: Path, out: Path, instruction: str, *options: object) -> tuple[float, float, int]:
+    """(processor seconds, peak MiB, exit code) of a run in a process of its own."""
+    words = [instruction] if verb == "edit" else []
+    arguments = [verb, clip, *words, "--output", out, *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reelpatch", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code > 0:
+        raise RuntimeError(said)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, code
+
+
+def cost(folder: Path, verb: str, enlarged: int) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for times in TIMES:
+        frames = (WINDOW - 1) * times + 1
+        clip, instruction = long_scene(FIRST_SEED, frames, enlarged)
+        write_video(Video(clip, Fraction(scenes.FPS)), folder / "clip.mp4")
+        seconds, peak, _ = run(verb, folder / "clip.mp4", folder / "x.mp4", instruction)
+        windows = len(plan_windows(frames, WINDOW, usual_overlap(WINDOW)).windows)
+        rows[f"{times} times"] = {
+            "frames": frames,
+            "windows": windows,
+            "processor_s": round(seconds, 2),
+            "peak_mib": round(peak, 1),
+        }
+    first, *_, tenth, last = rows.values()
+    fifth = rows["5 times"]
+    early, late = (
+        (after["processor_s"] - before["processor_s"]) / (after["frames"] - before["frames"])
+        for before, after in ((fifth, tenth), (tenth, last))
+    )
+    return rows | {
+        "peak_ratio_20_to_1": round(last["peak_mib"] / first["peak_mib"], 3),
+        "s_per_frame_5_to_10_and_10_to_20": [round(early, 4), round(late, 4)],
+        "time_ratio": round(late / early, 3),
+    }
+
+
+def joins(folder: Path, verb: str, clips: int, times: int) -> dict[str, Any]:
+    frames = (WINDOW - 1) * times + 1
+    plan = plan_windows(frames, WINDOW, usual_overlap(WINDOW))
+    seen: list[float] = []
+    of_clips: list[float] = []
+    for number in range(clips):
+        clip, instruction = long_scene(FIRST_SEED + number, frames)
+        write_video(Video(clip, Fraction(scenes.FPS)), folder / "clip.mp4", crf=0)
+        _here(verb, folder, instruction, number)
+        source, result = (
+            read_video(folder / name, folder_fps=Fraction(1)).frames for name in ("clip.mp4", "x.mp4")
+        )
+        # The first frame that is the later window's alone.
+        at = [one.first + (one.overlap if verb == "edit" else 1) for one in plan.windows[1:]]
+        found = [one.visibility for one in measure(source, result, at=at).joins]
+        seen += found
+        of_clips.append(fmean(found))
+        sys.stderr.write(f"\r{number + 1}/{clips}")
+    return {
+        "clips": clips,
+        "joins": len(seen),
+        "mean_visibility": round(fmean(seen), 3),
+        "median_visibility": round(median(seen), 3),
+        "largest_of_a_clip": round(max(of_clips), 3),
+    }
+
+
+def _here(verb: str, folder: Path, instruction: str, seed: int) -> None:
+    """A run in this process, which has the libraries loaded already."""
+    clip, out = folder / "clip.mp4", folder / "x.mp4"
+    if verb == "edit":
+        run_edit(EditRequest(clip, instruction, seed=seed, output=out))
+    else:
+        run_enhance(EnhanceRequest(clip, seed=seed, output=out))
+
+
+def kill(folder: Path, verb: str, runs: int) -> dict[str, Any]:
+    clip, instruction = long_scene(FIRST_SEED, 8 * (WINDOW - 1) + 1)
+    write_video(Video(clip, Fraction(scenes.FPS)), folder / "clip.mp4")
+    whole = folder / "whole.mp4"
+    began = time.monotonic()
+    run(verb, folder / "clip.mp4", whole, instruction)
+    length_s = time.monotonic() - began
+    words = [instruction] if verb == "edit" else []
+    equal, ended = 0, 0
+    for number in range(runs):
+        out = folder / f"broken_{number}.mp4"
+        arguments = [sys.executable, "-m", "reelpatch", verb, folder / "clip.mp4", *words, "--output", out]
+        while not out.exists():
+            process = subprocess.Popen(
+                list(map(str, arguments)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                process.wait(timeout=length_s * random.uniform(0.3, 1.1))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                ended += 1
+        equal += out.read_bytes() == whole.read_bytes()
+    return {"runs": runs, "killed": ended, "equal_bytes": equal}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("cost", "joins", "kill"))
+    parser.add_argument("--verb", choices=("edit", "enhance"), default="edit")
+    parser.add_argument("--clips", type=int, default=50)
+    parser.add_argument(
+        "--times", type=int, default=4, help="how many times a window the clips of joins are long"
+    )
+    parser.add_argument(
+        "--enlarged", type=int, default=4, help="how many times 64 pixels the clips of cost are wide"
+    )
+    parser.add_argument("--runs", type=int, default=5, help="of kill")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.what == "cost":
+        report = cost(options.out, options.verb, options.enlarged)
+    elif options.what == "joins":
+        report = joins(options.out, options.verb, options.clips, options.times)
+    else:
+        report = kill(options.out, options.verb, options.runs)
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

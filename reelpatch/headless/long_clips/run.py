@@ -1,0 +1,185 @@
+"""A clip of any length, window by window: what is finished is kept, and a run that was stopped goes on from there."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from reelpatch.clips.windows import FrameWindow, WindowPlan, plan_windows, usual_overlap
+from reelpatch.errors import BadInput
+from reelpatch.headless.clip_size import clip_size
+from reelpatch.headless.long_clips.reading import ClipHeader, FrameReader, look_through
+from reelpatch.headless.long_clips.store import FinishedWindow, WindowStore
+from reelpatch.headless.recipe_runner import OnProgress
+from reelpatch.headless.video_io import Frames
+from reelpatch.headless.video_write import write_video
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """How a clip is cut up, as asked for; None is left to the recipe, and 0 frames work on the clip whole.
+
+    Units: frames; `only` works on that many from the first.
+    """
+
+    length: int | None
+    overlap: int | None
+    only: int | None
+
+
+@dataclass(frozen=True)
+class LongClip:
+    """A clip that is longer than a window, and its windows."""
+
+    header: ClipHeader
+    plan: WindowPlan
+
+    @property
+    def fps(self) -> Fraction:
+        """Of clip and result."""
+        return self.header.video.fps
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Of what is worked on."""
+        times = self.header.video.times_s
+        last = times[self.plan.clip_frames - 1] if times else (self.plan.clip_frames - 1) / self.fps
+        return last + 1 / self.fps
+
+
+class Work(Protocol):
+    """What is done with one window."""
+
+    def __call__(
+        self,
+        pictures: Frames,
+        window: FrameWindow,
+        carried: Mapping[str, Tensor],
+        keep: int,
+        on_progress: OnProgress,
+    ) -> FinishedWindow:
+        """The finished window of these source frames, fewer than `window.frames` where the clip ends in it.
+
+        `carried` is what the window before left, empty for the first; the next one shares `keep` frames, 0 after the last.
+        """
+        ...
+
+
+def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: Fraction) -> LongClip | None:
+    """The windows of a clip; None where it is worked on whole, because it is short or that was asked for.
+
+    Unless said otherwise, windows are as long as the recipe was made for, `usual`.
+
+    Raises: `BadInput` for options that do not go together, and as `look_through`.
+    """
+    if options.length == 0 or (options.length is None and options.only is not None):
+        if options.overlap is not None:
+            raise BadInput("--overlap is what windows share, but the clip is worked on whole: leave it out.")
+        return None
+    length = options.length or usual
+    overlap = usual_overlap(length) if options.overlap is None else options.overlap
+    plan_windows(1, length, overlap)  # refuses what is not legal
+    if _counted(clip) <= length:
+        return None
+    header = look_through(clip, folder_fps=folder_fps)
+    num_frames = header.num_frames if options.only is None else options.only
+    if not 1 <= num_frames <= header.num_frames:
+        raise BadInput(
+            f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames} "
+            "(--frames)."
+        )
+    plan = plan_windows(num_frames, length, overlap)
+    return LongClip(header, plan) if len(plan.windows) > 1 else None
+
+
+def run_windows(
+    clip: LongClip, target: Path, run: Mapping[str, Any], work: Work, on_progress: OnProgress
+) -> None:
+    """Works through the windows that are not finished yet, then writes the result and takes the windows away.
+
+    `run` is as in `WindowStore`.
+    Guarantees: the result has the same bytes however often the run was stopped.
+    Raises: `BadInput` where something cannot be written; finished windows stay. `KeyboardInterrupt` with what stays.
+    """
+    store, windows = WindowStore(target, run), clip.plan.windows
+    done = store.open()
+    _say_where_it_begins(store, done, len(windows))
+    try:
+        with closing(FrameReader(clip.header.path)) as reader:
+            for number in range(done, len(windows)):
+                store.add(number, _finished(clip, reader, number, store, work, on_progress))
+                done = number + 1
+        _write(clip, store, target)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; {done} of {len(windows)} windows are finished and kept in {store.folder}: the same command goes "
+            "on from there."
+        ) from None
+    except Exception:
+        _log.info("%d of %d windows are finished and kept in %s.", done, len(windows), store.folder)
+        raise
+    store.remove()
+
+
+@dataclass(frozen=True)
+class _StoredPictures:
+    """The pictures of all windows, read as they are asked for."""
+
+    store: WindowStore
+    num_windows: int
+    shape: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Frames]:
+        for number in range(self.num_windows):
+            yield from self.store.pictures(number)
+
+
+def _finished(
+    clip: LongClip, reader: FrameReader, number: int, store: WindowStore, work: Work, on_progress: OnProgress
+) -> FinishedWindow:
+    windows = clip.plan.windows
+    window, is_last = windows[number], number + 1 == len(windows)
+    carried = store.carried(number - 1) if number else {}
+    pictures = reader.part(window.first, min(window.end, clip.plan.clip_frames))
+    keep = 0 if is_last else windows[number + 1].overlap
+    told = _told_with(f"window {number + 1}/{len(windows)}", on_progress)
+    return work(pictures, window, carried, keep, told)
+
+
+def _write(clip: LongClip, store: WindowStore, target: Path) -> None:
+    video, num_frames = clip.header.video, clip.plan.clip_frames
+    if num_frames < clip.header.num_frames:
+        times = video.times_s and video.times_s[:num_frames]
+        video = replace(video, times_s=times, sound_end_s=clip.duration_s)
+    shape = (num_frames, *video.frames.shape[1:])
+    write_video(video, target, pictures=_StoredPictures(store, len(clip.plan.windows), shape))
+
+
+def _counted(clip: Path) -> int:
+    """How many frames a clip announces, without decoding it; 0 where that fails, as reading it will explain."""
+    try:
+        return clip_size(clip)[0]
+    except BadInput:
+        return 0
+
+
+def _say_where_it_begins(store: WindowStore, done: int, num_windows: int) -> None:
+    if store.leftover:
+        _log.warning(
+            "%s held windows of another run (its %s differed), which were thrown away.",
+            store.folder,
+            ", ".join(store.leftover),
+        )
+    if done:
+        _log.info("%d of %d windows are finished already: going on from there.", done, num_windows)
+
+
+def _told_with(window: str, on_progress: OnProgress) -> Callable[[str, int, int], None]:
+    return lambda stage, done, total: on_progress(f"{window}, {stage}", done, total)

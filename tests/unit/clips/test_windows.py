@@ -1,0 +1,93 @@
+"""Windows of a long clip: they cover it, share what they should, and go over into each other without a step."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelpatch.clips.windows import (
+    FrameWindow,
+    dissolve,
+    dissolve_latents,
+    plan_windows,
+    usual_overlap,
+)
+from reelpatch.errors import BadInput
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> tuple[int, int, int]:
+    length = 4 * draw(st.integers(1, 30)) + 1
+    overlap = 4 * draw(st.integers(0, length // 4 - 1)) + 1
+    return draw(st.integers(1, 700)), length, overlap
+
+
+@given(cuts())
+def test_every_frame_is_in_a_window_and_no_window_is_too_many(cut: tuple[int, int, int]) -> None:
+    frames, length, overlap = cut
+    plan = plan_windows(frames, length, overlap)
+    windows = plan.windows
+    assert windows[0].first == 0
+    assert windows[-1].end - frames in range(4)  # the last frame is repeated up to 4n + 1
+    assert all(window.first % 4 == 0 and window.frames % 4 == 1 for window in windows)
+    if len(windows) == 1:
+        assert frames <= length
+        return
+    assert all(window.frames == length for window in windows)
+    for before, after in itertools.pairwise(windows):
+        assert after.overlap == before.end - after.first
+        assert overlap <= after.overlap < length
+    strides = {after.first - before.first for before, after in itertools.pairwise(windows)}
+    assert max(strides) - min(strides) <= 4
+    # With one window less they could not share as much.
+    assert (len(windows) - 2) * (length - overlap) + length < windows[-1].end
+
+
+def test_a_plan_says_what_will_be_done() -> None:
+    plan = plan_windows(200, 73, 17)
+    assert [(one.first, one.overlap) for one in plan.windows] == [(0, 0), (40, 33), (84, 29), (128, 29)]
+    assert plan.joins == (40, 84, 128)
+    assert plan.describe() == (
+        "The clip of 200 frames is worked on in 4 windows of 73 frames that share 29 to 33, from frame 0, 40, 84, 128."
+    )
+    assert plan.windows[1].first_latent == 10
+    assert plan_windows(60, 73, 17).windows == (FrameWindow(0, 61, 0),)
+
+
+@pytest.mark.parametrize(("length", "overlap"), [(5, 1), (9, 5), (13, 5), (49, 9), (73, 17), (81, 17)])
+def test_the_usual_overlap_is_a_quarter(length: int, overlap: int) -> None:
+    assert usual_overlap(length) == overlap
+    plan_windows(500, length, overlap)
+
+
+@pytest.mark.parametrize(
+    ("length", "overlap", "message"),
+    [
+        (72, 17, r"a window of 72 frames .* use 73"),
+        (1, 1, r"use 5"),
+        (-3, 1, r"a window of -3 frames"),
+        (73, 16, r"an overlap of 16 frames .* from 1 to 69, such as 17"),
+        (9, 9, r"from 1 to 5, such as 5"),
+        (9, -3, r"an overlap of -3"),
+    ],
+)
+def test_what_no_window_can_be_is_refused(length: int, overlap: int, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        plan_windows(500, length, overlap)
+
+
+def test_a_dissolve_goes_over_in_even_steps() -> None:
+    faded = dissolve(torch.zeros(3, 2, 2), torch.ones(3, 2, 2))
+    assert faded[:, 0, 0].tolist() == pytest.approx([0.25, 0.5, 0.75])
+    same = torch.rand(4, 3)
+    torch.testing.assert_close(dissolve(same, same), same)
+
+
+def test_latents_dissolve_where_they_stand_for_the_same_time() -> None:
+    before, after = torch.zeros(16, 3, 1, 1), torch.ones(16, 5, 1, 1)
+    faded = dissolve_latents(before, after)
+    # The first latent frame holds one frame, that of the window before holds four: it is not mixed.
+    assert faded[0, :, 0, 0].tolist() == pytest.approx([1, 1 / 3, 2 / 3, 1, 1])
+    assert dissolve_latents(torch.zeros(16, 1, 1, 1), after).equal(after)
