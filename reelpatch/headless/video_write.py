@@ -24,6 +24,8 @@ from reelpatch.headless.video_io import EXACT_COLOUR, Frames, Video, opened
 CRF = 16  # of x264: the difference to the source is not seen
 # What players expect in an mp4; other sound (Vorbis, PCM) is encoded as AAC.
 COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
+# Of smaller pictures x264's macroblock tree reads memory that nobody wrote: the same frames come out as other bytes.
+_SMALLEST_FOR_TREE_PX = 64
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
 _AAC_SAMPLES = 1024  # of one packet
 _PRIMING_S = Fraction(1, 10)  # sound from before the first frame, which decoders need to start
@@ -71,7 +73,10 @@ def write_video(video: Video, path: Path, *, crf: int = CRF, pictures: Pictures 
 
 def _video_stream(output: OutputContainer, video: Video, shape: tuple[int, ...], crf: int) -> VideoStream:
     _, height, width, _ = shape
-    stream: VideoStream = output.add_stream("libx264", rate=video.fps, options={"crf": str(crf)})
+    options = {"crf": str(crf)}
+    if min(height, width) < _SMALLEST_FOR_TREE_PX:
+        options["x264-params"] = "mbtree=0"
+    stream: VideoStream = output.add_stream("libx264", rate=video.fps, options=options)
     stream.height, stream.width = height, width
     stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
     context = stream.codec_context

@@ -83,7 +83,8 @@ class WindowStore:
         path = self._pictures(number)
         with opened(path) as container:
             for frame in decoded_frames(container, container.streams.video[0], path):
-                yield frame.to_ndarray(format="rgb24")
+                picture: Any = frame.to_ndarray(format="rgb24")
+                yield picture
 
     def remove(self) -> None:
         """Takes the folder away with all that was put into it."""
