@@ -8,7 +8,9 @@ scene before it flickered. The VAE's line is what encoding and decoding alone do
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -51,11 +53,14 @@ def through_vae(enhancer: Enhancer, clip: Tensor) -> Tensor:
     return as_clip(enhancer.vae.decode(enhancer.vae.encode(as_video(clip))))
 
 
-def run(num_clips: int, strength: float, steps: tuple[int, ...]) -> dict[str, dict[str, float]]:
+def run(
+    num_clips: int, strength: float, steps: Sequence[int], models: Path | None
+) -> dict[str, dict[str, float]]:
     """Mean figures of each way to treat the flickering clips; `enhanced N` takes the last N steps."""
     settings = recipe("demo-enhance")
     enhancers = {
-        f"enhanced {count}": Enhancer(replace(settings, start_step=settings.steps - count)) for count in steps
+        f"enhanced {count}": Enhancer(replace(settings, start_step=settings.steps - count), models)
+        for count in steps
     }
     first = next(iter(enhancers.values()))
     rows: dict[str, list[tuple[float, float]]] = {}
@@ -83,9 +88,10 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=50)
     parser.add_argument("--strength", type=float, nargs="+", default=[0.06])
     parser.add_argument("--steps", type=int, nargs="+", default=[recipe("demo-enhance").num_run_steps])
+    parser.add_argument("--models", type=Path, help="models folder; else the weights that come along")
     options = parser.parse_args()
     report = {
-        f"strength {strength:g}": run(options.clips, strength, tuple(options.steps))
+        f"strength {strength:g}": run(options.clips, strength, options.steps, options.models)
         for strength in options.strength
     }
     sys.stdout.write(json.dumps({"clips": options.clips, **report}, indent=1) + "\n")
