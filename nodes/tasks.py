@@ -246,8 +246,9 @@ def _inputs_of_tasks() -> dict[str, list[io.Input]]:
         tooltip="Where the object is and where it ends up, such as 10,20,64,64; 200,20,64,64 (left,top,width,height).",
     )
     return {
-        "control": [clip, control],
+        # The browser makes a node with its first choice, which therefore needs a widget: sockets alone are an error there.
         "inpaint": [clip, where, box],
+        "control": [clip, control],
         "outpaint": [clip, *_side_inputs()],
         "extend": [first, last],
         "keep": [clip, *_keep_inputs()],
