@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch.nn.functional as F
@@ -54,9 +55,13 @@ class SidePaths(PatcherInjection):
         self._moment = None
         for path in self.paths:
             owner, _, parameter = path.key.rpartition(".")
-            hook = _hook(patcher.model.get_submodule(owner), parameter, path)
-            hook.inject()
-            self._hooks.append((path, hook))
+            parent = patcher.model.get_submodule(owner.rpartition(".")[0])
+            hooks = [_hook(patcher.model.get_submodule(owner), parameter, path)]
+            if isinstance(parent, nn.Sequential):
+                hooks.append(_OneByOne(parent))
+            for hook in hooks:
+                hook.inject()
+                self._hooks.append((path, hook))
 
     def _eject(self, _patcher: ModelPatcher) -> None:
         while self._hooks:
@@ -136,6 +141,24 @@ class _OfLayer:
         if isinstance(layer, nn.RMSNorm):
             return F.rms_norm(x, layer.normalized_shape, eps=layer.eps) * delta
         return F.linear(x, delta)
+
+
+class _OneByOne:
+    """A feed-forward that calls its layers: core's folds the activation into an int8 layer, past the layer's forward."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        self.layers = layers
+        self._forward = layers.forward
+
+    def set_strength(self, strength: float) -> None:
+        """Nothing of it depends on that."""
+
+    def inject(self) -> None:
+        self._forward = self.layers.forward
+        self.layers.forward = partial(nn.Sequential.forward, self.layers)
+
+    def eject(self) -> None:
+        self.layers.forward = self._forward
 
 
 class _OnParameter:

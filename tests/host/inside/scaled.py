@@ -1,4 +1,4 @@
-"""Edit modules in scaled fp8: what core computes with the same file, and what their widened weights compute."""
+"""Edit modules in scaled fp8 against core and against their widened weights; LoRAs beside weights in fp8 and int8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import folder_paths
 import torch
 from parity import compared
 from safetensors.torch import load_file, save_file
-from tiny import FOLDER, apply, backbone, call, difference, register, sample, weights
+from tiny import FOLDER, NUM_LAYERS, apply, backbone, call, difference, files, register, sample, weights
 
 from reelpatch.weights.float8 import widened
 
@@ -128,3 +128,47 @@ def check_weights_stay_fp8_and_a_lora_leaves_them_as_they_are():
         assert difference(sample(apply(backbone(), patch)[0]), before) == 0
     assert torch.equal(patch.model.vace_blocks[0].self_attn.q.weight._qdata.view(torch.uint8), bits)
     return {"merged_differs_from_side_path": difference(*results)}
+
+
+def _int8_backbone() -> str:
+    """The backbone with the second matrix of every feed-forward in int8, one factor each."""
+    state = load_file(files()["backbone"])
+    for block in range(NUM_LAYERS):
+        layer = f"blocks.{block}.ffn.2"
+        wide = state[f"{layer}.weight"].float()
+        factor = wide.abs().max() / 127
+        state[f"{layer}.weight"] = (wide / factor).round().to(torch.int8)
+        state[f"{layer}.weight_scale"] = factor
+        note = json.dumps({"format": "int8_tensorwise"}).encode()
+        state[f"{layer}.comfy_quant"] = torch.tensor(list(note), dtype=torch.uint8)
+    save_file(state, FOLDER / "int8.safetensors")
+    return "int8.safetensors"
+
+
+def check_a_lora_reaches_int8_layers_past_which_core_folds_the_activation():
+    generator = torch.Generator().manual_seed(10)
+    lora = {}
+    for block in range(NUM_LAYERS):
+        rows, columns = weights()[f"blocks.{block}.ffn.2.weight"].shape
+        name = f"diffusion_model.blocks.{block}.ffn.2"
+        lora[f"{name}.lora_A.weight"] = torch.randn(4, columns, generator=generator) * 0.2
+        lora[f"{name}.lora_B.weight"] = torch.randn(rows, 4, generator=generator) * 0.2
+    base = comfy.sd.load_diffusion_model(str(FOLDER / _int8_backbone()))
+    save_file(lora, FOLDER / "lora_of_ffn.safetensors")
+    folder_paths.add_model_folder_path("loras", str(FOLDER))
+    folder_paths.filename_list_cache.clear()
+    layer = base.model.diffusion_model.blocks[0].ffn[2]
+    bits, before = layer.weight._qdata.clone(), sample(base)
+    assert bits.dtype == torch.int8
+
+    def changed(model):
+        given = {"file": "lora_of_ffn.safetensors", "strength": 1.0, "how": "side path", "model": model}
+        return sample(call("ReelpatchLoadLora", **given)[0])
+
+    beside, of_bf16 = changed(base), changed(backbone())
+    found, effect = difference(beside, of_bf16), difference(beside, before)
+    assert effect > 0.5, "the LoRA does nothing"
+    assert found < 0.1 * effect, (found, effect)
+    assert difference(sample(base), before) == 0
+    assert torch.equal(layer.weight._qdata, bits)
+    return {"int8_against_bf16": found, "effect": effect}
