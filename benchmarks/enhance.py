@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip, as_video
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.edit import to_bytes, to_floats
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.measuring import measure
 from reelpatch.headless.video_io import Frames

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from reelpatch.clips.pixels import to_bytes
 from reelpatch.clips.tasks import Sides
-from reelpatch.headless.edit import to_bytes
 from reelpatch.headless.task import TaskRequest, lay_out, run_task
 from reelpatch.headless.video_io import read_video
 from workflows import task_graphs

@@ -109,8 +109,9 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the mp4 to write, replaced if it exists (CLIP_edited.mp4)",
+        help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_edited.mp4)",
     )
+    add("--lossless", action="store_true", help="an mp4 that keeps every bit; not for browsers")
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     where = parser.add_argument_group("where and what to look at")
     add = where.add_argument

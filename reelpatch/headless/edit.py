@@ -7,12 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, Method, plan_fit
 from reelpatch.clips.masks import build_mask, luma, time_reach
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
@@ -81,6 +81,7 @@ class EditRequest:
     dtype: str = "auto"
     fps: Fraction | None = None
     output: Path | None = None
+    lossless: bool = False
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
     finishing: Finishing = Finishing()
@@ -139,7 +140,7 @@ class _Material:
 
 
 def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResult:
-    """Edits a clip and writes the result as mp4, with the source's size, rate, length and sound.
+    """Edits a clip and writes the result, with the source's size, rate, length and sound.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
     after everything else was found to be right.
@@ -155,6 +156,10 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
         folder_fps=request.fps or Fraction(settings.fps),
     )
     if long_clip is not None:
+        if request.lossless and request.target.suffix.lower() == ".mp4":
+            raise BadInput(
+                "a clip edited in windows is not written as an mp4 without loss: end the output in .mkv (--lossless)."
+            )
         return _run_in_windows(request, settings, long_clip, on_progress)
     material = _read(request, settings)
     editor = _editor(request, settings)
@@ -169,7 +174,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
         on_progress=on_progress,
     )
     finished = to_bytes(material.part.finished(edited))
-    write_video(replace(material.video, frames=finished), request.target)
+    write_video(replace(material.video, frames=finished), request.target, lossless=request.lossless)
     return result_of(request, editor, finished.shape, material.video.fps, began)
 
 
@@ -268,16 +273,6 @@ def check_seed(seed: int) -> None:
         raise BadInput(f"the seed is {seed}: use a whole number from 0 to {_MAX_SEED} (--seed).")
 
 
-def to_floats(frames: Frames) -> Tensor:
-    """Bytes as the engine's floats in [0, 1], of any shape."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).float() / 255
-
-
-def to_bytes(clip: Tensor) -> Frames:
-    """Floats in [0, 1] as bytes; what `to_floats` made comes back as it was."""
-    return (clip * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-
-
 def _read(request: EditRequest, settings: Recipe) -> _Material:
     folder_fps = request.fps or Fraction(settings.fps)
     video = read_video(request.clip, folder_fps=folder_fps)
@@ -347,6 +342,8 @@ def announce_clip(path: Path, video: Video, duration_s: Fraction) -> None:
     """Says what was read."""
     sound = "with sound" if video.audio else "without sound"
     _log.info("%s: %.2f s at %.4g fps, %s.", path, float(duration_s), float(video.fps), sound)
+    if video.times_s is not None:
+        _log.info("Its frames are not shown at a fixed rate: each keeps its own time in the result.")
 
 
 def _announce_run(request: EditRequest, editor: Editor) -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reelpatch.clips.frames import Method, plan_fit
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.headless.edit import (
     EditResult,
@@ -14,8 +15,6 @@ from reelpatch.headless.edit import (
     check_seed,
     first_frames,
     result_of,
-    to_bytes,
-    to_floats,
     warn_of_much_work,
 )
 from reelpatch.headless.enhancer import Enhancer

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,45 @@ def saved_at(path: Path, option: str = "--output") -> Generator[Path]:
         raise BadInput(_refusal(error, path, option)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def saved_folder(path: Path, option: str = "--output") -> Generator[Path]:
+    """A new folder beside the one asked for, moved there if all goes well and removed if not.
+
+    Raises: `BadInput` naming the option, for a place that is missing, closed, full or taken.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.mkdir()
+        yield part
+        if part.exists():
+            if path.is_dir():
+                path.rmdir()  # refused by the system where files have come in meanwhile
+            part.replace(path)
+    except OSError as error:
+        raise BadInput(_refusal(error, path, option)) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def check_folder(path: Path, inputs: tuple[Path, ...], option: str = "--output") -> None:
+    """Makes sure, before any work, that a folder can be made there; an empty one may stand there already.
+
+    Raises: `BadInput` for a place that is missing or closed, a file or files there, or one of the inputs.
+    """
+    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
+        raise BadInput(
+            f"the output {path} is the clip itself, which is never overwritten: name another ({option})."
+        )
+    if path.is_file():
+        raise BadInput(
+            f"the output {path} is a file, not a folder for frames: name another, or end it in .mp4 or .mkv ({option})."
+        )
+    if path.is_dir() and any(path.iterdir()):
+        raise BadInput(f"the folder {path} has files in it: name a new or an empty one ({option}).")
+    with saved_folder(path, option) as part:
+        part.rmdir()
 
 
 def check_place(path: Path, suffix: str, inputs: tuple[Path, ...], option: str = "--output") -> None:

@@ -12,11 +12,12 @@ from torch import Tensor
 from reelpatch.clips.control_maps import with_map
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import Box, Size
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.clips.sizing import Sampling
 from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
-from reelpatch.headless.edit import EditResult, chosen_settings, read_mask, to_bytes, to_floats
+from reelpatch.headless.edit import EditResult, chosen_settings, read_mask
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.stills import is_still, read_still

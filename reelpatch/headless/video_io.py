@@ -6,27 +6,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.frame_colour import ColourReader, Frames
 from reelpatch.headless.stills import IMAGE_SUFFIXES, images_in, read_still
 
-Frames = NDArray[np.uint8]
-EXACT_COLOUR = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 # Frames that stand within this part of a frame from where a fixed rate would put them have a fixed rate.
 _EVEN = Fraction(1, 10)
-_HD_HEIGHT = 720  # untagged video is BT.709 from here on and BT.601 below, as players have it
-_MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 7: Colorspace.SMPTE240M}
-_BT2020 = (9, 10)
-_HDR_CURVES = {16: "PQ", 18: "HLG"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +50,10 @@ def read_video(path: Path, *, folder_fps: Fraction) -> Video:
 
     `folder_fps` is the rate of a folder, which has none of its own.
 
-    Raises: `BadInput` for what is missing, unreadable, cut short, without a frame, transparent or HDR, and for
-    images of different sizes.
+    What has more than 8 bits, HDR or transparent parts is converted, and the log says so.
+
+    Raises: `BadInput` for what is missing, unreadable, cut short or without a frame, and for images of different
+        sizes.
     """
     if not path.exists():
         raise BadInput(f"there is no clip {path}: check the path.")
@@ -119,18 +113,19 @@ def _folder_frames(folder: Path) -> Frames:
 def folder_frames(folder: Path) -> Generator[Frames]:
     """The images of a folder one after the other, at least one, of one size.
 
-    Raises: `BadInput` for a folder without any, and for an image that is damaged, transparent or of another size.
+    Raises: `BadInput` for a folder without any, and for an image that is damaged or of another size.
     """
     paths = images_in(folder)
     if not paths:
         raise BadInput(
             f"the folder {folder} holds no frames: give one with {' or '.join(IMAGE_SUFFIXES)} images in it."
         )
+    reader = ColourReader(folder)
     first = None
     for path in paths:
         image = read_still(path)
         if image.shape[2] == 4:
-            raise BadInput(_transparent(path))
+            image = reader.on_black(image)
         first = image if first is None else first
         if image.shape != first.shape:
             raise BadInput(
@@ -143,9 +138,10 @@ def folder_frames(folder: Path) -> Generator[Frames]:
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Frames, list[int | None]]:
     """All frames, and when they are shown on the stream's clock."""
     frames: list[Frames] = []
+    reader = ColourReader(path)
     pts: list[int | None] = []
     for frame in decoded_frames(container, stream, path):
-        frames.append(upright_rgb(frame, path))
+        frames.append(reader.upright(frame))
         pts.append(frame.pts)
     return np.stack(frames), pts
 
@@ -204,39 +200,6 @@ def _times(
     is_even = all(abs(time * fps - index) <= _EVEN for index, time in enumerate(times))
     is_rising = all(one < other for one, other in pairwise(times))
     return start, None if is_even or not is_rising else times
-
-
-def upright_rgb(frame: VideoFrame, path: Path) -> Frames:
-    """The picture [H, W, 3] as it is shown. Raises: `BadInput` for transparency and HDR."""
-    if frame.color_trc in _HDR_CURVES:
-        raise BadInput(
-            f"{path} is HDR ({_HDR_CURVES[frame.color_trc]}), which would lose its brightness here: "
-            "convert it to SDR (BT.709) first."
-        )
-    has_alpha = any(component.is_alpha for component in frame.format.components)
-    image: Any = frame.reformat(
-        format="rgba" if has_alpha else "rgb24",
-        src_colorspace=None if frame.format.is_rgb else _matrix(frame),
-        dst_color_range=ColorRange.JPEG,
-        interpolation=EXACT_COLOUR,
-    ).to_ndarray()
-    if has_alpha:
-        if image[..., 3].min() < 255:
-            raise BadInput(_transparent(path))
-        image = image[..., :3]
-    # FFmpeg counts counter-clockwise, as numpy does.
-    return np.rot90(image, round(frame.rotation / 90))
-
-
-def _matrix(frame: VideoFrame) -> Colorspace:
-    if frame.colorspace in _BT2020:
-        return Colorspace.BT2020
-    guess = Colorspace.ITU709 if min(frame.height, frame.width) >= _HD_HEIGHT else Colorspace.ITU601
-    return _MATRICES.get(frame.colorspace, guess)
-
-
-def _transparent(path: Path) -> str:
-    return f"{path} has transparent parts, which a clip cannot keep: put it on a background first."
 
 
 def _size(image: Frames) -> str:

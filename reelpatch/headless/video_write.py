@@ -1,4 +1,4 @@
-"""Writes a clip as mp4: whole or not at all, with the times and the sound of its source."""
+"""Writes a clip as a film or as a folder of frames: whole or not at all, with the times and sound of its source."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
+from PIL import Image
 
-from reelpatch.headless.saving import check_place, saved_at
-from reelpatch.headless.video_io import EXACT_COLOUR, Frames, Video, opened
+from reelpatch.headless.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
+from reelpatch.headless.frame_colour import EXACT_COLOUR, Frames
+from reelpatch.headless.saving import check_folder, check_place, saved_at, saved_folder
+from reelpatch.headless.video_io import Video, opened
 
 CRF = 16  # of x264: the difference to the source is not seen
-# What players expect in an mp4; other sound (Vorbis, PCM) is encoded as AAC.
-COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
 # Of smaller pictures x264's macroblock tree reads memory that nobody wrote: the same frames come out as other bytes.
 _SMALLEST_FOR_TREE_PX = 64
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
@@ -33,11 +34,16 @@ _log = logging.getLogger(__name__)
 
 
 def check_output(path: Path, source: Path | None = None, option: str = "--output") -> None:
-    """Makes sure, before any work, that an mp4 can be written there.
+    """Makes sure, before any work, that a clip can be written there.
 
-    Raises: `BadInput` for another suffix, a missing or closed folder, a folder in its place, or the clip itself.
+    Raises: `BadInput` for another ending, a missing or closed folder, what stands in its place, or the clip itself.
     """
-    check_place(path, ".mp4", () if source is None else (source,), option)
+    check_ending(path, option)
+    inputs = () if source is None else (source,)
+    if is_folder_of_frames(path):
+        check_folder(path, inputs, option)
+    else:
+        check_place(path, path.suffix.lower(), inputs, option)
 
 
 class Pictures(Protocol):
@@ -51,41 +57,71 @@ class Pictures(Protocol):
     def __iter__(self) -> Iterator[Frames]: ...
 
 
-def write_video(video: Video, path: Path, *, crf: int = CRF, pictures: Pictures | None = None) -> None:
-    """Writes an mp4 (H.264, BT.709) of the clip's size, length, rate and sound; a file of that name is replaced.
+def write_video(
+    video: Video, path: Path, *, crf: int = CRF, lossless: bool = False, pictures: Pictures | None = None
+) -> None:
+    """Writes the clip with its size, length, rate and sound, as the ending of the name says.
 
-    The size is kept: even sizes as 4:2:0, which everything plays, odd ones as 4:4:4, which has no 4:2:0 form.
+    `.mp4` is H.264 in BT.709: even sizes as 4:2:0, which everything plays, odd ones as 4:4:4, which has no 4:2:0 form;
+    with `lossless` it is H.264 in RGB, which browsers do not play. `.mkv` is FFV1 in RGB. Without an ending it is a new
+    folder of PNG images, frame_00000.png and so on, which has neither rate nor sound.
 
     `pictures` stand in the place of the clip's own frames, where those would be too many to hold.
 
-    Guarantees: at `path` is either the whole clip or what was there before, whatever happens.
+    Guarantees: at `path` is either the whole clip or what was there before, whatever happens; but for the mp4 that is not
+    lossless, it is read back bit for bit.
     Raises: `BadInput` for a folder that is missing, closed or full.
     """
-    with saved_at(path) as part, av.open(part, "w", format="mp4") as output:
-        shown = video.frames if pictures is None else pictures
-        stream = _video_stream(output, video, shown.shape, crf)
+    shown = video.frames if pictures is None else pictures
+    if is_folder_of_frames(path):
+        _write_frames(video, shown, path)
+        return
+    form = film_form(path, crf=crf, lossless=lossless)
+    if form.container == "matroska" and video.pixel_aspect != 1:
+        # PyAV cannot tell FFmpeg's Matroska writer.
+        _log.warning(
+            "%s does not say that its pixels are not square (%s); an mp4 would, also with --lossless.",
+            path,
+            video.pixel_aspect,
+        )
+    with saved_at(path) as part, av.open(part, "w", format=form.container) as output:
+        stream = _video_stream(output, video, shown.shape, form)
         if video.audio is None:
             _encode(output, stream, video, shown, iter(()))
             return
-        with opened(video.audio) as source, closing(_sound(output, source, video)) as sound:
+        with opened(video.audio) as source, closing(_sound(output, source, video, form)) as sound:
             _encode(output, stream, video, shown, sound)
 
 
-def _video_stream(output: OutputContainer, video: Video, shape: tuple[int, ...], crf: int) -> VideoStream:
+def _write_frames(video: Video, shown: Iterable[Frames], path: Path) -> None:
+    left_out = "rate and sound" if video.audio else "rate"
+    _log.info(
+        "A folder of frames does not keep the %s of the clip: %s frames per second.", left_out, video.fps
+    )
+    with saved_folder(path) as part:
+        for index, image in enumerate(shown):
+            Image.fromarray(image).save(part / f"frame_{index:05d}.png")
+
+
+def _video_stream(
+    output: OutputContainer, video: Video, shape: tuple[int, ...], form: FilmForm
+) -> VideoStream:
     _, height, width, _ = shape
-    options = {"crf": str(crf)}
-    if min(height, width) < _SMALLEST_FOR_TREE_PX:
+    options = dict(form.options)
+    if form.codec == "libx264" and min(height, width) < _SMALLEST_FOR_TREE_PX:
         options["x264-params"] = "mbtree=0"
-    stream: VideoStream = output.add_stream("libx264", rate=video.fps, options=options)
+    stream = output.add_stream(form.codec, rate=video.fps, options=options)
+    assert isinstance(stream, VideoStream)
     stream.height, stream.width = height, width
-    stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
+    stream.pix_fmt = form.pixel_format or ("yuv444p" if height % 2 or width % 2 else "yuv420p")
     context = stream.codec_context
     context.time_base = _CLOCK if video.times_s else 1 / video.fps
     context.sample_aspect_ratio = video.pixel_aspect
-    context.colorspace = Colorspace.ITU709
-    context.color_range = ColorRange.MPEG
     context.color_trc = ColorTrc.BT709
     context.color_primaries = ColorPrimaries.BT709
+    context.color_range = ColorRange.JPEG if form.is_rgb else ColorRange.MPEG
+    if not form.is_rgb:
+        context.colorspace = Colorspace.ITU709
     return stream
 
 
@@ -100,12 +136,7 @@ def _encode(
     upcoming = next(sound, None)
     for index, image in enumerate(shown):
         time_s = video.times_s[index] if video.times_s else index / video.fps
-        frame = VideoFrame.from_ndarray(image, format="rgb24").reformat(
-            format=stream.pix_fmt,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=EXACT_COLOUR,
-        )
+        frame = _frame(image, stream.pix_fmt)
         base: Any = stream.codec_context.time_base
         frame.pts, frame.time_base = round(time_s / base), base
         output.mux(stream.encode(frame))
@@ -118,11 +149,23 @@ def _encode(
         upcoming = next(sound, None)
 
 
+def _frame(image: Frames, pixel_format: str | None) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(image, format="rgb24")
+    if pixel_format in {"rgb24", "bgr0"}:
+        return frame.reformat(format=pixel_format)
+    return frame.reformat(
+        format=pixel_format,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT_COLOUR,
+    )
+
+
 def _sound(
-    output: OutputContainer, source: InputContainer, video: Video
+    output: OutputContainer, source: InputContainer, video: Video, form: FilmForm
 ) -> Generator[tuple[Fraction, Packet[Any]]]:
     """The packets of the source's audio on the clock of the result, each with its time."""
-    tracks = {stream.index: _track(output, stream) for stream in source.streams.audio}
+    tracks = {stream.index: _track(output, stream, form) for stream in source.streams.audio}
     for packet in source.demux(*source.streams.audio):
         for ready in tracks[packet.stream.index](packet):
             base: Any = ready.time_base
@@ -136,9 +179,11 @@ def _sound(
             yield time_s, ready
 
 
-def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet[Any]], list[Packet[Any]]]:
+def _track(
+    output: OutputContainer, stream: AudioStream, form: FilmForm
+) -> Callable[[Packet[Any]], list[Packet[Any]]]:
     """Makes what is written out of what is read, packet by packet; the last one read is empty."""
-    if stream.codec_context.codec.canonical_name in COPIED_AUDIO:
+    if stream.codec_context.codec.canonical_name in form.copied_sound:
         copy = output.add_stream_from_template(stream)
 
         def copied(packet: Packet[Any]) -> list[Packet[Any]]:
@@ -147,7 +192,9 @@ def _track(output: OutputContainer, stream: AudioStream) -> Callable[[Packet[Any
 
         return copied
     _log.warning(
-        "The sound (%s) is encoded as AAC, because an mp4 does not hold it.", stream.codec_context.name
+        "The sound (%s) is encoded as AAC, because %s does not hold it.",
+        stream.codec_context.name,
+        form.container,
     )
     encoder: AudioStream = output.add_stream("aac", rate=stream.rate, layout=stream.layout)
     resampler = AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate, frame_size=_AAC_SAMPLES)

@@ -9,7 +9,7 @@ WINDOWS = {"--window-frames", "--overlap"}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
-    *("--dtype", "--json", "--lora", "--lora-merge"),
+    *("--dtype", "--json", "--lora", "--lora-merge", "--lossless"),
     *WINDOWS,
     *FINISH,
 }
@@ -17,7 +17,12 @@ PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
-TASK = (EDIT - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge"} - FINISH - WINDOWS) | {
+TASK = (
+    EDIT
+    - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge", "--lossless"}
+    - FINISH
+    - WINDOWS
+) | {
     *(
         "task",
         "prompt",

@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from reelpatch.clips.context import build_context
+from reelpatch.clips.pixels import to_floats
 from reelpatch.clips.sizing import cover
 from reelpatch.clips.task_list import Sizing, TaskMaterial, build_task
 from reelpatch.clips.tasks import VaceInput
-from reelpatch.headless.edit import to_floats
 from reelpatch.headless.stills import read_still
 from reelpatch.headless.video_io import read_video
 

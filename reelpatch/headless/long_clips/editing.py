@@ -13,9 +13,10 @@ from torch import Tensor
 from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.frames import Method, Size, plan_fit
 from reelpatch.clips.masks import build_mask, check_time_range
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.clips.windows import FrameWindow
 from reelpatch.errors import BadInput
-from reelpatch.headless.edit import EditRequest, mask_values, read_mask, to_bytes, to_floats
+from reelpatch.headless.edit import EditRequest, mask_values, read_mask
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.finishing import Finishing
 from reelpatch.headless.long_clips.identity import identity, stamp, stamps

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.frames import Method, Size, fit, plan_fit, restore
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.clips.windows import FrameWindow, dissolve, dissolve_latents
 from reelpatch.geometry import latent_frames
-from reelpatch.headless.edit import to_bytes, to_floats
 from reelpatch.headless.enhance import EnhanceRequest
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.long_clips.identity import identity, stamp

@@ -10,15 +10,8 @@ import numpy as np
 
 from reelpatch.clips.frames import Size
 from reelpatch.errors import BadInput
-from reelpatch.headless.video_io import (
-    Frames,
-    Video,
-    decoded_frames,
-    folder_frames,
-    header_of,
-    opened,
-    upright_rgb,
-)
+from reelpatch.headless.frame_colour import ColourReader, Frames
+from reelpatch.headless.video_io import Video, decoded_frames, folder_frames, header_of, opened
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class ClipHeader:
 def look_through(path: Path, *, folder_fps: Fraction) -> ClipHeader:
     """Decodes a clip once from end to end, keeping one picture, so that damage is found before any work is done.
 
-    Raises: `BadInput` as `read_video`, but for transparency beyond the first frame, which is found on the way.
+    Raises: `BadInput` as `read_video`.
     """
     if not path.exists():
         raise BadInput(f"there is no clip {path}: check the path.")
@@ -49,7 +42,7 @@ def look_through(path: Path, *, folder_fps: Fraction) -> ClipHeader:
         stream = container.streams.video[0]
         frames = decoded_frames(container, stream, path)
         frame = next(frames)
-        first = upright_rgb(frame, path)
+        first = ColourReader(path, is_quiet=True).upright(frame)
         pts = [frame.pts, *(frame.pts for frame in frames)]
         video = header_of(container, stream, pts, first[None], path)
     return ClipHeader(path, len(pts), (first.shape[0], first.shape[1]), video)
@@ -81,6 +74,7 @@ class FrameReader:
 
 
 def _pictures(path: Path) -> Generator[Frames]:
+    reader = ColourReader(path)
     with opened(path) as container:
         for frame in decoded_frames(container, container.streams.video[0], path):
-            yield upright_rgb(frame, path)
+            yield reader.upright(frame)

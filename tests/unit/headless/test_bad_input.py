@@ -131,13 +131,6 @@ def test_a_folder_of_mixed_sizes(refused: Refused, tmp_path: Path) -> None:
     assert "0.png is 32x32" in sentence
 
 
-def test_transparent_frames(refused: Refused, tmp_path: Path) -> None:
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    Image.new("RGBA", (32, 32), (0, 0, 0, 100)).save(folder / "0.png")
-    assert "transparent" in refused(clip=folder)
-
-
 def test_a_mask_of_the_wrong_length(refused: Refused, tmp_path: Path) -> None:
     mask = tmp_path / "mask.mp4"
     write_video(Video(moving_square(5), Fraction(8)), mask)
@@ -259,7 +252,8 @@ def test_the_output_is_the_clip(refused: Refused, out: Path, clip_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("x.avi", ".mp4"), ("none/x.mp4", "does not exist"), (".", ".mp4")]
+    ("name", "words"),
+    [("x.avi", ".mp4"), ("none/x.mp4", "does not exist"), ("x.mkv.gz", ".mkv"), ("none/x", "does not exist")],
 )
 def test_an_output_that_cannot_be(refused: Refused, out: Path, name: str, words: str) -> None:
     assert words in refused("--output", str(out / name))
@@ -269,6 +263,16 @@ def test_an_output_that_is_a_folder(refused: Refused, tmp_path: Path) -> None:
     folder = tmp_path / "folder.mp4"
     folder.mkdir()
     assert "is a folder" in refused("--output", str(folder))
+
+
+def test_an_output_folder_that_is_taken(refused: Refused, tmp_path: Path, clip_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "0.png")
+    assert "has files in it" in refused("--output", str(folder))
+    shutil.copy(clip_path, tmp_path / "clip")
+    assert "is a file" in refused("--output", str(tmp_path / "clip"))
+    assert "never overwritten" in refused("--output", str(folder), clip=folder)
 
 
 def test_no_write_permission() -> None:

@@ -20,9 +20,9 @@ import torch
 from PIL import Image
 
 import reelpatch
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless import console
 from reelpatch.headless.cli import DONE, STOPPED, main
-from reelpatch.headless.edit import to_bytes, to_floats
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.video_io import Video, read_video
 from reelpatch.headless.video_write import write_video

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from reelpatch.clips.frames import as_video
+from reelpatch.clips.pixels import to_floats
 from reelpatch.errors import BadInput
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
-from reelpatch.headless.edit import to_floats
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhance import EnhanceRequest, enhance_settings
 from reelpatch.headless.enhancer import Enhancer

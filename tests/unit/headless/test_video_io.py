@@ -131,6 +131,12 @@ def test_sound_that_mp4_does_not_hold_is_encoded(tmp_path: Path) -> None:
         assert float(stream.duration * stream.time_base) == pytest.approx(0.5, abs=0.03)
 
 
+def test_matroska_takes_that_sound_as_it_is(tmp_path: Path) -> None:
+    make(tmp_path / "x.mov", sound="pcm_s16le")
+    write_video(read(tmp_path / "x.mov"), tmp_path / "out.mkv")
+    assert b"".join(packets(tmp_path / "out.mkv")) == b"".join(packets(tmp_path / "x.mov"))
+
+
 def test_sound_is_cut_where_the_clip_was(tmp_path: Path) -> None:
     make(tmp_path / "x.mp4", sound="aac")
     video = read(tmp_path / "x.mp4")
