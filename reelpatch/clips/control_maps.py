@@ -107,7 +107,7 @@ def _drawn(clip: Tensor, draw: Callable[[NDArray[np.uint8]], NDArray[np.uint8]])
 
 
 def _canny(frame: NDArray[np.uint8], *, smooth_px: float) -> NDArray[np.uint8]:
-    import cv2  # as in `masks`: heavy, and needed here alone
+    import cv2  # heavy, and needed here alone
 
     smoothed = cv2.GaussianBlur(frame, (0, 0), smooth_px) if smooth_px else frame
     # Smoothing flattens every step; what is left of it decides.

@@ -1,8 +1,8 @@
 """Masks: where and when a clip is edited, [F, H, W] float32 with 1 = edit and 0 = keep."""
 
 from dataclasses import dataclass
+from math import isqrt
 
-import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -94,21 +94,12 @@ def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
 
     Shapes: [F, H, W] in and out. What lies beyond the border neither grows in nor eats away.
     """
-    if not (px or frames):
-        return mask.float()
-    import cv2  # ComfyUI comes without it, and only growing and feathering need it
-
-    grown = mask.float().cpu().numpy()
+    grown = mask.float()
     if px:
-        reach = np.arange(-abs(px), abs(px) + 1)
-        disc = (reach[:, None] ** 2 + reach**2 <= px**2).astype(np.uint8)
-        change = cv2.dilate if px > 0 else cv2.erode
-        grown = np.stack([change(frame, disc) for frame in grown])
+        grown = torch.stack([_widened(frame, px) if px > 0 else -_widened(-frame, -px) for frame in grown])
     if frames:
-        span = np.ones((2 * abs(frames) + 1, 1), np.uint8)
-        change = cv2.dilate if frames > 0 else cv2.erode
-        grown = change(grown.reshape(len(grown), -1), span).reshape(grown.shape)
-    return torch.from_numpy(grown).to(mask.device)
+        grown = _lasting(grown, frames) if frames > 0 else -_lasting(-grown, -frames)
+    return grown
 
 
 def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
@@ -118,12 +109,12 @@ def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
     Guarantees: exactly 0 wherever the mask is 0 within that reach. The ramp runs half inside the mask, half
     outside; grow the mask by the same amount first to keep its inside whole.
     """
-    soft = mask.float().cpu().numpy()
+    soft = mask.float()
     if px:
-        soft = np.stack([_blur(frame, (2 * px + 1, 2 * px + 1), px) for frame in soft])
+        soft = torch.stack([_blurred(_blurred(frame, px, 0), px, 1) for frame in soft])
     if frames:
-        soft = _blur(soft.reshape(len(soft), -1), (1, 2 * frames + 1), frames).reshape(soft.shape)
-    return torch.from_numpy(soft).clamp(0, 1).to(mask.device)
+        soft = _blurred(soft, frames, 0)
+    return soft.clamp(0, 1)
 
 
 def fold_mask(mask: Tensor) -> Tensor:
@@ -190,10 +181,42 @@ def _latent_of(frame: int) -> int:
     return -(-frame // FRAMES_PER_LATENT)
 
 
-def _blur(image: np.ndarray, kernel: tuple[int, int], reach: int) -> np.ndarray:
-    import cv2
+def _widened(plane: Tensor, reach: int) -> Tensor:
+    """The largest value within a disc around each pixel, [H, W]: line by line of the disc, from its ends to its middle."""
+    height, width = plane.shape
+    widest, line, half = plane.clone(), plane.clone(), 0
+    for away in range(reach, -1, -1):
+        while half < isqrt(reach**2 - away**2):
+            half += 1
+            if half < width:
+                line[:, half:] = torch.maximum(line[:, half:], plane[:, :-half])
+                line[:, :-half] = torch.maximum(line[:, :-half], plane[:, half:])
+        if away < height:
+            widest[away:] = torch.maximum(widest[away:], line[: height - away])
+            widest[: height - away] = torch.maximum(widest[: height - away], line[away:])
+    return widest
 
-    # Three deviations within the kernel: its edge weighs 1 % of its centre, so the cut is not seen.
-    return cv2.GaussianBlur(
-        image, kernel, sigmaX=reach / 3, sigmaY=reach / 3, borderType=cv2.BORDER_REPLICATE
-    )
+
+def _lasting(mask: Tensor, frames: int) -> Tensor:
+    """The largest value of each pixel within so many frames, [F, H, W]."""
+    longest = mask.clone()
+    for away in range(1, min(frames, len(mask) - 1) + 1):
+        longest[away:] = torch.maximum(longest[away:], mask[:-away])
+        longest[:-away] = torch.maximum(longest[:-away], mask[away:])
+    return longest
+
+
+def _blurred(values: Tensor, reach: int, axis: int) -> Tensor:
+    """Along one axis, by a Gaussian; the border goes on beyond the edge.
+
+    Summed as differences, so that where all within the reach is one value, 0 and 1 above all, it stays exactly that.
+    """
+    # Three deviations within the reach: its end weighs 1 % of its centre, so the cut is not seen.
+    weights = torch.exp(-((torch.arange(-reach, reach + 1, dtype=torch.float64) * 3 / reach) ** 2) / 2)
+    length = values.shape[axis]
+    places = torch.arange(-reach, length + reach, device=values.device).clamp(0, length - 1)
+    wide = values.index_select(axis, places)
+    result = values.clone()
+    for offset, weight in enumerate((weights / weights.sum()).tolist()):
+        result.add_(wide.narrow(axis, offset, length) - values, alpha=weight)
+    return result

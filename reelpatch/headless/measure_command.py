@@ -2,12 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reelpatch.headless import option_values
-
-if TYPE_CHECKING:
-    from reelpatch.headless.measuring import Measures
 
 _DESCRIPTION = """\
 Measures an edited clip against its source: what stayed outside the mask (PSNR, SSIM, values that differ), how much
@@ -42,16 +39,17 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     Raises: `BadInput` for clips that cannot be read or do not belong together.
     """
-    from reelpatch.headless.measure_plot import plot
-    from reelpatch.headless.measuring import mask_for, measure
     from reelpatch.headless.pair import read_pair
     from reelpatch.headless.saving import check_place, saved_at
+    from reelpatch.measure.measuring import measure
+    from reelpatch.measure.plot import plot
+    from reelpatch.measure.report import report
 
     if options.plot is not None:
         check_place(options.plot, ".png", (options.before, options.after), "--plot")
     pair = read_pair(options.before, options.after)
     before, after = pair.before.frames, pair.after
-    mask = None if options.mask is None else mask_for(options.mask, before)
+    mask = None if options.mask is None else _mask_for(options.mask, before)
     measures = measure(before, after, mask, options.joins)
     if options.plot is not None:
         with saved_at(options.plot, "--plot") as part:
@@ -59,31 +57,10 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return measures.as_dict(), report(measures)
 
 
-def report(measures: "Measures") -> str:
-    """The measures as lines for people."""
-    outside, inside = ("outside", "inside") if measures.has_mask else ("overall", "overall")
-    lines = [
-        f"{outside}: PSNR {_number(measures.psnr_outside)} dB, SSIM {_number(measures.ssim_outside)}, "
-        f"{measures.changed_outside} values of 8 bits differ",
-        f"{inside}: changed by {_number(measures.change_inside)} levels",
-    ]
-    for name, flicker in (("flicker", measures.flicker), ("flicker inside", measures.flicker_inside)):
-        if flicker is not None:
-            lines.append(
-                f"{name}: {_number(flicker.after)} levels, the source {_number(flicker.before)} "
-                f"({_number(flicker.ratio)} times)"
-            )
-    if drift := measures.drift:
-        lines.append(
-            f"colour drift: {_number(drift.trend)} levels from first to last, at most {_number(drift.largest)}"
-        )
-    lines += [
-        f"join before frame {join.frame}: {_number(join.visibility)} times the change around it, "
-        f"in the source {_number(join.of_source)}"
-        for join in measures.joins
-    ]
-    return "".join(f"{line}\n" for line in lines)
+def _mask_for(path: Path, clip: Any) -> Any:
+    """The mask of a file, [F, H, W], one frame of it for every frame of the clip."""
+    from reelpatch.clips.masks import build_mask
+    from reelpatch.headless.edit import read_mask
 
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    frames, height, width, _ = clip.shape
+    return build_mask(read_mask(path, None), None, frames=frames, height=height, width=width)

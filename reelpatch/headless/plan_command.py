@@ -74,8 +74,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """
     from reelpatch.headless.plan_files import headers_found
     from reelpatch.plan.job import Job
-    from reelpatch.plan.models import has_fp8, models_of
-    from reelpatch.plan.plan import make_plan
+    from reelpatch.plan.plan import plan_edit
     from reelpatch.plan.report import report
 
     recipe = _settings(options)
@@ -84,11 +83,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     frames, size = _working_size(options, recipe)
     job = Job(recipe, frames, size, references=options.references, contexts=options.edits)
     found = headers_found(recipe, options.models)
-    models = models_of(recipe, found, dtype=dtype)
-    can_shrink = any(has_fp8(recipe, role) for role in ("backbone", "module", "text_encoder"))
-    in_fp8 = models_of(recipe, found, dtype="fp8") if can_shrink else models
-    is_smaller = in_fp8.stored_bytes < models.stored_bytes
-    plan = make_plan(job, models, machines, offload=offload, models_in_fp8=in_fp8 if is_smaller else None)
+    plan = plan_edit(job, found, machines, dtype=dtype, offload=offload)
     return plan.as_dict(), report(plan)
 
 
@@ -96,14 +91,7 @@ def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.recipes import recipe
     from reelpatch.sampling.guidance import Guidance, Window
 
-    settings = recipe(options.recipe)
-    if options.steps is not None:
-        # An enhancer's steps are the last ones of a run whose length stays.
-        is_part = settings.enhances and 0 < options.steps < settings.steps
-        start_step = settings.steps - options.steps if is_part else 0
-        settings = replace(
-            settings, steps=settings.steps if is_part else options.steps, start_step=start_step
-        )
+    settings = recipe(options.recipe).planned_for(options.steps)
     return replace(
         settings,
         guidance=settings.guidance if options.guidance is None else Guidance(options.guidance),

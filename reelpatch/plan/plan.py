@@ -1,6 +1,6 @@
 """The plan of an edit, before anything is loaded: what is counted, what is estimated, and whether it fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ from reelpatch.plan.cards import CARDS, Card, Duration, Seconds, duration, find_
 from reelpatch.plan.job import Job, Work, count_work
 from reelpatch.plan.machine import Machine, Offload, is_fitting, memory_on, missing
 from reelpatch.plan.memory import GIB, Memory, plan_memory
-from reelpatch.plan.models import Models
+from reelpatch.plan.models import Dtype, Models, has_fp8, models_of
+from reelpatch.recipes import Role
+from reelpatch.weights.header import KnownFile
 
 COUNTED = "tokens, forwards, FLOPs, parameters, bytes of weights, bytes over PCIe for the placement shown"
 ESTIMATED = (
@@ -70,6 +72,26 @@ class Plan:
             "counted": COUNTED,
             "estimated": ESTIMATED,
         }
+
+
+def plan_edit(
+    job: Job,
+    found: Mapping[Role, KnownFile],
+    machines: Sequence[Machine],
+    *,
+    dtype: Dtype = "auto",
+    offload: Offload = "auto",
+) -> Plan:
+    """The plan of a job with the models of its recipe, some of which are files that were found.
+
+    Raises: `BadInput` as `models_of`.
+    """
+    recipe = job.recipe
+    models = models_of(recipe, found, dtype=dtype)
+    can_shrink = any(has_fp8(recipe, role) for role in ("backbone", "module", "text_encoder"))
+    in_fp8 = models_of(recipe, found, dtype="fp8") if can_shrink else models
+    is_smaller = in_fp8.stored_bytes < models.stored_bytes
+    return make_plan(job, models, machines, offload=offload, models_in_fp8=in_fp8 if is_smaller else None)
 
 
 def make_plan(

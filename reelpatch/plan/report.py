@@ -1,6 +1,7 @@
 """A plan as text that a person can read at a glance, on a terminal or on a node."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from reelpatch.plan.cards import Seconds
 from reelpatch.plan.memory import GIB
@@ -11,43 +12,69 @@ _LABEL = 24
 _MINUTES_FROM_S = 100
 
 
+class _Row(NamedTuple):
+    label: str  # empty where the text goes on from the row above
+    text: str
+
+
+_Line = _Row | str
+
+
 def report(plan: Plan) -> str:
-    """The whole plan; lines end in newlines."""
-    lines = [*_work(plan)]
-    for one in plan.machines:
-        lines += ["", *_machine(plan, one)]
-    lines += ["", f"Counted: {COUNTED}.", f"Estimated: {ESTIMATED}."]
+    """The whole plan in columns, for a terminal; lines end in newlines."""
+    lines = (f"  {one.label:{_LABEL}} {one.text}" if isinstance(one, _Row) else one for one in _lines(plan))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _work(plan: Plan) -> Iterator[str]:
+def report_for_node(plan: Plan) -> str:
+    """The same without columns, which a node does not keep; options stand under the names of its widgets."""
+    lines: list[str] = []
+    for one in _lines(plan):
+        if isinstance(one, str):
+            lines.append(one.strip().replace("--", ""))
+        elif one.label:
+            lines.append(f"{one.label}: {one.text}")
+        else:
+            lines[-1] += f" {one.text}"
+    return "\n".join(lines)
+
+
+def _lines(plan: Plan) -> Iterator[_Line]:
+    yield from _work(plan)
+    for one in plan.machines:
+        yield ""
+        yield from _machine(plan, one)
+    yield from ("", f"Counted: {COUNTED}.", f"Estimated: {ESTIMATED}.")
+
+
+def _work(plan: Plan) -> Iterator[_Line]:
     job, models, work = plan.job, plan.models, plan.work
     height, width = job.size
     references = f", {job.references} references" if job.references else ""
     edits = f", {job.contexts} edits at once" if job.contexts > 1 else ""
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     grid, forwards = job.grid, len(list(job.passes()))
-    yield _row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
-    yield _row(
+    yield _Row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
+    yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} each"
     )
     share = work.denoise.self_attention / work.denoise.total
     denoise = f"denoise {_flop(work.denoise.total)} ({share:.0%} self-attention)"
     others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"
-    yield _row("arithmetic", f"{_flop(work.total)}: {denoise}, {others}")
-    yield _row(
+    yield _Row("arithmetic", f"{_flop(work.total)}: {denoise}, {others}")
+    yield _Row(
         "weights",
         f"{_size(models.transformer_bytes)} backbone, edit module and LoRAs "
         f"({models.num_parameters:,} parameters), {_size(models.text_encoder_bytes)} text encoder, "
         f"{_size(models.vae_bytes)} VAE",
     )
     source = ", ".join(models.from_headers)
-    yield _row(
+    yield _Row(
         "sizes from", f"the headers of {source}" if source else "what the published files hold (none is here)"
     )
 
 
-def _machine(plan: Plan, one: OnMachine) -> Iterator[str]:
+def _machine(plan: Plan, one: OnMachine) -> Iterator[_Line]:
     machine, memory = one.machine, one.memory
     vram = "no card" if machine.vram is None else f"{machine.vram / GIB:.3g} GiB VRAM"
     card = f" ({machine.card})" if machine.card else ""
@@ -56,17 +83,17 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[str]:
     place = "RAM" if machine.vram is None else "VRAM"
     for stage in memory.stages:
         parts = f"weights {stage.weights / GIB:.2f}, activations {stage.activations / GIB:.2f}"
-        yield _row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
-    yield _row("RAM in all" if machine.vram is None else "RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
+        yield _Row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
+    yield _Row("RAM in all" if machine.vram is None else "RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
     if machine.vram is not None:
         yield from _placement(one)
     for timed in one.durations:
         total, denoise = _span(timed.total), _span(timed.denoise)
-        yield _row(
+        yield _Row(
             f"time on {timed.card}", f"~{total} (denoise {denoise}), first load +{_span(timed.first_load)}"
         )
     if one.fits and not one.durations:
-        yield _row("time", "no rates are known for this machine")
+        yield _Row("time", "no rates are known for this machine")
     if one.fits:
         return
     yield "  To make it fit, one of:" if one.advice else "  " + _hopeless(plan, one)
@@ -74,30 +101,26 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[str]:
         yield f"    {advice.text}"
 
 
-def _placement(one: OnMachine) -> Iterator[str]:
+def _placement(one: OnMachine) -> Iterator[_Line]:
     memory = one.memory
     streamed = [f"{memory.streamed_blocks} of {memory.num_blocks} blocks"] if memory.streamed_blocks else []
     streamed += ["the text encoder"] if memory.is_text_streamed else []
     if streamed:
-        yield _row(
+        yield _Row(
             "offloaded", f"{' and '.join(streamed)} (ComfyUI streams by itself; `reelpatch edit` keeps all"
         )
-        yield _row("", f"weights on the card, ~{(one.all_resident or 0) / GIB:.1f} GiB)")
+        yield _Row("", f"weights on the card, ~{(one.all_resident or 0) / GIB:.1f} GiB)")
         if memory.ram + memory.ram_files > one.machine.ram:
-            yield _row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
+            yield _Row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
     else:
-        yield _row("offloaded", "nothing")
+        yield _Row("offloaded", "nothing")
     bus = f"load {memory.load_bytes / 1e9:.1f} + stream {memory.stream_bytes / 1e9:.1f}"
-    yield _row("over PCIe", f"{memory.bus_bytes / 1e9:.1f} GB ({bus} + clip {memory.clip_bytes / 1e9:.1f})")
+    yield _Row("over PCIe", f"{memory.bus_bytes / 1e9:.1f} GB ({bus} + clip {memory.clip_bytes / 1e9:.1f})")
 
 
 def _hopeless(plan: Plan, one: OnMachine) -> str:
     kind = "RAM" if one.machine.vram is None or one.memory.peak.total <= one.machine.vram else "VRAM"
     return f"No setting makes '{plan.job.recipe.name}' fit this machine: it takes more {kind}, or a smaller recipe."
-
-
-def _row(label: str, text: str) -> str:
-    return f"  {label:{_LABEL}} {text}"
 
 
 def _flop(flops: int) -> str:

@@ -1,7 +1,7 @@
 """What a recipe records of a published method, and of each weight file it needs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from reelpatch.errors import BadInput
@@ -110,6 +110,14 @@ class Recipe:
     def num_run_steps(self) -> int:
         """How many steps are really taken."""
         return self.steps - self.start_step
+
+    def planned_for(self, steps: int | None) -> "Recipe":
+        """The recipe with another number of steps, None for its own; those of an enhancer are the last of a run that stays."""
+        if steps is None:
+            return self
+        if self.enhances and 0 < steps < self.steps:
+            return replace(self, start_step=self.steps - steps)
+        return replace(self, steps=steps, start_step=0)
 
     def check_edits(self) -> None:
         """Raises: `BadInput` for a recipe that does something else than edit by instruction."""

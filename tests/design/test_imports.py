@@ -79,7 +79,9 @@ def allowed(path: Path) -> frozenset[str]:
         return COMFY
     if is_within(name, "reelpatch.headless") or name == "reelpatch.__main__":
         return HEADLESS
-    return ENGINE | {"cv2"} if is_within(name, "reelpatch.clips") else ENGINE
+    # Control maps, motion and plots wait until they are called: ComfyUI has Pillow, but may lack OpenCV.
+    drawn = {"reelpatch.clips": {"cv2"}, "reelpatch.measure": {"cv2", "PIL"}}
+    return ENGINE | next((more for room, more in drawn.items() if is_within(name, room)), set())
 
 
 def test_there_is_something_to_look_at() -> None:

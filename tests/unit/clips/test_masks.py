@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -97,6 +99,21 @@ def test_growing_adds_a_disc_and_shrinking_takes_it_away() -> None:
     assert torch.equal(grow_mask(point, frames=1), point[1].expand(3, -1, -1))
     assert torch.equal(grow_mask(grow_mask(point, frames=1), frames=-1), point[1].expand(3, -1, -1))
     assert torch.equal(grow_mask(point), point)
+
+
+@pytest.mark.parametrize(("px", "size"), [(1, (9, 9)), (5, (20, 31)), (12, (7, 40)), (40, (11, 5))])
+def test_growing_and_feathering_are_opencv_s(px: int, size: tuple[int, int]) -> None:
+    mask = torch.rand(2, *size, generator=torch.Generator().manual_seed(px))
+    reach = np.arange(-px, px + 1)
+    disc = (reach[:, None] ** 2 + reach**2 <= px**2).astype(np.uint8)
+    for ours, theirs in ((grow_mask(mask, px=px), cv2.dilate), (grow_mask(mask, px=-px), cv2.erode)):
+        expected = np.stack([theirs(frame.numpy(), disc) for frame in mask])
+        assert np.array_equal(ours.numpy(), expected)
+    soft = [
+        cv2.GaussianBlur(frame.numpy(), (2 * px + 1,) * 2, px / 3, borderType=cv2.BORDER_REPLICATE)
+        for frame in mask
+    ]
+    assert np.allclose(feather_mask(mask, px=px).numpy(), np.stack(soft), atol=1e-5)
 
 
 def test_borders_neither_grow_nor_eat() -> None:

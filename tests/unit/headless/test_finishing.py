@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from reelpatch.clips.finish import Finish
+from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
-from reelpatch.headless.edit import to_bytes, to_floats
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.finishing import Finishing
 from reelpatch.headless.video_io import Video, read_video
@@ -103,7 +103,7 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
         (["--crop"], "--crop works on a mask"),
         (["--mask", "MASK", "--feather", "-1"], "0 to 512 (--feather)"),
         (["--mask", "MASK", "--grow", "999"], "(--grow)"),
-        (["--mask", "MASK", "--blend", "edges"], "give --feather"),
+        (["--mask", "MASK", "--blend", "edges"], "such as 8 pixels (--feather)"),
         (["--mask", "MASK", "--crop", "-3"], "(--crop)"),
         (["--match", "mean", "--match-frames", "nan"], "(--match-frames)"),
         (["--match", "hue"], "--match"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
-from reelpatch.headless.measuring import measure
+from reelpatch.measure.measuring import measure
 
 Clip = NDArray[np.uint8]
 Captured = pytest.CaptureFixture[str]

@@ -11,7 +11,7 @@ from reelpatch.plan.machine import Machine, Offload
 from reelpatch.plan.memory import GIB
 from reelpatch.plan.models import DTYPES, models_of
 from reelpatch.plan.plan import Plan, make_plan
-from reelpatch.plan.report import report
+from reelpatch.plan.report import report, report_for_node
 from reelpatch.plan.transformer import T2V_14B
 from reelpatch.recipes import RECIPES, Recipe, recipe
 from reelpatch.sampling.guidance import Guidance
@@ -172,3 +172,17 @@ def test_unknown_models_need_their_files() -> None:
     backbone = replace(DITTO.files[0], names=("other.safetensors",), size="")
     with pytest.raises(BadInput, match=r"other\.safetensors.*--models"):
         models_of(replace(DITTO, files=(backbone, *DITTO.files[1:])), {})
+
+
+@pytest.mark.parametrize(
+    "machine", [SMALL_CARD, Machine("tiny", 8 * GIB, 2 * GIB), Machine("no card", 64 * GIB)]
+)
+def test_the_words_on_a_node_are_those_of_the_terminal_without_columns_and_dashes(machine: Machine) -> None:
+    made = plan(machine=machine)
+    told, node = report(made), report_for_node(made)
+    assert "  " not in node
+    assert " --" not in node
+    assert "tokens: 29,640 = 19 x 30 x 52" in node.splitlines()
+    for mark in ("--", ":"):
+        told, node = told.replace(mark, " "), node.replace(mark, " ")
+    assert node.split() == told.split()

@@ -1,23 +1,22 @@
 """Two clips measured against each other, frame by frame, so that no more than a few frames are held as floats."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from reelpatch.clips.masks import build_mask
-from reelpatch.headless.edit import read_mask, to_floats
-from reelpatch.headless.optical_flow import flow_both_ways
-from reelpatch.headless.video_io import Frames
+from reelpatch.clips.pixels import to_floats
 from reelpatch.measure.drift import ColourDrift, Join, colour_drift, colour_offset, joins
 from reelpatch.measure.flicker import warp_error
 from reelpatch.measure.likeness import LEVELS, decibels, difference, squared_error, ssim
+from reelpatch.measure.optical_flow import flow_both_ways, has_opencv
 
+Frames = NDArray[np.uint8]
 Series = tuple[float | None, ...]
 
 
@@ -45,7 +44,7 @@ class Measures:
     """What an edit kept, changed and disturbed.
 
     Outside is where the mask is 0, inside where it is not; without a mask both are the whole picture. None stands for
-    what has no pixel or too few frames. Units: PSNR in dB; change, flicker and colours in levels of 255.
+    what has no pixel or too few frames, and for flicker where OpenCV, which finds motion, is not installed. Units: PSNR in dB; change, flicker and colours in levels of 255.
     """
 
     frames: int
@@ -54,7 +53,7 @@ class Measures:
     ssim_outside: float | None
     changed_outside: int  # 8-bit values that differ
     change_inside: float | None
-    flicker: Flicker
+    flicker: Flicker | None
     flicker_inside: Flicker | None
     drift: ColourDrift | None
     joins: tuple[Join, ...]
@@ -65,9 +64,9 @@ class Measures:
     def as_dict(self) -> dict[str, Any]:
         """In plain types, the series last."""
         flickers = {
-            name: {"after": one.after, "before": one.before, "ratio": one.ratio}
+            name: one and {"after": one.after, "before": one.before, "ratio": one.ratio}
             for name, one in (("flicker", self.flicker), ("flicker_inside", self.flicker_inside))
-            if one is not None
+            if one is not None or name == "flicker"
         }
         return {
             "frames": self.frames,
@@ -85,23 +84,33 @@ class Measures:
                 "psnr_outside_db": self.psnr_by_frame,
                 "change_inside_levels": self.change_by_frame,
                 "colour_offset_levels": self.offset_by_frame,
-                "flicker_after": self.flicker.pairs_after,
-                "flicker_before": self.flicker.pairs_before,
+                "flicker_after": self.flicker and self.flicker.pairs_after,
+                "flicker_before": self.flicker and self.flicker.pairs_before,
             },
         }
 
 
-def measure(before: Frames, after: Frames, mask: Tensor | None = None, at: Sequence[int] = ()) -> Measures:
-    """All measures of a result against its source.
+def measure(
+    before: Frames,
+    after: Frames,
+    mask: Tensor | None = None,
+    at: Sequence[int] = (),
+    *,
+    on_frame: Callable[[], object] = lambda: None,
+) -> Measures:
+    """All measures of a result against its source; `on_frame` is called `num_steps` times, so that a host can stop it.
 
     Shapes: before, after [F, H, W, 3] uint8, alike; mask [F, H, W] in [0, 1]. `at` are the first frames of later windows.
     Raises: BadInput for joins outside the clips.
     """
     outside = [None if frame is None else frame == 0 for frame in _frames_of(mask, before)]
     inside = [None if where is None else ~where for where in outside]
-    found = [_of_frame(*frames) for frames in zip(before, after, outside, inside, strict=True)]
-    whole_before, part_before = _flicker_series(before, inside)
-    whole_after, part_after = _flicker_series(after, inside)
+    visible = tuple(joins(_changes(after), _changes(before), at))
+    found: list[_OfFrame] = []
+    for frames in zip(before, after, outside, inside, strict=True):
+        on_frame()
+        found.append(_of_frame(*frames))
+    whole, part = _flickers(before, after, inside, on_frame) if has_opencv() else (None, None)
     errors, counts = sum(one.squared for one in found), sum(one.count for one in found)
     offsets = torch.stack([one.offset for one in found])
     return Measures(
@@ -111,20 +120,19 @@ def measure(before: Frames, after: Frames, mask: Tensor | None = None, at: Seque
         ssim_outside=_mean([one.ssim for one in found]),
         changed_outside=sum(one.changed for one in found),
         change_inside=_mean([one.change for one in found], [one.inside for one in found]),
-        flicker=_flicker(whole_after, whole_before),
-        flicker_inside=None if mask is None else _flicker(part_after, part_before),
+        flicker=whole,
+        flicker_inside=None if mask is None else part,
         drift=colour_drift(offsets),
-        joins=tuple(joins(_changes(after), _changes(before), at)),
+        joins=visible,
         psnr_by_frame=tuple(decibels(one.squared / one.count) if one.count else None for one in found),
         change_by_frame=tuple(one.change for one in found),
         offset_by_frame=tuple(tuple(offset) for offset in offsets.tolist()),
     )
 
 
-def mask_for(path: Path, clip: Frames) -> Tensor:
-    """The mask of a file, [F, H, W], one frame of it for every frame of the clip. Raises: BadInput where it cannot be."""
-    frames, height, width, _ = clip.shape
-    return build_mask(read_mask(path, None), None, frames=frames, height=height, width=width)
+def num_steps(frames: int) -> int:
+    """How often `measure` reports, for clips of so many frames."""
+    return frames + (2 * (frames - 1) if has_opencv() else 0)
 
 
 @dataclass(frozen=True)
@@ -153,13 +161,23 @@ def _of_frame(before: Frames, after: Frames, outside: Tensor | None, inside: Ten
     )
 
 
+def _flickers(
+    before: Frames, after: Frames, inside: Sequence[Tensor | None], on_frame: Callable[[], object]
+) -> tuple[Flicker, Flicker]:
+    """In the whole picture, and inside the mask."""
+    whole_before, part_before = _flicker_series(before, inside, on_frame)
+    whole_after, part_after = _flicker_series(after, inside, on_frame)
+    return _flicker(whole_after, whole_before), _flicker(part_after, part_before)
+
+
 def _flicker_series(
-    clip: Frames, inside: Sequence[Tensor | None]
+    clip: Frames, inside: Sequence[Tensor | None], on_frame: Callable[[], object]
 ) -> tuple[list[float | None], list[float | None]]:
     """The flicker of each pair of frames, in the whole picture and inside the mask, in levels of 255."""
     whole: list[float | None] = []
     part: list[float | None] = []
     for index in range(len(clip) - 1):
+        on_frame()
         flows = flow_both_ways(clip[index], clip[index + 1])
         frame, following = to_floats(clip[index]), to_floats(clip[index + 1])
         for series, where in ((whole, None), (part, inside[index])):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from reelpatch.headless.measuring import Measures
+from reelpatch.measure.measuring import Measures
 
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 190, 64, 16, 28, 26  # pixels
 _INK, _PALE, _PAPER, _JOIN = (30, 30, 30), (215, 215, 215), (250, 250, 248), (200, 140, 40)
@@ -31,11 +31,13 @@ def plot(measures: Measures) -> Image.Image:
         (f"PSNR{outside}, dB (no line: equal)", [_Line("", _BLUE, measures.psnr_by_frame)]),
         (f"change{inside}, levels", [_Line("", _BLUE, measures.change_by_frame)]),
         (
-            "flicker, levels",
+            "flicker, levels" if measures.flicker else "flicker: not measured, OpenCV is not installed",
             [
                 _Line("before", _GREY, measures.flicker.pairs_before),
                 _Line("after", _BLUE, measures.flicker.pairs_after),
-            ],
+            ]
+            if measures.flicker
+            else [],
         ),
         (
             "colour offset, levels",
