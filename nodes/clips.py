@@ -7,10 +7,12 @@ from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
 from reelpatch.clips.context import trim_references
+from reelpatch.clips.finish import Blend, Finish
 from reelpatch.clips.frames import Method
 from reelpatch.clips.working import WorkingClip, pick_frames, stills
 from reelpatch.errors import BadInput
 
+from .given import frames_of
 from .sockets import CLIP, REFERENCES
 from .words import say
 
@@ -66,7 +68,7 @@ class Clip(io.ComfyNode):
             pictures[picks],
             new_rate or rate,
             method=None if fit == "none" else fit,
-            size=_asked_size(width, height),
+            size=asked_size(width, height),
             sound=part_of_sound(
                 sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)
             ),
@@ -138,6 +140,7 @@ class FinishClip(io.ComfyNode):
                         "all frames or one for each. Soft edges blend."
                     ),
                 ),
+                *_finish_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -150,15 +153,25 @@ class FinishClip(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, samples: dict[str, Any], vae: Any, clip: WorkingClip, mask: Tensor | None = None
+        cls,
+        samples: dict[str, Any],
+        vae: Any,
+        clip: WorkingClip,
+        mask: Tensor | None = None,
+        grow: int = 0,
+        feather: int = 0,
+        blend: Blend = "plain",
+        match: Literal["none", "mean", "histogram"] = "none",
+        match_frames: float = 8.0,
     ) -> io.NodeOutput:
+        how = Finish(grow, feather, blend, None if match == "none" else match, match_frames)
         latents = samples["samples"]
         edited = vae.decode(trim_references(latents, clip.references_in(latents.shape[2])))
         if len(edited) > 1:
             raise BadInput(
                 f"{len(edited)} clips were sampled at once: finish them one by one (Latent From Batch)."
             )
-        frames = clip.finished(edited[0].clamp(0, 1), mask)
+        frames = clip.finished(edited[0].clamp(0, 1), mask, how)
         components = Types.VideoComponents(images=frames, audio=clip.sound, frame_rate=clip.fps)
         return io.NodeOutput(InputImpl.VideoFromComponents(components), frames)
 
@@ -170,12 +183,13 @@ def _source(video: Any, images: Tensor | None, fps: float) -> tuple[Tensor, Frac
     if video is None:
         assert images is not None
         return images, Fraction(fps or 16).limit_denominator(1001), None
-    components = video.get_components()
-    # Decoded to float, colours can lie a little outside what a screen shows; NaN stays, and is refused.
-    return components.images.clamp(0, 1), Fraction(components.frame_rate), components.audio
+    given = frames_of(video)
+    assert given.fps is not None
+    return given.frames, given.fps, given.sound
 
 
-def _asked_size(width: int, height: int) -> tuple[int, int] | None:
+def asked_size(width: int, height: int) -> tuple[int, int] | None:
+    """(height, width), or None for 0 and 0. Raises: BadInput for one without the other."""
     if bool(width) != bool(height):
         raise BadInput(
             "one of width and height is 0: give both in pixels, or 0 for both to keep the clip's size."
@@ -251,5 +265,53 @@ def _clip_inputs() -> list[io.Input]:
                 "Frames per second to work at; 0 keeps the video's rate. Another rate takes the frames nearest "
                 "in time, and the result has that rate. For images, this is their rate (16 if 0)."
             ),
+        ),
+    ]
+
+
+def _finish_inputs() -> list[io.Input]:
+    """How Finish clip fits the edit to the clip around it; prompts from before these existed go without."""
+    return [
+        io.Int.Input(
+            "grow",
+            default=0,
+            min=-512,
+            max=512,
+            optional=True,
+            tooltip="Widens the mask by so many pixels; below 0 it is narrowed.",
+        ),
+        io.Int.Input(
+            "feather",
+            default=0,
+            min=0,
+            max=512,
+            optional=True,
+            tooltip="Softens the mask's edge by so many pixels each way. Beyond that, nothing of the source changes.",
+        ),
+        io.Combo.Input(
+            "blend",
+            options=["plain", "edges"],
+            default="plain",
+            optional=True,
+            tooltip="edges: the soft edge follows the edges of the picture; it needs a feather to lie in.",
+        ),
+        io.Combo.Input(
+            "match",
+            options=["none", "mean", "histogram"],
+            default="none",
+            optional=True,
+            tooltip=(
+                "Moves the colours of the edit to where its kept pixels have those of the source: by mean and spread, or "
+                "by all of the histogram. Without a mask this also undoes changes of colour that were asked for."
+            ),
+        ),
+        io.Float.Input(
+            "match_frames",
+            default=8.0,
+            min=0.0,
+            max=10_000.0,
+            step=0.5,
+            optional=True,
+            tooltip="Over about how many frames the match is steadied; 0 is one match for the whole clip.",
         ),
     ]

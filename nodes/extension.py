@@ -5,11 +5,15 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import ApplyEdit
 from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
+from .compare import Compare
+from .crop import CropToMask
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
 from .lora import LoadLora
+from .measure import Measure
+from .plan import Plan
 from .recipe import PublishedRecipe
 from .sampling import FlowUniPC, GuidanceSchedule
 from .tasks import VaceTask
@@ -28,6 +32,10 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     GuidanceSchedule,
     FinishClip,
     Enhance,
+    CropToMask,
+    Compare,
+    Measure,
+    Plan,
 )
 
 

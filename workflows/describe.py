@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
-from workflows.graph import Node, Stage, build
+from workflows.graph import Node, Output, Stage, build
 from workflows.notes import note
 from workflows.task_graphs import CLIP as CLIP_NAME
 from workflows.task_graphs import TASK_GRAPHS, Prepared, load_video
@@ -50,6 +50,7 @@ class Workflow:
     first_frame: int = 0
     prepare: Callable[[Recipe], Prepared] | None = None
     how: str = ""
+    compares: bool = False
 
 
 def _ditto(file: str) -> tuple[str, str]:
@@ -57,7 +58,13 @@ def _ditto(file: str) -> tuple[str, str]:
 
 
 WORKFLOWS = (
-    Workflow("Demo - edit on any machine", "Demo: edit on any machine", "demo", "make the red circle blue"),
+    Workflow(
+        "Demo - edit on any machine",
+        "Demo: edit on any machine",
+        "demo",
+        "make the red circle blue",
+        compares=True,
+    ),
     Workflow(
         "Ditto - restyle a video (4 steps)",
         "Ditto global: restyle a video in 4 steps",
@@ -167,13 +174,16 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     )
     guider = _guider(recipe, apply, texts, settings)
     sampling = _sampling(apply, guider, settings)
+    result = _result(workflow, sampling[-1], models, prepared)
     columns = [
         ("Models", BLUE, models["nodes"]),
         *((title, GREEN, nodes) for title, nodes in prepared.columns.items()),
         ("Instruction and recipe", GOLD, [*texts, settings]),
         ("Edit and sampling", VIOLET, [apply, guider, *sampling]),
-        ("Result", RED, _result(workflow, sampling[-1], models, prepared)),
+        ("Result", RED, result),
     ]
+    if workflow.compares:
+        columns.append(("Look", BLUE, [_compare(prepared.clip, result[0]["video"])]))
     stages = [Stage(f"{number} {title}", *rest) for number, (title, *rest) in enumerate(columns, start=1)]
     for node in (node for stage in stages for node in stage.nodes):
         node.room = ROOM_FOR_WORDS.get(node.type, node.room)
@@ -335,6 +345,7 @@ def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepar
         [("video", "VIDEO"), ("frames", "IMAGE")],
         sockets={"samples": "LATENT", "vae": "VAE", "clip": "REELPATCH_CLIP", "mask": "MASK"},
         links={"samples": sampler["output"], "vae": models["vae"]["VAE"], "clip": prepared.clip},
+        widgets={"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
     )
     stem = "".join(letter if letter.isalnum() else "_" for letter in workflow.name.lower())
     save = Node(
@@ -352,6 +363,20 @@ def _result(workflow: Workflow, sampler: Node, models: Mapping[str, Any], prepar
         height=460,
     )
     return [finish, save]
+
+
+def _compare(before: Output, after: Output) -> Node:
+    forms = "VIDEO,IMAGE,REELPATCH_CLIP"
+    return Node(
+        "ReelpatchCompare",
+        "Compare",
+        [],
+        sockets={"before": forms, "after": forms},
+        links={"before": before, "after": after},
+        widgets={"fps": 0.0},
+        width=520,
+        height=560,
+    )
 
 
 def write() -> None:

@@ -15,7 +15,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.host.server import Server, running
 from workflows.describe import WORKFLOWS, Workflow, paths
@@ -117,6 +119,56 @@ def test_run_makes_the_demo_clip(told: Told, server: Server) -> None:
     (saved,) = [file for output in history["outputs"].values() for file in output.get("images", [])]
     made = (server.base / "output" / saved["subfolder"] / saved["filename"]).read_bytes()
     assert made[4:8] == b"ftyp"
+
+
+def test_compare_plays_both_clips_in_step(told: Told) -> None:
+    states = told["comparison"]["states"]
+    assert ours(told["comparison"]["complaints"]) == []
+    loaded, paused = states["loaded"], states["paused"]
+    assert loaded["frames"] == 9
+    assert loaded["isMuted"]
+    steps = [frame - paused["frame"] for frame in states["steps"]]
+    assert steps == ([-1, 0] if paused["frame"] else [1, 0])
+    # Keys, mouse and finger move the line and nothing else: neither the node nor the graph.
+    assert states["arrow"]["share"] == pytest.approx(0.52)
+    assert states["dragged"]["share"] == pytest.approx(0.25, abs=0.02)
+    assert states["swiped"]["share"] == pytest.approx(0.75, abs=0.02)
+    assert states["side"]["mode"] == "side"
+    assert states["difference"]["mode"] == "difference"
+    assert (states["last"]["mode"], states["last"]["isMuted"]) == ("wipe", False)
+    places = {
+        tuple(states[name]["place"]) for name in ("paused", "arrow", "dragged", "swiped", "side", "last")
+    }
+    assert len(places) == 1
+
+
+def test_compare_shows_what_it_says(told: Told) -> None:
+    """Left of the line is before, right of it is after, at the same frame; the difference is theirs, four times."""
+    wipe, side, difference = (
+        picture(told["comparison"]["seen"][name]) for name in ("wipe", "side", "difference")
+    )
+    height, width = wipe.shape[:2]
+    assert side.shape == (height, 2 * width + 4, 3)
+    before, after = side[:, :width], side[:, -width:]
+    line = round(told["comparison"]["states"]["swiped"]["share"] * width)
+    clear = 6  # around the line and its handle
+    assert np.array_equal(wipe[:, : line - clear], before[:, : line - clear])
+    assert np.array_equal(wipe[:, line + clear :], after[:, line + clear :])
+    assert np.abs(before - after).max() > 30  # the demo's edit is seen
+    assert np.abs(difference - np.minimum(4 * np.abs(before - after), 255)).max() <= 4
+
+
+def test_figures_stand_on_their_nodes(told: Told) -> None:
+    assert told["figures"]["ended"] == "execution_success"
+    plan, measures = sorted(told["figures"]["texts"], key=lambda text: "tokens" not in text)
+    for words in ("tokens: 29,640 =", "this machine", "Counted:", "Estimated:"):
+        assert words in plan
+    assert "0 values of 8 bits differ" in measures  # the clip measured against itself
+
+
+def picture(seen: dict[str, Any]) -> NDArray[np.int64]:
+    """[H, W, 3]"""
+    return np.array(seen["data"]).reshape(seen["height"], seen["width"], 4)[..., :3]
 
 
 def ours(complaints: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
     "vace_tasks",
     "enhancing",
+    "looks",
 )
 Run = Callable[[str], dict[str, Any]]
 

@@ -4,6 +4,7 @@
 const fs = require("fs");
 const path = require("path");
 const { chromium } = require("playwright-core");
+const { compared, figures } = require("./compare.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 const PATIENCE_MS = 600_000; // long, for machines that are busy with other things
@@ -31,7 +32,9 @@ async function main() {
     const templates = {};
     for (const name of job.templates) templates[name] = await template(page, name, seen);
     const run = job.run ? await pressedRun(page, job.run, seen) : null;
-    fs.writeFileSync(job.result, JSON.stringify({ templates, run }));
+    const comparison = job.run ? { ...(await compared(page, job.pictures)), complaints: seen.take() } : null;
+    const told = job.run ? await figures(page, job.pictures) : null;
+    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told }));
   } finally {
     await context.close();
   }

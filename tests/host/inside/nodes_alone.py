@@ -35,6 +35,7 @@ IDS = {
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     "ReelpatchEnhance",
+    *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
 }
 
 

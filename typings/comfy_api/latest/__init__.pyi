@@ -2,6 +2,7 @@ from fractions import Fraction
 from typing import Any
 
 from comfy_api.latest import io as io
+from comfy_api.latest import ui as ui
 from torch import Tensor
 
 class ComfyExtension:
@@ -11,7 +12,16 @@ class ComfyExtension:
 class InputImpl:
     class VideoFromComponents:
         def __init__(self, components: Types.VideoComponents) -> None: ...
+        def save_to(
+            self, path: str, format: Types.VideoContainer = ..., codec: Types.VideoCodec = ..., **options: Any
+        ) -> None: ...
 
 class Types:
+    class VideoCodec:
+        H264: Types.VideoCodec
+
+    class VideoContainer:
+        MP4: Types.VideoContainer
+
     class VideoComponents:
         def __init__(self, images: Tensor, frame_rate: Fraction, audio: Any = ...) -> None: ...

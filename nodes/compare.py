@@ -1,0 +1,78 @@
+"""Compare: before and after in sync, under a wipe that is dragged or side by side, on the node itself."""
+
+import inspect
+import uuid
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+from comfy_api.latest import InputImpl, Types, io
+
+from reelpatch.clips.stack import stack
+
+from .given import FORMS, pair_of
+
+_CRF = 10.0  # finer than for keeping: what is compared is the clips, not the codec
+
+
+class Compare(io.ComfyNode):
+    """Both clips are one film, which `js/compare.js` cuts apart: no player can show different frames of them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchCompare",
+            display_name="Compare",
+            category="reelpatch/look",
+            description=(
+                "Plays a clip before and after an edit, always the same frame of both: under a line that you drag, side "
+                "by side, or as their difference. Space plays, the arrow keys move the line, comma and full stop go "
+                "from frame to frame."
+            ),
+            search_aliases=["before after", "wipe", "side by side", "preview", "difference"],
+            inputs=[
+                io.MultiType.Input(
+                    "before", FORMS, tooltip="The clip as it was: clip of Clip, a VIDEO or frames."
+                ),
+                io.MultiType.Input(
+                    "after",
+                    FORMS,
+                    tooltip="The clip as it became, of the same length and size; its sound is heard.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=0.0,
+                    min=0.0,
+                    max=240.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="Frames per second; 0 is the rate of the clips, 16 where neither has one.",
+                ),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, before: Any, after: Any, fps: float = 0.0) -> io.NodeOutput:
+        first, second = pair_of(before, after)
+        rate = Fraction(fps).limit_denominator(1001) if fps else second.fps or first.fps or Fraction(16)
+        both = stack(first.frames, second.frames)
+        name = f"reelpatch_compare_{uuid.uuid4().hex}.mp4"
+        _save(both.frames, rate, second.sound or first.sound, Path(folder_paths.get_temp_directory()) / name)
+        (height, width), (source_height, source_width) = both.size, first.frames.shape[1:3]
+        film = {
+            **{"filename": name, "subfolder": "", "type": "temp"},
+            **{"width": width, "height": height, "source": (source_width, source_height)},
+            **{"after": both.after_at, "frames": len(both.frames), "fps": float(rate)},
+        }
+        return io.NodeOutput(ui={"reelpatch_compare": [film]})
+
+
+def _save(frames: Any, rate: Fraction, sound: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film = InputImpl.VideoFromComponents(Types.VideoComponents(images=frames, audio=sound, frame_rate=rate))
+    # ComfyUI before 0.33 has no say in it.
+    finer = {"crf": _CRF} if "crf" in inspect.signature(film.save_to).parameters else {}
+    film.save_to(str(path), format=Types.VideoContainer.MP4, codec=Types.VideoCodec.H264, **finer)

@@ -1,0 +1,209 @@
+"""Plan: memory, work and time of an edit, on the graph, before anything is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import comfy.model_management
+import folder_paths
+import torch
+from comfy_api.latest import io, ui
+
+from reelpatch.clips.working import WorkingClip
+from reelpatch.plan.cards import CARDS, find_card
+from reelpatch.plan.job import Job
+from reelpatch.plan.machine import Machine
+from reelpatch.plan.memory import GIB
+from reelpatch.plan.models import DTYPES, Dtype
+from reelpatch.plan.plan import plan_edit
+from reelpatch.plan.report import report_for_node
+from reelpatch.recipes import FOLDERS, RECIPES, Recipe, Role
+from reelpatch.sampling.guidance import Guidance
+from reelpatch.weights.header import KnownFile, expect
+
+from .clips import MAX_SIDE_PX, asked_size
+from .sockets import CLIP
+
+THIS_MACHINE = "this machine"
+_MOST_GIB = 4096.0
+
+
+class Plan(io.ComfyNode):
+    """Reads the headers of files that are there and no weights; without files, it counts with the published sizes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchPlan",
+            display_name="Plan",
+            category="reelpatch/look",
+            description=(
+                "Says what an edit will take before anything is loaded: tokens, arithmetic, VRAM by stage, RAM, and about "
+                "how long, on this machine and on another; when it does not fit, which setting would make it fit."
+            ),
+            search_aliases=["vram", "memory", "estimate", "will it fit", "time"],
+            inputs=_inputs(),
+            outputs=[io.String.Output(display_name="plan", tooltip="The lines that stand on the node.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        recipe: str,
+        width: int,
+        height: int,
+        frames: int,
+        steps: int,
+        cfg: float,
+        references: int,
+        edits: int,
+        dtype: Dtype,
+        card: str,
+        vram: float,
+        ram: float,
+        clip: WorkingClip | None = None,
+    ) -> io.NodeOutput:
+        settings = _settings(recipe, steps, cfg)
+        length, size = (settings.frames, (settings.height, settings.width))
+        if clip is not None:
+            length, size = clip.plan.frames, clip.plan.size
+        job = Job(settings, frames or length, asked_size(width, height) or size, references, edits)
+        plan = plan_edit(job, _headers(settings), _machines(card, vram, ram), dtype=dtype)
+        text = report_for_node(plan)
+        return io.NodeOutput(text, ui=ui.PreviewText(text))  # which js/text.js shows
+
+
+def _settings(name: str, steps: int, cfg: float) -> Recipe:
+    record = RECIPES[name].planned_for(steps or None)
+    guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
+    return replace(record, guidance=guidance)
+
+
+def _headers(recipe: Recipe) -> dict[Role, KnownFile]:
+    """What the files of a recipe that are in the models folders say of themselves; roles with several are left out."""
+    found: dict[Role, KnownFile] = {}
+    for role, folder in FOLDERS.items():
+        files = recipe.files_for(role)
+        paths = _paths(folder, files[0].names) if len(files) == 1 else ()
+        if paths:
+            found[role] = expect(paths[0], *files[0].kinds)
+    return found
+
+
+def _paths(folder: str, names: Sequence[str]) -> list[Path]:
+    known = folder_paths.get_filename_list(folder) if folder in folder_paths.folder_names_and_paths else []
+    return [
+        Path(folder_paths.get_full_path_or_raise(folder, file))
+        for name in names
+        for file in known
+        if Path(file).name == name and name.endswith(".safetensors")
+    ]
+
+
+def _machines(card: str, vram: float, ram: float) -> tuple[Machine, ...]:
+    here = _this_machine()
+    other = None if card == THIS_MACHINE else find_card(card)
+    if other is None and not vram and not ram:
+        return (here,)
+    known = other.vram if other else here.vram
+    named = other.name if other else (None if vram else here.card)
+    stated = Machine("stated machine", int(ram * GIB) or here.ram, int(vram * GIB) or known, named)
+    return (stated, here)
+
+
+def _this_machine() -> Machine:
+    """As ComfyUI's own memory manager sees it."""
+    management = comfy.model_management
+    device = management.get_torch_device()
+    ram = int(management.get_total_memory(torch.device("cpu")))
+    if management.is_device_cpu(device):
+        return Machine(THIS_MACHINE, ram)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    return Machine(THIS_MACHINE, ram, int(management.get_total_memory(device)), name)
+
+
+def _inputs() -> list[io.Input]:
+    """What Plan asks for, in the order of its widgets."""
+    return [
+        CLIP.Input("clip", optional=True, tooltip="A clip whose working size and length are planned for."),
+        io.Combo.Input("recipe", options=_plannable(), tooltip="The method."),
+        io.Int.Input(
+            "width",
+            default=0,
+            min=0,
+            max=MAX_SIDE_PX,
+            step=16,
+            tooltip="Working width in pixels; 0 (with height 0) is the clip's, or the recipe's.",
+        ),
+        io.Int.Input(
+            "height",
+            default=0,
+            min=0,
+            max=MAX_SIDE_PX,
+            step=16,
+            tooltip="Working height in pixels; more pixels need more memory and time than in proportion.",
+        ),
+        io.Int.Input(
+            "frames",
+            default=0,
+            min=0,
+            max=100_000,
+            tooltip="Length in frames, 4n + 1; 0 is the clip's, or the recipe's.",
+        ),
+        io.Int.Input("steps", default=0, min=0, max=1000, tooltip="Sampling steps; 0 is the recipe's."),
+        io.Float.Input(
+            "cfg",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="Guidance scale; 0 is the recipe's, 1 is none and takes half the forwards.",
+        ),
+        io.Int.Input(
+            "references", default=0, min=0, max=16, tooltip="Reference images; each adds a latent frame."
+        ),
+        io.Int.Input(
+            "edits", default=1, min=1, max=16, tooltip="Edits of one clip that are chained on one MODEL."
+        ),
+        *_machine_inputs(),
+    ]
+
+
+def _machine_inputs() -> list[io.Input]:
+    """In what precision, and on what."""
+    return [
+        io.Combo.Input(
+            "dtype",
+            options=list(DTYPES),
+            default="auto",
+            tooltip="fp8 stands for files in fp8; auto is the recipe's files, or those that are there.",
+        ),
+        io.Combo.Input(
+            "card",
+            options=[THIS_MACHINE, *(one.name for one in CARDS)],
+            default=THIS_MACHINE,
+            tooltip="A card to plan for beside this machine. Times are known for the named ones alone.",
+        ),
+        io.Float.Input(
+            "vram",
+            default=0.0,
+            min=0.0,
+            max=_MOST_GIB,
+            step=0.5,
+            tooltip="GiB of VRAM to plan for; 0 is the card's own.",
+        ),
+        io.Float.Input(
+            "ram",
+            default=0.0,
+            min=0.0,
+            max=_MOST_GIB,
+            step=1.0,
+            tooltip="GiB of RAM to plan for; 0 is this machine's.",
+        ),
+    ]
+
+
+def _plannable() -> list[str]:
+    """The recipes that can be run."""
+    return [name for name, record in RECIPES.items() if not record.unsupported]
