@@ -15,13 +15,13 @@ from statistics import fmean
 
 import numpy as np
 import torch
+from reelpatch.headless.measuring import measure
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip, as_video
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.measuring import measure
 from reelpatch.headless.video_io import Frames
 from reelpatch.measure.likeness import psnr
 from reelpatch.recipes import recipe
