@@ -97,7 +97,7 @@ def test_cover_crops_the_centre_and_leaves_a_fitting_clip_alone() -> None:
 
 @pytest.mark.parametrize(
     ("frames", "size", "words"),
-    [(10, (64, 64), "use 9"), (9, (60, 64), "use 64x64"), (0, (64, 64), "use 1 ")],
+    [(10, (64, 64), "use 9"), (9, (60, 64), "use 64x64"), (0, (64, 64), r"use 1\.")],
 )
 def test_a_budget_has_to_be_of_a_legal_clip(frames: int, size: tuple[int, int], words: str) -> None:
     with pytest.raises(BadInput, match=words):
