@@ -57,8 +57,12 @@ def apply_rotary(x_BNAE: Tensor, rotary: Tensor) -> Tensor:
     """Each interleaved pair of `x_BNAE` turned by its angle in a `rotary_table`; dtype kept."""
     x1, x2 = x_BNAE.unflatten(-1, (-1, 2)).unbind(-1)
     cos, sin = rotary.unbind(-1)
-    turned = torch.stack((x1 * cos - x2 * sin, x1 * sin + x2 * cos), dim=-1)
-    return turned.flatten(-2).type_as(x_BNAE)
+    # Written in place, in the dtype it is to have: stacking would pass all of it through memory once more, in fp32.
+    turned = torch.empty_like(x_BNAE)
+    pairs = turned.unflatten(-1, (-1, 2))
+    pairs[..., 0] = x1 * cos - x2 * sin
+    pairs[..., 1] = x1 * sin + x2 * cos
+    return turned
 
 
 class SelfAttention(nn.Module):
@@ -153,14 +157,18 @@ class WanBlock(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = (own + timed.float()).unbind(-2)
 
         y = (self._normalised(x_BND) * (1 + scale1) + shift1).to(dtype)
-        attended = self.self_attn(y, rotary, attention=attention, rotate=rotate)
-        x_BND = (x_BND.float() + attended * gate1).type_as(x_BND)
+        # What is not needed further down gets no name: names keep tensors alive.
+        x_BND = _gated(x_BND, self.self_attn(y, rotary, attention=attention, rotate=rotate), gate1)
 
         y = self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
         x_BND = x_BND + self.cross_attn(y, text_BTD, attention=attention)
 
         y = (self._normalised(x_BND) * (1 + scale2) + shift2).to(dtype)
-        return (x_BND.float() + self.ffn(y).float() * gate2).type_as(x_BND)
+        return _gated(x_BND, self.ffn(y).float(), gate2)
 
     def _normalised(self, x_BND: Tensor) -> Tensor:
         return F.layer_norm(x_BND.float(), x_BND.shape[-1:], eps=self.eps)
+
+
+def _gated(x_BND: Tensor, update_BND: Tensor, gate: Tensor) -> Tensor:
+    return (x_BND.float() + update_BND * gate).type_as(x_BND)

@@ -21,7 +21,7 @@ from reelpatch.edits.contract import Capability, Forward, RunningEdit, RunningEd
 from reelpatch.errors import BadInput
 from reelpatch.geometry import PATCH_CELLS, TokenGrid
 from reelpatch.sampling.guidance import Window
-from reelpatch.weights.finite import is_finite
+from reelpatch.weights.finite import CHECKED_BYTES, is_finite
 
 HEAD_DIM = 128  # of every published Wan model
 PATCH = (1, PATCH_CELLS, PATCH_CELLS)  # latent frames, rows and columns of a token
@@ -115,13 +115,15 @@ class VaceModule(nn.Module):
         from the caller, else the metadata, else the published 14B and 1.3B models. `operations` and `layers_cast`
         are the host's, as in `WanBlock`; `beside` is what those layers read with their weights: factors of scaled fp8.
 
-        Raises: `BadInput` naming `source` and a key that is missing, unknown, of the wrong shape or not finite.
-        Cost: every weight is read once (14B bf16: 6 GB) to find NaN.
+        Raises: `BadInput` naming `source` and a key that is missing, unknown, of the wrong shape or, in modules up to
+        2 GiB, not finite.
+        Cost: those are read once for it; of larger ones nothing is read.
         """
         config = _config_of(state_dict, _asked_layers(layers, metadata, source), num_heads, source)
         _check_keys(state_dict, cls(config, device="meta").state_dict(), source)
+        is_checked = sum(tensor.nbytes for tensor in state_dict.values()) <= CHECKED_BYTES
         for key, tensor in state_dict.items():
-            if not (tensor.is_meta or is_finite(tensor)):
+            if is_checked and not (tensor.is_meta or is_finite(tensor)):
                 raise BadInput(
                     f"{source} holds NaN or infinity in '{key}': the file is damaged, get it again."
                 )

@@ -10,13 +10,10 @@ from torch import Tensor, nn
 from reelpatch.errors import BadInput
 from reelpatch.headless.stored import hold_as_stored
 from reelpatch.headless.weight_files import open_tensors
-from reelpatch.weights.finite import is_finite
+from reelpatch.weights.finite import CHECKED_BYTES, is_finite
 from reelpatch.weights.float8 import FLOAT8, Scaling, as_factor, widened
 from reelpatch.weights.header import KnownFile
 
-# Looking at every value costs a full read. Small files are looked at when loaded; for larger ones sampling finds
-# the first non-finite latent, and `nonfinite_key` then names the weight.
-_CHECKED_BYTES = 2 * 1024**3
 # On the CPU, weights of larger files stay as they lie on disk and are widened at use; smaller ones are converted
 # once, which computes faster and whose copy is no burden.
 _CONVERTED_BYTES = 64 * 1024**2
@@ -66,7 +63,7 @@ def read_weights(
                 continue
             _check_dtype(file, key)
             tensor = read(key)
-            if file.num_bytes <= _CHECKED_BYTES and not is_finite(tensor):
+            if file.num_bytes <= CHECKED_BYTES and not is_finite(tensor):
                 raise BadInput(f"{file.path} holds NaN or infinity in {key}; download or export it again.")
             factor = scaling.factors.get(key)
             if factor is not None:
@@ -115,7 +112,7 @@ def set_factors(model: nn.Module, factors: Mapping[str, Tensor]) -> None:
 
 
 def nonfinite_key(model: nn.Module) -> str | None:
-    """The name of the first weight that holds a NaN or an infinity."""
+    """The name of the first weight that holds a NaN or an infinity, for files too large to be looked through at load."""
     return next((key for key, tensor in model.state_dict().items() if not is_finite(tensor)), None)
 
 

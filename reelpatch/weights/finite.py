@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+# Looking at every value costs a full read. Files up to this size are looked at when loaded; of larger ones nothing
+# is read before it is used, and sampling finds the first latent that is not finite.
+CHECKED_BYTES = 2 * 1024**3
 # With the sign bit off, an fp8 byte from here on is NaN or infinity.
 _FIRST_NOT_FINITE = {torch.float8_e4m3fn: 0x7F, torch.float8_e5m2: 0x7C}
 

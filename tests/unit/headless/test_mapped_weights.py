@@ -43,7 +43,9 @@ def save_sparse(
     return path.stat().st_size
 
 
-def grown(shapes: Shapes, block: str, old: tuple[int, int], new: tuple[int, int]) -> Shapes:
+def grown(
+    shapes: Shapes, block: str, old: tuple[int, int], new: tuple[int, int], blocks: int = BLOCKS
+) -> Shapes:
     """The shapes of a tiny model at another width and inner width, its block 0 (of the stack) repeated."""
 
     def resized(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -56,7 +58,7 @@ def grown(shapes: Shapes, block: str, old: tuple[int, int], new: tuple[int, int]
     first = {key: shape for key, shape in shapes.items() if key.startswith(f"{block}.0.")}
     rest = {key: shape for key, shape in shapes.items() if not key.startswith(f"{block}.")}
     result = {key: resized(shape) for key, shape in rest.items()}
-    for number in range(BLOCKS):
+    for number in range(blocks):
         for key, shape in first.items():
             if "before_proj" not in key or not number:
                 result[key.replace(f"{block}.0.", f"{block}.{number}.")] = resized(shape)
