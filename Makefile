@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.headless
 	$(BIN)/reelpatch demo --out demo_out
@@ -19,6 +19,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# A few minutes on a CPU; ComfyUI's part needs a checkout (COMFYUI_PATH). With a GPU: python -m benchmarks.gpu
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.cpu
 
 clean:
 	rm -rf $(VENV) demo_out

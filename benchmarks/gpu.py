@@ -1,0 +1,278 @@
+"""What one GPU does at full size: `python -m benchmarks.gpu`, in under ten minutes, 40 GB of memory for the whole of it.
+
+Weights are random and made on the fly (14B and its edit module); nothing is downloaded. `--tiny --device cpu` runs the
+same code in seconds, to see that it works. Outputs are compared before anything is timed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan
+from torch import Tensor
+
+from benchmarks import results
+from benchmarks.memory_caps import memory_caps
+from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
+from benchmarks.timing import Times, interleaved, ratio
+from reelpatch.edits.vace import VaceContext, VaceEdit
+from reelpatch.geometry import PATCH_CELLS
+from reelpatch.headless.transformer import Denoiser
+from reelpatch.headless.vae import Vae
+from reelpatch.plan.transformer import EditModule, Transformer
+from reelpatch.recipes import recipe
+from reelpatch.sampling.guidance import Guidance
+from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.solvers import sample_flow_unipc
+
+Section = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is run: at full size the clips of Ditto, 832x480 with 17 and 73 frames."""
+
+    device: torch.device
+    dtype: torch.dtype
+    sizes: Sizes
+    short: tuple[int, int, int]  # latent frames, rows, columns
+    long: tuple[int, int, int]
+    matmul: int
+    vae_dim: int
+    video: tuple[int, int, int]  # frames, height, width
+    turns: int
+    agree: float
+
+    @classmethod
+    def of(cls, device: torch.device, *, is_tiny: bool) -> "Setting":
+        if is_tiny:
+            return cls(
+                *(device, torch.float32, TINY, (2, 4, 6), (3, 4, 6)), 256, 8, (9, 32, 48), turns=2, agree=1e-5
+            )
+        return cls(
+            *(device, torch.bfloat16, FULL, (5, 60, 104), (19, 60, 104)),
+            8192,
+            96,
+            (73, 480, 832),
+            turns=5,
+            agree=1e-2,
+        )
+
+    @property
+    def wait(self) -> Callable[[], None]:
+        """Until the device has done all that it was given."""
+        return torch.cuda.synchronize if self.device.type == "cuda" else lambda: None
+
+    def inputs(self, shape: tuple[int, int, int]) -> Inputs:
+        return make_inputs(*shape, device=self.device, dtype=self.dtype)
+
+    def forward_flops(self, shape: tuple[int, int, int]) -> int:
+        """Of one forward with the edit, by the plan's count."""
+        sizes = self.sizes
+        backbone = Transformer(sizes.dim, sizes.ffn_dim, sizes.num_layers)
+        frames, rows, columns = shape
+        tokens = frames * (rows // PATCH_CELLS) * (columns // PATCH_CELLS)
+        module = EditModule(backbone, num_blocks=len(sizes.layers))
+        return (backbone.flops(tokens) + module.flops(tokens)).total
+
+
+def ceiling(setting: Setting) -> float:
+    """FLOP/s of a large square matmul in the dtype of the run, of random numbers."""
+    side = setting.matmul
+    generator = torch.Generator(setting.device).manual_seed(0)
+    one, other = (
+        torch.randn(side, side, device=setting.device, dtype=setting.dtype, generator=generator)
+        for _ in range(2)
+    )
+    times = interleaved({"matmul": lambda: one @ other}, turns=20, warm_up=5, wait=setting.wait)
+    return 2 * side**3 / times["matmul"].median
+
+
+def forwards(setting: Setting, contenders: Contenders, top: float) -> Section:
+    """One forward of ours and of diffusers' class, for the short clip and the long one."""
+    found: Section = {}
+    for name, shape in (("17 frames", setting.short), ("73 frames", setting.long)):
+        given = setting.inputs(shape)
+        difference = results.check_agree(
+            contenders.ours(given), contenders.theirs(given), at_most=setting.agree, what=name
+        )
+        times = interleaved(
+            {
+                "ours": lambda given=given: contenders.ours(given),
+                "diffusers": lambda given=given: contenders.theirs(given),
+            },
+            turns=setting.turns,
+            wait=setting.wait,
+        )
+        flops = setting.forward_flops(shape)
+        found[name] = {
+            "difference": difference,
+            "tflop": flops / 1e12,
+            **{who: one.as_dict() | _rate(flops, one, top) for who, one in times.items()},
+            **ratio(times["ours"], times["diffusers"]),
+            "peak_allocated_gib": {
+                "ours": _peak(setting, lambda given=given: contenders.ours(given)),
+                "diffusers": _peak(setting, lambda given=given: contenders.theirs(given)),
+            },
+        }
+    return found
+
+
+def edits(setting: Setting, contenders: Contenders, top: float) -> Section:
+    """Four steps on the long clip: with guidance at every step (8 forwards), and at the first alone (5)."""
+    ditto, given = recipe("ditto-global"), setting.inputs(setting.long)
+    sigmas = make_sigmas(ditto.schedule, 4, shift=ditto.shift)
+
+    def sample(guidance: Guidance) -> Tensor:
+        denoiser = Denoiser(
+            *(contenders.backbone, given.text, sigmas, given.text.roll(1, 1)),
+            edits=[VaceEdit(contenders.module, [VaceContext(given.context, ditto.strength)])],
+            guidance=guidance,
+        )
+        return sample_flow_unipc(denoiser, given.latents, sigmas)
+
+    found: Section = {}
+    flops = setting.forward_flops(setting.long)
+    for name, guidance, passes in (
+        ("guidance at all 4 steps", Guidance(1.2), 8),
+        ("guidance at the first step", Guidance(1.2, steps=(0,)), 5),
+    ):
+        times = interleaved(
+            {"edit": lambda guidance=guidance: sample(guidance)},
+            turns=max(1, setting.turns // 2),
+            wait=setting.wait,
+        )["edit"]
+        found[name] = times.as_dict() | {"forwards": passes} | _rate(passes * flops, times, top)
+    return found
+
+
+def vae(setting: Setting) -> Section:
+    """A clip through a VAE of random weights in fp32, as it is run: encoded once, decoded once."""
+    torch.manual_seed(0)
+    frames, height, width = setting.video
+    model = Vae(AutoencoderKLWan(base_dim=setting.vae_dim).to(setting.device).eval())
+    video = torch.rand(3, frames, height, width, device=setting.device) * 2 - 1
+    latents = model.encode(video)
+    times = interleaved(
+        {"encode": lambda: model.encode(video), "decode": lambda: model.decode(latents)},
+        turns=2,
+        warm_up=0,
+        wait=setting.wait,
+    )
+    peaks = {
+        "encode": _peak(setting, lambda: model.encode(video)),
+        "decode": _peak(setting, lambda: model.decode(latents)),
+    }
+    return {name: one.as_dict() | {"peak_allocated_gib": peaks[name]} for name, one in times.items()}
+
+
+def _rate(flops: int, times: Times, top: float) -> Section:
+    rate = flops / times.median
+    # A rate above what a bare matmul reaches means that something was not computed. At tiny sizes it says nothing.
+    if flops > 1e12 and rate > top:
+        raise results.Disagree(f"{rate / 1e12:.0f} TFLOP/s are above the {top / 1e12:.0f} of a matmul.")
+    return {"tflop_per_s": rate / 1e12, "of_matmul": rate / top}
+
+
+def _peak(setting: Setting, run: Callable[[], object]) -> float | None:
+    """Of memory that PyTorch has handed out, in GiB, weights included."""
+    if setting.device.type != "cuda":
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() / 2**30
+
+
+def measure(setting: Setting) -> Section:
+    """All sections; each leaves the memory that it took."""
+    found: Section = {"machine": results.machine()}
+    top = ceiling(setting)
+    found["matmul_tflop_per_s"] = top / 1e12
+    found |= _of_contenders(setting, top)
+    found["vae"] = _timed("vae", lambda: vae(setting))
+    found["caps"] = _timed(
+        "caps", lambda: memory_caps(setting.sizes, setting.inputs(setting.long), setting.device, setting.wait)
+    )
+    return found
+
+
+def _of_contenders(setting: Setting, top: float) -> Section:
+    contenders = make_contenders(setting.sizes, device=setting.device, dtype=setting.dtype)
+    return {
+        "forwards": _timed("forwards", lambda: forwards(setting, contenders, top)),
+        "edits": _timed("edits", lambda: edits(setting, contenders, top)),
+    }
+
+
+def _timed(name: str, section: Callable[[], Any]) -> Any:
+    began = time.perf_counter()
+    found = section()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
+    return found
+
+
+def table(found: Section, title: str) -> list[str]:
+    """The figures as Markdown."""
+    lines = [f"# {title}", ""]
+    lines += [f"{name}: {value}  " for name, value in found["machine"].items() if value is not None]
+    lines += [f"matmul: {found['matmul_tflop_per_s']:.0f} TFLOP/s  ", ""]
+    lines += [
+        "| forward | ours | diffusers | ours / diffusers | of a matmul's rate |",
+        "|---|---|---|---|---|",
+    ]
+    for name, one in found["forwards"].items():
+        lines.append(
+            f"| {name} | {one['ours']['median_s']:.3f} s | {one['diffusers']['median_s']:.3f} s | "
+            f"{one['ratio']:.3f} ({one['ratio_p10']:.3f}-{one['ratio_p90']:.3f}) | {one['ours']['of_matmul']:.0%} |"
+        )
+    lines += ["", "| stage | seconds |", "|---|---|"]
+    lines += [
+        f"| 4 steps, {name}: {one['forwards']} forwards | {one['median_s']:.2f} |"
+        for name, one in found["edits"].items()
+    ]
+    lines += [f"| VAE, {name} | {one['median_s']:.2f} |" for name, one in found["vae"].items()]
+    lines += ["", "| cap | blocks streamed | forward | slowdown | peak allocated |", "|---|---|---|---|---|"]
+    for name, one in found["caps"].items():
+        if "skipped" in one:
+            lines.append(f"| {name} | not run: {one['skipped']} | | | |")
+            continue
+        peak = one["peak_allocated_gib"]
+        shown = "not measured" if peak is None else f"{peak:.2f} GiB"
+        lines.append(
+            f"| {name} | {one['streamed']} of {one['blocks']} | {one['median_s']:.3f} s | "
+            f"{one['slowdown']:.3f} | {shown} |"
+        )
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda", help="%(default)s, or cpu with --tiny")
+    parser.add_argument("--tiny", action="store_true", help="the same at a size that any machine can run")
+    parser.add_argument("--out", type=Path, default=results.FOLDER, metavar="DIR", help="where results go")
+    options = parser.parse_args(arguments)
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no CUDA device here: use --tiny --device cpu to try the code.")
+    if device.type != "cuda" and not options.tiny:
+        parser.error("the full size takes a CUDA device: use --tiny to try the code without one.")
+    found = measure(Setting.of(device, is_tiny=options.tiny))
+    name = "gpu_tiny" if options.tiny else "gpu"
+    title = "Tiny sizes: these figures say nothing of speed" if options.tiny else "Measured on a GPU"
+    lines = table(found, title)
+    results.write(name, found, lines, options.out)
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
