@@ -19,7 +19,7 @@ from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.finishing import Finishing, WorkedPart
 from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora, LoraReport
-from reelpatch.headless.recipe_runner import OnProgress, RecipeRunner, silent
+from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, RecipeRunner, silent
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Frames, Video, read_video
 from reelpatch.headless.video_write import check_output, write_video
@@ -79,6 +79,8 @@ class EditRequest:
     models: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
+    vram_limit: float | None = None
+    text_cache: bool = True
     fps: Fraction | None = None
     output: Path | None = None
     lossless: bool = False
@@ -222,6 +224,7 @@ def _editor(request: EditRequest, settings: Recipe) -> Editor:
         dtype=request.dtype,
         loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
         merge_loras=request.lora_merge,
+        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
     )
 
 

@@ -15,6 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_shape
 from reelpatch.headless.lora import ChosenLora
 from reelpatch.headless.recipe_runner import (
+    MemoryOptions,
     OnProgress,
     RecipeRunner,
     silent,
@@ -41,9 +42,17 @@ class Editor(RecipeRunner):
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
+        memory: MemoryOptions = MemoryOptions(),
     ) -> None:
         recipe.check_edits()
-        super().__init__(recipe, models, device=device, dtype=dtype, loras=loras, merge_loras=merge_loras)
+        super().__init__(
+            *(recipe, models),
+            device=device,
+            dtype=dtype,
+            loras=loras,
+            merge_loras=merge_loras,
+            memory=memory,
+        )
         self._gray = GrayLatents()
 
     def edit(
@@ -91,14 +100,21 @@ class Editor(RecipeRunner):
         plan = plan or plan_fit(*clip.shape[:3])
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
+        self.prepare(plan.frames, plan.size, len(references))
         with told_when_memory_ends(self.device):
             positive = self.text(instruction, on_progress)
             negative = self.negative(on_progress)
             context = self._context(fit(clip, plan), mask, references, plan, on_progress)
             shape = latent_shape(plan.frames, plan.size, references=len(references))
-            denoiser = self._denoiser(positive, negative, context, on_progress)
             noise = draw_noise(shape, seed, references=len(references))
-            latents = self.sample(denoiser, noise, seed, on_progress, references=len(references))
+            latents = self.sample(
+                self._denoiser(positive, negative, context, on_progress),
+                noise,
+                seed,
+                on_progress,
+                references=len(references),
+            )
+            self.make_room_for_decoding()
             on_progress("decoding", 0, 1)
             video = self.vae.decode(trim_references(latents, len(references)))
             on_progress("decoding", 1, 1)

@@ -20,7 +20,7 @@ from reelpatch.headless.edit import (
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import OnProgress, silent
+from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, silent
 from reelpatch.headless.video_io import read_video
 from reelpatch.headless.video_write import check_output, write_video
 from reelpatch.recipes import Recipe, recipe
@@ -50,6 +50,8 @@ class EnhanceRequest:
     models: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
+    vram_limit: float | None = None
+    text_cache: bool = True
     fps: Fraction | None = None
     output: Path | None = None
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
@@ -125,6 +127,7 @@ def _enhancer(request: EnhanceRequest, settings: Recipe) -> Enhancer:
         dtype=request.dtype,
         loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
         merge_loras=request.lora_merge,
+        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
     )
 
 

@@ -7,7 +7,13 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import OnProgress, RecipeRunner, silent, told_when_memory_ends
+from reelpatch.headless.recipe_runner import (
+    MemoryOptions,
+    OnProgress,
+    RecipeRunner,
+    silent,
+    told_when_memory_ends,
+)
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
@@ -31,10 +37,18 @@ class Enhancer(RecipeRunner):
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
+        memory: MemoryOptions = MemoryOptions(),
     ) -> None:
         recipe.check_enhances()
         self.sigmas = sigmas_of(recipe)
-        super().__init__(recipe, models, device=device, dtype=dtype, loras=loras, merge_loras=merge_loras)
+        super().__init__(
+            *(recipe, models),
+            device=device,
+            dtype=dtype,
+            loras=loras,
+            merge_loras=merge_loras,
+            memory=memory,
+        )
 
     def enhance(
         self,
@@ -64,6 +78,7 @@ class Enhancer(RecipeRunner):
         on_progress: OnProgress = silent,
     ) -> Tensor:
         """The enhanced latents [16, n + 1, H / 8, W / 8] of frames [4n + 1, H, W, 3], of legal size."""
+        self.prepare(len(frames), (frames.shape[1], frames.shape[2]))
         with told_when_memory_ends(self.device):
             positive, negative = self.text(caption, on_progress), self.negative(on_progress)
             on_progress("encoding the clip", 0, 1)
@@ -85,6 +100,7 @@ class Enhancer(RecipeRunner):
 
     def decoded(self, latents: Tensor, on_progress: OnProgress = silent) -> Tensor:
         """The frames [4n + 1, H, W, 3] of latents, in [0, 1]."""
+        self.make_room_for_decoding()
         with told_when_memory_ends(self.device):
             on_progress("decoding", 0, 1)
             video = self.vae.decode(latents)

@@ -103,7 +103,8 @@ class AddedDeltas(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         active = [(name, strength) for name, strength in self.strengths.items() if strength]
         if not active:
-            return weight
+            # Where weights are streamed, a norm's own tensor leaves the card before the norm computes; a copy stays.
+            return weight.clone() if weight.ndim == 1 else weight
         total = weight.float()
         for name, strength in active:
             total = total + strength * getattr(self, name).float()

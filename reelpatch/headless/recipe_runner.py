@@ -1,6 +1,6 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
-import gc
+import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +12,17 @@ from torch import Tensor, nn
 
 from reelpatch.edits.vace import VaceModule
 from reelpatch.errors import BadInput
+from reelpatch.headless.attention import KERNELS, choose_attention
+from reelpatch.headless.instructions import Instructions, free_memory
 from reelpatch.headless.loading import load_backbone, load_module
 from reelpatch.headless.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.model_files import RecipeFiles
-from reelpatch.headless.text import load_text_encoder
+from reelpatch.headless.placement import Placement, card_bytes, place
+from reelpatch.headless.streaming import stream_blocks
+from reelpatch.headless.text_cache import TextCache
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.headless.vae import Vae, load_vae
+from reelpatch.plan.job import Job
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.solvers import SOLVERS
@@ -26,12 +31,11 @@ from reelpatch.sampling.strengths import StrengthSchedule
 # (what is being done, how much of it is done, out of how much)
 OnProgress = Callable[[str, int, int], None]
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-# A text encoder up to this size stays between edits; a larger one leaves before the backbone needs its room.
-KEPT_ENCODER_BYTES = 2**30
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
 # As CUDA and MPS say it, and as PyTorch's CPU allocator does.
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
+_log = logging.getLogger(__name__)
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -39,12 +43,21 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True)
+class MemoryOptions:
+    """How much of a card a run may use, in GiB (None: all of it), and whether embedded texts are kept on disk."""
+
+    vram_limit: float | None = None
+    keeps_texts: bool = False
+
+
+@dataclass(frozen=True)
 class LoadedTransformer:
-    """A backbone, its edit module where the recipe has one, and the LoRAs on both."""
+    """A backbone, its edit module where the recipe has one, and the LoRAs on both; and how they lie on the card."""
 
     backbone: WanTransformer3DModel
     module: VaceModule | None
     loras: tuple[AppliedLora, ...]
+    placement: Placement | None
 
     def at_step(self, step: int, num_steps: int) -> None:
         """Sets the LoRAs to their strengths at a step."""
@@ -56,7 +69,9 @@ class RecipeRunner:
     """The models of one recipe; weights are read when first needed and kept.
 
     `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
-    Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device or dtype
+    Each run begins with `prepare`. Blocks for which the card has no room are sent to it as they run, and leave it
+    before decoding; a large text encoder never shares it with the transformer.
+    Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
     that this machine does not have.
     """
 
@@ -69,6 +84,7 @@ class RecipeRunner:
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
+        memory: MemoryOptions = MemoryOptions(),
     ) -> None:
         self.recipe = recipe
         self.files = RecipeFiles.find(recipe, models)
@@ -80,21 +96,42 @@ class RecipeRunner:
             lora.check(recipe.num_run_steps, merged=merge_loras)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
-        self._texts: dict[str, Tensor] = {}
-        self._encode_text: Callable[[str], Tensor] | None = None
+        self._memory = memory
+        self._card_bytes = card_bytes(self.device, memory.vram_limit)
+        self._placement: Placement | None = None
+        self._texts = Instructions(
+            self.files.text_encoder,
+            dtype=self.dtype,
+            device=self.device,
+            cache=TextCache() if memory.keeps_texts else None,
+        )
         self._vae: Vae | None = None
         self._transformer: LoadedTransformer | None = None
 
+    def prepare(self, frames: int, size: tuple[int, int], references: int = 0) -> None:
+        """Finds out what stays on the card in a run on frames of that size, (height, width) in pixels.
+
+        Raises: `BadInput` for a run that does not fit the limit that was asked for.
+        """
+        if self._card_bytes is not None:
+            self._placement = place(
+                Job(self.recipe, frames, size, references),
+                self.files,
+                [lora.path for lora in self.loras],
+                dtype=self.dtype,
+                card=self._card_bytes,
+                is_limited=self._memory.vram_limit is not None,
+            )
+
     def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
         """The embedding of a text, [1, 512, 4096]; texts are remembered."""
-        if text not in self._texts:
-            on_progress("reading the instruction", 0, 1)
-            self._texts[text] = self._encoder()(text)
-            if self.files.text_encoder.stat().st_size > KEPT_ENCODER_BYTES:
-                self._encode_text = None
-                _free_memory()
-            on_progress("reading the instruction", 1, 1)
-        return self._texts[text]
+        placement = self._placement
+        return self._texts.embed(
+            text,
+            is_streamed=placement is not None and placement.is_text_streamed,
+            make_room=self._drop_transformer,
+            on_work=lambda done: on_progress("reading the instruction", done, 1),
+        )
 
     def negative(self, on_progress: OnProgress = silent) -> Tensor | None:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
@@ -107,20 +144,22 @@ class RecipeRunner:
         """The VAE."""
         if self._vae is None:
             self._vae = load_vae(self.files.vae, device=self.device)
+        self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 
     def transformer(self, on_progress: OnProgress = silent) -> LoadedTransformer:
         """Backbone, edit module and LoRAs."""
-        if self._transformer is None:
+        if self._transformer is None or self._transformer.placement != self._placement:
+            self._drop_transformer()
             on_progress("loading the backbone", 0, 1)
-            backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=self.device)
-            module = None
-            if self.files.module is not None:
-                module = load_module(self.files.module, dtype=self.dtype, device=self.device)
-            models = [model for model in (backbone, module) if model is not None]
-            self._transformer = LoadedTransformer(backbone, module, self._add_loras(*models))
+            self._transformer = self._load_transformer(self._placement)
             on_progress("loading the backbone", 1, 1)
         return self._transformer
+
+    def make_room_for_decoding(self) -> None:
+        """Takes a transformer off the card that does not lie there whole; nothing may refer to it any more."""
+        if self._placement is not None and self._placement.is_streamed:
+            self._drop_transformer()
 
     def sample(
         self,
@@ -150,13 +189,36 @@ class RecipeRunner:
         )
         return latents[0]
 
-    def _encoder(self) -> Callable[[str], Tensor]:
-        if self._encode_text is None:
-            # fp16 overflows in UMT5.
-            dtype = torch.bfloat16 if self.dtype == torch.float16 else self.dtype
-            encoder = load_text_encoder(self.files.text_encoder, dtype=dtype, device=self.device)
-            self._encode_text = lambda text: encoder.embed(text).cpu()
-        return self._encode_text
+    def _load_transformer(self, placement: Placement | None) -> LoadedTransformer:
+        is_streamed = placement is not None and placement.is_streamed
+        device = torch.device("cpu") if is_streamed else self.device
+        backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=device)
+        attention = choose_attention(self.device, self.dtype)
+        if attention is not None and attention.kernel is not KERNELS[-1]:
+            # The edit module's blocks take the backbone's.
+            backbone.set_attention_backend(attention.kernel.name)
+            _log.info("%s.", attention.describe())
+        module = None
+        if self.files.module is not None:
+            module = load_module(self.files.module, dtype=self.dtype, device=device)
+        models = [model for model in (backbone, module) if model is not None]
+        loras = self._add_loras(*models)
+        if placement is not None and is_streamed:
+            _log.info("%s", placement.describe())
+            self._stream(backbone, module, placement.resident_blocks)
+        return LoadedTransformer(backbone, module, loras, placement)
+
+    def _stream(self, backbone: WanTransformer3DModel, module: VaceModule | None, resident: int) -> None:
+        """Leaves all but the first `resident` blocks, the backbone's before the module's, where they are."""
+        main: list[nn.Module] = list(backbone.blocks)
+        stream_blocks(backbone, main[resident:], self.device)
+        if module is not None:
+            stream_blocks(module, list(module.vace_blocks)[max(0, resident - len(main)) :], self.device)
+
+    def _drop_transformer(self) -> None:
+        if self._transformer is not None:
+            self._transformer = None
+            free_memory()
 
     def _add_loras(self, *models: nn.Module) -> tuple[AppliedLora, ...]:
         if self.merge_loras:
@@ -211,9 +273,3 @@ def told_when_memory_ends(device: torch.device) -> Generator[None]:
             f"the memory of {device} is not enough for this edit: lower --size or --frames, "
             "or use weights of a smaller dtype (fp8 files, --dtype bf16)."
         ) from error
-
-
-def _free_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -72,3 +72,15 @@ def add_machine_options(add: Any) -> None:
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
     add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+    add(
+        "--vram-limit",
+        type=float,
+        metavar="GIB",
+        help="use no more of the card; what has no room is sent to it as it is needed (all of the card)",
+    )
+    add(
+        "--no-text-cache",
+        dest="text_cache",
+        action="store_false",
+        help="do not keep what a large text encoder makes of an instruction on disk",
+    )

@@ -19,7 +19,7 @@ from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
 from reelpatch.headless.edit import EditResult, chosen_settings, read_mask
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.recipe_runner import OnProgress, silent
+from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, silent
 from reelpatch.headless.stills import is_still, read_still
 from reelpatch.headless.video_io import Video, read_video
 from reelpatch.headless.video_write import check_output, write_video
@@ -61,6 +61,8 @@ class TaskRequest:
     models: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
+    vram_limit: float | None = None
+    text_cache: bool = True
 
     @property
     def target(self) -> Path:
@@ -127,7 +129,13 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
     check_output(request.target, request.clip)
     laid_out = lay_out(request)
     built = laid_out.built
-    editor = Editor(settings, request.models, device=request.device, dtype=request.dtype)
+    editor = Editor(
+        settings,
+        request.models,
+        device=request.device,
+        dtype=request.dtype,
+        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
+    )
     _log.info("%s", built.describe())
     _log.info("%s", editor.files.describe())
     _log.info(

@@ -12,6 +12,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 from transformers.models.umt5.modeling_umt5 import UMT5DenseGatedActDense
 
 from reelpatch.headless.filling import Precision, fill
+from reelpatch.headless.streaming import stream_blocks
 from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
 from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind, KnownFile
@@ -69,7 +70,11 @@ class TextEncoder:
     def hidden_states(self, ids: list[int]) -> Tensor:
         """Hidden states [len(ids), width] in the encoder's dtype."""
         # No mask and no padding: rows of true length are the same as rows beside masked padding.
-        return self.model(input_ids=torch.tensor([ids], device=self.model.device)).last_hidden_state[0]
+        table = self.model.shared
+        embedded = table(torch.tensor([ids], device=table.weight.device))
+        # The table may wait in RAM while the rest computes on a card.
+        device = self.model.encoder.final_layer_norm.weight.device
+        return self.model(inputs_embeds=embedded.to(device)).last_hidden_state[0]
 
     def embed(self, text: str, text_dim: int = TEXT_DIM, rows: int = TEXT_ROWS) -> Tensor:
         """What the backbone takes, [1, rows, text_dim]: the hidden states, zeros below them and, for an encoder
@@ -81,9 +86,15 @@ class TextEncoder:
 
 
 def load_text_encoder(
-    path: Path, *, dtype: torch.dtype = torch.bfloat16, device: torch.device | str = "cpu"
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    is_streamed: bool = False,
 ) -> TextEncoder:
     """A UMT5 encoder of any size in Wan or Hugging Face naming, with the tokenizer that is in or beside its file.
+
+    One that is streamed leaves its weights where they are and computes on the device.
 
     Raises: `BadInput` for files of another kind, keys that do not fit, or no tokenizer.
     """
@@ -101,10 +112,12 @@ def load_text_encoder(
         file,
         umt5_wan_to_hf,
         precision=Precision(dtype, _FP32 if dtype is torch.float16 else frozenset(), _STORED),
-        device=torch.device(device),
+        device=torch.device("cpu" if is_streamed else device),
         ignored=_NOT_WEIGHTS,
     )
     model.encoder.embed_tokens = model.shared
+    if is_streamed:
+        stream_blocks(model, list(model.encoder.block), torch.device(device), stays=[model.shared])
     return TextEncoder(model, tokenize)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.small_clips import speed_up_small_clips
 from reelpatch.headless.weight_files import expect_weights
+from reelpatch.plan.memory import TILE_PX, TILE_STRIDE_PX
 from reelpatch.weights.header import Kind
 from reelpatch.weights.names import vae_native_to_diffusers
 
@@ -26,6 +27,13 @@ class Vae:
         self.model = model
         statistics = torch.tensor([model.config["latents_mean"], model.config["latents_std"]])
         self._mean, self._std = statistics[:, :, None, None, None].to(model.device)
+
+    def work_in_tiles(self, is_tiled: bool) -> None:
+        """Less memory for large pictures, at the price of more arithmetic and of blended seams; or whole again."""
+        if is_tiled:
+            self.model.enable_tiling(TILE_PX, TILE_PX, TILE_STRIDE_PX, TILE_STRIDE_PX)
+        else:
+            self.model.disable_tiling()
 
     @torch.no_grad()
     def encode(self, video: Tensor) -> Tensor:

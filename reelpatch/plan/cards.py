@@ -114,13 +114,13 @@ def duration(
         work.denoise.total / (card.engine * TERA) + memory.stream_bytes / slow_source,
     )
     fast_disk, slow_disk = DISK_BYTES_PER_S
-    vae = card.vae * TERA
+    encode, decode = (flops * memory.vae_work / (card.vae * TERA) for flops in (work.encode, work.decode))
     return Duration(
         card=card.name,
         load=Seconds(memory.load_bytes / bus, memory.load_bytes / PAGEABLE_BYTES_PER_S),
         text=Seconds(work.text / (card.linear * TERA), work.text / (card.engine * TERA)),
-        encode=Seconds(work.encode / vae, work.encode / vae),
+        encode=Seconds(encode, encode),
         denoise=denoise,
-        decode=Seconds(work.decode / vae, work.decode / vae),
+        decode=Seconds(decode, decode),
         first_load=Seconds(stored_bytes / fast_disk, stored_bytes / slow_disk),
     )

@@ -4,7 +4,7 @@ Weights are counted. Activations follow the tensors that are alive at once when 
 tensors of full size (the tests hold them to it); `RESERVED_BYTES` and `SLACK` are estimates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
@@ -19,6 +19,9 @@ PROCESS_BYTES = int(1.5 * GIB)  # Python with torch and diffusers
 # Bytes of RAM for each pixel of each frame: the clip as bytes (3) and as floats (12), what is kept and what is
 # edited of it (24), the mask (4), and the result as floats (12) and bytes (3).
 PIXEL_RAM_BYTES = 58
+# Of the VAE's tiles, where a whole picture has no room: their sides and how far apart they are, in pixels. They
+# overlap by the difference, where one is blended into the next (diffusers' defaults).
+TILE_PX, TILE_STRIDE_PX = 256, 192
 SLOTS = 2  # one block is computed while the next is on its way
 
 # Numbers alive at once for each pixel, per channel of base width, in the causal VAE, whatever the length.
@@ -52,7 +55,8 @@ class Memory:
     """The stages of an edit and what moves between RAM and card, in bytes.
 
     `streamed_blocks` of `num_blocks` are sent again for every forward; they lie in RAM, as part of `ram_files`,
-    which the system can drop and read again. `ram` is what it can't drop.
+    which the system can drop and read again. `ram` is what it can't drop. `vae_work` is how often the VAE computes
+    each pixel: more than once where it works in tiles.
     """
 
     placement: Placement
@@ -60,11 +64,16 @@ class Memory:
     streamed_blocks: int
     num_blocks: int
     is_text_streamed: bool
+    vae_work: float
     load_bytes: int
     stream_bytes: int
     clip_bytes: int
     ram: int
     ram_files: int
+
+    @property
+    def is_vae_tiled(self) -> bool:
+        return self.vae_work > 1
 
     @property
     def peak(self) -> StageMemory:
@@ -77,34 +86,46 @@ class Memory:
 
 
 def step_activations(job: Job, models: Models) -> int:
-    """Bytes of tensors alive at the peak of a forward, which is in a feed-forward layer of the edit module.
+    """Bytes of tensors alive at the peak of a forward: in a feed-forward layer, or in a norm of queries and keys that is
+    taken apart into its operations in fp32.
 
     A LoRA beside the weights adds one more tensor of the feed-forward width.
     """
     width, ffn_dim = models.backbone.dim, models.backbone.ffn_dim
-    one, contexts = models.compute_bytes, job.streams
-    # Half precision has tensors in fp32 beside it, where norms and residuals are computed.
-    stream = 4 * one + (4 if one == HALF else 0) + one * (contexts + min(contexts, 2))
-    feed_forward = (3 if models.has_loras else 2) * one
+    one, contexts = models.compute_bytes, job.contexts
+    streams = one * (contexts + min(contexts, 2))
+    norm = (22 if one == HALF else 34) * width
+    feed_forward = 3 * one * width + (3 if models.has_loras else 2) * one * ffn_dim
     widening = one * width * ffn_dim if 1 in (models.backbone_bytes, models.module_bytes) else 0
-    token = stream * width + feed_forward * ffn_dim + _TOKEN_BYTES
+    token = streams * width + max(norm, feed_forward) + _TOKEN_BYTES
     return job.grid.tokens * token + _TEXT_BYTES * width + widening
 
 
-def encode_activations(job: Job, models: Models) -> int:
+def tiled_pixels(size: tuple[int, int]) -> int:
+    """The pixels of all tiles of a picture, overlaps counted as often as they are computed."""
+    if max(size) <= TILE_PX:
+        return size[0] * size[1]
+    rows, columns = (
+        sum(min(TILE_PX, side - start) for start in range(0, side, TILE_STRIDE_PX)) for side in size
+    )
+    return rows * columns
+
+
+def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
-    height, width = job.size
+    height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
     return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.base_dim + 3 * job.pixels))
 
 
-def decode_activations(job: Job, models: Models) -> int:
+def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of decoding: one latent frame's pixels, and those decoded before.
 
-    At the end the frames are there twice, and the result is one of them as fp32.
+    At the end the frames are there twice, and the result is one of them as fp32; tiles are there beside them.
     """
-    height, width = job.size
-    chunk = height * width * _DECODE_LIVE * models.vae.base_dim + 3 * job.pixels
-    return int(FP32 * max(chunk, 9 * job.pixels))
+    height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
+    decoded = 3 * (job.frames * tiled_pixels(job.size) if is_tiled else job.pixels)
+    chunk = height * width * _DECODE_LIVE * models.vae.base_dim + decoded
+    return int(FP32 * max(chunk, 9 * job.pixels + (decoded if is_tiled else 0)))
 
 
 def text_activations(models: Models) -> int:
@@ -131,12 +152,15 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
     is_text_streamed = is_streamed and text.total > vram
     if is_text_streamed:
         text = StageMemory("text", SLOTS * models.text_block_bytes, text.activations)
-    stages = (
-        text,
-        StageMemory("encode", models.vae_bytes, encode_activations(job, models)),
-        StageMemory("step", weights, activations),
-        StageMemory("decode", models.vae_bytes if is_streamed else weights, decode_activations(job, models)),
+    encode = StageMemory("encode", models.vae_bytes, encode_activations(job, models))
+    decode = StageMemory(
+        "decode", models.vae_bytes if is_streamed else weights, decode_activations(job, models)
     )
+    is_tiled = is_streamed and max(encode.total, decode.total) > vram and max(job.size) > TILE_PX
+    if is_tiled:
+        encode = replace(encode, activations=encode_activations(job, models, is_tiled=True))
+        decode = replace(decode, activations=decode_activations(job, models, is_tiled=True))
+    stages = (text, encode, StageMemory("step", weights, activations), decode)
     stream = _streamed_bytes(job, models, resident)
     again = sum(blocks[resident:])
     text_sent = models.text_encoder_bytes * (job.num_prompts if is_text_streamed else 1)
@@ -146,6 +170,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         streamed_blocks=len(blocks) - resident,
         num_blocks=len(blocks),
         is_text_streamed=is_text_streamed,
+        vae_work=tiled_pixels(job.size) / (job.size[0] * job.size[1]) if is_tiled else 1.0,
         load_bytes=text_sent + models.vae_bytes + models.transformer_bytes - again,
         stream_bytes=stream,
         clip_bytes=FP32 * 3 * job.pixels * 3,  # in twice, out once
@@ -176,6 +201,7 @@ def cpu_memory(job: Job, models: Models) -> Memory:
         streamed_blocks=0,
         num_blocks=len(models.block_bytes),
         is_text_streamed=False,
+        vae_work=1.0,
         load_bytes=0,
         stream_bytes=0,
         clip_bytes=0,

@@ -76,23 +76,27 @@ class Models:
 
     @property
     def outside_bytes(self) -> int:
-        """What of backbone and module lies outside blocks, and the LoRAs."""
-        outside = self.backbone.outside
-        if self.module is not None:
-            outside = outside + self.module.outside
-        return outside.num_bytes(self.compute_bytes, self.compute_bytes) + self.lora_bytes
+        """What of backbone and module lies outside blocks or is not streamed with them, and the LoRAs."""
+        half = self.compute_bytes
+        outside = self.backbone.outside.num_bytes(half, half) + self.lora_bytes
+        if self.module is None:
+            return outside
+        projections = self.module.projection * (self.module.num_blocks + 1)
+        return (
+            outside
+            + self.module.outside.num_bytes(half, half)
+            + projections.num_bytes(self.module_bytes, half)
+        )
 
     @property
     def block_bytes(self) -> tuple[int, ...]:
-        """Of each block: those of the backbone first, then those of the module."""
+        """Of each block, its projections left out: those of the backbone first, then those of the module."""
         half = self.compute_bytes
         main = self.backbone.block.num_bytes(self.backbone_bytes, half)
         blocks = (main,) * self.backbone.num_blocks
         if self.module is None:
             return blocks
-        first = self.module.first_block.num_bytes(self.module_bytes, half)
-        other = self.module.block.num_bytes(self.module_bytes, half)
-        return (*blocks, first, *(other,) * (self.module.num_blocks - 1))
+        return (*blocks, *(self.module.core.num_bytes(self.module_bytes, half),) * self.module.num_blocks)
 
     @property
     def transformer_bytes(self) -> int:

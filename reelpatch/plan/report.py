@@ -107,13 +107,19 @@ def _placement(one: OnMachine) -> Iterator[_Line]:
     streamed += ["the text encoder"] if memory.is_text_streamed else []
     if streamed:
         yield _Row(
-            "offloaded", f"{' and '.join(streamed)} (ComfyUI streams by itself; `reelpatch edit` keeps all"
+            "offloaded", f"{' and '.join(streamed)}, sent to the card as they run (by `reelpatch edit`;"
         )
-        yield _Row("", f"weights on the card, ~{(one.all_resident or 0) / GIB:.1f} GiB)")
+        yield _Row(
+            "", f"ComfyUI decides by itself); with all on the card ~{(one.all_resident or 0) / GIB:.1f} GiB"
+        )
         if memory.ram + memory.ram_files > one.machine.ram:
             yield _Row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
     else:
         yield _Row("offloaded", "nothing")
+    if memory.is_vae_tiled:
+        yield _Row(
+            "VAE", f"in tiles, blended where they overlap ({memory.vae_work:.2f} times the arithmetic)"
+        )
     bus = f"load {memory.load_bytes / 1e9:.1f} + stream {memory.stream_bytes / 1e9:.1f}"
     yield _Row("over PCIe", f"{memory.bus_bytes / 1e9:.1f} GB ({bus} + clip {memory.clip_bytes / 1e9:.1f})")
 

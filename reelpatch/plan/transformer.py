@@ -139,16 +139,25 @@ class EditModule:
     context_channels: int = VACE_CHANNELS
 
     @property
+    def core(self) -> Parameters:
+        """Of a block without its projections: a block of the backbone."""
+        return replace(self.backbone, has_image_tokens=False).block
+
+    @property
+    def projection(self) -> Parameters:
+        """Of the layer at either end of a block."""
+        d = self.backbone.dim
+        return Parameters(d * d, d)
+
+    @property
     def block(self) -> Parameters:
         """Of every block but the first."""
-        d = self.backbone.dim
-        return replace(self.backbone, has_image_tokens=False).block + Parameters(d * d, d)
+        return self.core + self.projection
 
     @property
     def first_block(self) -> Parameters:
         """Of the first block, which also takes in the main stream's tokens."""
-        d = self.backbone.dim
-        return self.block + Parameters(d * d, d)
+        return self.block + self.projection
 
     @property
     def outside(self) -> Parameters:

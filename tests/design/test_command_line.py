@@ -9,7 +9,7 @@ WINDOWS = {"--window-frames", "--overlap"}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
-    *("--dtype", "--json", "--lora", "--lora-merge", "--lossless"),
+    *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *WINDOWS,
     *FINISH,
 }
@@ -41,6 +41,7 @@ TASK = (
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
+    *("--vram-limit", "--no-text-cache"),
     *WINDOWS,
 }
 SURFACE = {

@@ -15,6 +15,8 @@ from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
 from reelpatch.plan.memory import (
     GIB,
+    TILE_PX,
+    TILE_STRIDE_PX,
     decode_activations,
     encode_activations,
     plan_memory,
@@ -87,6 +89,30 @@ def test_the_vae_holds_what_the_plan_says() -> None:
     clip = video.numel() * 4
     assert encode_activations(job, MODELS) == pytest.approx(encode.peak + clip, rel=0.04)
     assert decode_activations(job, MODELS) == pytest.approx(decode.peak, rel=0.04)
+
+
+def test_the_vae_holds_what_the_plan_says_in_tiles() -> None:
+    job = Job(DITTO, 5, (320, 416))
+    with FakeTensorMode():
+        vae = AutoencoderKLWan()
+        vae.enable_tiling(TILE_PX, TILE_PX, TILE_STRIDE_PX, TILE_STRIDE_PX)
+        video, latents = torch.zeros(1, 3, 5, 320, 416), torch.zeros(1, 16, 2, 40, 52)
+        with torch.no_grad(), LiveBytes() as encode:
+            vae.encode(video, return_dict=False)
+        with torch.no_grad(), LiveBytes() as decode:
+            vae.decode(latents, return_dict=False)
+    clip = video.numel() * 4
+    assert encode_activations(job, MODELS, is_tiled=True) == pytest.approx(encode.peak + clip, rel=0.17)
+    assert decode_activations(job, MODELS, is_tiled=True) == pytest.approx(decode.peak, rel=0.17)
+
+
+def test_tiles_are_for_cards_that_have_no_room_for_a_whole_picture() -> None:
+    small, large = (plan_memory(JOB, MODELS, placement="streamed", vram=gib * GIB) for gib in (8, 16))
+    assert (small.is_vae_tiled, large.is_vae_tiled) == (True, False)
+    assert 1.6 < small.vae_work < 1.7
+    assert small.peak.total <= 8 * GIB
+    tiny = plan_memory(replace(JOB, size=(256, 256)), MODELS, placement="streamed", vram=0)
+    assert not tiny.is_vae_tiled
 
 
 def test_weights_are_counted_as_they_are_held() -> None:

@@ -122,9 +122,9 @@ def follow(option: str, value: str, job: Job, offload: Offload) -> tuple[Job, Of
     ("job", "vram_gib", "ram_gib", "offload", "expected"),
     [
         (JOB, 12, 32, "none", {"--offload"}),
-        (JOB, 8, 32, "auto", {"--size"}),
+        (JOB, 6, 32, "auto", {"--frames", "--size"}),
         (Job(VACE, 81, (480, 832)), 24, 64, "none", {"--offload", "--dtype"}),
-        (Job(DITTO, 161, (720, 1280)), 24, 64, "auto", {"--frames", "--size"}),
+        (Job(DITTO, 161, (720, 1280)), 16, 64, "auto", {"--frames", "--size"}),
         (Job(DITTO, 881, (480, 832)), 80, 8, "auto", {"--frames", "--size"}),
     ],
 )
@@ -143,7 +143,7 @@ def test_advice_makes_it_fit(
 
 
 def test_advice_names_the_longest_clip() -> None:
-    machine = Machine("m", ram=64 * GIB, vram=24 * GIB)
+    machine = Machine("m", ram=64 * GIB, vram=16 * GIB)
     job = Job(DITTO, 161, (720, 1280))
     frames = next(int(a.value) for a in plan(job, machine).machines[0].advice if a.option == "--frames")
     assert not plan(replace(job, frames=frames + 4), machine).machines[0].fits
