@@ -17,7 +17,7 @@ pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
 SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
-    "vace_tasks",
+    *("vace_tasks", "memory"),
     "enhancing",
     "looks",
 )
