@@ -34,7 +34,7 @@ def test_a_clip_keeps_size_rate_length_and_gets_other_pixels(
     write_video(Video(moving_square(6, 35, 27), Fraction(30000, 1001)), clip)
     assert main([*map(str, ("enhance", clip, "--models", models_folder, "--out", out, "--json"))]) == DONE
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["recipe"], answer["steps"], answer["frames"]) == ("demo-enhance", 4, 6)
+    assert (answer["recipe"], answer["steps"], answer["frames"]) == ("demo-enhance", 2, 6)
     assert (answer["width"], answer["height"], answer["fps_exact"]) == (27, 35, "30000/1001")
     result, source = (read_video(path, folder_fps=Fraction(1)) for path in (out, clip))
     assert result.frames.shape == source.frames.shape
@@ -44,7 +44,7 @@ def test_a_clip_keeps_size_rate_length_and_gets_other_pixels(
 
 def test_the_run_is_the_published_computation(models_folder: Path) -> None:
     """Encode, add noise at the level of the last 4 of 40 steps, UniPC over those, with the backbone alone."""
-    enhancer = Enhancer(recipe("demo-enhance"), models_folder)
+    enhancer = Enhancer(enhance_settings(EnhanceRequest(Path("x.mp4"), steps=4)), models_folder)
     frames = to_floats(moving_square(5))
     found = enhancer.denoised(frames, seed=3)
     latents = enhancer.vae.encode(as_video(frames))
