@@ -15,7 +15,6 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from reelpatch.headless.measuring import measure
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip, as_video
@@ -24,6 +23,7 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.video_io import Frames
 from reelpatch.measure.likeness import psnr
+from reelpatch.measure.measuring import measure
 from reelpatch.recipes import recipe
 
 FIRST_SEED = scenes.HELD_OUT + 2_000_000
@@ -39,9 +39,10 @@ def flickering(clip: Frames, seed: int, strength: float) -> Frames:
 
 def figures(clean: Frames, clip: Frames) -> tuple[float, float]:
     """(flicker in levels of 255, PSNR in dB) of a clip."""
-    flicker = measure(clean, clip).flicker.after
+    flicker = measure(clean, clip).flicker
     assert flicker is not None
-    return flicker, psnr(to_floats(clip), to_floats(clean))
+    assert flicker.after is not None
+    return flicker.after, psnr(to_floats(clip), to_floats(clean))
 
 
 def clean_clip(number: int) -> Frames:
