@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
+from workflows.enhance_graph import HOW as HOW_TO_ENHANCE
+from workflows.enhance_graph import enhance
 from workflows.graph import Node, Output, Stage, build
 from workflows.notes import note
 from workflows.task_graphs import CLIP as CLIP_NAME
@@ -29,6 +31,7 @@ ROOM_FOR_WORDS = {
     "ReelpatchClip": 60,
     "ReelpatchApplyEdit": 80,
     "ReelpatchRecipe": 200,
+    "ReelpatchEnhance": 100,
 }
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 
@@ -118,6 +121,20 @@ WORKFLOWS = (
         "ditto-quality",
         "Make it a Japanese anime style, cel shading video.",
     ),
+    Workflow(
+        "Ditto - enhance a video",
+        "Ditto's enhancer: steadier and sharper, by the last 4 of 40 steps of Wan2.2",
+        "enhance",
+        "",
+        how=HOW_TO_ENHANCE,
+    ),
+    Workflow(
+        "Demo - enhance on any machine",
+        "Demo: enhance on any machine",
+        "demo-enhance",
+        "",
+        how=HOW_TO_ENHANCE,
+    ),
     *(
         Workflow(one.name, one.title, "vdot", one.prompt, prepare=one.prepare, how=one.how)
         for one in TASK_GRAPHS
@@ -138,7 +155,37 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     ]
     if recipe.guidance.scale != 1 or not workflow.how:
         texts.append(_text("Negative prompt", encoder, recipe.negative_prompt))
-    settings = Node(
+    if recipe.enhances:
+        enhancer = enhance(recipe, models["model"], models["vae"]["VAE"], prepared.clip, texts)
+        sampling = _sampling(enhancer, enhancer, enhancer)
+        work = [("Text", GOLD, texts), ("Enhance and sampling", VIOLET, [enhancer, *sampling])]
+    else:
+        settings, apply = _recipe_node(recipe), _apply(recipe, models, prepared)
+        guider = _guider(recipe, apply, texts, settings)
+        sampling = _sampling(apply, guider, settings)
+        work = [
+            ("Instruction and recipe", GOLD, [*texts, settings]),
+            ("Edit and sampling", VIOLET, [apply, guider, *sampling]),
+        ]
+    result = _result(workflow, sampling[-1], models, prepared)
+    columns = [
+        ("Models", BLUE, models["nodes"]),
+        *((title, GREEN, nodes) for title, nodes in prepared.columns.items()),
+        *work,
+        ("Result", RED, result),
+    ]
+    if workflow.compares:
+        columns.append(("Look", BLUE, [_compare(prepared.clip, result[0]["video"])]))
+    stages = [Stage(f"{number} {title}", *rest) for number, (title, *rest) in enumerate(columns, start=1)]
+    for node in (node for stage in stages for node in stage.nodes):
+        node.room = ROOM_FOR_WORDS.get(node.type, node.room)
+    ui, api = build(stages, [note(workflow.title, recipe, models["nodes"], workflow.how)])
+    ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}"))
+    return ui, api
+
+
+def _recipe_node(recipe: Recipe) -> Node:
+    return Node(
         "ReelpatchRecipe",
         "Recipe",
         [
@@ -154,7 +201,10 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
         },
         width=400,
     )
-    apply = Node(
+
+
+def _apply(recipe: Recipe, models: Mapping[str, Any], prepared: Prepared) -> Node:
+    return Node(
         "ReelpatchApplyEdit",
         "Apply edit",
         [("MODEL", "MODEL"), ("LATENT", "LATENT")],
@@ -172,34 +222,19 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
         },
         widgets={"strength": recipe.strength, "start": 0.0, "end": 1.0},
     )
-    guider = _guider(recipe, apply, texts, settings)
-    sampling = _sampling(apply, guider, settings)
-    result = _result(workflow, sampling[-1], models, prepared)
-    columns = [
-        ("Models", BLUE, models["nodes"]),
-        *((title, GREEN, nodes) for title, nodes in prepared.columns.items()),
-        ("Instruction and recipe", GOLD, [*texts, settings]),
-        ("Edit and sampling", VIOLET, [apply, guider, *sampling]),
-        ("Result", RED, result),
-    ]
-    if workflow.compares:
-        columns.append(("Look", BLUE, [_compare(prepared.clip, result[0]["video"])]))
-    stages = [Stage(f"{number} {title}", *rest) for number, (title, *rest) in enumerate(columns, start=1)]
-    for node in (node for stage in stages for node in stage.nodes):
-        node.room = ROOM_FOR_WORDS.get(node.type, node.room)
-    ui, api = build(stages, [note(workflow.title, recipe, models["nodes"], workflow.how)])
-    ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}"))
-    return ui, api
 
 
 def _models(workflow: Workflow, recipe: Recipe) -> dict[str, Any]:
     backbone = _loader("ReelpatchLoadBackbone", "Backbone", "MODEL", recipe.files_for("backbone")[0], "file")
     backbone.widgets |= {"storage": "from file", "compute": "auto"}
-    (module_file,) = recipe.files_for("module")
-    module = _loader("ReelpatchLoadEditModule", "Edit module", "MODEL_PATCH", module_file, "file")
-    module.outputs = [("edit module", "MODEL_PATCH")]
-    if workflow.module:
-        _set_file(module, "file", workflow.module, "diffusion_models")
+    modules = [
+        _loader("ReelpatchLoadEditModule", "Edit module", "MODEL_PATCH", file, "file")
+        for file in recipe.files_for("module")
+    ]
+    for module in modules:
+        module.outputs = [("edit module", "MODEL_PATCH")]
+        if workflow.module:
+            _set_file(module, "file", workflow.module, "diffusion_models")
     vae = _loader("VAELoader", "VAE", "VAE", recipe.files_for("vae")[0], "vae_name")
     text_file = recipe.files_for("text_encoder")[0]
     if text_file.url:
@@ -207,15 +242,16 @@ def _models(workflow: Workflow, recipe: Recipe) -> dict[str, Any]:
         text.widgets |= {"type": "wan", "device": "default"}
     else:
         text = _loader("ReelpatchDemoTextEncoder", "Text encoder", "CLIP", text_file, "file")
-    nodes, model, patch = [backbone], backbone["MODEL"], module["edit module"]
+    nodes, model = [backbone], backbone["MODEL"]
+    patch = modules[0]["edit module"] if modules else None
     for file in recipe.files_for("lora"):
         lora = _lora("LoRA", file.names[0], file.url, file.strength)
         is_for_both = not file.url  # the demo's LoRA was trained on backbone and module together
-        lora.links = {"model": model} | ({"edit_module": patch} if is_for_both else {})
+        lora.links = {"model": model} | ({"edit_module": patch} if is_for_both and patch else {})
         nodes.append(lora)
         model, patch = lora["MODEL"], lora["edit module"] if is_for_both else patch
-    nodes.append(module)
-    if workflow.module_lora:
+    nodes += modules
+    if workflow.module_lora and patch:
         lora = _lora("LoRA of the edit module", *workflow.module_lora, 1.0)
         lora.links = {"edit_module": patch}
         nodes.append(lora)

@@ -70,7 +70,7 @@ def test_every_node_says_where_it_and_its_files_come_from(workflow: Workflow) ->
         assert node["properties"]["ver"]
         names = [value for value in node["widgets_values"] if str(value).endswith(".safetensors")]
         models = node["properties"].get("models", [])
-        if workflow is not DEMO:
+        if not workflow.recipe.startswith("demo"):
             assert [model["name"] for model in models] == [name for name in names if name not in CONVERTED]
         for model in models:
             assert model["url"].startswith("https://huggingface.co/")
