@@ -19,6 +19,7 @@ from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
 from reelpatch.headless.video_io import read_video
 from workflows import task_thumbnails
 from workflows.describe import FOLDER, WORKFLOWS
+from workflows.enhance_thumbnail import enhance_thumbnail
 
 FRAMES, ZOOM, GAP, CAPTION = (0, 4, 8), 2, 4, 40
 INK, PAPER = (235, 235, 235), (30, 30, 34)
@@ -65,7 +66,9 @@ def write(folder: Path) -> None:
     for workflow in (one for one in WORKFLOWS if one.prepare is None):
         path = FOLDER / f"{workflow.name}.jpg"
         part = path.with_suffix(".part")
-        thumbnail(folder, CLIPS[workflow.name]).save(part, format="JPEG", quality=88, optimize=True)
+        is_edit = workflow.name in CLIPS
+        picture = thumbnail(folder, CLIPS[workflow.name]) if is_edit else enhance_thumbnail()
+        picture.save(part, format="JPEG", quality=88, optimize=True)
         part.replace(path)
 
 
