@@ -25,8 +25,6 @@ from reelpatch.headless.saving import check_folder, check_place, saved_at, saved
 from reelpatch.headless.video_io import Video, opened
 
 CRF = 16  # of x264: the difference to the source is not seen
-# Of smaller pictures x264's macroblock tree reads memory that nobody wrote: the same frames come out as other bytes.
-_SMALLEST_FOR_TREE_PX = 64
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
 _AAC_SAMPLES = 1024  # of one packet
 _PRIMING_S = Fraction(1, 10)  # sound from before the first frame, which decoders need to start
@@ -108,7 +106,8 @@ def _video_stream(
 ) -> VideoStream:
     _, height, width, _ = shape
     options = dict(form.options)
-    if form.codec == "libx264" and min(height, width) < _SMALLEST_FOR_TREE_PX:
+    if form.codec == "libx264":
+        # Its macroblock tree reads memory that nobody wrote: the same small frames come out as other bytes each time.
         options["x264-params"] = "mbtree=0"
     stream = output.add_stream(form.codec, rate=video.fps, options=options)
     assert isinstance(stream, VideoStream)
