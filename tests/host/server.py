@@ -23,10 +23,11 @@ START_S, RUN_S = 600, 900  # long, for machines that are busy with other things
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and the folder it works in."""
+    """A running server, the folder it works in, and its process."""
 
     url: str
     base: Path
+    pid: int
 
     def ask(self, path: str, body: Any = None) -> Any:
         """The JSON answer to a request, errors included."""
@@ -81,7 +82,7 @@ def running(base: Path, models: Path) -> Iterator[Server]:
             command, cwd=checkout, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": ""}
         )
         try:
-            server = Server(f"http://127.0.0.1:{port}", base)
+            server = Server(f"http://127.0.0.1:{port}", base, process.pid)
             _wait(server, process)
             yield server
         finally:

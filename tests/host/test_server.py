@@ -149,3 +149,22 @@ def test_a_run_can_be_stopped_and_the_next_one_is_whole(server: Server) -> None:
     history = server.ended(answer["prompt_id"])
     assert "execution_interrupted" in [kind for kind, _ in history["status"]["messages"]], history["status"]
     assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of memory")
+def test_memory_after_twenty_runs_is_that_after_two(server: Server) -> None:
+    """Each with a seed of its own, so that everything from the sampler on runs anew."""
+    used: list[int] = []
+    for seed in range(20):
+        prompt = tiny(WORKFLOWS[0])
+        for node in prompt.values():
+            node["inputs"] |= {name: 1000 + seed for name in ("seed", "noise_seed") if name in node["inputs"]}
+        assert server.run(prompt)["status"]["status_str"] == "success"
+        used.append(private_bytes(server.pid))
+    assert used[-1] <= 1.01 * used[1], used
+
+
+def private_bytes(pid: int) -> int:
+    """Memory of a process that is no file's."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return 1024 * int(status.split("RssAnon:")[1].split()[0])
