@@ -14,7 +14,7 @@ import tiny
 import torch
 from comfy.ldm.wan.model import VaceWanModel
 
-from benchmarks.results import check_agree
+from benchmarks import results
 from benchmarks.timing import interleaved, ratio
 
 DIM, FFN_DIM, FRAMES, SIZE = 512, 1536, 9, (192, 192)
@@ -52,7 +52,7 @@ def check_a_run_of_four_steps_with_guidance() -> dict[str, Any]:
     def theirs() -> torch.Tensor:
         return tiny.sample(whole, latent=latent["samples"], positive=texts[0], negative=texts[1])
 
-    difference = check_agree(ours(), theirs(), at_most=AT_MOST, what="ComfyUI")
+    difference = results.check_agree(ours(), theirs(), at_most=AT_MOST, what="ComfyUI")
     times = interleaved({"ours": ours, "core": theirs}, turns=TURNS)
     return {
         "difference": difference,
