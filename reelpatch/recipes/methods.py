@@ -356,7 +356,7 @@ _ALL = (
         examples=("",),
         notes=(
             "The demo's backbone by itself, on the enhancer's schedule: its last 2 steps, from 39 % noise, because from 57 % "
-            "(--steps 4) so small a model does not find the picture again. It knows nothing but the demo's scenes, of "
+            "(four steps) so small a model does not find the picture again. It knows nothing but the demo's scenes, of "
             "64x64 pixels and 9 frames."
         ),
     ),
