@@ -157,7 +157,9 @@ def test_the_host_never_waits_in_a_forward() -> None:
     """Tensors on the meta device have no numbers to wait for, and none to copy."""
     with torch.device("meta"), torch.no_grad():
         model, patch = backbone(3, **SMALL), edit((0, 2), "meta", 128, 64)
-        ours(model, [patch], "meta")
+        velocity = ours(model, [patch], "meta")
+    assert velocity.is_meta
+    assert velocity.shape == (1, 16, *SHAPE)
 
 
 @pytest.mark.parametrize("wait", [lambda x: x.sum().item(), lambda x: x.cpu(), lambda x: x.nonzero()])
