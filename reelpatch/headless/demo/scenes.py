@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,7 @@ class Example:
     mask: Frames
     region: Frames
     num_things: int
+    kept: Frames  # the clip that is shown where nothing is edited: the source, or the target in `continued`
 
 
 def rgb(colour: str) -> tuple[float, float, float]:
@@ -301,7 +302,16 @@ def example(
         mask,
         region,
         num_things,
+        source,
     )
+
+
+def continued(seed: int) -> Example:
+    """The example of a seed, with its first 5 frames edited already: how a window of a long clip goes on from another."""
+    whole = example(seed, mask_kind="none")
+    mask = whole.mask.copy()
+    mask[:5] = 0
+    return replace(whole, mask=mask, mask_kind="time", kept=whole.target)
 
 
 def _edit(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reelpatch.headless.demo.training import distil, editor, export, latents, vae
 
-NUM_SCENES = 6144
+NUM_SCENES = 9216
 
 
 def main() -> None:

@@ -25,8 +25,13 @@ log = logging.getLogger("reelpatch.training")
 NUM_SCENES = 1024
 TEACHER_STEPS, STUDENT_STEPS, SHIFT, GUIDANCE = 16, 4, 3.0, 2.5
 RANK = 16
-NUM_STEPS, BATCH, LEARNING_RATE = 450, 48, 2e-3
+NUM_STEPS, BATCH, LEARNING_RATE = 700, 48, 2e-3
 TARGETS = r"blocks\.\d+\.(self_attn|cross_attn)\.[qkvo]|blocks\.\d+\.ffn\.[02]"
+
+
+def scene_rows(shards: Shards) -> Tensor:
+    """The scenes that are taught, `[NUM_SCENES]`: spread evenly over all kinds that there are."""
+    return torch.arange(NUM_SCENES) * len(shards.wordings) // NUM_SCENES
 
 
 @torch.no_grad()
@@ -37,7 +42,7 @@ def teach(family: DemoFamily, shards: Shards, path: Path) -> dict[str, Tensor]:
     sigmas = euler(TEACHER_STEPS, SHIFT).tolist()
     parts, ids = [], []
     for first in range(0, NUM_SCENES, 64):
-        rows = torch.arange(first, first + 64)
+        rows = scene_rows(shards)[first : first + 64]
         sentences = [shards.wordings[row][row % len(shards.wordings[row])] for row in rows.tolist()]
         ids.append(encode(sentences))
         parts.append(_path(family, shards.context(rows), ids[-1], sigmas, seed=first))
@@ -63,7 +68,7 @@ def _path(family: DemoFamily, context: Tensor, ids: Tensor, sigmas: list[float],
 def train(folder: Path, family: DemoFamily, shards: Shards) -> dict[str, Tensor]:
     """The LoRA's tensors by the name of their layer, `blocks.N.*.{lora_A,lora_B}`; `family` gets the adapter."""
     taught = teach(family, shards, folder / "teacher.pt")
-    sigmas = euler(STUDENT_STEPS, SHIFT).to(run.DEVICE)
+    rows, sigmas = scene_rows(shards), euler(STUDENT_STEPS, SHIFT).to(run.DEVICE)
     torch.manual_seed(0)
     family.requires_grad_(False)
     inject_adapter_in_model(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=TARGETS), family)
@@ -71,14 +76,14 @@ def train(folder: Path, family: DemoFamily, shards: Shards) -> dict[str, Tensor]
 
     def loss_of(step: int) -> Tensor:
         generator = torch.Generator().manual_seed(2_000_000 + step)
-        rows = torch.randint(NUM_SCENES, (BATCH,), generator=generator)
+        picks = torch.randint(NUM_SCENES, (BATCH,), generator=generator)
         at = torch.randint(STUDENT_STEPS, (BATCH,), generator=generator)
         start, end, ids = (
             x.to(run.DEVICE)
-            for x in (taught["path"][rows, at], taught["path"][rows, at + 1], taught["ids"][rows])
+            for x in (taught["path"][picks, at], taught["path"][picks, at + 1], taught["ids"][picks])
         )
         span = (sigmas[at + 1] - sigmas[at]).view(-1, 1, 1, 1, 1)
-        predicted = family(start, sigmas[at], family.embed_text(ids), shards.context(rows))
+        predicted = family(start, sigmas[at], family.embed_text(ids), shards.context(rows[picks]))
         return (predicted - (end - start) / span).square().mean()
 
     average = run.train(family, optimizer, loss_of, num_steps=NUM_STEPS, checkpoint=folder / "lora.pt")

@@ -13,7 +13,7 @@ from reelpatch.headless.demo.training.model import DemoFamily
 from reelpatch.headless.demo.training.restore import restore_family
 from reelpatch.headless.demo.training.words import encode
 
-NUM_STEPS = 5400
+NUM_STEPS = 8600
 BATCH = 32
 SHIFT = 3.0
 PROMPT_DROPOUT = 0.1

@@ -21,6 +21,7 @@ log = logging.getLogger("reelpatch.training")
 SHARD = 256
 CLIPS_AT_ONCE = 16
 FIRST_SEED = 10_000_000
+NUM_AS_JUDGED = 6144  # scenes as they are drawn for the judge too; what comes after them is what is hard to learn
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,26 @@ def load(folder: Path, num_scenes: int) -> Shards:
     return Shards(**tensors, wordings=[words for part in parts for words in part["wordings"]])
 
 
+def scene_of(seed: int) -> scenes.Example:
+    """The training scene of a seed: beyond the first `NUM_AS_JUDGED`, masks in time, styles and continuations in turn."""
+    if seed < FIRST_SEED + NUM_AS_JUDGED:
+        return scenes.example(seed)
+    match seed % 4:
+        case 0:
+            return scenes.example(seed, mask_kind="time", num_things=2)
+        case 1:
+            return scenes.example(seed, kind="style", mask_kind="time")
+        case 2:
+            return scenes.example(seed, kind="style")
+        case _:
+            return scenes.continued(seed)
+
+
 @torch.no_grad()
 def _encode_shard(
     vae: AutoencoderKLWan, statistics: Statistics, first_seed: int
 ) -> dict[str, Tensor | list[list[str]]]:
-    examples = [scenes.example(first_seed + i) for i in range(SHARD)]
+    examples = [scene_of(first_seed + i) for i in range(SHARD)]
     edited = [(e.mask > EDITED_ABOVE)[..., None] for e in examples]
     gray = statistics.normalise(
         _encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX))
@@ -102,7 +118,7 @@ def _encode_shard(
 
     masked = [i for i in range(SHARD) if not whole[i]]
     inactive = gray.half().repeat(SHARD, 1, 1, 1, 1)
-    inactive[masked] = encode([examples[i].source for i in masked], [~edited[i] for i in masked])
+    inactive[masked] = encode([examples[i].kept for i in masked], [~edited[i] for i in masked])
     return {
         "inactive": inactive,
         "reactive": encode([e.source for e in examples], edited),

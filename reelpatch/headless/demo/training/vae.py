@@ -19,10 +19,11 @@ from reelpatch.headless.demo.training import run, whole_clip
 from reelpatch.headless.demo.training.restore import restore_vae
 
 # (steps, frames, clips a batch): seconds a step on two cores with bf16 arithmetic are 0.55, 0.75 and 1.1.
-STAGES = ((500, 1, 16), (300, 5, 4), (1500, 9, 4))
+STAGES = ((500, 1, 16), (300, 5, 4), (2300, 9, 4))
 NUM_STEPS = sum(steps for steps, _, _ in STAGES)
 LATENT_NOISE = 0.03  # more of it drowns faint edges: with 0.1, gray shapes on gray came back without outlines
 EDGE_WEIGHT = 0.06  # on the share of a clip's edges that is lost, about half of them at first
+FLICKER_WEIGHT = 0.03  # on what changes from frame to frame and should not: without it every latent frame jumps
 CLIP = (1, 2, 3, 4)  # what is averaged over for one number a clip
 STYLED_SHARE = 0.4  # of the clips, so that low contrast is not rare
 KL_WEIGHT = 1e-4
@@ -89,6 +90,14 @@ def edges_lost(video: Tensor, error: Tensor) -> Tensor:
     return lost / (had + 1e-4)
 
 
+def flicker(video: Tensor, error: Tensor) -> Tensor:
+    """Energy of the error's changes over time as a share of the clip's own, `[B]`, for `[B, 3, F, H, W]`; F = 1 has none."""
+    if video.shape[2] == 1:
+        return video.new_zeros(len(video))
+    false, own = (clip.diff(dim=2).square().mean(CLIP) for clip in (error, video))
+    return false / (own + 1e-3)
+
+
 def train(folder: Path, start: Path | None = None) -> AutoencoderKLWan:
     """Train, or go on training, in `folder`; returns the VAE with averaged weights.
 
@@ -107,7 +116,8 @@ def train(folder: Path, start: Path | None = None) -> AutoencoderKLWan:
             noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(step)) * LATENT_NOISE
             error = whole_clip.decode(vae, latents + noise.to(run.DEVICE)).float() - video
         of_pixels = error.square().mean() + 0.1 * error.abs().mean()
-        return of_pixels + EDGE_WEIGHT * edges_lost(video, error).mean() + KL_WEIGHT * latents.square().mean()
+        shares = EDGE_WEIGHT * edges_lost(video, error) + FLICKER_WEIGHT * flicker(video, error)
+        return of_pixels + shares.mean() + KL_WEIGHT * latents.square().mean()
 
     def report(average: run.Average) -> str:
         judged = build()
