@@ -24,7 +24,7 @@ from benchmarks.timing import Times, interleaved, ratio
 from reelpatch.headless.edit import to_floats
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.lora import apply_lora, remove_lora
-from reelpatch.headless.video_io import read_video
+from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
 from tests.host import comfy
 from tests.unit.weights.fixtures import models as published

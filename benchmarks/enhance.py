@@ -21,9 +21,9 @@ from reelpatch.clips.frames import as_clip, as_video
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.video_io import Frames
 from reelpatch.measure.likeness import psnr
 from reelpatch.measure.measuring import measure
+from reelpatch.media.video_io import Frames
 from reelpatch.recipes import recipe
 
 FIRST_SEED = scenes.HELD_OUT + 2_000_000

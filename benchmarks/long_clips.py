@@ -25,9 +25,9 @@ from reelpatch.geometry import FRAMES_PER_LATENT
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.edit import EditRequest, run_edit
 from reelpatch.headless.enhance import EnhanceRequest, run_enhance
-from reelpatch.headless.video_io import Frames, Video, read_video
-from reelpatch.headless.video_write import write_video
 from reelpatch.measure.measuring import measure
+from reelpatch.media.video_io import Frames, Video, read_video
+from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 
 FIRST_SEED = scenes.HELD_OUT + 3_000_000

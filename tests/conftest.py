@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import UMT5Config, UMT5EncoderModel
 
 from reelpatch.edits.vace import LAYERS_KEY
-from reelpatch.headless.video_io import Video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video
+from reelpatch.media.video_write import write_video
 from reelpatch.recipes import Role, recipe
 from reelpatch.weights.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 

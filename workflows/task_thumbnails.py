@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reelpatch.clips.pixels import to_bytes
 from reelpatch.clips.tasks import Sides
 from reelpatch.headless.task import TaskRequest, lay_out, run_task
-from reelpatch.headless.video_io import read_video
+from reelpatch.media.video_io import read_video
 from workflows import task_graphs
 from workflows.task_graphs import TASK_GRAPHS, TaskGraph
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
-from reelpatch.headless.video_io import read_video
+from reelpatch.media.video_io import read_video
 from workflows import task_thumbnails
 from workflows.describe import FOLDER, WORKFLOWS
 from workflows.enhance_thumbnail import enhance_thumbnail

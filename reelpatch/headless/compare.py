@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from reelpatch.headless.pair import Pair
-from reelpatch.headless.video_io import Frames, Video
+from reelpatch.media.video_io import Frames, Video
 
 _GAP_PX = 4  # even, so that the width of both together is
 _LINE_PX = 2

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """
     from reelpatch.headless.compare import contact_sheet, side_by_side, wipe
     from reelpatch.headless.pair import read_pair
-    from reelpatch.headless.saving import check_place, saved_at
-    from reelpatch.headless.video_write import write_video
+    from reelpatch.media.saving import check_place, saved_at
+    from reelpatch.media.video_write import write_video
 
     inputs = options.before, options.after
     if options.out is None and options.sheet is None:

@@ -7,29 +7,28 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
+from reelpatch.clips.finishing import Finishing, WorkedPart
 from reelpatch.clips.frames import FitPlan, Method, plan_fit
-from reelpatch.clips.masks import build_mask, luma, time_reach
+from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.finishing import Finishing, WorkedPart
-from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora, LoraReport
-from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, RecipeRunner, silent
-from reelpatch.headless.stills import is_still, read_still
-from reelpatch.headless.video_io import Frames, Video, read_video
-from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner
+from reelpatch.media.mask_file import read_mask
+from reelpatch.media.stills import read_still
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import check_output, write_video
+from reelpatch.media.window_run import LongClip, WindowOptions, find_windows
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.sampling.guidance import Guidance, Window
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.strengths import StrengthSchedule
 
-# Masks that went through a lossy codec are not quite black or white; so near to it, they are taken to be.
-_MASK_NOISE = 6 / 255
 _MAX_SEED = 2**63 - 1
 _MUCH_LARGER = 2
 _log = logging.getLogger(__name__)
@@ -307,25 +306,6 @@ def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
         )
     short = replace(video, frames=video.frames[:frames], times_s=video.times_s and video.times_s[:frames])
     return replace(short, sound_end_s=short.duration_s) if frames < num_frames else video
-
-
-def read_mask(path: Path, frames: int | None) -> Tensor:
-    """The mask of a file, [F, H, W], one frame for an image; its first `frames` where the clip is cut to them.
-
-    Raises: `BadInput` for a file that cannot be read.
-    """
-    if is_still(path) and not path.is_dir():
-        pictures = read_still(path)[None]
-    else:
-        pictures = read_video(path, folder_fps=Fraction(1)).frames[:frames]
-    return mask_values(pictures)
-
-
-def mask_values(pictures: Frames) -> Tensor:
-    """The mask that pictures [F, H, W, 3 or 4] show, [F, H, W]."""
-    mask = luma(to_floats(pictures))
-    mask = torch.where(mask < _MASK_NOISE, 0.0, mask)
-    return torch.where(mask > 1 - _MASK_NOISE, 1.0, mask)
 
 
 def _announce(request: EditRequest, material: _Material, editor: Editor) -> None:

@@ -14,14 +14,9 @@ from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_shape
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import (
-    MemoryOptions,
-    OnProgress,
-    RecipeRunner,
-    silent,
-    told_when_memory_ends,
-)
+from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise, draw_noise

@@ -18,11 +18,12 @@ from reelpatch.headless.edit import (
     warn_of_much_work,
 )
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.long_clips.run import LongClip, WindowOptions, find_windows
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, silent
-from reelpatch.headless.video_io import read_video
-from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.headless.recipe_runner import MemoryOptions
+from reelpatch.media.video_io import read_video
+from reelpatch.media.video_write import check_output, write_video
+from reelpatch.media.window_run import LongClip, WindowOptions, find_windows
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance

@@ -7,14 +7,9 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import (
-    MemoryOptions,
-    OnProgress,
-    RecipeRunner,
-    silent,
-    told_when_memory_ends,
-)
+from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.enhancing import noised

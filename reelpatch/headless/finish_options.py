@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reelpatch.headless.finishing import Finishing
+    from reelpatch.clips.finishing import Finishing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def chosen(options: argparse.Namespace) -> "Finishing":
     """What the options say. Raises: BadInput for numbers that no edit can have."""
     from reelpatch.clips.finish import Finish
-    from reelpatch.headless.finishing import Finishing
+    from reelpatch.clips.finishing import Finishing
 
     values: dict[str, Any] = {
         "grow_px": options.grow,

@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     Raises: `BadInput` for clips that cannot be read or do not belong together.
     """
     from reelpatch.headless.pair import read_pair
-    from reelpatch.headless.saving import check_place, saved_at
     from reelpatch.measure.measuring import measure
     from reelpatch.measure.plot import plot
     from reelpatch.measure.report import report
+    from reelpatch.media.saving import check_place, saved_at
 
     if options.plot is not None:
         check_place(options.plot, ".png", (options.before, options.after), "--plot")
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _mask_for(path: Path, clip: Any) -> Any:
     """The mask of a file, [F, H, W], one frame of it for every frame of the clip."""
     from reelpatch.clips.masks import build_mask
-    from reelpatch.headless.edit import read_mask
+    from reelpatch.media.mask_file import read_mask
 
     frames, height, width, _ = clip.shape
     return build_mask(read_mask(path, None), None, frames=frames, height=height, width=width)

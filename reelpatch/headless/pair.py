@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.video_io import Frames, Video, read_video
+from reelpatch.media.video_io import Frames, Video, read_video
 
 
 @dataclass(frozen=True, eq=False)

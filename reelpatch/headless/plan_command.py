@@ -139,7 +139,7 @@ def _machines(options: argparse.Namespace) -> tuple[Any, ...]:
 def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[int, int]]:
     frames, size = recipe.frames, (recipe.height, recipe.width)
     if options.clip is not None:
-        from reelpatch.headless.clip_size import clip_size
+        from reelpatch.media.clip_size import clip_size
 
         length, size = clip_size(options.clip)
         if options.frames is not None and not 1 <= options.frames <= length:

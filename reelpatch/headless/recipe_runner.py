@@ -1,7 +1,7 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +23,18 @@ from reelpatch.headless.text_cache import TextCache
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.headless.vae import Vae, load_vae
 from reelpatch.plan.job import Job
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.solvers import SOLVERS
 from reelpatch.sampling.strengths import StrengthSchedule
 
-# (what is being done, how much of it is done, out of how much)
-OnProgress = Callable[[str, int, int], None]
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
 # As CUDA and MPS say it, and as PyTorch's CPU allocator does.
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _log = logging.getLogger(__name__)
-
-
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)

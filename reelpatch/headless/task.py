@@ -17,12 +17,14 @@ from reelpatch.clips.sizing import Sampling
 from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
-from reelpatch.headless.edit import EditResult, chosen_settings, read_mask
+from reelpatch.headless.edit import EditResult, chosen_settings
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.recipe_runner import MemoryOptions, OnProgress, silent
-from reelpatch.headless.stills import is_still, read_still
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.headless.recipe_runner import MemoryOptions
+from reelpatch.media.mask_file import read_mask
+from reelpatch.media.stills import is_still, read_still
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import check_output, write_video
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 
 _log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Each level may import itself and what stands before it.
 LEVELS = (
-    ("reelpatch.errors",),
+    ("reelpatch.errors", "reelpatch.progress"),
     ("reelpatch.geometry", "reelpatch.weights", "reelpatch.sampling"),
     ("reelpatch.edits", "reelpatch.clips", "reelpatch.recipes"),
-    ("reelpatch.plan", "reelpatch.measure"),
+    ("reelpatch.plan", "reelpatch.measure", "reelpatch.media"),
     ("reelpatch.headless", "nodes"),
 )
 ENGINE = frozenset({"torch", "einops", "safetensors", "numpy"})
@@ -79,8 +79,12 @@ def allowed(path: Path) -> frozenset[str]:
         return COMFY
     if is_within(name, "reelpatch.headless") or name == "reelpatch.__main__":
         return HEADLESS
-    # Control maps, motion and plots wait until they are called: ComfyUI has Pillow, but may lack OpenCV.
-    drawn = {"reelpatch.clips": {"cv2"}, "reelpatch.measure": {"cv2", "PIL"}}
+    # Clips in files need what ComfyUI reads its own with. Control maps, motion and plots wait until they are called: ComfyUI has Pillow, but may lack OpenCV.
+    drawn = {
+        "reelpatch.clips": {"cv2"},
+        "reelpatch.measure": {"cv2", "PIL"},
+        "reelpatch.media": {"av", "PIL"},
+    }
     return ENGINE | next((more for room, more in drawn.items() if is_within(name, room)), set())
 
 

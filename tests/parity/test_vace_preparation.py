@@ -20,8 +20,8 @@ from reelpatch.clips.pixels import to_floats
 from reelpatch.clips.sizing import cover
 from reelpatch.clips.task_list import Sizing, TaskMaterial, build_task
 from reelpatch.clips.tasks import VaceInput
-from reelpatch.headless.stills import read_still
-from reelpatch.headless.video_io import read_video
+from reelpatch.media.stills import read_still
+from reelpatch.media.video_io import read_video
 
 FOLDER = Path(os.environ.get("REELPATCH_CLIPS", ""))
 pytestmark = pytest.mark.skipif(

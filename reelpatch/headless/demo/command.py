@@ -14,9 +14,9 @@ from reelpatch.headless.demo import scenes, sheet
 from reelpatch.headless.demo.judge import judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.edit import EditRequest, run_edit
-from reelpatch.headless.recipe_runner import OnProgress, silent
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
+from reelpatch.progress import OnProgress, silent
 
 # Held-out scenes: kind, mask, number of things.
 SHOWN = (

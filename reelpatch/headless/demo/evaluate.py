@@ -19,9 +19,9 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import Verdict, judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.recipe_runner import OnProgress, silent
 from reelpatch.headless.vae import Vae, load_vae
 from reelpatch.measure.likeness import psnr
+from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 
 FP8_BACKBONE = "reelpatch_demo_t2v_fp8_e4m3fn.safetensors"

@@ -13,11 +13,12 @@ from reelpatch.clips.windows import FrameWindow, dissolve, dissolve_latents
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.enhance import EnhanceRequest
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.long_clips.identity import identity, stamp
-from reelpatch.headless.long_clips.run import LongClip, run_windows
-from reelpatch.headless.long_clips.store import FinishedWindow
-from reelpatch.headless.recipe_runner import OnProgress
-from reelpatch.headless.video_io import Frames
+from reelpatch.headless.long_clips.identity import identity
+from reelpatch.media.stamps import stamp
+from reelpatch.media.video_io import Frames
+from reelpatch.media.window_run import LongClip, run_windows
+from reelpatch.media.window_store import FinishedWindow
+from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
 
 

@@ -1,12 +1,11 @@
 """What tells one run from another in plain types, so that windows of one are not taken for the other's."""
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import reelpatch
 from reelpatch.clips.windows import WindowPlan
 from reelpatch.headless.recipe_runner import RecipeRunner
+from reelpatch.media.stamps import stamp, stamps
 
 
 def identity(runner: RecipeRunner, plan: WindowPlan) -> dict[str, Any]:
@@ -24,18 +23,3 @@ def identity(runner: RecipeRunner, plan: WindowPlan) -> dict[str, Any]:
         "windows": [[window.first, window.frames, window.overlap] for window in plan.windows],
         "number of frames": plan.clip_frames,
     }
-
-
-def stamps(paths: Iterable[Path]) -> list[Any]:
-    """Of several files."""
-    return [stamp(path) for path in paths]
-
-
-def stamp(path: Path | None) -> Any:
-    """Where a file is, how large and how old, or all files of a folder; None for none."""
-    if path is None:
-        return None
-    if path.is_dir():
-        return [str(path.resolve()), stamps(sorted(path.iterdir()))]
-    status = path.stat()
-    return [str(path.resolve()), status.st_size, status.st_mtime_ns]

@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 from reelpatch.headless.cli import BAD_INPUT, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.recipe_runner import told_when_memory_ends
-from reelpatch.headless.video_io import Video
-from reelpatch.headless.video_write import check_output, write_video
+from reelpatch.media.video_io import Video
+from reelpatch.media.video_write import check_output, write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
 

@@ -24,8 +24,8 @@ from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless import console
 from reelpatch.headless.cli import DONE, STOPPED, main
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from reelpatch.headless.cli import BAD_INPUT, DONE, build_parser, main
-from reelpatch.headless.video_io import read_video
+from reelpatch.media.video_io import read_video
 
 Captured = pytest.CaptureFixture[str]
 _LAYER = "transformer.blocks.1.attn1.to_q"

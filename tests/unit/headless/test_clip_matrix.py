@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from reelpatch.clips.finish import Finish
+from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.pixels import to_bytes, to_floats
-from reelpatch.headless.finishing import Finishing
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 
 SOUND_RATE = 48000
 RATES = [Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 60))]

@@ -11,8 +11,8 @@ from PIL import Image
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
 from reelpatch.headless.compare import contact_sheet, side_by_side, wipe
 from reelpatch.headless.pair import Pair
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from tests.conftest import moving_square
 
 Captured = pytest.CaptureFixture[str]

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from reelpatch.headless.hdr import Curve, to_sdr
-from reelpatch.headless.video_io import Video, read_video
+from reelpatch.media.hdr import Curve, to_sdr
+from reelpatch.media.video_io import Video, read_video
 
 CODE = 65535
 

@@ -16,8 +16,8 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhance import EnhanceRequest, enhance_settings
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.transformer import Denoiser
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 from reelpatch.sampling.noise import draw_noise
 from reelpatch.sampling.schedules import make_sigmas

@@ -11,8 +11,8 @@ from PIL import Image
 
 from reelpatch.headless.cli import DONE, main
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 
 FPS = Fraction(24000, 1001)
 FORMS = [("x.mkv", ()), ("x.mp4", ("--lossless",)), ("x", ())]

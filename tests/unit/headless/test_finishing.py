@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from reelpatch.clips.finish import Finish
+from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.finishing import Finishing
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
 

@@ -12,8 +12,8 @@ from PIL import Image
 from reelpatch.clips.task_list import TASKS
 from reelpatch.headless.cli import BAD_INPUT, DONE, main
 from reelpatch.headless.task import TaskRequest, run_task
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from tests.conftest import moving_square
 
 Captured = pytest.CaptureFixture[str]

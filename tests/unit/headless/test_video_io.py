@@ -12,9 +12,9 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
 from reelpatch.measure.likeness import psnr
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from tests.conftest import moving_square
 
 RATE = 48000

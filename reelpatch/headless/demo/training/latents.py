@@ -21,7 +21,9 @@ log = logging.getLogger("reelpatch.training")
 SHARD = 256
 CLIPS_AT_ONCE = 16
 FIRST_SEED = 10_000_000
-NUM_AS_JUDGED = 6144  # scenes as they are drawn for the judge too; what comes after them is what is hard to learn
+NUM_AS_JUDGED = (
+    6144  # scenes as they are drawn for the judge too; what comes after them is what is hard to learn
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ STAGES = ((500, 1, 16), (300, 5, 4), (2300, 9, 4))
 NUM_STEPS = sum(steps for steps, _, _ in STAGES)
 LATENT_NOISE = 0.03  # more of it drowns faint edges: with 0.1, gray shapes on gray came back without outlines
 EDGE_WEIGHT = 0.06  # on the share of a clip's edges that is lost, about half of them at first
-FLICKER_WEIGHT = 0.03  # on what changes from frame to frame and should not: without it every latent frame jumps
+FLICKER_WEIGHT = (
+    0.03  # on what changes from frame to frame and should not: without it every latent frame jumps
+)
 CLIP = (1, 2, 3, 4)  # what is averaged over for one number a clip
 STYLED_SHARE = 0.4  # of the clips, so that low contrast is not rare
 KL_WEIGHT = 1e-4

@@ -13,8 +13,8 @@ from PIL import Image
 from reelpatch.headless.cli import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from reelpatch.sampling.noise import FrameNoise
 from tests.conftest import moving_square
 
@@ -109,7 +109,7 @@ def test_outside_the_mask_every_window_is_the_source(
     monkeypatch.setattr(Editor, "render", render)
     kept: list[np.ndarray] = []
     # What goes into the codec, which loses a little of it.
-    to_codec = "reelpatch.headless.long_clips.run.write_video"
+    to_codec = "reelpatch.media.window_run.write_video"
     monkeypatch.setattr(to_codec, lambda *_, pictures: kept.extend(pictures))
     options = ("--mask", tmp_path / "mask.png", "--when", "2-10")
     assert main(command("edit", clip, tmp_path / "x.mp4", models_folder, *options)) == DONE
@@ -198,7 +198,7 @@ def test_another_run_does_not_take_up_what_was_kept(
 ) -> None:
     out = tmp_path / "x.mp4"
     with monkeypatch.context() as patch:
-        patch.setattr("reelpatch.headless.long_clips.run._write", _interrupted)
+        patch.setattr("reelpatch.media.window_run._write", _interrupted)
         assert main(command("edit", clip, out, models_folder, "--steps", 1)) == STOPPED
     assert "4 of 4 windows" in json.loads(capsys.readouterr().out)["error"]
     logging.getLogger("reelpatch").propagate = True

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.long_clips.reading import FrameReader, look_through
-from reelpatch.headless.long_clips.store import FinishedWindow, WindowStore
-from reelpatch.headless.video_io import Video, read_video
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.frame_reader import FrameReader, look_through
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
+from reelpatch.media.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.stills import images_in, read_still
-from reelpatch.headless.video_io import opened
+from reelpatch.media.stills import images_in, read_still
+from reelpatch.media.video_io import opened
 
 
 def clip_size(path: Path) -> tuple[int, tuple[int, int]]:

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.saving import saved_at
-from reelpatch.headless.video_io import Frames, decoded_frames, opened
+from reelpatch.media.saving import saved_at
+from reelpatch.media.video_io import Frames, decoded_frames, opened
 
 _STATE = "state.json"
 _RATE = Fraction(25)  # of the parts, where no one looks at it

@@ -10,8 +10,8 @@ import numpy as np
 
 from reelpatch.clips.frames import Size
 from reelpatch.errors import BadInput
-from reelpatch.headless.frame_colour import ColourReader, Frames
-from reelpatch.headless.video_io import Video, decoded_frames, folder_frames, header_of, opened
+from reelpatch.media.frame_colour import ColourReader, Frames
+from reelpatch.media.video_io import Video, decoded_frames, folder_frames, header_of, opened
 
 
 @dataclass(frozen=True)

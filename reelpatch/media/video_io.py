@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.frame_colour import ColourReader, Frames
-from reelpatch.headless.stills import IMAGE_SUFFIXES, images_in, read_still
+from reelpatch.media.frame_colour import ColourReader, Frames
+from reelpatch.media.stills import IMAGE_SUFFIXES, images_in, read_still
 
 # Frames that stand within this part of a frame from where a fixed rate would put them have a fixed rate.
 _EVEN = Fraction(1, 10)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from reelpatch.clips.windows import FrameWindow, WindowPlan, plan_windows, usual_overlap
 from reelpatch.errors import BadInput
-from reelpatch.headless.clip_size import clip_size
-from reelpatch.headless.long_clips.reading import ClipHeader, FrameReader, look_through
-from reelpatch.headless.long_clips.store import FinishedWindow, WindowStore
-from reelpatch.headless.recipe_runner import OnProgress
-from reelpatch.headless.video_io import Frames
-from reelpatch.headless.video_write import write_video
+from reelpatch.media.clip_size import clip_size
+from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
+from reelpatch.media.video_io import Frames
+from reelpatch.media.video_write import write_video
+from reelpatch.media.window_store import FinishedWindow, WindowStore
+from reelpatch.progress import OnProgress
 
 _log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from PIL import Image
 
-from reelpatch.headless.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
-from reelpatch.headless.frame_colour import EXACT_COLOUR, Frames
-from reelpatch.headless.saving import check_folder, check_place, saved_at, saved_folder
-from reelpatch.headless.video_io import Video, opened
+from reelpatch.media.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
+from reelpatch.media.frame_colour import EXACT_COLOUR, Frames
+from reelpatch.media.saving import check_folder, check_place, saved_at, saved_folder
+from reelpatch.media.video_io import Video, opened
 
 CRF = 16  # of x264: the difference to the source is not seen
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate

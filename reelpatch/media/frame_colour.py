@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
-from reelpatch.headless.hdr import CURVES, to_sdr
+from reelpatch.media.hdr import CURVES, to_sdr
 
 Frames = NDArray[np.uint8]
 EXACT_COLOUR = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

@@ -1,0 +1,1 @@
+"""Clips in files, for both hosts: read and written frame by frame, whole or in windows."""

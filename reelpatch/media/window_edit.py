@@ -1,0 +1,78 @@
+"""An edit of one window of a long clip: it goes on from the finished frames at the end of the window before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from reelpatch.clips.colour_match import match_part
+from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.clips.pixels import to_bytes, to_floats
+from reelpatch.clips.windows import FrameWindow
+from reelpatch.media.mask_file import WindowMask
+from reelpatch.media.video_io import Frames
+from reelpatch.media.window_store import FinishedWindow
+from reelpatch.progress import OnProgress
+from reelpatch.sampling.noise import FrameNoise
+
+
+class Render(Protocol):
+    """How a host edits one window: instruction, models and references are its own."""
+
+    def __call__(
+        self, clip: Tensor, *, mask: Tensor | None, seed: FrameNoise, plan: FitPlan, on_progress: OnProgress
+    ) -> Tensor:
+        """The edited clip as the model made it. Shapes: clip and result [F, H, W, 3], mask [F, H, W], in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class EditWindow:
+    """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0)."""
+
+    render: Render
+    mask: WindowMask | None
+    finishing: Finishing
+    seed: int
+    size: Size | None
+    fit: Method | None
+
+    def __call__(
+        self,
+        pictures: Frames,
+        window: FrameWindow,
+        carried: Mapping[str, Tensor],
+        keep: int,
+        on_progress: OnProgress,
+    ) -> FinishedWindow:
+        """As `Work`."""
+        clip, num_frames = to_floats(pictures), len(pictures)
+        mask = None if self.mask is None else self.mask.part(window.first, window.first + num_frames)
+        if window.overlap:
+            clip[: window.overlap] = carried["pictures"].float() / 255
+            mask = torch.ones(clip.shape[:3]) if mask is None else mask
+            mask[: window.overlap] = 0
+        finished = to_bytes(clip)
+        if mask is None or bool(mask.any()):
+            finished = to_bytes(self._edited(clip, mask, window, on_progress))
+        tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
+        return FinishedWindow(finished[window.overlap :], tail)
+
+    def _edited(
+        self, clip: Tensor, mask: Tensor | None, window: FrameWindow, on_progress: OnProgress
+    ) -> Tensor:
+        part = self.finishing.part_of(clip, mask)
+        edited = self.render(
+            part.clip,
+            mask=part.mask,
+            seed=FrameNoise(self.seed, window.first_latent),
+            plan=plan_fit(*part.clip.shape[:3], size=self.size, method=self.fit),
+            on_progress=on_progress,
+        )
+        if window.overlap and self.finishing.how.match is None:
+            # The model should have left these frames alone: what it did to their colours, it did to all.
+            edited = match_part(edited, edited[: window.overlap], part.clip[: window.overlap])
+        return part.finished(edited)
