@@ -1,24 +1,21 @@
 """Clip, References and Finish clip: from any video to what the model works on, and back."""
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
 from reelpatch.clips.context import trim_references
-from reelpatch.clips.finish import Blend, Finish
-from reelpatch.clips.frames import Method
 from reelpatch.clips.working import WorkingClip, pick_frames, stills
 from reelpatch.errors import BadInput
 
 from .given import frames_of
 from .sockets import CLIP, REFERENCES
+from .widgets import MORE_PIXELS, Fit, asked_size, chosen_finish, finish_inputs, fit_input, size_inputs
 from .words import say
 
-Fit = Method | Literal["none"]
-FIT: tuple[Fit, ...] = ("pad", "crop", "stretch", "none")
-MAX_SIDE_PX, MAX_FPS = 16384, 240.0
+MAX_FPS = 240.0
 
 
 class Clip(io.ComfyNode):
@@ -140,7 +137,7 @@ class FinishClip(io.ComfyNode):
                         "all frames or one for each. Soft edges blend."
                     ),
                 ),
-                *_finish_inputs(),
+                *finish_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -158,20 +155,15 @@ class FinishClip(io.ComfyNode):
         vae: Any,
         clip: WorkingClip,
         mask: Tensor | None = None,
-        grow: int = 0,
-        feather: int = 0,
-        blend: Blend = "plain",
-        match: Literal["none", "mean", "histogram"] = "none",
-        match_frames: float = 8.0,
+        **how: Any,
     ) -> io.NodeOutput:
-        how = Finish(grow, feather, blend, None if match == "none" else match, match_frames)
         latents = samples["samples"]
         edited = vae.decode(trim_references(latents, clip.references_in(latents.shape[2])))
         if len(edited) > 1:
             raise BadInput(
                 f"{len(edited)} clips were sampled at once: finish them one by one (Latent From Batch)."
             )
-        frames = clip.finished(edited[0].clamp(0, 1), mask, how)
+        frames = clip.finished(edited[0].clamp(0, 1), mask, chosen_finish(**how))
         components = Types.VideoComponents(images=frames, audio=clip.sound, frame_rate=clip.fps)
         return io.NodeOutput(InputImpl.VideoFromComponents(components), frames)
 
@@ -186,15 +178,6 @@ def _source(video: Any, images: Tensor | None, fps: float) -> tuple[Tensor, Frac
     given = frames_of(video)
     assert given.fps is not None
     return given.frames, given.fps, given.sound
-
-
-def asked_size(width: int, height: int) -> tuple[int, int] | None:
-    """(height, width), or None for 0 and 0. Raises: BadInput for one without the other."""
-    if bool(width) != bool(height):
-        raise BadInput(
-            "one of width and height is 0: give both in pixels, or 0 for both to keep the clip's size."
-        )
-    return (height, width) if width else None
 
 
 def part_of_sound(sound: Any, begin_s: Fraction, length_s: Fraction) -> Any:
@@ -212,31 +195,10 @@ def _clip_inputs() -> list[io.Input]:
     return [
         io.Video.Input("video", optional=True, tooltip="The clip to edit; its rate and sound are kept."),
         io.Image.Input("images", optional=True, tooltip="The clip as frames, where there is no VIDEO."),
-        io.Combo.Input(
-            "fit",
-            options=list(FIT),
-            default="pad",
-            tooltip=(
-                "pad: all of the picture, its own edges repeated around it. crop: the centre fills the frame, "
-                "the rest stays as it was. stretch: all of it, out of proportion. none: refuse a clip that does "
-                "not fit as it is."
-            ),
-        ),
-        io.Int.Input(
-            "width",
-            default=0,
-            min=0,
-            max=MAX_SIDE_PX,
-            step=16,
-            tooltip="Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.",
-        ),
-        io.Int.Input(
-            "height",
-            default=0,
-            min=0,
-            max=MAX_SIDE_PX,
-            step=16,
-            tooltip="Working height in pixels; more pixels need more memory and time than in proportion.",
+        fit_input(),
+        *size_inputs(
+            "Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.",
+            MORE_PIXELS,
         ),
         io.Int.Input(
             "first_frame",
@@ -265,53 +227,5 @@ def _clip_inputs() -> list[io.Input]:
                 "Frames per second to work at; 0 keeps the video's rate. Another rate takes the frames nearest "
                 "in time, and the result has that rate. For images, this is their rate (16 if 0)."
             ),
-        ),
-    ]
-
-
-def _finish_inputs() -> list[io.Input]:
-    """How Finish clip fits the edit to the clip around it; prompts from before these existed go without."""
-    return [
-        io.Int.Input(
-            "grow",
-            default=0,
-            min=-512,
-            max=512,
-            optional=True,
-            tooltip="Widens the mask by so many pixels; below 0 it is narrowed.",
-        ),
-        io.Int.Input(
-            "feather",
-            default=0,
-            min=0,
-            max=512,
-            optional=True,
-            tooltip="Softens the mask's edge by so many pixels each way. Beyond that, nothing of the source changes.",
-        ),
-        io.Combo.Input(
-            "blend",
-            options=["plain", "edges"],
-            default="plain",
-            optional=True,
-            tooltip="edges: the soft edge follows the edges of the picture; it needs a feather to lie in.",
-        ),
-        io.Combo.Input(
-            "match",
-            options=["none", "mean", "histogram"],
-            default="none",
-            optional=True,
-            tooltip=(
-                "Moves the colours of the edit to where its kept pixels have those of the source: by mean and spread, or "
-                "by all of the histogram. Without a mask this also undoes changes of colour that were asked for."
-            ),
-        ),
-        io.Float.Input(
-            "match_frames",
-            default=8.0,
-            min=0.0,
-            max=10_000.0,
-            step=0.5,
-            optional=True,
-            tooltip="Over about how many frames the match is steadied; 0 is one match for the whole clip.",
         ),
     ]

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from reelpatch.clips.working import WorkingClip
 
-from .clips import MAX_SIDE_PX, asked_size
 from .sockets import CLIP
+from .widgets import asked_size, size_inputs
 from .words import say
 
 _MOST_PX = 512
@@ -46,21 +46,9 @@ class CropToMask(io.ComfyNode):
                     max=_MOST_PX,
                     tooltip="How far beyond the mask Finish clip may go, in pixels: its grow and feather together.",
                 ),
-                io.Int.Input(
-                    "width",
-                    default=0,
-                    min=0,
-                    max=MAX_SIDE_PX,
-                    step=16,
-                    tooltip="What the box is scaled to, in pixels; 0 (with height 0) keeps its own size.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=0,
-                    min=0,
-                    max=MAX_SIDE_PX,
-                    step=16,
-                    tooltip="The same upwards. Models edit best near the size they were made for.",
+                *size_inputs(
+                    "What the box is scaled to, in pixels; 0 (with height 0) keeps its own size.",
+                    "The same upwards. Models edit best near the size they were made for.",
                 ),
             ],
             outputs=[

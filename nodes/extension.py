@@ -11,6 +11,7 @@ from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
+from .long_clip import EditLongClip
 from .lora import LoadLora
 from .measure import Measure
 from .plan import Plan
@@ -31,6 +32,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     FlowUniPC,
     GuidanceSchedule,
     FinishClip,
+    EditLongClip,
     Enhance,
     CropToMask,
     Compare,

@@ -21,8 +21,8 @@ from reelpatch.recipes import FOLDERS, RECIPES, Recipe, Role
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.weights.header import KnownFile, expect
 
-from .clips import MAX_SIDE_PX, asked_size
 from .sockets import CLIP
+from .widgets import MORE_PIXELS, asked_size, size_inputs
 
 THIS_MACHINE = "this machine"
 _MOST_GIB = 4096.0
@@ -128,21 +128,8 @@ def _inputs() -> list[io.Input]:
     return [
         CLIP.Input("clip", optional=True, tooltip="A clip whose working size and length are planned for."),
         io.Combo.Input("recipe", options=_plannable(), tooltip="The method."),
-        io.Int.Input(
-            "width",
-            default=0,
-            min=0,
-            max=MAX_SIDE_PX,
-            step=16,
-            tooltip="Working width in pixels; 0 (with height 0) is the clip's, or the recipe's.",
-        ),
-        io.Int.Input(
-            "height",
-            default=0,
-            min=0,
-            max=MAX_SIDE_PX,
-            step=16,
-            tooltip="Working height in pixels; more pixels need more memory and time than in proportion.",
+        *size_inputs(
+            "Working width in pixels; 0 (with height 0) is the clip's, or the recipe's.", MORE_PIXELS
         ),
         io.Int.Input(
             "frames",

@@ -15,9 +15,10 @@ from reelpatch.clips.tasks import Sides
 from reelpatch.clips.working import WorkingClip
 from reelpatch.errors import BadInput
 
-from .clips import MAX_FPS, MAX_SIDE_PX, part_of_sound
+from .clips import MAX_FPS, part_of_sound
 from .sampling import numbers
 from .sockets import CLIP, REFERENCES
+from .widgets import MAX_SIDE_PX
 from .words import say
 
 DEFAULT_FPS = 16

@@ -1,6 +1,6 @@
 """Masks, images and references beside the demo's clip, made from it: `python -m workflows.demo_material`.
 
-The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
+The long clip is a scene of its own. The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.long_clips import FIRST_SEED, long_scene
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 
 FOLDER = Path(__file__).parent
 CLIP = "reelpatch_demo_clip.mp4"
+LONG_CLIP, LONG_FRAMES = "reelpatch_demo_long_clip.mp4", 33
 MASK_CLIP, MASK = "reelpatch_demo_mask.mp4", "reelpatch_demo_mask.png"
 FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
 SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
@@ -38,6 +40,8 @@ def write(folder: Path = FOLDER) -> None:
     clip = read_video(folder / CLIP, folder_fps=Fraction(8))
     mask = red_thing(clip.frames)
     write_video(Video(np.repeat(mask[..., None], 3, axis=-1), clip.fps), folder / MASK_CLIP)
+    long, _ = long_scene(FIRST_SEED, LONG_FRAMES)
+    write_video(Video(long, clip.fps), folder / LONG_CLIP)
     rows, columns = (np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 2), (0, 1)))
     box = np.zeros_like(mask[0])
     box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 255

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
-from workflows.enhance_graph import HOW as HOW_TO_ENHANCE
 from workflows.enhance_graph import enhance
 from workflows.graph import Node, Output, Stage, build
+from workflows.long_graph import LONG_CLIP, long_edit
 from workflows.notes import note
 from workflows.task_graphs import CLIP as CLIP_NAME
-from workflows.task_graphs import TASK_GRAPHS, Prepared, load_video
+from workflows.task_graphs import Prepared, load_video
+from workflows.templates import WORKFLOWS, Workflow
 
 FOLDER = Path(__file__).parent
 BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
@@ -32,129 +32,19 @@ ROOM_FOR_WORDS = {
     "ReelpatchApplyEdit": 80,
     "ReelpatchRecipe": 200,
     "ReelpatchEnhance": 100,
+    "ReelpatchEditLongClip": 360,
 }
-DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """One template: a recipe, with what it leaves open.
-
-    `module` replaces the recipe's edit module, `module_lora` goes on top of it; both are (file, where it is published).
-    `prepare` lays out a task, and `how` says how to use it; without, a clip is edited by instruction.
-    """
-
-    name: str
-    title: str
-    recipe: str
-    instruction: str
-    module: tuple[str, str] | None = None
-    module_lora: tuple[str, str] | None = None
-    first_frame: int = 0
-    prepare: Callable[[Recipe], Prepared] | None = None
-    how: str = ""
-    compares: bool = False
-
-
-def _ditto(file: str) -> tuple[str, str]:
-    return f"{file}.safetensors", f"{DITTO_REPOSITORY}/models_comfy/{file}.safetensors"
-
-
-WORKFLOWS = (
-    Workflow(
-        "Demo - edit on any machine",
-        "Demo: edit on any machine",
-        "demo",
-        "make the red circle blue",
-        compares=True,
-    ),
-    Workflow(
-        "Ditto - restyle a video (4 steps)",
-        "Ditto global: restyle a video in 4 steps",
-        "ditto-global",
-        "Make it a Pixel Art video.",
-        first_frame=1,
-    ),
-    Workflow(
-        "Ditto - style only (4 steps)",
-        "Ditto style: restyle a video in 4 steps",
-        "ditto-global",
-        "Make it watercolor drawing style.",
-        module=_ditto("ditto_global_style_comfy"),
-        first_frame=1,
-    ),
-    Workflow(
-        "Ditto - to the real domain (4 steps)",
-        "Ditto sim2real: a rendered video becomes real, in 4 steps",
-        "ditto-global",
-        "Turn it into the real domain.",
-        module=_ditto("ditto_sim2real_comfy"),
-        first_frame=1,
-    ),
-    Workflow(
-        "Ditto - local edit (4 steps)",
-        "Ditto local: change one thing in a video, in 4 steps",
-        "ditto-global",
-        "Add a red hat to the man.",
-        module=(
-            "Wan2_1-VACE_module_14B_bf16.safetensors",
-            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
-        ),
-        module_lora=("ditto_local.safetensors", f"{DITTO_REPOSITORY}/models/ditto_local.safetensors"),
-        first_frame=1,
-    ),
-    Workflow(
-        "Ditto - as LoRA on a VACE module (4 steps)",
-        "Ditto as LoRA on a VACE module, in 4 steps",
-        "ditto-global",
-        "Make it a Claymation.",
-        module=(
-            "Wan2_1-VACE_module_14B_bf16.safetensors",
-            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
-        ),
-        module_lora=("ditto_global.safetensors", f"{DITTO_REPOSITORY}/models/ditto_global.safetensors"),
-        first_frame=1,
-    ),
-    Workflow(
-        "Ditto - quality (50 steps)",
-        "Ditto global: the quality path in 50 steps",
-        "ditto-quality",
-        "Make it a Japanese anime style, cel shading video.",
-    ),
-    Workflow(
-        "Ditto - enhance a video",
-        "Ditto's enhancer: steadier and sharper, by the last 4 of 40 steps of Wan2.2",
-        "enhance",
-        "",
-        how=HOW_TO_ENHANCE,
-    ),
-    Workflow(
-        "Demo - enhance on any machine",
-        "Demo: enhance on any machine",
-        "demo-enhance",
-        "",
-        how=HOW_TO_ENHANCE,
-    ),
-    *(
-        Workflow(one.name, one.title, "vdot", one.prompt, prepare=one.prepare, how=one.how)
-        for one in TASK_GRAPHS
-    ),
-)
 
 
 def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     """The UI and the API form of a workflow."""
     recipe = RECIPES[workflow.recipe]
     models = _models(workflow, recipe)
+    if workflow.is_long:
+        return _long_graph(workflow, recipe, models)
     prepared = workflow.prepare(recipe) if workflow.prepare else _clip(workflow, recipe)
     encoder = models["text"]["CLIP"]
-    texts = [
-        _text(
-            "What the finished video shows" if workflow.how else "Instruction", encoder, workflow.instruction
-        )
-    ]
-    if recipe.guidance.scale != 1 or not workflow.how:
-        texts.append(_text("Negative prompt", encoder, recipe.negative_prompt))
+    texts = _texts(workflow, recipe, encoder)
     if recipe.enhances:
         enhancer = enhance(recipe, models["model"], models["vae"]["VAE"], prepared.clip, texts)
         sampling = _sampling(enhancer, enhancer, enhancer)
@@ -176,6 +66,35 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
     ]
     if workflow.compares:
         columns.append(("Look", BLUE, [_compare(prepared.clip, result[0]["video"])]))
+    return _built(workflow, recipe, models, columns)
+
+
+def _long_graph(
+    workflow: Workflow, recipe: Recipe, models: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    texts, settings = _texts(workflow, recipe, models["text"]["CLIP"]), _recipe_node(recipe)
+    load = load_video("Video to edit", LONG_CLIP)
+    edit = long_edit(recipe, models, load["VIDEO"], texts, settings)
+    columns = [
+        ("Models", BLUE, models["nodes"]),
+        ("Video", GREEN, [load]),
+        ("Instruction and recipe", GOLD, [*texts, settings]),
+        ("Edit and result", VIOLET, [edit]),
+    ]
+    return _built(workflow, recipe, models, columns)
+
+
+def _texts(workflow: Workflow, recipe: Recipe, encoder: Output) -> list[Node]:
+    title = "What the finished video shows" if workflow.how else "Instruction"
+    texts = [_text(title, encoder, workflow.instruction)]
+    if recipe.guidance.scale != 1 or not workflow.how:
+        texts.append(_text("Negative prompt", encoder, recipe.negative_prompt))
+    return texts
+
+
+def _built(
+    workflow: Workflow, recipe: Recipe, models: Mapping[str, Any], columns: Sequence[tuple[str, str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     stages = [Stage(f"{number} {title}", *rest) for number, (title, *rest) in enumerate(columns, start=1)]
     for node in (node for stage in stages for node in stage.nodes):
         node.room = ROOM_FOR_WORDS.get(node.type, node.room)

@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from reelpatch.clips.pixels import to_bytes
 from reelpatch.clips.tasks import Sides
 from reelpatch.headless.task import TaskRequest, lay_out, run_task
 from reelpatch.media.video_io import read_video
 from workflows import task_graphs
+from workflows.picture import GAP, captioned
 from workflows.task_graphs import TASK_GRAPHS, TaskGraph
 
 FOLDER = Path(__file__).parent
 SHOWN = (0, 4, 8)
-FRAME_PX, GAP, CAPTION = 128, 4, 40
-INK, PAPER = (235, 235, 235), (30, 30, 34)
+FRAME_PX = 128
 
 
 def _files(**names: str) -> dict[str, Path]:
@@ -65,14 +65,7 @@ def thumbnail(graph: TaskGraph) -> Image.Image:
         made = read_video(result, folder_fps=Fraction(1)).frames
     mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
     rows = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)]
-    picture = np.pad(np.concatenate(rows), ((GAP, CAPTION), (GAP, 0), (0, 0)))
-    image = Image.fromarray(picture)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
-    top = image.height - CAPTION
-    draw.rectangle((0, top, image.width, image.height), fill=PAPER)
-    draw.text((GAP + 2, top + 2), f"{name}: given, mask, made", fill=INK, font=font)
-    draw.text((GAP + 2, top + 20), "made by Reelpatch's demo weights on a CPU", fill=INK, font=font)
-    return image
+    return captioned(rows, f"{name}: given, mask, made", "made by Reelpatch's demo weights on a CPU")
 
 
 def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,19 +10,19 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
 from reelpatch.media.video_io import read_video
 from workflows import task_thumbnails
-from workflows.describe import FOLDER, WORKFLOWS
+from workflows.describe import FOLDER
 from workflows.enhance_thumbnail import enhance_thumbnail
+from workflows.long_thumbnail import long_thumbnail
+from workflows.picture import captioned, strip
+from workflows.templates import WORKFLOWS
 
-FRAMES, ZOOM, GAP, CAPTION = (0, 4, 8), 2, 4, 40
-INK, PAPER = (235, 235, 235), (30, 30, 34)
+FRAMES = (0, 4, 8)
 # Which of the demo's clips a template shows: the one nearest to what it is for.
 CLIPS = {
     "Demo - edit on any machine": 0,
@@ -42,22 +42,10 @@ def thumbnail(folder: Path, number: int) -> Image.Image:
         FIRST_SEED + number, kind=kind, mask_kind=mask, num_things=num_things
     ).instruction
     stem = folder / "clips" / f"{number:02d}_{kind}"
-    strips = [_strip(Path(f"{stem}.mp4")), _strip(Path(f"{stem}_edited.mp4"))]
-    picture = np.pad(np.concatenate(strips), ((GAP, CAPTION), (GAP, 0), (0, 0)))
-    image = Image.fromarray(picture)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
-    top = image.height - CAPTION
-    draw.rectangle((0, top, image.width, image.height), fill=PAPER)
+    paths = (Path(f"{stem}.mp4"), Path(f"{stem}_edited.mp4"))
+    clips = [read_video(path, folder_fps=Fraction(scenes.FPS)).frames for path in paths]
     masked = "" if mask == "none" else ", masked"
-    draw.text((GAP + 2, top + 2), f'"{instruction}"{masked}', fill=INK, font=font)
-    draw.text((GAP + 2, top + 20), "made by Reelpatch's demo weights, 64x64 on a CPU", fill=INK, font=font)
-    return image
-
-
-def _strip(path: Path) -> NDArray[np.uint8]:
-    frames = np.asarray(read_video(path, folder_fps=Fraction(scenes.FPS)).frames)[list(FRAMES)]
-    enlarged = frames.repeat(ZOOM, axis=1).repeat(ZOOM, axis=2)
-    return np.concatenate(list(np.pad(enlarged, ((0, 0), (0, GAP), (0, GAP), (0, 0)))), axis=1)
+    return captioned([strip(clip[list(FRAMES)]) for clip in clips], f'"{instruction}"{masked}')
 
 
 def write(folder: Path) -> None:
@@ -66,8 +54,10 @@ def write(folder: Path) -> None:
     for workflow in (one for one in WORKFLOWS if one.prepare is None):
         path = FOLDER / f"{workflow.name}.jpg"
         part = path.with_suffix(".part")
-        is_edit = workflow.name in CLIPS
-        picture = thumbnail(folder, CLIPS[workflow.name]) if is_edit else enhance_thumbnail()
+        if workflow.name in CLIPS:
+            picture = thumbnail(folder, CLIPS[workflow.name])
+        else:
+            picture = long_thumbnail() if workflow.is_long else enhance_thumbnail()
         picture.save(part, format="JPEG", quality=88, optimize=True)
         part.replace(path)
 

@@ -50,6 +50,8 @@ class WindowPlan:
     def describe(self) -> str:
         """One sentence for the person whose clip it is."""
         length = self.windows[0].frames
+        if len(self.windows) == 1:
+            return f"The clip of {self.clip_frames} frames is worked on at once, as {length} frames."
         overlaps = sorted({window.overlap for window in self.windows[1:]})
         shared = f"{overlaps[0]}" if len(overlaps) == 1 else f"{overlaps[0]} to {overlaps[-1]}"
         starts = ", ".join(str(window.first) for window in self.windows[:4])

@@ -22,7 +22,7 @@ def read_mask(path: Path, frames: int | None) -> Tensor:
 
     Raises: `BadInput` for a file that cannot be read.
     """
-    if is_still(path) and not path.is_dir():
+    if _is_image(path):
         pictures = read_still(path)[None]
     else:
         pictures = read_video(path, folder_fps=Fraction(1)).frames[:frames]
@@ -37,43 +37,41 @@ def mask_values(pictures: Frames) -> Tensor:
 
 
 class WindowMask:
-    """The mask of a long clip, of whose frames `num_frames` are edited, read as its windows need it.
+    """The mask of a long clip, of whose frames `num_frames` are edited, handed out as its windows need it.
 
+    `where` is a file, read part by part, or a mask [1 or F, H, W]; None is all of the picture. `when` = (first, last)
+    frame limits it in time.
     Raises: `BadInput` for a mask that does not fit the clip, and for a time range outside it.
     """
 
     def __init__(
-        self, path: Path | None, when: tuple[int, int] | None, clip: ClipHeader, num_frames: int
+        self, where: Path | Tensor | None, when: tuple[int, int] | None, clip: ClipHeader, num_frames: int
     ) -> None:
-        self._when, self._image, self._reader = when, None, None
-        height, width = clip.size
+        self._when, self._frames, self._reader = when, torch.ones(1, *clip.size), None
         if when is not None:
             check_time_range(when, num_frames)
-        if path is None:
-            self._image = torch.ones(height, width)
-        elif is_still(path) and not path.is_dir():
-            self._image = read_mask(path, None)[0]
-            build_mask(self._image, None, frames=1, height=height, width=width)  # refuses what does not fit
-        else:
-            mask = look_through(path, folder_fps=Fraction(1))
-            if mask.num_frames == 1:
-                self._image = read_mask(path, None)[0]
-            elif (mask.num_frames, mask.size) != (clip.num_frames, clip.size):
-                raise BadInput(
-                    f"the mask has {mask.num_frames} frames of {mask.size[1]}x{mask.size[0]}, but the clip has "
-                    f"{clip.num_frames} of {width}x{height}: give a mask of the clip's length and size, or an image "
-                    "for all of it (--mask)."
-                )
-            else:
-                self._reader = FrameReader(path)
+        if where is None:
+            return
+        height, width = clip.size
+        if isinstance(where, Path):
+            film = None if _is_image(where) else look_through(where, folder_fps=Fraction(1))
+            if film is not None and film.num_frames > 1:
+                _check_film(film, clip)
+                self._reader = FrameReader(where)
+                return
+            where = read_mask(where, None)
+        # Refuses what does not fit.
+        build_mask(where, None, frames=1 if len(where) == 1 else clip.num_frames, height=height, width=width)
+        self._frames = where.float()
 
     def part(self, first: int, end: int) -> Tensor:
         """The mask of frames `first` to before `end`, [n, H, W]; parts begin in rising order."""
         if self._reader is not None:
             mask = mask_values(self._reader.part(first, end))
+        elif len(self._frames) == 1:
+            mask = self._frames.repeat(end - first, 1, 1)
         else:
-            assert self._image is not None
-            mask = self._image.repeat(end - first, 1, 1)
+            mask = self._frames[first:end].clone()
         if self._when is not None:
             times = torch.arange(first, end)
             mask[(times < self._when[0]) | (times > self._when[1])] = 0
@@ -83,3 +81,17 @@ class WindowMask:
         """Lets go of the file."""
         if self._reader is not None:
             self._reader.close()
+
+
+def _is_image(path: Path) -> bool:
+    return is_still(path) and not path.is_dir()
+
+
+def _check_film(mask: ClipHeader, clip: ClipHeader) -> None:
+    if (mask.num_frames, mask.size) == (clip.num_frames, clip.size):
+        return
+    raise BadInput(
+        f"the mask has {mask.num_frames} frames of {mask.size[1]}x{mask.size[0]}, but the clip has {clip.num_frames} of "
+        f"{clip.size[1]}x{clip.size[0]}: give a mask of the clip's length and size, or an image for all of it.",
+        option="--mask",
+    )

@@ -36,7 +36,9 @@ HEADLESS = ENGINE | {
     "transformers",
 }
 # All of them come with ComfyUI; `server` is its own.
-COMFY = ENGINE | {"comfy", "comfy_api", "folder_paths", "node_helpers", "server", "tokenizers"}
+COMFY = ENGINE | {
+    *("comfy", "comfy_api", "folder_paths", "latent_preview", "node_helpers", "server", "tokenizers"),
+}
 FILES = sorted(path for folder in ("reelpatch", "nodes") for path in (ROOT / folder).rglob("*.py"))
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from workflows.describe import FOLDER, WORKFLOWS, Workflow, graph, paths
+from workflows.describe import FOLDER, graph, paths
+from workflows.templates import WORKFLOWS, Workflow
 
 DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
-FOUR_STEPS = [workflow for workflow in DITTO if "(4 steps)" in workflow.name]
+FOUR_STEPS = [workflow for workflow in DITTO if "(4 steps)" in workflow.name and not workflow.is_long]
+LONG = next(workflow for workflow in DITTO if workflow.is_long)
 VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
 CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
 QUALITY = next(workflow for workflow in WORKFLOWS if "(50 steps)" in workflow.name)
@@ -84,6 +86,15 @@ def test_every_node_says_where_it_and_its_files_come_from(workflow: Workflow) ->
     left = [group["bounding"][0] for group in ui["groups"]]
     assert left == sorted(left)
     assert any("Licence" in str(node["widgets_values"]) for node in ui["nodes"])
+
+
+def test_a_long_video_is_edited_with_the_same_settings_in_windows_of_ditto_s_length() -> None:
+    (recipe,), (edit,) = (inputs(LONG, kind) for kind in ("ReelpatchRecipe", "ReelpatchEditLongClip"))
+    assert recipe == {"recipe": "ditto-global", "steps": 4, "shift": 2.0, "cfg": 1.2}
+    assert (edit["strength"], edit["start"], edit["end"]) == (0.975, 0.0, 1.0)
+    assert (edit["window_frames"], edit["width"], edit["height"]) == (73, 832, 480)
+    assert "mask" not in edit
+    assert {"guidance", "sampler", "sigmas", "negative"} <= set(edit)
 
 
 @pytest.mark.parametrize("workflow", FOUR_STEPS, ids=name_of)

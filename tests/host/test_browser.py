@@ -20,7 +20,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.host.server import Server, running
-from workflows.describe import WORKFLOWS, Workflow, paths
+from workflows.describe import paths
+from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 DRIVER = Path(__file__).parent / "browser" / "drive.cjs"

@@ -18,7 +18,7 @@ INSIDE = Path(__file__).parent / "inside"
 SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
     *("vace_tasks", "memory"),
-    "enhancing",
+    *("enhancing", "long_clips"),
     "looks",
 )
 Run = Callable[[str], dict[str, Any]]

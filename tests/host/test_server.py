@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.host.server import RUN_S, Server, running
-from workflows.describe import WORKFLOWS, Workflow, paths
+from workflows.describe import paths
+from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 TINY = {
@@ -21,6 +22,7 @@ TINY = {
     "VAELoader": {"vae_name": "reelpatch_demo_vae.safetensors"},
     "CLIPLoader": {"file": "reelpatch_demo_umt5.safetensors"},
     "ReelpatchClip": {"width": 32, "height": 32, "frames": 9, "first_frame": 0, "fps": 0.0},
+    "ReelpatchEditLongClip": {"width": 32, "height": 32, "window_frames": 9},
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along

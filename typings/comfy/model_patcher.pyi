@@ -8,6 +8,7 @@ class ModelPatcher:
     # What a patcher holds is whatever its loader made: a BaseModel of ComfyUI's, or an edit module of ours.
     model: Any
     model_options: dict[str, Any]
+    load_device: torch.device
     injections: dict[str, list[PatcherInjection]]
     patches_uuid: object
     cached_patcher_init: tuple[Callable[..., Any], tuple[Any, ...]] | None

@@ -5,6 +5,8 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 class KSAMPLER:
+    sampler_function: Callable[..., Tensor]
+    extra_options: Mapping[str, Any]
     def __init__(
         self, sampler_function: Callable[..., Tensor], extra_options: Mapping[str, Any] = ...
     ) -> None: ...
@@ -26,6 +28,17 @@ class CFGGuider:
     def __init__(self, model_patcher: ModelPatcher) -> None: ...
     def inner_set_conds(self, conds: Mapping[str, Any]) -> None: ...
     def set_cfg(self, cfg: float) -> None: ...
+    def sample(
+        self,
+        noise: Tensor,
+        latent_image: Tensor,
+        sampler: Any,
+        sigmas: Tensor,
+        denoise_mask: Tensor | None = ...,
+        callback: Callable[..., None] | None = ...,
+        disable_pbar: bool = ...,
+        seed: int | None = ...,
+    ) -> Tensor: ...
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict[str, Any] = ..., seed: int | None = ...
     ) -> Tensor: ...

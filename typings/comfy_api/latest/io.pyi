@@ -5,9 +5,14 @@ from typing import Any
 
 class Hidden(Enum):
     unique_id = ...
+    prompt = ...
+
+class FolderType(Enum):
+    output = ...
 
 class HiddenHolder:
     unique_id: str | None
+    prompt: dict[str, Any] | None
 
 class _Input:
     id: str

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -9,3 +10,9 @@ class PreviewImage:
 
 class PreviewText:
     def __init__(self, value: str) -> None: ...
+
+class SavedResult:
+    def __init__(self, filename: str, subfolder: str, type: io.FolderType) -> None: ...
+
+class PreviewVideo:
+    def __init__(self, values: Sequence[SavedResult]) -> None: ...

@@ -1,0 +1,99 @@
+"""What Edit long clip asks for."""
+
+from comfy_api.latest import io
+
+from .sockets import GUIDANCE, REFERENCES
+from .widgets import MORE_PIXELS, finish_inputs, fit_input, size_inputs
+
+MAX_SEED = 2**63 - 1
+
+
+def long_clip_inputs() -> list[io.Input]:
+    """All inputs, in the order of the widgets."""
+    seed = io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=MAX_SEED,
+        tooltip="Every latent frame of the clip has its own noise, drawn from this.",
+    )
+    name = io.String.Input(
+        "filename_prefix",
+        default="reelpatch/long_clip",
+        tooltip="Where in the output folder the result goes; a mark of the graph is added to its name.",
+    )
+    sizes = size_inputs(
+        "Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.", MORE_PIXELS
+    )
+    return [*_links(), *_window_inputs(), fit_input(), *sizes, *_edit_inputs(), *finish_inputs(), name, seed]
+
+
+def _links() -> list[io.Input]:
+    return [
+        io.Model.Input("model", tooltip="A Wan text-to-video MODEL, LoRAs included; without Apply edit."),
+        io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
+        io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
+        io.Conditioning.Input("positive", tooltip="The instruction."),
+        io.Conditioning.Input("negative", optional=True, tooltip="Needed where there is guidance."),
+        io.Sampler.Input("sampler", tooltip="From Recipe."),
+        io.Sigmas.Input("sigmas", tooltip="From Recipe."),
+        GUIDANCE.Input("guidance", optional=True, tooltip="From Recipe; without it, guidance is 1."),
+        io.Video.Input(
+            "video", tooltip="From Load Video: a file, whose frames are read as they are needed. Any length."
+        ),
+        io.MultiType.Input(
+            "mask",
+            [io.Mask, io.Video],
+            optional=True,
+            tooltip=(
+                "Where and when to edit (white) and what to keep (black): one image, or a video of the clip's size and "
+                "length. Outside it, the source's pixels stay."
+            ),
+        ),
+        REFERENCES.Input("references", optional=True, tooltip="From References."),
+    ]
+
+
+def _window_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "window_frames",
+            default=81,
+            min=5,
+            max=1001,
+            step=4,
+            tooltip="Frames worked on at once (4n + 1): what the method was made for, see Recipe's frames. Decides the memory.",
+        ),
+        io.Int.Input(
+            "overlap",
+            default=0,
+            min=0,
+            max=997,
+            tooltip="Frames that windows share (4n + 1); 0 is about a quarter. More makes joins steadier and costs time.",
+        ),
+    ]
+
+
+def _edit_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "strength",
+            default=1.0,
+            min=0.0,
+            max=10.0,
+            step=0.005,
+            tooltip="How strongly the edit speaks. Ditto uses 0.975, VACE 1.",
+        ),
+        *(
+            io.Float.Input(
+                name,
+                default=default,
+                min=0.0,
+                max=1.0,
+                step=0.01,
+                advanced=True,
+                tooltip=f"{word} which part of the sampler's steps the edit acts.",
+            )
+            for name, default, word in (("start", 0.0, "From"), ("end", 1.0, "Until"))
+        ),
+    ]

@@ -1,0 +1,104 @@
+"""Widgets that several nodes have, and what they stand for."""
+
+from typing import Literal
+
+from comfy_api.latest import io
+
+from reelpatch.clips.finish import Blend, Finish
+from reelpatch.clips.frames import Method
+from reelpatch.errors import BadInput
+
+Fit = Method | Literal["none"]
+FIT: tuple[Fit, ...] = ("pad", "crop", "stretch", "none")
+MAX_SIDE_PX = 16384
+MORE_PIXELS = "Working height in pixels; more pixels need more memory and time than in proportion."
+
+
+def fit_input() -> io.Input:
+    """How a clip is brought to a size that is legal."""
+    return io.Combo.Input(
+        "fit",
+        options=list(FIT),
+        default="pad",
+        tooltip=(
+            "pad: all of the picture, its own edges repeated around it. crop: the centre fills the frame, "
+            "the rest stays as it was. stretch: all of it, out of proportion. none: refuse a clip that does "
+            "not fit as it is."
+        ),
+    )
+
+
+def size_inputs(of_width: str, of_height: str) -> list[io.Input]:
+    """Width and height in pixels, 0 and 0 for none, with these tooltips."""
+    return [
+        io.Int.Input(name, default=0, min=0, max=MAX_SIDE_PX, step=16, tooltip=tooltip)
+        for name, tooltip in (("width", of_width), ("height", of_height))
+    ]
+
+
+def asked_size(width: int, height: int) -> tuple[int, int] | None:
+    """(height, width), or None for 0 and 0. Raises: BadInput for one without the other."""
+    if bool(width) != bool(height):
+        raise BadInput(
+            "one of width and height is 0: give both in pixels, or 0 for both to keep the clip's size."
+        )
+    return (height, width) if width else None
+
+
+def finish_inputs() -> list[io.Input]:
+    """How Finish clip fits the edit to the clip around it; prompts from before these existed go without."""
+    return [
+        io.Int.Input(
+            "grow",
+            default=0,
+            min=-512,
+            max=512,
+            optional=True,
+            tooltip="Widens the mask by so many pixels; below 0 it is narrowed.",
+        ),
+        io.Int.Input(
+            "feather",
+            default=0,
+            min=0,
+            max=512,
+            optional=True,
+            tooltip="Softens the mask's edge by so many pixels each way. Beyond that, nothing of the source changes.",
+        ),
+        io.Combo.Input(
+            "blend",
+            options=["plain", "edges"],
+            default="plain",
+            optional=True,
+            tooltip="edges: the soft edge follows the edges of the picture; it needs a feather to lie in.",
+        ),
+        io.Combo.Input(
+            "match",
+            options=["none", "mean", "histogram"],
+            default="none",
+            optional=True,
+            tooltip=(
+                "Moves the colours of the edit to where its kept pixels have those of the source: by mean and spread, or "
+                "by all of the histogram. Without a mask this also undoes changes of colour that were asked for."
+            ),
+        ),
+        io.Float.Input(
+            "match_frames",
+            default=8.0,
+            min=0.0,
+            max=10_000.0,
+            step=0.5,
+            optional=True,
+            tooltip="Over about how many frames the match is steadied; 0 is one match for the whole clip.",
+        ),
+    ]
+
+
+def chosen_finish(
+    grow: int = 0,
+    feather: int = 0,
+    blend: Blend = "plain",
+    match: Literal["none", "mean", "histogram"] = "none",
+    match_frames: float = 8.0,
+) -> Finish:
+    """What the widgets of `finish_inputs` say."""
+    return Finish(grow, feather, blend, None if match == "none" else match, match_frames)

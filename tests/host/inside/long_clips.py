@@ -1,0 +1,155 @@
+"""Edit long clip: windows in a real ComfyUI, stopped and gone on with, equal to the nodes that edit a short clip."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management
+import folder_paths
+import torch
+from comfy_api.internal import make_locked_method_func
+from comfy_api.latest import InputImpl, Types, io
+from tiny import SIGMAS, Vae, apply, backbone, call, clip, difference, frames, module, text
+
+import nodes
+from reelpatch.clips.pixels import to_bytes
+from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
+from reelpatch.sampling.noise import FrameNoise
+
+WINDOW, LENGTH = 9, 21  # windows begin at frames 0, 4, 8 and 12
+GRAPH = {"7": {"class_type": "ReelpatchEditLongClip", "inputs": {"video": ["1", 0], "seed": 3}}}
+
+
+class LongVae(Vae):
+    """Decodes too: every latent frame but the first as four pictures."""
+
+    def __init__(self) -> None:
+        self.decoded = 0
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        self.decoded += 1
+        small = latents[0, :3].permute(1, 2, 3, 0).sigmoid()
+        times = torch.tensor([1] + [4] * (len(small) - 1))
+        return small.repeat_interleave(times, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)[None]
+
+
+def film(name: str, num_frames: int, **changes: Any) -> Any:
+    path = Path(folder_paths.get_input_directory()) / f"{name}.mp4"
+    path.parent.mkdir(exist_ok=True)
+    write_video(Video(to_bytes(frames(num_frames)), Fraction(8)), path, crf=0)
+    return InputImpl.VideoFromFile(str(path), **changes)
+
+
+def edited(video: Any, *, seed: int = 3, graph: Any = GRAPH, vae: Any = None, **inputs: Any) -> Path:
+    """The file that the node makes, run as ComfyUI runs it."""
+    node = nodes.NODE_CLASS_MAPPINGS["ReelpatchEditLongClip"]
+    hidden = {io.Hidden.prompt: graph, io.Hidden.unique_id: "7"}
+    clone = node.PREPARE_CLASS_CLONE({"hidden_inputs": hidden})
+    sampler = call("ReelpatchFlowUniPC", solver="unipc", whole_timesteps=True)[0]
+    given = {
+        **{"model": backbone(), "edit_module": module(), "vae": vae or LongVae(), "positive": text(1)},
+        **{"sampler": sampler, "sigmas": SIGMAS, "video": video, "seed": seed, "window_frames": WINDOW},
+        **{"overlap": 0, "fit": "pad", "width": 0, "height": 0, "strength": 1.0, "start": 0.0, "end": 1.0},
+        **{"filename_prefix": "reelpatch/long", **inputs},
+    }
+    (made,) = make_locked_method_func(node, "execute", clone)(**given).result
+    return Path(made.get_stream_source())
+
+
+def graph(seed: int) -> Any:
+    """A graph that no other check has."""
+    return {"7": {"class_type": "ReelpatchEditLongClip", "inputs": {"seed": seed}}}
+
+
+def check_the_result_has_the_length_size_and_rate_of_the_video():
+    path = edited(film("whole", LENGTH), graph=graph(10))
+    made = read_video(path, folder_fps=Fraction(1))
+    assert made.frames.shape == (LENGTH, *frames().shape[1:])
+    assert made.fps == 8
+    assert path.parent == Path(folder_paths.get_output_directory()) / "reelpatch"
+    assert sorted(one.name for one in path.parent.glob(f"{path.name}*")) == [path.name]  # no windows left
+
+
+def check_a_cancelled_run_goes_on_where_it_was():
+    video, whole_vae = film("broken", LENGTH), LongVae()
+    whole = edited(video, graph=graph(20), vae=whole_vae)
+
+    class Cancelled(LongVae):
+        def decode(self, latents: torch.Tensor) -> torch.Tensor:
+            if self.decoded == 2:
+                comfy.model_management.interrupt_current_processing()
+                comfy.model_management.throw_exception_if_processing_interrupted()
+            return super().decode(latents)
+
+    try:
+        edited(video, graph=graph(21), vae=Cancelled())
+    except comfy.model_management.InterruptProcessingException:
+        pass
+    else:
+        raise AssertionError("the run was not cancelled")
+    again = LongVae()
+    path = edited(video, graph=graph(21), vae=again)
+    assert (whole_vae.decoded, again.decoded) == (4, 2)
+    assert path.read_bytes() == whole.read_bytes()
+    once_more = LongVae()
+    assert edited(video, graph=graph(21), vae=once_more) == path
+    assert once_more.decoded == 0  # it was there
+
+
+def check_one_window_is_what_the_nodes_for_short_clips_make():
+    video = film("short", WINDOW)
+    path = edited(video, graph=graph(30))
+    source = video.get_components().images
+    model, latent = apply(backbone(), module(), clip=clip(source))
+    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-3:]))[None]
+
+    class Noise:
+        seed = 3
+
+        def generate_noise(self, _latent: Any) -> torch.Tensor:
+            return noise
+
+    guider = call("BasicGuider", model=model, conditioning=text(1))[0]
+    sampler = call("ReelpatchFlowUniPC", solver="unipc", whole_timesteps=True)[0]
+    given = {"noise": Noise(), "guider": guider, "sampler": sampler, "sigmas": SIGMAS}
+    samples = call("SamplerCustomAdvanced", latent_image=latent, **given)[0]
+    expected = call("ReelpatchFinishClip", samples=samples, vae=LongVae(), clip=clip(source))[1]
+    found = read_video(path, folder_fps=Fraction(1)).frames
+    off = difference(torch.from_numpy(found).float() / 255, expected)
+    assert off < 0.1  # the file is 4:2:0 at a visually lossless quality
+    return off
+
+
+def check_a_mask_keeps_the_source():
+    video = film("masked", LENGTH)
+    mask = torch.zeros(1, *frames().shape[1:3])
+    mask[:, :16] = 1
+    made = read_video(edited(video, mask=mask, graph=graph(41)), folder_fps=Fraction(1)).frames
+    source = read_video(Path(video.get_stream_source()), folder_fps=Fraction(1)).frames
+    change = abs(made.astype(int) - source.astype(int)).mean((0, 2, 3))
+    assert change[20:].max() < 12 < change[:12].mean()
+
+
+def _refused(video: Any, **inputs: Any) -> str:
+    try:
+        edited(video, **inputs)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def check_what_cannot_be_is_said():
+    components = Types.VideoComponents(images=frames(), frame_rate=Fraction(8))
+    assert "held in memory" in _refused(InputImpl.VideoFromComponents(components))
+    assert "cut to a part" in _refused(film("cut", LENGTH, start_time=0.5))
+    video = film("refused", LENGTH)
+    assert "does not fit the model" in _refused(video, window_frames=10)
+    assert "does not fit windows of 9" in _refused(video, overlap=9)
+    assert "edit module" in _refused(video, edit_module=backbone())
+    assert "works on a mask" in _refused(video, feather=4)
+    assert "the mask" in _refused(video, mask=torch.ones(3, *frames().shape[1:3]))
+    output = Path(folder_paths.get_output_directory()) / "reelpatch"
+    assert not list(output.glob("*.windows"))

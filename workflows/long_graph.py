@@ -1,0 +1,45 @@
+"""The part of a template that edits a video of any length, from file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reelpatch.recipes import Recipe
+from workflows.graph import Node, Output
+
+LONG_CLIP = "reelpatch_demo_long_clip.mp4"
+INSTRUCTION = "make it sepia"
+
+
+def long_edit(
+    recipe: Recipe, models: Mapping[str, Any], video: Output, texts: Sequence[Node], settings: Node
+) -> Node:
+    """The node Edit long clip, in windows as long as the recipe was made for."""
+    positive, negative = (text["CONDITIONING"] for text in texts)
+    node = Node(
+        "ReelpatchEditLongClip",
+        "Edit long clip",
+        [("VIDEO", "VIDEO")],
+        sockets={
+            **{"model": "MODEL", "edit_module": "MODEL_PATCH", "vae": "VAE", "positive": "CONDITIONING"},
+            **{"negative": "CONDITIONING", "sampler": "SAMPLER", "sigmas": "SIGMAS"},
+            **{"guidance": "REELPATCH_GUIDANCE", "video": "VIDEO", "mask": "MASK,VIDEO"},
+            "references": "REELPATCH_REFERENCES",
+        },
+        links={
+            **{"model": models["model"], "edit_module": models["module"], "vae": models["vae"]["VAE"]},
+            **{"positive": positive, "negative": negative, "sampler": settings["SAMPLER"]},
+            **{"sigmas": settings["SIGMAS"], "guidance": settings["guidance"], "video": video},
+        },
+        widgets={
+            **{"window_frames": recipe.frames, "overlap": 0, "fit": "pad"},
+            **{"width": recipe.width, "height": recipe.height},
+            **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
+            **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
+            **{"filename_prefix": "reelpatch/long_clip", "seed": 1},
+        },
+        width=400,
+    )
+    node.hidden = {"control_after_generate": "fixed"}
+    return node
