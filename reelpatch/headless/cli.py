@@ -24,6 +24,7 @@ from reelpatch.headless import (
 )
 from reelpatch.headless.run_options import (
     add_lora_options,
+    add_lossless,
     add_machine_options,
     add_run_options,
     add_window_options,
@@ -111,7 +112,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_edited.mp4)",
     )
-    add("--lossless", action="store_true", help="an mp4 that keeps every bit; not for browsers")
+    add_lossless(add)
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     where = parser.add_argument_group("where and what to look at")
     add = where.add_argument

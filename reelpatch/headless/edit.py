@@ -5,29 +5,27 @@ import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from reelpatch.clips.finishing import Finishing, WorkedPart
-from reelpatch.clips.frames import FitPlan, Method, plan_fit
+from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.lora import ChosenLora, LoraReport
-from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner
+from reelpatch.headless.run_request import ClipRequest, RunResult
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.stills import read_still
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import check_output, write_video
-from reelpatch.media.window_run import LongClip, WindowOptions, find_windows
+from reelpatch.media.window_run import LongClip, find_windows
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.sampling.guidance import Guidance, Window
 from reelpatch.sampling.schedules import make_sigmas
-from reelpatch.sampling.strengths import StrengthSchedule
 
 _MAX_SEED = 2**63 - 1
 _MUCH_LARGER = 2
@@ -52,82 +50,26 @@ class RunOptions(Protocol):
 
 
 @dataclass(frozen=True)
-class EditRequest:
-    """One edit of one clip. What is None is the recipe's, or left to the machine.
+class EditRequest(ClipRequest):
+    """One edit of one clip; the result has the clip's size and length.
 
-    Units: size (height, width) in pixels is what is worked on, the result has the clip's; `frames` edits only that
-    many from the first; `when` = (first, last) frame, counted from 0; `fps` is that of a folder of images.
-    `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
-    A clip longer than `window_frames` is edited in windows that share `overlap` frames, unless that is 0.
+    Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
     clip: Path
     instruction: str
-    recipe: str = "demo"
     mask: Path | None = None
     when: tuple[int, int] | None = None
     references: tuple[Path, ...] = ()
-    size: tuple[int, int] | None = None
-    frames: int | None = None
     fit: Method | None = None
-    seed: int = 0
-    steps: int | None = None
-    guidance: float | None = None
     strength: float | None = None
     window: tuple[float, float] | None = None
-    models: Path | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    vram_limit: float | None = None
-    text_cache: bool = True
-    fps: Fraction | None = None
-    output: Path | None = None
-    lossless: bool = False
-    loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
-    lora_merge: bool = False
     finishing: Finishing = Finishing()
-    window_frames: int | None = None
-    overlap: int | None = None
 
     @property
     def target(self) -> Path:
         """Where the result goes: beside the clip, unless said otherwise."""
         return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_edited.mp4")
-
-
-@dataclass(frozen=True)
-class EditResult:
-    """What was done, for people and for `--json`."""
-
-    output: Path
-    frames: int
-    size: tuple[int, int]
-    fps: Fraction
-    recipe: str
-    steps: int
-    seed: int
-    device: str
-    dtype: str
-    seconds: float
-    loras: tuple[LoraReport, ...]
-    windows: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """In plain types; the size as (width, height), the rate as a number and exactly."""
-        height, width = self.size
-        return {
-            **{
-                name: getattr(self, name)
-                for name in ("frames", "recipe", "steps", "seed", "device", "dtype", "windows")
-            },
-            "output": str(self.output),
-            "width": width,
-            "height": height,
-            "fps": float(self.fps),
-            "fps_exact": str(self.fps),
-            "seconds": round(self.seconds, 3),
-            "loras": [report.as_dict() for report in self.loras],
-        }
 
 
 @dataclass(frozen=True)
@@ -140,7 +82,7 @@ class _Material:
     plan: FitPlan
 
 
-def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResult:
+def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResult:
     """Edits a clip and writes the result, with the source's size, rate, length and sound.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
@@ -152,18 +94,14 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     check_output(request.target, request.clip)
     long_clip = find_windows(
         request.clip,
-        WindowOptions(request.window_frames, request.overlap, request.frames),
+        request.windows,
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
     if long_clip is not None:
-        if request.lossless and request.target.suffix.lower() == ".mp4":
-            raise BadInput(
-                "a clip edited in windows is not written as an mp4 without loss: end the output in .mkv (--lossless)."
-            )
         return _run_in_windows(request, settings, long_clip, on_progress)
     material = _read(request, settings)
-    editor = _editor(request, settings)
+    editor = Editor(settings, **request.for_runner())
     _announce(request, material, editor)
     edited = editor.render(
         material.part.clip,
@@ -176,74 +114,22 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> EditResu
     )
     finished = to_bytes(material.part.finished(edited))
     write_video(replace(material.video, frames=finished), request.target, lossless=request.lossless)
-    return result_of(request, editor, finished.shape, material.video.fps, began)
-
-
-class FileRequest(Protocol):
-    """What is asked for from file to file, whatever is done."""
-
-    @property
-    def clip(self) -> Path: ...
-    @property
-    def target(self) -> Path: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def result_of(
-    request: FileRequest,
-    runner: RecipeRunner,
-    shape: tuple[int, ...],
-    fps: Fraction,
-    began: float,
-    windows: int = 1,
-) -> EditResult:
-    """What was done, for pictures of `shape` = (frames, height, width, ...) since `began` by the monotonic clock."""
-    return EditResult(
-        output=request.target,
-        frames=shape[0],
-        size=(shape[1], shape[2]),
-        fps=fps,
-        recipe=runner.recipe.name,
-        steps=runner.recipe.num_run_steps,
-        seed=request.seed,
-        device=str(runner.device),
-        dtype=str(runner.dtype).removeprefix("torch."),
-        seconds=time.monotonic() - began,
-        loras=runner.lora_reports,
-        windows=windows,
-    )
-
-
-def _editor(request: EditRequest, settings: Recipe) -> Editor:
-    return Editor(
-        settings,
-        request.models,
-        device=request.device,
-        dtype=request.dtype,
-        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
-        merge_loras=request.lora_merge,
-        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
-    )
+    return RunResult.of(request, editor, finished.shape, material.video.fps, began)
 
 
 def _run_in_windows(
     request: EditRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
-) -> EditResult:
+) -> RunResult:
     from reelpatch.headless.long_clips.editing import edit_long_clip  # which is made of what stands here
 
     began = time.monotonic()
-    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    editor = _editor(request, settings)
-    announce_clip(request.clip, clip.header.video, clip.duration_s)
-    _log.info("%s", plan.describe())
-    _log.info("%s", clip.plan.describe())
+    editor = Editor(settings, **request.for_runner())
+    plan = announce_windows(request, clip)
     _announce_run(request, editor)
-    warn_of_much_work(replace(plan, frames=clip.plan.windows[0].frames), settings)
+    warn_of_much_work(plan, settings)
     edit_long_clip(request, clip, editor, references, on_progress)
-    shape = (clip.plan.clip_frames, *clip.header.size)
-    return result_of(request, editor, shape, clip.fps, began, len(clip.plan.windows))
+    return RunResult.of_windows(request, editor, clip, began)
 
 
 def chosen_settings(request: RunOptions) -> Recipe:
@@ -327,6 +213,26 @@ def announce_clip(path: Path, video: Video, duration_s: Fraction) -> None:
     _log.info("%s: %.2f s at %.4g fps, %s.", path, float(duration_s), float(video.fps), sound)
     if video.times_s is not None:
         _log.info("Its frames are not shown at a fixed rate: each keeps its own time in the result.")
+
+
+class LongRequest(Protocol):
+    """What of a request decides how the windows of its clip are worked on."""
+
+    @property
+    def clip(self) -> Path: ...
+    @property
+    def size(self) -> Size | None: ...
+    @property
+    def fit(self) -> Method | None: ...
+
+
+def announce_windows(request: LongRequest, clip: LongClip) -> FitPlan:
+    """Says what was read and how it is cut up; returns how a window is brought to size."""
+    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
+    announce_clip(request.clip, clip.header.video, clip.duration_s)
+    _log.info("%s", plan.describe())
+    _log.info("%s", clip.plan.describe())
+    return replace(plan, frames=clip.plan.windows[0].frames)
 
 
 def _announce_run(request: EditRequest, editor: Editor) -> None:

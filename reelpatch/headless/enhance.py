@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,55 +10,36 @@ from reelpatch.clips.frames import Method, plan_fit
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.headless.edit import (
-    EditResult,
     announce_clip,
+    announce_windows,
     check_seed,
     first_frames,
-    result_of,
     warn_of_much_work,
 )
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MemoryOptions
+from reelpatch.headless.run_request import ClipRequest, RunResult
 from reelpatch.media.video_io import read_video
 from reelpatch.media.video_write import check_output, write_video
-from reelpatch.media.window_run import LongClip, WindowOptions, find_windows
+from reelpatch.media.window_run import LongClip, find_windows
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
-from reelpatch.sampling.strengths import StrengthSchedule
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EnhanceRequest:
-    """One clip to be enhanced. What is None is the recipe's, or left to the machine.
+class EnhanceRequest(ClipRequest):
+    """One clip to be enhanced.
 
-    Units: `steps` counts the last steps of the recipe's schedule; others as in `EditRequest`.
+    Units: `steps` counts the last steps of the recipe's schedule; others as in `RunRequest`.
     """
 
     clip: Path
-    recipe: str = "demo-enhance"
     caption: str = ""
-    size: tuple[int, int] | None = None
-    frames: int | None = None
     fit: Method = "pad"
-    seed: int = 0
-    steps: int | None = None
-    guidance: float | None = None
-    models: Path | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    vram_limit: float | None = None
-    text_cache: bool = True
-    fps: Fraction | None = None
-    output: Path | None = None
-    loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
-    lora_merge: bool = False
-    window_frames: int | None = None
-    overlap: int | None = None
+    recipe: str = field(default="demo-enhance", kw_only=True)
 
     @property
     def target(self) -> Path:
@@ -66,7 +47,7 @@ class EnhanceRequest:
         return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
 
 
-def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> EditResult:
+def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> RunResult:
     """Enhances a clip and writes the result as mp4, with the source's size, rate, length and sound.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
@@ -78,7 +59,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ed
     folder_fps = request.fps or Fraction(settings.fps)
     long_clip = find_windows(
         request.clip,
-        WindowOptions(request.window_frames, request.overlap, request.frames),
+        request.windows,
         usual=settings.frames,
         folder_fps=folder_fps,
     )
@@ -86,7 +67,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ed
         return _run_in_windows(request, settings, long_clip, on_progress)
     video = first_frames(read_video(request.clip, folder_fps=folder_fps), request.frames, request.clip)
     plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
-    enhancer = _enhancer(request, settings)
+    enhancer = Enhancer(settings, **request.for_runner())
     announce_clip(request.clip, video, video.duration_s)
     _log.info("%s", plan.describe())
     _announce_run(request, enhancer)
@@ -95,8 +76,8 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ed
         to_floats(video.frames), request.caption, seed=request.seed, plan=plan, on_progress=on_progress
     )
     finished = to_bytes(enhanced)
-    write_video(replace(video, frames=finished), request.target)
-    return result_of(request, enhancer, finished.shape, video.fps, began)
+    write_video(replace(video, frames=finished), request.target, lossless=request.lossless)
+    return RunResult.of(request, enhancer, finished.shape, video.fps, began)
 
 
 def enhance_settings(request: EnhanceRequest) -> Recipe:
@@ -120,34 +101,18 @@ def enhance_settings(request: EnhanceRequest) -> Recipe:
     )
 
 
-def _enhancer(request: EnhanceRequest, settings: Recipe) -> Enhancer:
-    return Enhancer(
-        settings,
-        request.models,
-        device=request.device,
-        dtype=request.dtype,
-        loras=[ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in request.loras],
-        merge_loras=request.lora_merge,
-        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
-    )
-
-
 def _run_in_windows(
     request: EnhanceRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
-) -> EditResult:
+) -> RunResult:
     from reelpatch.headless.long_clips.enhancing import enhance_long_clip  # which is made of what stands here
 
     began = time.monotonic()
-    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
-    enhancer = _enhancer(request, settings)
-    announce_clip(request.clip, clip.header.video, clip.duration_s)
-    _log.info("%s", plan.describe())
-    _log.info("%s", clip.plan.describe())
+    enhancer = Enhancer(settings, **request.for_runner())
+    plan = announce_windows(request, clip)
     _announce_run(request, enhancer)
-    warn_of_much_work(replace(plan, frames=clip.plan.windows[0].frames), settings)
+    warn_of_much_work(plan, settings)
     enhance_long_clip(request, clip, enhancer, on_progress)
-    shape = (clip.plan.clip_frames, *clip.header.size)
-    return result_of(request, enhancer, shape, clip.fps, began, len(clip.plan.windows))
+    return RunResult.of_windows(request, enhancer, clip, began)
 
 
 def _announce_run(request: EnhanceRequest, enhancer: Enhancer) -> None:

@@ -8,6 +8,7 @@ from reelpatch.headless import console, option_values
 from reelpatch.headless.run_options import (
     add_guidance,
     add_lora_options,
+    add_lossless,
     add_machine_options,
     add_seed,
     add_window_options,
@@ -28,8 +29,9 @@ def add_to(verbs: Any) -> None:
         dest="output",
         type=Path,
         metavar="FILE",
-        help="the mp4 to write, replaced if it exists (CLIP_enhanced.mp4)",
+        help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_enhanced.mp4)",
     )
+    add_lossless(add)
     add("--recipe", default="demo-enhance", metavar="NAME", help="published method to use (%(default)s)")
     add(
         "--caption", default="", metavar="TEXT", help="what the clip shows, where the recipe's model reads it"

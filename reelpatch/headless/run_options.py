@@ -67,6 +67,11 @@ def add_window_options(add: Any) -> None:
     )
 
 
+def add_lossless(add: Any) -> None:
+    """How the result is written; `add` as above."""
+    add("--lossless", action="store_true", help="an mp4 that keeps every bit; not for browsers")
+
+
 def add_machine_options(add: Any) -> None:
     """Where the weights are, and what computes; `add` as above."""
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")

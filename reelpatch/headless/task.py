@@ -11,15 +11,15 @@ from torch import Tensor
 
 from reelpatch.clips.control_maps import with_map
 from reelpatch.clips.finish import paste_back
-from reelpatch.clips.frames import Box, Size
+from reelpatch.clips.frames import Box
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.clips.sizing import Sampling
 from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.clips.tasks import Sides
 from reelpatch.errors import BadInput
-from reelpatch.headless.edit import EditResult, chosen_settings
+from reelpatch.headless.edit import chosen_settings
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.recipe_runner import MemoryOptions
+from reelpatch.headless.run_request import RunRequest, RunResult
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.stills import is_still, read_still
 from reelpatch.media.video_io import Video, read_video
@@ -31,10 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TaskRequest:
-    """One task with its files. What is None is the recipe's, or left to the machine.
+class TaskRequest(RunRequest):
+    """One task with its files.
 
-    Units: size = (height, width) in pixels and `frames` bound what is worked on; boxes in pixels of the clip.
+    Units: `size` and `frames` bound what is worked on; boxes in pixels of the clip; others as in `RunRequest`.
     """
 
     task: str
@@ -49,22 +49,9 @@ class TaskRequest:
     keep: tuple[int, ...] = ()
     keep_random: int | None = None
     control_map: str | None = None
-    size: Size | None = None
-    frames: int | None = None
     sampling: Sampling = "first"
-    fps: Fraction | None = None
-    output: Path | None = None
-    recipe: str = "demo"
-    seed: int = 0
-    steps: int | None = None
-    guidance: float | None = None
     strength: float | None = None
     window: tuple[float, float] | None = None
-    models: Path | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    vram_limit: float | None = None
-    text_cache: bool = True
 
     @property
     def target(self) -> Path:
@@ -117,7 +104,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
     return LaidOut(build_task(request.task, material, sizing), source)
 
 
-def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResult:
+def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResult:
     """Makes what the task asks for and writes it as mp4, at the size and length that were worked on.
 
     Frames and pixels that are kept stand in the result as they were laid out.
@@ -131,13 +118,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
     check_output(request.target, request.clip)
     laid_out = lay_out(request)
     built = laid_out.built
-    editor = Editor(
-        settings,
-        request.models,
-        device=request.device,
-        dtype=request.dtype,
-        memory=MemoryOptions(request.vram_limit, keeps_texts=request.text_cache),
-    )
+    editor = Editor(settings, **request.for_runner())
     _log.info("%s", built.describe())
     _log.info("%s", editor.files.describe())
     _log.info(
@@ -161,20 +142,8 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> EditResu
     )
     made = paste_back(made, built.input.clip, built.input.hard_mask)
     video = _result(made, laid_out, _folder_fps(request, settings))
-    write_video(video, request.target)
-    return EditResult(
-        output=request.target,
-        frames=len(made),
-        size=(made.shape[1], made.shape[2]),
-        fps=video.fps,
-        recipe=settings.name,
-        steps=settings.steps,
-        seed=request.seed,
-        device=str(editor.device),
-        dtype=str(editor.dtype).removeprefix("torch."),
-        seconds=time.monotonic() - began,
-        loras=editor.lora_reports,
-    )
+    write_video(video, request.target, lossless=request.lossless)
+    return RunResult.of(request, editor, made.shape, video.fps, began)
 
 
 def _folder_fps(request: TaskRequest, settings: Recipe) -> Fraction:

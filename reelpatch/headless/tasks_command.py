@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless import console, option_values
-from reelpatch.headless.run_options import add_machine_options, add_run_options
+from reelpatch.headless.run_options import (
+    add_lora_options,
+    add_lossless,
+    add_machine_options,
+    add_run_options,
+)
 
 if TYPE_CHECKING:
     from reelpatch.headless.task import TaskRequest
@@ -46,7 +51,13 @@ def add_to(verbs: Any) -> None:
     add = parser.add_argument
     add("task", metavar="TASK", help="what is to be done; see below")
     add("prompt", metavar="PROMPT", help="what the finished clip shows, in quotes")
-    add("--output", type=Path, metavar="FILE", help="the mp4 to write (beside the first file given)")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="mp4, mkv (without loss) or folder of PNG frames to write (beside the first file given)",
+    )
+    add_lossless(add)
     add("--preview", type=Path, metavar="FILE", help="only write a PNG of what the model would get, and stop")
     _add_material(parser)
     _add_size(parser)
@@ -129,6 +140,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     add_run_options(add)
+    add_lora_options(add)
     add_machine_options(add)
 
 
@@ -148,12 +160,13 @@ def _request(options: argparse.Namespace) -> "TaskRequest":
 
     if options.frames is not None and options.frames < 1:
         raise BadInput(f"--frames is {options.frames}: give the number of frames, 4n + 1.")
-    taken = set(TaskRequest.__dataclass_fields__)
+    taken = set(TaskRequest.__dataclass_fields__) - {"boxes", "references", "sides", "loras"}
     return TaskRequest(
         **{name: value for name, value in vars(options).items() if name in taken},
         boxes=tuple(options.box),
         references=tuple(options.reference),
         sides=options.expand,
+        loras=tuple(options.loras),
     )
 
 

@@ -100,11 +100,17 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
 
 
 def run_windows(
-    clip: LongClip, target: Path, run: Mapping[str, Any], work: Work, on_progress: OnProgress
+    clip: LongClip,
+    target: Path,
+    run: Mapping[str, Any],
+    work: Work,
+    on_progress: OnProgress,
+    *,
+    lossless: bool = False,
 ) -> None:
     """Works through the windows that are not finished yet, then writes the result and takes the windows away.
 
-    `run` is as in `WindowStore`.
+    `run` is as in `WindowStore`, `lossless` as in `write_video`.
     Guarantees: the result has the same bytes however often the run was stopped.
     Raises: `BadInput` where something cannot be written; finished windows stay. `KeyboardInterrupt` with what stays.
     """
@@ -116,7 +122,7 @@ def run_windows(
             for number in range(done, len(windows)):
                 store.add(number, _finished(clip, reader, number, store, work, on_progress))
                 done = number + 1
-        _write(clip, store, target)
+        _write(clip, store, target, lossless=lossless)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped; {done} of {len(windows)} windows are finished and kept in {store.folder}: the same command goes "
@@ -153,13 +159,15 @@ def _finished(
     return work(pictures, window, carried, keep, told)
 
 
-def _write(clip: LongClip, store: WindowStore, target: Path) -> None:
+def _write(clip: LongClip, store: WindowStore, target: Path, *, lossless: bool) -> None:
     video, num_frames = clip.header.video, clip.plan.clip_frames
     if num_frames < clip.header.num_frames:
         times = video.times_s and video.times_s[:num_frames]
         video = replace(video, times_s=times, sound_end_s=clip.duration_s)
     shape = (num_frames, *video.frames.shape[1:])
-    write_video(video, target, pictures=_StoredPictures(store, len(clip.plan.windows), shape))
+    write_video(
+        video, target, lossless=lossless, pictures=_StoredPictures(store, len(clip.plan.windows), shape)
+    )
 
 
 def _counted(clip: Path) -> int:

@@ -17,12 +17,7 @@ PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
     *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
 }
-TASK = (
-    EDIT
-    - {"clip", "instruction", "--when", "--fit", "--lora", "--lora-merge", "--lossless"}
-    - FINISH
-    - WINDOWS
-) | {
+TASK = (EDIT - {"clip", "instruction", "--when", "--fit"} - FINISH - WINDOWS) | {
     *(
         "task",
         "prompt",
@@ -41,7 +36,7 @@ TASK = (
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
-    *("--vram-limit", "--no-text-cache"),
+    *("--vram-limit", "--no-text-cache", "--lossless"),
     *WINDOWS,
 }
 SURFACE = {

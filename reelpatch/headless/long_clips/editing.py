@@ -47,7 +47,7 @@ def edit_long_clip(
         "finishing": asdict(request.finishing),
     }
     if mask is None:
-        run_windows(clip, request.target, run, work, on_progress)
+        run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)
         return
     with closing(mask):
-        run_windows(clip, request.target, run, work, on_progress)
+        run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -74,4 +74,4 @@ def enhance_long_clip(
         "size": request.size,
         "fit": request.fit,
     }
-    run_windows(clip, request.target, run, work, on_progress)
+    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

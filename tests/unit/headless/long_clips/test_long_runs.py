@@ -68,6 +68,20 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "whole.mp4"]
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_result_without_loss_is_the_same_in_every_form(
+    verb: str, clip: Path, models_folder: Path, tmp_path: Path
+) -> None:
+    options = ("--frames", 13, "--window-frames", 9)
+    forms = {"x.mp4": ("--lossless",), "x.mkv": (), "lossy.mp4": ()}
+    found = {}
+    for name, form in forms.items():
+        assert main(command(verb, clip, tmp_path / name, models_folder, *options, *form)) == DONE
+        found[name] = read_video(tmp_path / name, folder_fps=Fraction(1)).frames
+    assert np.array_equal(found["x.mp4"], found["x.mkv"])
+    assert not np.array_equal(found["lossy.mp4"], found["x.mkv"])
+
+
 def test_windows_start_from_one_noise_and_hand_over_finished_frames(
     clip: Path, models_folder: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +124,7 @@ def test_outside_the_mask_every_window_is_the_source(
     kept: list[np.ndarray] = []
     # What goes into the codec, which loses a little of it.
     to_codec = "reelpatch.media.window_run.write_video"
-    monkeypatch.setattr(to_codec, lambda *_, pictures: kept.extend(pictures))
+    monkeypatch.setattr(to_codec, lambda *_, pictures, **__: kept.extend(pictures))
     options = ("--mask", tmp_path / "mask.png", "--when", "2-10")
     assert main(command("edit", clip, tmp_path / "x.mp4", models_folder, *options)) == DONE
     assert calls == [FrameNoise(0, 0), FrameNoise(0, 1)]
@@ -207,5 +221,5 @@ def test_another_run_does_not_take_up_what_was_kept(
     assert "its seed differed" in capsys.readouterr().err + caplog.text
 
 
-def _interrupted(*_: object) -> None:
+def _interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
