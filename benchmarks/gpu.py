@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
+from torch.nn import functional
 
 from benchmarks import results
 from benchmarks.memory_caps import memory_caps
@@ -22,6 +23,7 @@ from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_conten
 from benchmarks.timing import Times, interleaved, ratio
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.geometry import PATCH_CELLS
+from reelpatch.headless.float8_products import WEIGHTS, float8_linear
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.headless.vae import Vae
 from reelpatch.plan.transformer import EditModule, Transformer
@@ -31,6 +33,7 @@ from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc
 
 Section = dict[str, Any]
+PRODUCT_ERROR = 0.05  # of products in fp8, by norm
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,32 @@ def edits(setting: Setting, contenders: Contenders, top: float) -> Section:
     return found
 
 
+def products(setting: Setting) -> Section:
+    """A feed-forward layer of fp8 weights over the long clip's tokens: widened for each use, and multiplied in fp8."""
+    frames, rows, columns = setting.long
+    tokens = frames * (rows // PATCH_CELLS) * (columns // PATCH_CELLS)
+    generator = torch.Generator(setting.device).manual_seed(0)
+    x, weight = (
+        torch.randn(count, setting.sizes.dim, device=setting.device, dtype=setting.dtype, generator=generator)
+        for count in (tokens, setting.sizes.ffn_dim)
+    )
+    weight = weight.to(WEIGHTS)
+    runs = {
+        "widened": lambda: functional.linear(x, weight.to(x.dtype)),
+        "fp8": lambda: float8_linear(x, weight, None, None),
+    }
+    wanted = runs["widened"]().float()
+    error = float((runs["fp8"]().float() - wanted).norm() / wanted.norm())
+    if not error < PRODUCT_ERROR:
+        raise results.Disagree(f"products in fp8 are {error:.3f} off, more than {PRODUCT_ERROR}.")
+    times = interleaved(runs, turns=4 * setting.turns, wait=setting.wait)
+    return {
+        "relative_error": error,
+        **{name: one.as_dict() for name, one in times.items()},
+        **ratio(times["fp8"], times["widened"]),
+    }
+
+
 def vae(setting: Setting) -> Section:
     """A clip through a VAE of random weights in fp32, as it is run: encoded once, decoded once."""
     torch.manual_seed(0)
@@ -194,6 +223,7 @@ def measure(setting: Setting) -> Section:
     found: Section = {"machine": results.machine()}
     top = ceiling(setting)
     found["matmul_tflop_per_s"] = top / 1e12
+    found["products"] = _timed("products", lambda: products(setting))
     found |= _of_contenders(setting, top)
     found["vae"] = _timed("vae", lambda: vae(setting))
     found["caps"] = _timed(
@@ -233,7 +263,13 @@ def table(found: Section, title: str) -> list[str]:
             f"| {name} | {one['ours']['median_s']:.3f} s | {one['diffusers']['median_s']:.3f} s | "
             f"{one['ratio']:.3f} ({one['ratio_p10']:.3f}-{one['ratio_p90']:.3f}) | {one['ours']['of_matmul']:.0%} |"
         )
-    lines += ["", "| stage | seconds |", "|---|---|"]
+    one = found["products"]
+    lines += [
+        "",
+        f"One fp8 feed-forward layer multiplied in fp8 takes {one['ratio']:.3f} ({one['ratio_p10']:.3f}-"
+        f"{one['ratio_p90']:.3f}) of the time with widened weights, {one['relative_error']:.1%} off.",
+        *("", "| stage | seconds |", "|---|---|"),
+    ]
     lines += [
         f"| 4 steps, {name}: {one['forwards']} forwards | {one['median_s']:.2f} |"
         for name, one in found["edits"].items()

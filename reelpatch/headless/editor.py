@@ -14,7 +14,7 @@ from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_shape
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner, told_when_memory_ends
+from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -37,7 +37,7 @@ class Editor(RecipeRunner):
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
-        memory: MemoryOptions = MemoryOptions(),
+        machine: MachineOptions = MachineOptions(),
     ) -> None:
         recipe.check_edits()
         super().__init__(
@@ -46,7 +46,7 @@ class Editor(RecipeRunner):
             dtype=dtype,
             loras=loras,
             merge_loras=merge_loras,
-            memory=memory,
+            machine=machine,
         )
         self._gray = GrayLatents()
 

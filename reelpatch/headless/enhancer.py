@@ -7,7 +7,7 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
 from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner, told_when_memory_ends
+from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -32,7 +32,7 @@ class Enhancer(RecipeRunner):
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
-        memory: MemoryOptions = MemoryOptions(),
+        machine: MachineOptions = MachineOptions(),
     ) -> None:
         recipe.check_enhances()
         self.sigmas = sigmas_of(recipe)
@@ -42,7 +42,7 @@ class Enhancer(RecipeRunner):
             dtype=dtype,
             loras=loras,
             merge_loras=merge_loras,
-            memory=memory,
+            machine=machine,
         )
 
     def enhance(

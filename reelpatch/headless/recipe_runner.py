@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reelpatch.edits.vace import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.headless.attention import KERNELS, choose_attention
+from reelpatch.headless.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.instructions import Instructions, free_memory
 from reelpatch.headless.loading import load_backbone, load_module
 from reelpatch.headless.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
@@ -38,11 +39,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class MemoryOptions:
-    """How much of a card a run may use, in GiB (None: all of it), and whether embedded texts are kept on disk."""
+class MachineOptions:
+    """How much of a card a run may use, in GiB (None: all of it), whether embedded texts are kept on disk, and whether fp8
+    weights are multiplied in fp8 instead of being widened.
+    """
 
     vram_limit: float | None = None
     keeps_texts: bool = False
+    float8_products: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class RecipeRunner:
         dtype: str = "auto",
         loras: Sequence[ChosenLora] = (),
         merge_loras: bool = False,
-        memory: MemoryOptions = MemoryOptions(),
+        machine: MachineOptions = MachineOptions(),
     ) -> None:
         self.recipe = recipe
         self.files = RecipeFiles.find(recipe, models)
@@ -91,14 +95,16 @@ class RecipeRunner:
             lora.check(recipe.num_run_steps, merged=merge_loras)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
-        self._memory = memory
-        self._card_bytes = card_bytes(self.device, memory.vram_limit)
+        if machine.float8_products:
+            check_device(self.device)
+        self.machine = machine
+        self._card_bytes = card_bytes(self.device, machine.vram_limit)
         self._placement: Placement | None = None
         self._texts = Instructions(
             self.files.text_encoder,
             dtype=self.dtype,
             device=self.device,
-            cache=TextCache() if memory.keeps_texts else None,
+            cache=TextCache() if machine.keeps_texts else None,
         )
         self._vae: Vae | None = None
         self._transformer: LoadedTransformer | None = None
@@ -115,7 +121,7 @@ class RecipeRunner:
                 [lora.path for lora in self.loras],
                 dtype=self.dtype,
                 card=self._card_bytes,
-                is_limited=self._memory.vram_limit is not None,
+                is_limited=self.machine.vram_limit is not None,
             )
 
     def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
@@ -197,6 +203,8 @@ class RecipeRunner:
         if self.files.module is not None:
             module = load_module(self.files.module, dtype=self.dtype, device=device)
         models = [model for model in (backbone, module) if model is not None]
+        if self.machine.float8_products:
+            _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))
         loras = self._add_loras(*models)
         if placement is not None and is_streamed:
             _log.info("%s", placement.describe())

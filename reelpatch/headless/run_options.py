@@ -84,6 +84,11 @@ def add_machine_options(add: Any) -> None:
         help="use no more of the card; what has no room is sent to it as it is needed (all of the card)",
     )
     add(
+        "--fp8-matmul",
+        action="store_true",
+        help="multiply fp8 weights in fp8 where the card can (RTX 40, Hopper): faster, a little less exact",
+    )
+    add(
         "--no-text-cache",
         dest="text_cache",
         action="store_false",

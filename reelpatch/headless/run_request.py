@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from reelpatch.clips.frames import Size
 from reelpatch.headless.lora import ChosenLora, LoraReport
-from reelpatch.headless.recipe_runner import MemoryOptions, RecipeRunner
+from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner
 from reelpatch.media.window_run import LongClip, WindowOptions
 from reelpatch.sampling.strengths import StrengthSchedule
 
@@ -33,6 +33,7 @@ class RunRequest:
     dtype: str = "auto"
     vram_limit: float | None = None
     text_cache: bool = True
+    fp8_matmul: bool = False
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
     output: Path | None = None
@@ -46,7 +47,7 @@ class RunRequest:
             "dtype": self.dtype,
             "loras": [ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in self.loras],
             "merge_loras": self.lora_merge,
-            "memory": MemoryOptions(self.vram_limit, keeps_texts=self.text_cache),
+            "machine": MachineOptions(self.vram_limit, self.text_cache, self.fp8_matmul),
         }
 
 

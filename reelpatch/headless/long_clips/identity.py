@@ -20,6 +20,7 @@ def identity(runner: RecipeRunner, plan: WindowPlan) -> dict[str, Any]:
         "LoRA merge": runner.merge_loras,
         "device": str(runner.device),
         "dtype": str(runner.dtype),
+        "fp8 products": runner.machine.float8_products,
         "windows": [[window.first, window.frames, window.overlap] for window in plan.windows],
         "number of frames": plan.clip_frames,
     }

@@ -22,7 +22,7 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.lora import apply_lora
 from reelpatch.headless.model_files import RecipeFiles
 from reelpatch.headless.placement import Placement, card_bytes, place
-from reelpatch.headless.recipe_runner import MemoryOptions
+from reelpatch.headless.recipe_runner import MachineOptions
 from reelpatch.headless.streaming import stream_blocks
 from reelpatch.headless.text import load_text_encoder
 from reelpatch.headless.transformer import predict_velocity
@@ -190,7 +190,7 @@ def test_a_limit_that_nothing_fits_is_refused(models_folder: Path) -> None:
 )
 def test_a_limit_needs_a_card_and_an_amount(models_folder: Path, limit: float, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        Editor(recipe("demo"), models_folder, memory=MemoryOptions(limit))
+        Editor(recipe("demo"), models_folder, machine=MachineOptions(limit))
 
 
 def test_without_a_card_everything_stays() -> None:

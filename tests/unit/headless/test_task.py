@@ -71,7 +71,9 @@ def test_kept_frames_and_pixels_stand_in_the_result(
 
     def made(name: str, **options: object) -> np.ndarray:
         out = folder / f"{name}.mp4"
-        run_task(TaskRequest(name, "make it sepia", clip=clip, output=out, lossless=True, **common, **options))
+        run_task(
+            TaskRequest(name, "make it sepia", clip=clip, output=out, lossless=True, **common, **options)
+        )
         return read_video(out, folder_fps=Fraction(1)).frames.astype(int)
 
     painted = made("inpaint", mask=Path(material["mask"][1]))
