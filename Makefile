@@ -2,6 +2,7 @@
 # Without a GPU, a PIP_EXTRA_INDEX_URL that names PyTorch's index of CPU wheels makes the download much smaller.
 PYTHON ?= python3
 VENV := .venv
+TEST_JOBS ?= 2
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt
 
@@ -13,7 +14,7 @@ demo: $(VENV)/.headless
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

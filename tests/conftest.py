@@ -1,5 +1,6 @@
 """What several tests share: a models folder of tiny random weights in the true formats, and small clips."""
 
+import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,13 @@ from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import Role, recipe
 from reelpatch.weights.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
+
+# Tests run side by side (`make test`): each process, and what it starts, takes its share of the cores.
+SHARED_BY = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if SHARED_BY > 1:
+    threads = max(1, (os.cpu_count() or 1) // SHARED_BY)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_num_threads(threads)
 
 WORDS = ("<pad>", "</s>", "<unk>", "make", "it", "sepia", "blue", "remove", "the", "circle")
 State = dict[str, Tensor]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from reelpatch.headless.demo.training import run, vae, words
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.training import latents, run, vae, words
 from reelpatch.headless.demo.training.muon import orthogonalise
 
 
@@ -64,3 +66,31 @@ def test_a_lost_edge_counts_the_same_however_faint_it_is() -> None:
     gone = vae.edges_lost(torch.cat([clip, 0.2 * clip]), torch.cat([clip, 0.2 * clip]))
     torch.testing.assert_close(gone, torch.ones(2), atol=0.03, rtol=0)
     assert vae.edges_lost(clip, torch.zeros_like(clip)).item() == 0.0
+
+
+def test_false_motion_is_a_share_of_the_clip_s_own() -> None:
+    clip = torch.arange(5.0).view(1, 1, 5, 1, 1).expand(1, 3, 5, 8, 8) * 0.5
+    jumps = torch.zeros_like(clip)
+    jumps[:, :, 3:] = 1.0  # once, where the clip moves four times by half of it
+    torch.testing.assert_close(vae.flicker(clip, jumps), torch.ones(1), atol=0.01, rtol=0)
+    assert vae.flicker(clip, jumps * 0 + 0.3).item() == 0.0  # an error that stands still
+    assert vae.flicker(clip[:, :, :1], jumps[:, :, :1]).tolist() == [0.0]
+
+
+def test_a_continued_scene_shows_its_result_where_it_is_kept() -> None:
+    whole, continued = (make(scenes.HELD_OUT + 3) for make in (scenes.example, scenes.continued))
+    assert not continued.mask[:5].any()
+    assert continued.mask[5:].all()
+    np.testing.assert_array_equal(continued.kept[:5], continued.target[:5])
+    assert np.abs(continued.kept - continued.source).max() > 0.02
+    np.testing.assert_array_equal(whole.kept, whole.source)
+
+
+def test_scenes_beyond_those_of_the_judge_practise_what_is_hard() -> None:
+    first = latents.FIRST_SEED + latents.NUM_AS_JUDGED
+    one, two, three, four = (latents.scene_of(first + index) for index in range(4))
+    assert (one.mask_kind, one.num_things) == ("time", 2)
+    assert (two.kind, two.mask_kind) == ("style", "time")
+    assert three.kind == "style"
+    assert four.kept is four.target
+    assert latents.scene_of(first - 1).instruction == scenes.example(first - 1).instruction
