@@ -9,6 +9,7 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import FRAMES_PER_LATENT, nearest_frames
 
 SHORTEST_WINDOW = FRAMES_PER_LATENT + 1
+FADE_FRAMES = 2 * FRAMES_PER_LATENT  # longer, and things that move leave a ghost
 _USUAL_OVERLAP = 4  # windows share one part in so many
 
 
@@ -106,6 +107,21 @@ def dissolve(before: Tensor, after: Tensor) -> Tensor:
     """One part going over into another, step by step along the first dimension; both and the result of one shape."""
     steps = torch.arange(1, len(after) + 1, dtype=torch.float32, device=after.device) / (len(after) + 1)
     return torch.lerp(before.to(after), after, steps.view(-1, *[1] * (after.ndim - 1)).to(after))
+
+
+def without_step(part: Tensor, shared: Tensor) -> Tensor:
+    """A window whose first frames should be `shared`, so that what follows them does not begin with a step.
+
+    By what the last of them is off, pixel by pixel, the following frames are moved, less with each of `FADE_FRAMES`.
+
+    Shapes: part and result [F, H, W, 3], shared [f, H, W, 3], f < F, all in [0, 1].
+    """
+    last, following = len(shared) - 1, len(part) - len(shared)
+    fading = min(following, FADE_FRAMES)
+    weights = 1 - torch.arange(1, fading + 1, dtype=part.dtype, device=part.device) / (fading + 1)
+    moved = part.clone()
+    moved[last + 1 : last + 1 + fading] += weights.view(-1, 1, 1, 1) * (shared[last].to(part) - part[last])
+    return moved.clamp(0, 1)
 
 
 def dissolve_latents(before: Tensor, after: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.pixels import to_bytes, to_floats
-from reelpatch.clips.windows import FrameWindow
+from reelpatch.clips.windows import FrameWindow, without_step
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.video_io import Frames
 from reelpatch.media.window_store import FinishedWindow
@@ -74,5 +74,10 @@ class EditWindow:
         )
         if window.overlap and self.finishing.how.match is None:
             # The model should have left these frames alone: what it did to their colours, it did to all.
-            edited = match_part(edited, edited[: window.overlap], part.clip[: window.overlap])
+            shared = part.clip[: window.overlap]
+            edited = match_part(edited, edited[: window.overlap], shared)
+            if part.crop is None and window.overlap < len(
+                edited
+            ):  # a box moves, and what stands still moves in it
+                edited = without_step(edited, shared)
         return part.finished(edited)

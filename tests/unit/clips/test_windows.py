@@ -13,6 +13,7 @@ from reelpatch.clips.windows import (
     dissolve_latents,
     plan_windows,
     usual_overlap,
+    without_step,
 )
 from reelpatch.errors import BadInput
 
@@ -83,6 +84,19 @@ def test_a_dissolve_goes_over_in_even_steps() -> None:
     assert faded[:, 0, 0].tolist() == pytest.approx([0.25, 0.5, 0.75])
     same = torch.rand(4, 3)
     torch.testing.assert_close(dissolve(same, same), same)
+
+
+def test_a_window_goes_on_without_a_step() -> None:
+    shared = torch.rand(5, 2, 2, 3, generator=torch.Generator().manual_seed(0)) * 0.2 + 0.4
+    part = torch.cat([shared, shared[-1:].expand(12, 2, 2, 3)]) + 0.18
+    moved = without_step(part, shared)
+    steps = moved[4:].diff(dim=0).abs().amax((1, 2, 3))
+    torch.testing.assert_close(moved[5], shared[-1] + 0.18 / 9)
+    assert steps[1:8].max() < 0.18 / 9 + 1e-6
+    assert moved[13:].equal(part[13:])
+    assert moved[:5].equal(part[:5])
+    torch.testing.assert_close(without_step(part - 0.18, shared), part - 0.18)  # nothing to mend
+    assert without_step(part[:7], shared).shape[0] == 7
 
 
 def test_latents_dissolve_where_they_stand_for_the_same_time() -> None:

@@ -24,6 +24,7 @@ def main() -> None:
     folder, models = arguments.folder, arguments.models or arguments.folder / "models"
     trained_vae = vae.train(folder, arguments.start)
     shards, statistics = latents.encode_scenes(trained_vae, folder, num_scenes=NUM_SCENES)
+    vae.sharpen(folder, trained_vae)
     export.export_vae(trained_vae, statistics, models / "vae" / "reelpatch_demo_vae.safetensors")
     family = editor.train(folder, shards, arguments.start)
     export.export_family(family, models)

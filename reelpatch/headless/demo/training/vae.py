@@ -28,6 +28,8 @@ FLICKER_WEIGHT = (
 )
 CLIP = (1, 2, 3, 4)  # what is averaged over for one number a clip
 STYLED_SHARE = 0.4  # of the clips, so that low contrast is not rare
+# The decoder alone, at the end, on more of what has faint outlines: latents stay as they are, whatever was trained on them.
+DECODER_STEPS, DECODER_STYLED_SHARE, DECODER_EDGE_WEIGHT = 700, 0.65, 0.12
 KL_WEIGHT = 1e-4
 VALIDATION_SEEDS = range(scenes.HELD_OUT - 16, scenes.HELD_OUT)
 
@@ -66,13 +68,13 @@ def stage_of(step: int) -> tuple[int, int]:
     return STAGES[-1][1:]
 
 
-def batch_of(step: int) -> Tensor:
+def batch_of(step: int, styled_share: float = STYLED_SHARE) -> Tensor:
     """The step's clips `[B, 3, F, H, W]` in [-1, 1]: sources, results, and masked ones with their gray holes."""
     frames, clips = stage_of(step)
     rng = np.random.default_rng([1, step])
     pool = []
     for _ in range(clips):
-        kind = "style" if rng.random() < STYLED_SHARE else None
+        kind = "style" if rng.random() < styled_share else None
         one = scenes.example(int(rng.integers(1, 10_000_000)), kind=kind)
         hole = one.source * (one.mask if rng.random() < 0.5 else 1 - one.mask)[..., None]
         hole = hole + np.float32(0.5) * (hole == 0).all(axis=-1, keepdims=True)
@@ -115,16 +117,7 @@ def train(folder: Path, start: Path | None = None) -> AutoencoderKLWan:
         video = batch_of(step).to(run.DEVICE)
         with run.fast_arithmetic():
             latents = whole_clip.encode(vae, video).float()
-            noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(step)) * LATENT_NOISE
-            error = whole_clip.decode(vae, latents + noise.to(run.DEVICE)).float() - video
-        of_pixels = error.square().mean() + 0.1 * error.abs().mean()
-        shares = EDGE_WEIGHT * edges_lost(video, error) + FLICKER_WEIGHT * flicker(video, error)
-        return of_pixels + shares.mean() + KL_WEIGHT * latents.square().mean()
-
-    def report(average: run.Average) -> str:
-        judged = build()
-        judged.load_state_dict({**vae.state_dict(), **average.weights})
-        return f"validation PSNR {psnr(judged):.2f} dB"
+        return lost(vae, latents, video, step, EDGE_WEIGHT) + KL_WEIGHT * latents.square().mean()
 
     average = run.train(
         vae,
@@ -133,10 +126,50 @@ def train(folder: Path, start: Path | None = None) -> AutoencoderKLWan:
         num_steps=NUM_STEPS,
         checkpoint=folder / "vae.pt",
         first_step=first_step,
-        report=report,
+        report=lambda average: _reported(vae, average),
     )
     vae.load_state_dict({**vae.state_dict(), **average.weights})
     return vae
+
+
+def sharpen(folder: Path, vae: AutoencoderKLWan) -> None:
+    """Train, or go on training, the decoder alone."""
+    vae.requires_grad_(False)
+    for part in (vae.decoder, vae.post_quant_conv):
+        part.requires_grad_(True)
+    optimizer = run.Matrices(vae, muon_lr=0.01, adamw_lr=5e-4)
+
+    def loss_of(step: int) -> Tensor:
+        video = batch_of(NUM_STEPS + step, DECODER_STYLED_SHARE).to(run.DEVICE)
+        with torch.no_grad(), run.fast_arithmetic():
+            latents = whole_clip.encode(vae, video).float()
+        return lost(vae, latents, video, NUM_STEPS + step, DECODER_EDGE_WEIGHT)
+
+    average = run.train(
+        vae,
+        optimizer,
+        loss_of,
+        num_steps=DECODER_STEPS,
+        checkpoint=folder / "vae_decoder.pt",
+        report=lambda average: _reported(vae, average),
+    )
+    vae.load_state_dict({**vae.state_dict(), **average.weights})
+
+
+def lost(vae: AutoencoderKLWan, latents: Tensor, video: Tensor, step: int, edge_weight: float) -> Tensor:
+    """What is wrong with the video that is decoded from latents with a little of the step's noise on them."""
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(step)) * LATENT_NOISE
+    with run.fast_arithmetic():
+        error = whole_clip.decode(vae, latents + noise.to(run.DEVICE)).float() - video
+    of_pixels = error.square().mean() + 0.1 * error.abs().mean()
+    shares = edge_weight * edges_lost(video, error) + FLICKER_WEIGHT * flicker(video, error)
+    return of_pixels + shares.mean()
+
+
+def _reported(vae: AutoencoderKLWan, average: run.Average) -> str:
+    judged = build()
+    judged.load_state_dict({**vae.state_dict(), **average.weights})
+    return f"validation PSNR {psnr(judged):.2f} dB"
 
 
 @torch.no_grad()
