@@ -25,7 +25,16 @@ def long_clip_inputs() -> list[io.Input]:
     sizes = size_inputs(
         "Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.", MORE_PIXELS
     )
-    return [*_links(), *_window_inputs(), fit_input(), *sizes, *_edit_inputs(), *finish_inputs(), name, seed]
+    return [
+        *_links(),
+        *_window_inputs(),
+        fit_input(),
+        *sizes,
+        *_edit_inputs(),
+        *finish_inputs(optional=False),
+        name,
+        seed,
+    ]
 
 
 def _links() -> list[io.Input]:

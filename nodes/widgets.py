@@ -45,15 +45,15 @@ def asked_size(width: int, height: int) -> tuple[int, int] | None:
     return (height, width) if width else None
 
 
-def finish_inputs() -> list[io.Input]:
-    """How Finish clip fits the edit to the clip around it; prompts from before these existed go without."""
+def finish_inputs(*, optional: bool = True) -> list[io.Input]:
+    """How Finish clip fits the edit to the clip around it; `optional` where prompts from before may be without."""
     return [
         io.Int.Input(
             "grow",
             default=0,
             min=-512,
             max=512,
-            optional=True,
+            optional=optional,
             tooltip="Widens the mask by so many pixels; below 0 it is narrowed.",
         ),
         io.Int.Input(
@@ -61,21 +61,21 @@ def finish_inputs() -> list[io.Input]:
             default=0,
             min=0,
             max=512,
-            optional=True,
+            optional=optional,
             tooltip="Softens the mask's edge by so many pixels each way. Beyond that, nothing of the source changes.",
         ),
         io.Combo.Input(
             "blend",
             options=["plain", "edges"],
             default="plain",
-            optional=True,
+            optional=optional,
             tooltip="edges: the soft edge follows the edges of the picture; it needs a feather to lie in.",
         ),
         io.Combo.Input(
             "match",
             options=["none", "mean", "histogram"],
             default="none",
-            optional=True,
+            optional=optional,
             tooltip=(
                 "Moves the colours of the edit to where its kept pixels have those of the source: by mean and spread, or "
                 "by all of the histogram. Without a mask this also undoes changes of colour that were asked for."
@@ -87,7 +87,7 @@ def finish_inputs() -> list[io.Input]:
             min=0.0,
             max=10_000.0,
             step=0.5,
-            optional=True,
+            optional=optional,
             tooltip="Over about how many frames the match is steadied; 0 is one match for the whole clip.",
         ),
     ]

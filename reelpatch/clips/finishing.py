@@ -54,12 +54,13 @@ class Finishing:
     def check_without_mask(self) -> None:
         """Raises: BadInput for what needs a mask."""
         given = {
-            "--grow": self.how.grow_px != 0,
-            "--feather": self.how.feather_px != 0,
-            "--crop": self.crop_px is not None,
+            "grow": self.how.grow_px != 0,
+            "feather": self.how.feather_px != 0,
+            "crop": self.crop_px is not None,
         }
-        for option, is_given in given.items():
+        for name, is_given in given.items():
             if is_given:
                 raise BadInput(
-                    f"{option} works on a mask, and none was given: add --mask FILE, or leave it out."
+                    f"{name} works on a mask, and none was given: give a mask, or leave it out.",
+                    option=f"--{name}, --mask",
                 )

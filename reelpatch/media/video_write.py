@@ -78,7 +78,7 @@ def write_video(
     if form.container == "matroska" and video.pixel_aspect != 1:
         # PyAV cannot tell FFmpeg's Matroska writer.
         _log.warning(
-            "%s does not say that its pixels are not square (%s); an mp4 would, also with --lossless.",
+            "%s does not say that its pixels are not square (%s); an mp4 would, also one without loss.",
             path,
             video.pixel_aspect,
         )

@@ -81,7 +81,10 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
     """
     if options.length == 0 or (options.length is None and options.only is not None):
         if options.overlap is not None:
-            raise BadInput("--overlap is what windows share, but the clip is worked on whole: leave it out.")
+            raise BadInput(
+                "an overlap is what windows share, but the clip is worked on whole: leave it out.",
+                option="--overlap",
+            )
         return None
     length = options.length or usual
     overlap = usual_overlap(length) if options.overlap is None else options.overlap
@@ -92,8 +95,8 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
     num_frames = header.num_frames if options.only is None else options.only
     if not 1 <= num_frames <= header.num_frames:
         raise BadInput(
-            f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames} "
-            "(--frames)."
+            f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames}.",
+            option="--frames",
         )
     plan = plan_windows(num_frames, length, overlap)
     return LongClip(header, plan) if len(plan.windows) > 1 else None

@@ -98,9 +98,9 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--feather", "4"], "--feather works on a mask"),
-        (["--grow", "4"], "--grow works on a mask"),
-        (["--crop"], "--crop works on a mask"),
+        (["--feather", "4"], "feather works on a mask"),
+        (["--grow", "4"], "grow works on a mask"),
+        (["--crop"], "crop works on a mask"),
         (["--mask", "MASK", "--feather", "-1"], "0 to 512 (--feather)"),
         (["--mask", "MASK", "--grow", "999"], "(--grow)"),
         (["--mask", "MASK", "--blend", "edges"], "such as 8 pixels (--feather)"),

@@ -185,7 +185,7 @@ def test_windows_are_there_for_long_clips_and_when_asked_for(
         (("--window-frames", 0, "--overlap", 5), "worked on whole: leave it out"),
         (("--frames", 50, "--window-frames", 9), "50 frames were asked for"),
         (("--frames", 18, "--window-frames", 9), "the fit 'pad'"),
-        (("--grow", 2), "--grow works on a mask"),
+        (("--grow", 2), "grow works on a mask"),
         (("--when", "15-40"), "does not lie in the clip"),
     ],
 )
