@@ -65,11 +65,7 @@ class ApplyEdit(io.ComfyNode):
         mask: Tensor | None = None,
         references: list[Tensor] | None = None,
     ) -> io.NodeOutput:
-        if not isinstance(edit_module.model, VaceModule):
-            raise BadInput(
-                f"this model patch is a {type(edit_module.model).__name__}, not an edit module: load one with Load edit "
-                "module."
-            )
+        check_module(edit_module)
         height, width = clip.plan.size
         context = build_context(
             clip.frames,
@@ -105,6 +101,15 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
         return normalised(vae.encode(as_clip(video)))[0]
 
     return _GRAY.setdefault(vae, GrayLatents()).encoder(encode)
+
+
+def check_module(edit_module: ModelPatcher) -> None:
+    """Raises: `BadInput` for a model patch that is no edit module."""
+    if not isinstance(edit_module.model, VaceModule):
+        raise BadInput(
+            f"this model patch is a {type(edit_module.model).__name__}, not an edit module: load one with Load edit "
+            "module."
+        )
 
 
 def check_vae(vae: Any) -> None:

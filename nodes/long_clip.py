@@ -18,7 +18,6 @@ from torch import Tensor
 import reelpatch
 from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.windows import plan_windows, usual_overlap
-from reelpatch.edits.vace import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.mask_file import WindowMask
@@ -27,7 +26,7 @@ from reelpatch.media.window_edit import EditWindow
 from reelpatch.media.window_run import LongClip, run_windows
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, Window
 
-from .apply import check_vae
+from .apply import check_module, check_vae
 from .host import check_backbone
 from .long_clip_inputs import long_clip_inputs
 from .widgets import Fit, asked_size, chosen_finish
@@ -153,11 +152,7 @@ def file_of(video: Any, name: str) -> Path:
 
 
 def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any) -> None:
-    if not isinstance(edit_module.model, VaceModule):
-        raise BadInput(
-            f"this model patch is a {type(edit_module.model).__name__}, not an edit module: load one with Load edit "
-            "module."
-        )
+    check_module(edit_module)
     check_vae(vae)
     check_backbone(model, edit_module.model.config.dim)
 
