@@ -32,7 +32,8 @@ def multiply_in_float8(models: Sequence[nn.Module]) -> int:
 
     Raises: `BadInput` where there is none.
     """
-    layers = [layer for model in models for layer in model.modules() if _is_fit(layer)]
+    stored = [one for model in models for one in model.modules() if isinstance(one, StoredLinear)]
+    layers = [layer for layer in stored if _is_fit(layer)]
     if not layers:
         raise BadInput(
             "no layer of these files holds fp8 (e4m3) weights, so there is nothing to multiply in fp8: use the fp8 file of "
@@ -52,8 +53,8 @@ def float8_linear(x: Tensor, weight: Tensor, factor: Tensor | None, bias: Tensor
     scale = (rows.abs().amax().float() / LARGEST).clamp(min=SMALLEST_SCALE)
     narrow = (rows / scale.to(rows.dtype)).clamp(-LARGEST, LARGEST).to(WEIGHTS)
     one = torch.ones((), dtype=torch.float32, device=x.device)
-    # torch's own name for it, in all versions that are supported.
-    product = torch._scaled_mm(narrow, weight.t(), scale_a=scale, scale_b=one, out_dtype=x.dtype)
+    # Not public in all versions of torch that are supported.
+    product = torch._scaled_mm(narrow, weight.t(), scale_a=scale, scale_b=one, out_dtype=x.dtype)  # pyright: ignore[reportPrivateUsage]
     if factor is not None:
         product = product * factor.flatten().to(product.dtype)
     if bias is not None:
@@ -61,8 +62,6 @@ def float8_linear(x: Tensor, weight: Tensor, factor: Tensor | None, bias: Tensor
     return product.unflatten(0, x.shape[:-1])
 
 
-def _is_fit(layer: nn.Module) -> bool:
-    if not isinstance(layer, StoredLinear):
-        return False
+def _is_fit(layer: StoredLinear) -> bool:
     sides_fit = not layer.in_features % STEP and not layer.out_features % STEP
     return sides_fit and layer.weight.dtype == WEIGHTS
