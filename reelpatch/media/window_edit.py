@@ -76,8 +76,7 @@ class EditWindow:
             # The model should have left these frames alone: what it did to their colours, it did to all.
             shared = part.clip[: window.overlap]
             edited = match_part(edited, edited[: window.overlap], shared)
-            if part.crop is None and window.overlap < len(
-                edited
-            ):  # a box moves, and what stands still moves in it
+            # In a box that follows the mask, what stands still moves.
+            if part.crop is None and window.overlap < len(edited):
                 edited = without_step(edited, shared)
         return part.finished(edited)
