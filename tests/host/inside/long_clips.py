@@ -136,6 +136,37 @@ def check_a_mask_keeps_the_source():
     assert change[20:].max() < 12 < change[:12].mean()
 
 
+def check_a_mask_may_be_a_video():
+    """White or black in every frame, so that it says what the image does."""
+    video = film("masked_by_video", LENGTH)
+    picture = torch.zeros(frames().shape[1:3])
+    picture[:16] = 1
+    path = Path(folder_paths.get_input_directory()) / "mask.mp4"
+    shown = picture[None, ..., None].expand(LENGTH, -1, -1, 3)
+    write_video(Video(to_bytes(shown), Fraction(8)), path, crf=0)
+    by_image = edited(video, mask=picture[None], graph=graph(50))
+    by_video = edited(video, mask=InputImpl.VideoFromFile(str(path)), graph=graph(51))
+    assert by_image != by_video
+    assert by_image.read_bytes() == by_video.read_bytes()
+
+
+def check_a_sampler_that_adds_noise_adds_that_of_the_clip():
+    video = film("renoised", LENGTH)
+    renoise = call("ReelpatchFlowUniPC", solver="renoise", whole_timesteps=True)[0]
+    one, other = (edited(video, sampler=renoise, graph=graph(number)) for number in (60, 61))
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes() != edited(video, graph=graph(62)).read_bytes()
+
+
+def check_references_are_looked_at():
+    video, picture = (
+        film("referred", WINDOW),
+        torch.rand(24, 24, 3, generator=torch.Generator().manual_seed(1)),
+    )
+    without = edited(video, graph=graph(70))
+    assert edited(video, references=[picture], graph=graph(71)).read_bytes() != without.read_bytes()
+
+
 def _refused(video: Any, **inputs: Any) -> str:
     try:
         edited(video, **inputs)
