@@ -5,14 +5,12 @@ Started by `benchmarks.cpu`, through the script that runs the host tests, whose 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 from typing import Any
 
-import comfy.ops
 import parity
 import tiny
 import torch
-from comfy.ldm.wan.model import VaceWanModel
 
 from benchmarks import results
 from benchmarks.timing import interleaved, ratio
@@ -22,24 +20,8 @@ TURNS, STEPS = 9, 4
 AT_MOST = 1e-4
 
 
-@cache
-def _weights() -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    model = VaceWanModel(
-        dim=DIM, ffn_dim=FFN_DIM, num_heads=DIM // 128, num_layers=tiny.NUM_LAYERS, text_dim=4096,
-        vace_layers=tiny.NUM_HINTS, vace_in_dim=96, freq_dim=256, operations=comfy.ops.disable_weight_init,
-        dtype=torch.float32,
-    )  # fmt: skip
-    state = {}
-    for key, tensor in model.state_dict().items():
-        scale = 1.0 if tensor.ndim < 2 or "modulation" in key else tensor[0].numel() ** -0.5
-        noise = torch.randn(tensor.shape, generator=generator) * scale
-        state[key] = 1 + 0.1 * noise if "norm" in key and key.endswith("weight") else 0.5 * noise
-    return state
-
-
 def check_a_run_of_four_steps_with_guidance() -> dict[str, Any]:
-    tiny.weights = _weights
+    tiny.weights = partial(tiny.weights, DIM, FFN_DIM)
     pixels = tiny.frames(FRAMES, SIZE)
     base, whole = tiny.backbone(torch.float32), tiny.merged(torch.float32)
     model, latent = tiny.apply(base, tiny.module(torch.float32), clip=tiny.clip(pixels))

@@ -36,11 +36,11 @@ def call(name: str, **inputs: Any) -> tuple[Any, ...]:
 
 
 @cache
-def weights() -> dict[str, torch.Tensor]:
+def weights(dim: int = 128, ffn_dim: int = 96) -> dict[str, torch.Tensor]:
     """A merged VACE model with nothing at zero."""
     generator = torch.Generator().manual_seed(3)
     model = VaceWanModel(
-        dim=128, ffn_dim=96, num_heads=1, num_layers=NUM_LAYERS, text_dim=4096, vace_layers=NUM_HINTS,
+        dim=dim, ffn_dim=ffn_dim, num_heads=dim // 128, num_layers=NUM_LAYERS, text_dim=4096, vace_layers=NUM_HINTS,
         vace_in_dim=96, freq_dim=256, operations=comfy.ops.disable_weight_init, dtype=torch.float32,
     )  # fmt: skip
     state = {}
