@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from reelpatch.clips.windows import plan_windows, usual_overlap
+from reelpatch.clips.windows import join_early, join_late, plan_windows, usual_overlap
 from reelpatch.geometry import FRAMES_PER_LATENT
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.edit import EditRequest, run_edit
@@ -106,6 +106,7 @@ def cost(folder: Path, verb: str, enlarged: int) -> dict[str, Any]:
 def joins(folder: Path, verb: str, clips: int, times: int) -> dict[str, Any]:
     frames = (WINDOW - 1) * times + 1
     plan = plan_windows(frames, WINDOW, usual_overlap(WINDOW))
+    join = join_late if verb == "edit" else join_early
     seen: list[float] = []
     to_inner: list[float] = []
     for number in range(clips):
@@ -115,18 +116,20 @@ def joins(folder: Path, verb: str, clips: int, times: int) -> dict[str, Any]:
         source, result = (
             read_video(folder / name, folder_fps=Fraction(1)).frames for name in ("clip.mp4", "x.mp4")
         )
-        # The first frame that is the later window's alone.
-        at = [one.first + (one.overlap if verb == "edit" else 1) for one in plan.windows[1:]]
+        # The first frame that is shown as the later window made it.
+        at = [one.first + join(one.overlap) for one in plan.windows[1:]]
         seen += [one.visibility for one in measure(source, result, at=at).joins]
         changes = np.abs(np.diff(result.astype(np.int16), axis=0)).mean((1, 2, 3))
-        # The first window has an edge of two latent frames inside it, where the VAE alone makes a step.
-        to_inner.append(fmean(changes[[frame - 1 for frame in at]]) / changes[FRAMES_PER_LATENT])
+        # Where one latent frame ends and the next begins; the first window has one such place inside it.
+        inside, *others = changes[FRAMES_PER_LATENT::FRAMES_PER_LATENT]
+        to_inner.append(fmean(others) / inside)
         sys.stderr.write(f"\r{number + 1}/{clips}")
     return {
         "clips": clips,
         "joins": len(seen),
         "change_over_median": round(fmean(seen), 3),
-        "change_over_latent_edge_within_window": round(fmean(to_inner), 3),
+        "largest": round(max(seen), 3),
+        "latent_edges_over_that_of_first_window": round(fmean(to_inner), 3),
         "the_same_as_median_of_clips": round(median(to_inner), 3),
     }
 

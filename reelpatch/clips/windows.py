@@ -11,6 +11,7 @@ from reelpatch.geometry import FRAMES_PER_LATENT, nearest_frames
 SHORTEST_WINDOW = FRAMES_PER_LATENT + 1
 FADE_FRAMES = 2 * FRAMES_PER_LATENT  # longer, and things that move leave a ghost
 _USUAL_OVERLAP = 4  # windows share one part in so many
+_HALF_LATENT = FRAMES_PER_LATENT // 2
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,6 @@ class WindowPlan:
 
     clip_frames: int
     windows: tuple[FrameWindow, ...]
-
-    @property
-    def joins(self) -> tuple[int, ...]:
-        """The first frame of every window but the first."""
-        return tuple(window.first for window in self.windows[1:])
 
     def describe(self) -> str:
         """One sentence for the person whose clip it is."""
@@ -103,10 +99,18 @@ def usual_overlap(length: int) -> int:
     return min(max(quarter, SHORTEST_WINDOW), length - FRAMES_PER_LATENT)
 
 
-def dissolve(before: Tensor, after: Tensor) -> Tensor:
-    """One part going over into another, step by step along the first dimension; both and the result of one shape."""
-    steps = torch.arange(1, len(after) + 1, dtype=torch.float32, device=after.device) / (len(after) + 1)
-    return torch.lerp(before.to(after), after, steps.view(-1, *[1] * (after.ndim - 1)).to(after))
+def join_late(overlap: int) -> int:
+    """How many of the frames that two windows share are shown as the earlier one made them: nearly all of them.
+
+    The join lies in the middle of a latent frame, whose four frames the decoder makes together: where one latent frame
+    ends and the next begins, a clip changes most as it is.
+    """
+    return overlap - _HALF_LATENT if overlap > FRAMES_PER_LATENT else overlap
+
+
+def join_early(overlap: int) -> int:
+    """As `join_late`, but as few as can be: for latents that `dissolve_latents`, which does the rest of the way."""
+    return join_late(min(overlap, FRAMES_PER_LATENT + 1))
 
 
 def without_step(part: Tensor, shared: Tensor) -> Tensor:
@@ -132,5 +136,6 @@ def dissolve_latents(before: Tensor, after: Tensor) -> Tensor:
     Shapes: before [C, m, h, w], the last ones of the window before; after and result [C, n, h, w], n >= m.
     """
     shared = before.shape[1]
-    faded = dissolve(before[:, 1:].transpose(0, 1), after[:, 1:shared].transpose(0, 1)).transpose(0, 1)
+    steps = torch.arange(1, shared, device=after.device).to(after) / shared
+    faded = torch.lerp(before[:, 1:].to(after), after[:, 1:shared], steps.view(-1, 1, 1))
     return torch.cat([after[:, :1], faded, after[:, shared:]], dim=1)

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -54,22 +54,21 @@ class LongClip:
         return last + 1 / self.fps
 
 
-class Work(Protocol):
-    """What is done with one window."""
+@dataclass(frozen=True, eq=False)
+class WindowJob:
+    """One window that is to be worked on.
 
-    def __call__(
-        self,
-        pictures: Frames,
-        window: FrameWindow,
-        carried: Mapping[str, Tensor],
-        keep: int,
-        on_progress: OnProgress,
-    ) -> FinishedWindow:
-        """The finished window of these source frames, fewer than `window.frames` where the clip ends in it.
+    Shapes: pictures [F, H, W, 3], fewer than `window.frames` where the clip ends in it.
+    `carried` is what the window before left, empty for the first; the next one shares `keep` frames, 0 after the last.
+    """
 
-        `carried` is what the window before left, empty for the first; the next one shares `keep` frames, 0 after the last.
-        """
-        ...
+    pictures: Frames
+    window: FrameWindow
+    carried: Mapping[str, Tensor]
+    keep: int
+
+
+Work = Callable[[WindowJob, OnProgress], FinishedWindow]
 
 
 def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: Fraction) -> LongClip | None:
@@ -155,11 +154,13 @@ def _finished(
 ) -> FinishedWindow:
     windows = clip.plan.windows
     window, is_last = windows[number], number + 1 == len(windows)
-    carried = store.carried(number - 1) if number else {}
-    pictures = reader.part(window.first, min(window.end, clip.plan.clip_frames))
-    keep = 0 if is_last else windows[number + 1].overlap
-    told = _told_with(f"window {number + 1}/{len(windows)}", on_progress)
-    return work(pictures, window, carried, keep, told)
+    job = WindowJob(
+        pictures=reader.part(window.first, min(window.end, clip.plan.clip_frames)),
+        window=window,
+        carried=store.carried(number - 1) if number else {},
+        keep=0 if is_last else windows[number + 1].overlap,
+    )
+    return work(job, _told_with(f"window {number + 1}/{len(windows)}", on_progress))
 
 
 def _write(clip: LongClip, store: WindowStore, target: Path, *, lossless: bool) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from reelpatch.clips.windows import (
     FrameWindow,
-    dissolve,
     dissolve_latents,
+    join_early,
+    join_late,
     plan_windows,
     usual_overlap,
     without_step,
@@ -49,7 +50,6 @@ def test_every_frame_is_in_a_window_and_no_window_is_too_many(cut: tuple[int, in
 def test_a_plan_says_what_will_be_done() -> None:
     plan = plan_windows(200, 73, 17)
     assert [(one.first, one.overlap) for one in plan.windows] == [(0, 0), (40, 33), (84, 29), (128, 29)]
-    assert plan.joins == (40, 84, 128)
     assert plan.describe() == (
         "The clip of 200 frames is worked on in 4 windows of 73 frames that share 29 to 33, from frame 0, 40, 84, 128."
     )
@@ -79,11 +79,19 @@ def test_what_no_window_can_be_is_refused(length: int, overlap: int, message: st
         plan_windows(500, length, overlap)
 
 
-def test_a_dissolve_goes_over_in_even_steps() -> None:
-    faded = dissolve(torch.zeros(3, 2, 2), torch.ones(3, 2, 2))
-    assert faded[:, 0, 0].tolist() == pytest.approx([0.25, 0.5, 0.75])
-    same = torch.rand(4, 3)
-    torch.testing.assert_close(dissolve(same, same), same)
+@given(cuts())
+def test_every_frame_is_shown_once_and_joins_lie_within_a_latent_frame(cut: tuple[int, int, int]) -> None:
+    windows = plan_windows(*cut).windows
+    for join in (join_late, join_early):
+        starts = [window.first + join(window.overlap) for window in windows]
+        ends = [one.end - after.overlap + join(after.overlap) for one, after in itertools.pairwise(windows)]
+        assert starts[0] == 0
+        assert starts[1:] == ends
+        assert sorted(set(starts)) == starts
+        for window, start in zip(windows[1:], starts[1:], strict=True):
+            # Latent frames of a window hold its frame 0, then 1 to 4, 5 to 8, ...: a join lies before the third of four.
+            assert (start - window.first) % 4 == (3 if window.overlap > 4 else 1)
+            assert start <= window.first + window.overlap
 
 
 def test_a_window_goes_on_without_a_step() -> None:
