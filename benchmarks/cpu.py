@@ -4,7 +4,6 @@ Contenders compute the same thing, which is checked before anything is timed; se
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,11 +13,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import results
+from benchmarks.inside_comfyui import Absent, run_inside
 from benchmarks.models import SMALL, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
 from reelpatch.headless.edit import to_floats
@@ -26,12 +25,10 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.lora import apply_lora, remove_lora
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
-from tests.host import comfy
 from tests.unit.weights.fixtures import models as published
 from tests.unit.weights.fixtures.files import write as write_sparse
 
 ROOT = Path(__file__).parents[1]
-INSIDE = ROOT / "tests/host/inside/run.py"
 CLIP = ROOT / "workflows/reelpatch_demo_clip.mp4"
 CPU = torch.device("cpu")
 LATENT = (3, 24, 24)  # 432 tokens
@@ -93,26 +90,11 @@ def lora() -> Section:
 
 def comfyui() -> Section:
     """Four steps with guidance in ComfyUI: our edit on a backbone, and core's merged VACE model."""
-    try:
-        python, checkout = comfy.python(), comfy.checkout()
-    except pytest.skip.Exception as reason:
-        return {"skipped": str(reason)}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "results.json"
-        done = subprocess.run(
-            [python, str(INSIDE), str(path), folder, "benchmarks.comfyui_speed"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(checkout), str(ROOT)))},
-            cwd=checkout,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            return {"skipped": f"ComfyUI did not start: {done.stderr.strip().splitlines()[-1]}"}
-        (found,) = json.loads(path.read_text(encoding="utf-8")).values()
-    if not found["passed"]:
-        raise results.Disagree(found["value"])
-    return found["value"]
+        try:
+            return run_inside("benchmarks.comfyui_speed", Path(folder))
+        except Absent as reason:
+            return {"skipped": str(reason)}
 
 
 def load() -> Section:

@@ -275,16 +275,22 @@ def table(found: Section, title: str) -> list[str]:
         for name, one in found["edits"].items()
     ]
     lines += [f"| VAE, {name} | {one['median_s']:.2f} |" for name, one in found["vae"].items()]
-    lines += ["", "| cap | blocks streamed | forward | slowdown | peak allocated |", "|---|---|---|---|---|"]
-    for name, one in found["caps"].items():
+    lines += [
+        "",
+        "| cap | blocks streamed | forward | slowdown | peak allocated | taken |",
+        "|---|---|---|---|---|---|",
+    ]
+    for cap, one in found["caps"].items():
         if "skipped" in one:
-            lines.append(f"| {name} | not run: {one['skipped']} | | | |")
+            lines.append(f"| {cap} | not run: {one['skipped']} | | | | |")
             continue
-        peak = one["peak_allocated_gib"]
-        shown = "not measured" if peak is None else f"{peak:.2f} GiB"
+        peak, taken = (
+            "not measured" if one.get(name) is None else f"{one[name]:.2f} GiB"
+            for name in ("peak_allocated_gib", "taken_gib")
+        )
         lines.append(
-            f"| {name} | {one['streamed']} of {one['blocks']} | {one['median_s']:.3f} s | "
-            f"{one['slowdown']:.3f} | {shown} |"
+            f"| {cap} | {one['streamed']} of {one['blocks']} | {one['median_s']:.3f} s | "
+            f"{one['slowdown']:.3f} | {peak} | {taken} |"
         )
     return lines
 

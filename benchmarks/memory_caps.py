@@ -94,11 +94,14 @@ def _capped(
         torch.cuda.reset_peak_memory_stats()
     times = interleaved({"streamed": lambda: models.ours(given)}, turns=TURNS, warm_up=0, wait=wait)
     on_cuda = device.type == "cuda"
+    free, total = torch.cuda.mem_get_info(device) if on_cuda else (0, 0)
     return times["streamed"].as_dict() | {
         "streamed": num_blocks - resident,
         "blocks": num_blocks,
         "peak_allocated_gib": torch.cuda.max_memory_allocated() / GIB if on_cuda else None,
         "peak_reserved_gib": torch.cuda.max_memory_reserved() / GIB if on_cuda else None,
+        # All that is gone from the card, the driver's own memory included.
+        "taken_gib": (total - free) / GIB if on_cuda else None,
     }
 
 

@@ -1,6 +1,7 @@
 """Runs inside ComfyUI: loads the pack as ComfyUI does, runs every `check_*` of a file beside it, writes what came out.
 
-Arguments: results file, models folder, name of the file with the checks. A check passes when it returns; what it
+Arguments: results file, models folder, name of the file with the checks, then ComfyUI's own options (--cpu unless any
+is given). A check passes when it returns; what it
 returns (numbers, words) is kept beside its name.
 """
 
@@ -12,7 +13,8 @@ import traceback
 from pathlib import Path
 
 results_path, models, checks = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-sys.argv = ["host", "--cpu", "--base-directory", str(results_path.parent)]
+options = sys.argv[4:] or ["--cpu"]
+sys.argv = ["host", *options, "--base-directory", str(results_path.parent)]
 
 import comfy.options  # noqa: E402 -- reads the command line before anything of comfy is imported
 
@@ -26,7 +28,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    if "--cpu" in options:
+        torch.set_num_threads(1)
     for folder in models.iterdir():
         folder_paths.add_model_folder_path(folder.name, str(folder))
     asyncio.run(nodes.init_extra_nodes(init_custom_nodes=False, init_api_nodes=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,22 @@ def call(name: str, **inputs: Any) -> tuple[Any, ...]:
 @cache
 def weights(dim: int = 128, ffn_dim: int = 96) -> dict[str, torch.Tensor]:
     """A merged VACE model with nothing at zero."""
-    generator = torch.Generator().manual_seed(3)
+    return dict(drawn(dim, ffn_dim, NUM_LAYERS, NUM_HINTS))
+
+
+def drawn(
+    dim: int, ffn_dim: int, num_layers: int, num_hints: int, device: str = "cpu"
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The same, tensor by tensor."""
+    generator = torch.Generator(device).manual_seed(3)
     model = VaceWanModel(
-        dim=dim, ffn_dim=ffn_dim, num_heads=dim // 128, num_layers=NUM_LAYERS, text_dim=4096, vace_layers=NUM_HINTS,
-        vace_in_dim=96, freq_dim=256, operations=comfy.ops.disable_weight_init, dtype=torch.float32,
+        dim=dim, ffn_dim=ffn_dim, num_heads=dim // 128, num_layers=num_layers, text_dim=4096, vace_layers=num_hints,
+        vace_in_dim=96, freq_dim=256, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="meta",
     )  # fmt: skip
-    state = {}
     for key, tensor in model.state_dict().items():
         scale = 1.0 if tensor.ndim < 2 or "modulation" in key else tensor[0].numel() ** -0.5
-        noise = torch.randn(tensor.shape, generator=generator) * scale
-        state[key] = 1 + 0.1 * noise if "norm" in key and key.endswith("weight") else 0.5 * noise
-    return state
+        noise = torch.randn(tensor.shape, generator=generator, device=device) * scale
+        yield key, 1 + 0.1 * noise if "norm" in key and key.endswith("weight") else 0.5 * noise
 
 
 @cache
@@ -58,7 +64,7 @@ def files(dtype: torch.dtype = torch.bfloat16, *, everything: bool = False) -> d
     fp8 is for the matrices that published files have in fp8, or for everything that core's fp8 storage rounds.
     """
     FOLDER.mkdir(exist_ok=True)
-    state = {key: _stored(key, tensor, dtype, everything) for key, tensor in weights().items()}
+    state = {key: stored(key, tensor, dtype, everything=everything) for key, tensor in weights().items()}
     parts = {
         "merged": state,
         "backbone": {key: tensor for key, tensor in state.items() if not key.startswith("vace_")},
@@ -71,7 +77,8 @@ def files(dtype: torch.dtype = torch.bfloat16, *, everything: bool = False) -> d
     return paths
 
 
-def _stored(key: str, tensor: torch.Tensor, dtype: torch.dtype, everything: bool) -> torch.Tensor:
+def stored(key: str, tensor: torch.Tensor, dtype: torch.dtype, *, everything: bool = False) -> torch.Tensor:
+    """As files hold it: see `files`."""
     is_matrix = tensor.ndim == 2 and "blocks." in key and "norm" not in key
     is_stored = is_matrix or dtype != FP8 or (everything and "patch_embedding" not in key)
     return tensor.to(dtype if is_stored else torch.bfloat16).contiguous()
