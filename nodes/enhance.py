@@ -35,7 +35,7 @@ class Enhance(io.ComfyNode):
                 "Finish clip."
             ),
             search_aliases=["denoise", "flicker", "ditto", "refine", "sdedit", "video to video"],
-            inputs=_inputs(),
+            inputs=[*enhancer_links(), CLIP.Input("clip", tooltip="From Clip."), *enhancer_widgets()],
             outputs=[
                 io.Guider.Output(tooltip="For SamplerCustomAdvanced."),
                 io.Sampler.Output(tooltip="For SamplerCustomAdvanced."),
@@ -90,15 +90,20 @@ def check_enhancer(model: ModelPatcher) -> None:
         )
 
 
-def _inputs() -> list[io.Input]:
-    """What Enhance asks for, in the order of its widgets."""
-    enhancers = [record.name for record in RECIPES.values() if record.enhances]
+def enhancer_links() -> list[io.Input]:
+    """The models and texts of an enhancer."""
     return [
         io.Model.Input("model", tooltip="Wan2.2 T2V-A14B's low-noise expert, or the demo's backbone."),
         io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
         io.Conditioning.Input("positive", tooltip="What the clip shows, or empty text."),
         io.Conditioning.Input("negative", optional=True, tooltip="Needed where the recipe has guidance."),
-        CLIP.Input("clip", tooltip="From Clip."),
+    ]
+
+
+def enhancer_widgets() -> list[io.Input]:
+    """Which recipe, and how strongly."""
+    enhancers = [record.name for record in RECIPES.values() if record.enhances]
+    return [
         io.Combo.Input("recipe", options=enhancers, tooltip="The method. It needs the files it names."),
         io.Int.Input(
             "last_steps",

@@ -12,6 +12,7 @@ from .edit_module import LoadEditModule
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
 from .long_clip import EditLongClip
+from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
 from .measure import Measure
 from .plan import Plan
@@ -34,6 +35,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     FinishClip,
     EditLongClip,
     Enhance,
+    EnhanceLongClip,
     CropToMask,
     Compare,
     Measure,

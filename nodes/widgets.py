@@ -28,6 +28,11 @@ def fit_input() -> io.Input:
     )
 
 
+def chosen_fit(fit: Fit) -> Method | None:
+    """What the widget of `fit_input` says."""
+    return None if fit == "none" else fit
+
+
 def size_inputs(of_width: str, of_height: str) -> list[io.Input]:
     """Width and height in pixels, 0 and 0 for none, with these tooltips."""
     return [

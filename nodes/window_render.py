@@ -1,11 +1,9 @@
 """How ComfyUI edits one window of a long clip: its own models, guider and sampler, on the engine's noise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import comfy.utils
-import latent_preview
 import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
@@ -16,14 +14,13 @@ from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.geometry import latent_shape
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, Window
-from reelpatch.sampling.noise import FrameNoise, draw_noise, noise_seed
+from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.sampling.solvers import SOLVERS
 
 from .apply import encoder
 from .host import attach
 from .sampling import FlowSampler, scheduled_guider
-
-OnStep = Callable[[int, object], None]  # how many steps are done, and ComfyUI's preview of the clip
+from .window_sample import OnStep, sample_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,30 +58,19 @@ class WindowRender:
         edit = VaceEdit(self.edit_module.model, [VaceContext(context, self.strength, self.active)])
         edited = attach(self.model, edit, self.edit_module)
         shape = latent_shape(plan.frames, plan.size, references=len(self.references))
-        samples = self._sampled(edited, draw_noise(shape, seed, references=len(self.references))[None], seed)
-        on_progress("decoding", 0, 1)
-        decoded = self.vae.decode(trim_references(samples, len(self.references)))
-        return restore(decoded[0].clamp(0, 1).to(clip), plan, clip)
-
-    def _sampled(self, model: ModelPatcher, noise: Tensor, seed: FrameNoise) -> Tensor:
-        previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
-
-        def on_step(step: int, denoised: Tensor, _x: Tensor, _num_steps: int) -> None:
-            preview = (
-                None if previewer is None else previewer.decode_latent_to_preview_image("JPEG", denoised)
-            )
-            self.on_step(step + 1, preview)
-
-        guider = scheduled_guider(model, self.positive, self.negative, self.guidance)
-        return guider.sample(
+        noise = draw_noise(shape, seed, references=len(self.references))[None]
+        samples = sample_window(
+            scheduled_guider(edited, self.positive, self.negative, self.guidance),
             noise,
             torch.zeros_like(noise),
             self._sampler_of(noise, seed),
             self.sigmas,
-            callback=on_step,
-            disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-            seed=noise_seed(seed),
+            seed,
+            self.on_step,
         )
+        on_progress("decoding", 0, 1)
+        decoded = self.vae.decode(trim_references(samples, len(self.references)))
+        return restore(decoded[0].clamp(0, 1).to(clip), plan, clip)
 
     def _sampler_of(self, noise: Tensor, seed: FrameNoise) -> Any:
         """The sampler; one that adds noise of its own adds this part's."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
-from workflows.enhance_graph import enhance
+from workflows.enhance_graph import enhance, given_texts
 from workflows.graph import Node, Output, Stage, build
-from workflows.long_graph import LONG_CLIP, long_edit
+from workflows.long_graph import LONG_CLIP, long_edit, long_enhance
 from workflows.notes import note
 from workflows.task_graphs import CLIP as CLIP_NAME
 from workflows.task_graphs import Prepared, load_video
@@ -33,6 +33,7 @@ ROOM_FOR_WORDS = {
     "ReelpatchRecipe": 200,
     "ReelpatchEnhance": 100,
     "ReelpatchEditLongClip": 360,
+    "ReelpatchEnhanceLongClip": 360,
 }
 
 
@@ -72,16 +73,20 @@ def graph(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
 def _long_graph(
     workflow: Workflow, recipe: Recipe, models: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    texts, settings = _texts(workflow, recipe, models["text"]["CLIP"]), _recipe_node(recipe)
-    load = load_video("Video to edit", LONG_CLIP)
-    edit = long_edit(recipe, models, load["VIDEO"], texts, settings)
-    columns = [
-        ("Models", BLUE, models["nodes"]),
-        ("Video", GREEN, [load]),
-        ("Instruction and recipe", GOLD, [*texts, settings]),
-        ("Edit and result", VIOLET, [edit]),
-    ]
-    return _built(workflow, recipe, models, columns)
+    texts = _texts(workflow, recipe, models["text"]["CLIP"])
+    load = load_video("Video", LONG_CLIP)
+    if recipe.enhances:
+        work = long_enhance(recipe, models["model"], models["vae"]["VAE"], load["VIDEO"], texts)
+        columns = [("Text", GOLD, texts), ("Enhance and result", VIOLET, [work])]
+    else:
+        settings = _recipe_node(recipe)
+        work = long_edit(recipe, models, load["VIDEO"], texts, settings)
+        columns = [
+            ("Instruction and recipe", GOLD, [*texts, settings]),
+            ("Edit and result", VIOLET, [work]),
+        ]
+    loaded = [("Models", BLUE, models["nodes"]), ("Video", GREEN, [load])]
+    return _built(workflow, recipe, models, [*loaded, *columns])
 
 
 def _texts(workflow: Workflow, recipe: Recipe, encoder: Output) -> list[Node]:
@@ -254,7 +259,6 @@ def _text(title: str, clip: Any, text: str) -> Node:
 
 def _guider(recipe: Recipe, apply: Node, texts: list[Node], settings: Node) -> Node:
     skip = recipe.skip_layers
-    given = dict(zip(("positive", "negative"), (text["CONDITIONING"] for text in texts), strict=False))
     return Node(
         "ReelpatchGuidanceSchedule",
         "Guidance schedule",
@@ -263,7 +267,7 @@ def _guider(recipe: Recipe, apply: Node, texts: list[Node], settings: Node) -> N
             **{"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING"},
             "settings": "REELPATCH_GUIDANCE",
         },
-        links={"model": apply["MODEL"], **given, "settings": settings["guidance"]},
+        links={"model": apply["MODEL"], **given_texts(texts), "settings": settings["guidance"]},
         widgets={
             "cfg": float(recipe.guidance.scale),
             "steps": "",

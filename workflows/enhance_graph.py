@@ -8,14 +8,13 @@ from reelpatch.recipes import Recipe
 from workflows.graph import Node, Output
 
 HOW = (
-    "Nothing is edited: the clip is noised a little and denoised again, which steadies and sharpens it. **last_steps** of "
-    "Enhance says how strongly; the text is empty, or says what the clip shows."
+    "Nothing is edited: the clip is noised a little and denoised again, which steadies and sharpens it. **last_steps** "
+    "says how strongly; the text is empty, or says what the clip shows."
 )
 
 
 def enhance(recipe: Recipe, model: Output, vae: Output, clip: Output, texts: Sequence[Node]) -> Node:
     """The node Enhance, which hands all but the noise to core's sampler."""
-    given = dict(zip(("positive", "negative"), (text["CONDITIONING"] for text in texts), strict=False))
     return Node(
         "ReelpatchEnhance",
         "Enhance",
@@ -24,7 +23,12 @@ def enhance(recipe: Recipe, model: Output, vae: Output, clip: Output, texts: Seq
             **{"model": "MODEL", "vae": "VAE", "positive": "CONDITIONING", "negative": "CONDITIONING"},
             "clip": "REELPATCH_CLIP",
         },
-        links={"model": model, "vae": vae, **given, "clip": clip},
+        links={"model": model, "vae": vae, **given_texts(texts), "clip": clip},
         widgets={"recipe": recipe.name, "last_steps": 0},
         width=400,
     )
+
+
+def given_texts(texts: Sequence[Node]) -> dict[str, Output]:
+    """The links of one text, or of two."""
+    return dict(zip(("positive", "negative"), (text["CONDITIONING"] for text in texts), strict=False))

@@ -1,4 +1,4 @@
-"""The part of a template that edits a video of any length, from file to file."""
+"""The part of a template that works on a video of any length, from file to file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reelpatch.recipes import Recipe
+from workflows.enhance_graph import given_texts
 from workflows.graph import Node, Output
 
 LONG_CLIP = "reelpatch_demo_long_clip.mp4"
@@ -38,6 +39,28 @@ def long_edit(
             **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
             **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
             **{"filename_prefix": "reelpatch/long_clip", "seed": 1},
+        },
+        width=400,
+    )
+    node.hidden = {"control_after_generate": "fixed"}
+    return node
+
+
+def long_enhance(recipe: Recipe, model: Output, vae: Output, video: Output, texts: Sequence[Node]) -> Node:
+    """The node Enhance long clip, in windows as long as the recipe was made for."""
+    node = Node(
+        "ReelpatchEnhanceLongClip",
+        "Enhance long clip",
+        [("VIDEO", "VIDEO")],
+        sockets={
+            **{"model": "MODEL", "vae": "VAE", "positive": "CONDITIONING", "negative": "CONDITIONING"},
+            "video": "VIDEO",
+        },
+        links={"model": model, "vae": vae, **given_texts(texts), "video": video},
+        widgets={
+            **{"recipe": recipe.name, "last_steps": 0, "window_frames": recipe.frames, "overlap": 0},
+            **{"fit": "pad", "width": 0, "height": 0},
+            **{"filename_prefix": "reelpatch/long_clip_enhanced", "seed": 1},
         },
         width=400,
     )

@@ -1,15 +1,19 @@
-"""The picture of the templates for long videos: frames of the demo's long clip above, of its edit in windows below."""
+"""The pictures of the templates for long videos: frames of a long clip above, of what windows made of it below."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.enhance import flickering
 from reelpatch.headless.edit import EditRequest, run_edit
+from reelpatch.headless.enhance import EnhanceRequest, run_enhance
 from reelpatch.media.video_io import read_video
+from reelpatch.media.video_write import write_video
 from workflows.demo_material import FOLDER
 from workflows.long_graph import INSTRUCTION, LONG_CLIP
 from workflows.picture import captioned, strip
@@ -18,12 +22,26 @@ FRAMES = (0, 16, 32)
 
 
 def long_thumbnail() -> Image.Image:
-    """First, middle and last frame, before and after."""
+    """First, middle and last frame of the demo's long clip, before and after its edit."""
     clip = FOLDER / LONG_CLIP
     with tempfile.TemporaryDirectory() as folder:
         edited = Path(folder) / "edited.mp4"
         run_edit(EditRequest(clip, INSTRUCTION, output=edited))
-        strips = [
-            strip(read_video(path, folder_fps=Fraction(1)).frames[list(FRAMES)]) for path in (clip, edited)
-        ]
-    return captioned(strips, f'"{INSTRUCTION}", 33 frames in 7 windows')
+        return _shown(clip, edited, f'"{INSTRUCTION}"')
+
+
+def long_enhance_thumbnail() -> Image.Image:
+    """The same of that clip made to flicker, before and after it is enhanced."""
+    video = read_video(FOLDER / LONG_CLIP, folder_fps=Fraction(1))
+    with tempfile.TemporaryDirectory() as folder:
+        clip, enhanced = (Path(folder) / name for name in ("clip.mp4", "enhanced.mp4"))
+        write_video(replace(video, frames=flickering(video.frames, 0, 0.06)), clip)
+        run_enhance(EnhanceRequest(clip, output=enhanced))
+        return _shown(clip, enhanced, "a clip that flickers, enhanced")
+
+
+def _shown(before: Path, after: Path, what: str) -> Image.Image:
+    strips = [
+        strip(read_video(path, folder_fps=Fraction(1)).frames[list(FRAMES)]) for path in (before, after)
+    ]
+    return captioned(strips, f"{what}, 33 frames in 7 windows")

@@ -19,7 +19,7 @@ class Workflow:
 
     `module` replaces the recipe's edit module, `module_lora` goes on top of it; both are (file, where it is published).
     `prepare` lays out a task, and `how` says how to use it; without, a clip is edited by instruction. One that `is_long` is
-    edited in windows, from file to file.
+    worked on in windows, from file to file.
     """
 
     name: str
@@ -126,6 +126,22 @@ WORKFLOWS = (
         "Ditto global: restyle a video of any length, in 4 steps",
         "ditto-global",
         "Make it a Pixel Art video.",
+        is_long=True,
+    ),
+    Workflow(
+        "Ditto - enhance a long video",
+        "Ditto's enhancer for a video of any length",
+        "enhance",
+        "",
+        how=HOW_TO_ENHANCE,
+        is_long=True,
+    ),
+    Workflow(
+        "Demo - enhance a long video on any machine",
+        "Demo: enhance a video of any length on any machine",
+        "demo-enhance",
+        "",
+        how=HOW_TO_ENHANCE,
         is_long=True,
     ),
     *(

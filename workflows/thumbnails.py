@@ -15,12 +15,13 @@ from PIL import Image
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
 from reelpatch.media.video_io import read_video
+from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
 from workflows.describe import FOLDER
 from workflows.enhance_thumbnail import enhance_thumbnail
-from workflows.long_thumbnail import long_thumbnail
+from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.picture import captioned, strip
-from workflows.templates import WORKFLOWS
+from workflows.templates import WORKFLOWS, Workflow
 
 FRAMES = (0, 4, 8)
 # Which of the demo's clips a template shows: the one nearest to what it is for.
@@ -48,16 +49,21 @@ def thumbnail(folder: Path, number: int) -> Image.Image:
     return captioned([strip(clip[list(FRAMES)]) for clip in clips], f'"{instruction}"{masked}')
 
 
+def _picture(workflow: Workflow, folder: Path) -> Image.Image:
+    if workflow.name in CLIPS:
+        return thumbnail(folder, CLIPS[workflow.name])
+    if not workflow.is_long:
+        return enhance_thumbnail()
+    return long_enhance_thumbnail() if RECIPES[workflow.recipe].enhances else long_thumbnail()
+
+
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
     for workflow in (one for one in WORKFLOWS if one.prepare is None):
         path = FOLDER / f"{workflow.name}.jpg"
         part = path.with_suffix(".part")
-        if workflow.name in CLIPS:
-            picture = thumbnail(folder, CLIPS[workflow.name])
-        else:
-            picture = long_thumbnail() if workflow.is_long else enhance_thumbnail()
+        picture = _picture(workflow, folder)
         picture.save(part, format="JPEG", quality=88, optimize=True)
         part.replace(path)
 

@@ -9,7 +9,7 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import FRAMES_PER_LATENT, nearest_frames
 
 SHORTEST_WINDOW = FRAMES_PER_LATENT + 1
-FADE_FRAMES = 2 * FRAMES_PER_LATENT  # longer, and things that move leave a ghost
+FADE_FRAMES = FRAMES_PER_LATENT  # longer, and things that move leave a ghost
 _USUAL_OVERLAP = 4  # windows share one part in so many
 _HALF_LATENT = FRAMES_PER_LATENT // 2
 

@@ -12,7 +12,7 @@ from workflows.templates import WORKFLOWS, Workflow
 
 DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
 FOUR_STEPS = [workflow for workflow in DITTO if "(4 steps)" in workflow.name and not workflow.is_long]
-LONG = next(workflow for workflow in DITTO if workflow.is_long)
+LONG, LONG_ENHANCE = (workflow for workflow in DITTO if workflow.is_long)
 VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
 CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
 QUALITY = next(workflow for workflow in WORKFLOWS if "(50 steps)" in workflow.name)
@@ -95,6 +95,14 @@ def test_a_long_video_is_edited_with_the_same_settings_in_windows_of_ditto_s_len
     assert (edit["window_frames"], edit["width"], edit["height"]) == (73, 832, 480)
     assert "mask" not in edit
     assert {"guidance", "sampler", "sigmas", "negative"} <= set(edit)
+
+
+def test_a_long_video_is_enhanced_in_windows_of_the_enhancer_s_length() -> None:
+    (enhance,) = inputs(LONG_ENHANCE, "ReelpatchEnhanceLongClip")
+    (short,) = inputs(next(one for one in DITTO if one.name == "Ditto - enhance a video"), "ReelpatchEnhance")
+    assert (enhance["recipe"], enhance["last_steps"]) == (short["recipe"], short["last_steps"])
+    assert (enhance["window_frames"], enhance["overlap"]) == (73, 0)
+    assert {"positive", "negative", "video"} <= set(enhance)
 
 
 @pytest.mark.parametrize("workflow", FOUR_STEPS, ids=name_of)

@@ -23,6 +23,7 @@ TINY = {
     "CLIPLoader": {"file": "reelpatch_demo_umt5.safetensors"},
     "ReelpatchClip": {"width": 32, "height": 32, "frames": 9, "first_frame": 0, "fps": 0.0},
     "ReelpatchEditLongClip": {"width": 32, "height": 32, "window_frames": 9},
+    "ReelpatchEnhanceLongClip": {"window_frames": 9},
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along

@@ -23,6 +23,7 @@ class KSAMPLER:
     ) -> Tensor: ...
 
 class CFGGuider:
+    model_patcher: ModelPatcher
     inner_model: Any
     conds: dict[str, Any]
     def __init__(self, model_patcher: ModelPatcher) -> None: ...

@@ -34,7 +34,7 @@ IDS = {
     *("ReelpatchLoadBackbone", "ReelpatchLoadEditModule", "ReelpatchLoadLora", "ReelpatchDemoTextEncoder"),
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
-    *("ReelpatchEnhance", "ReelpatchEditLongClip"),
+    *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
 }
 

@@ -1,43 +1,70 @@
-"""What Edit long clip asks for."""
+"""What the nodes for videos of any length ask for."""
 
 from comfy_api.latest import io
 
+from .enhance import enhancer_links, enhancer_widgets
 from .sockets import GUIDANCE, REFERENCES
 from .widgets import MORE_PIXELS, finish_inputs, fit_input, size_inputs
 
 MAX_SEED = 2**63 - 1
 
 
-def long_clip_inputs() -> list[io.Input]:
-    """All inputs, in the order of the widgets."""
-    seed = io.Int.Input(
-        "seed",
-        default=0,
-        min=0,
-        max=MAX_SEED,
-        tooltip="Every latent frame of the clip has its own noise, drawn from this.",
-    )
-    name = io.String.Input(
-        "filename_prefix",
-        default="reelpatch/long_clip",
-        tooltip="Where in the output folder the result goes; a mark of the graph is added to its name.",
-    )
-    sizes = size_inputs(
-        "Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.", MORE_PIXELS
-    )
+def long_edit_inputs() -> list[io.Input]:
+    """What Edit long clip asks for, in the order of its widgets."""
     return [
-        *_links(),
+        *_edit_links(),
         *_window_inputs(),
         fit_input(),
-        *sizes,
+        *_sizes(),
         *_edit_inputs(),
         *finish_inputs(optional=False),
-        name,
-        seed,
+        *_name_and_seed("reelpatch/long_clip"),
     ]
 
 
-def _links() -> list[io.Input]:
+def long_enhance_inputs() -> list[io.Input]:
+    """What Enhance long clip asks for, in the order of its widgets."""
+    return [
+        *enhancer_links(),
+        _video(),
+        *enhancer_widgets(),
+        *_window_inputs(),
+        fit_input(),
+        *_sizes(),
+        *_name_and_seed("reelpatch/long_clip_enhanced"),
+    ]
+
+
+def _video() -> io.Input:
+    return io.Video.Input(
+        "video", tooltip="From Load Video: a file, whose frames are read as they are needed. Any length."
+    )
+
+
+def _sizes() -> list[io.Input]:
+    return size_inputs(
+        "Working width in pixels; 0 (with height 0) is the legal size nearest to the clip's own.", MORE_PIXELS
+    )
+
+
+def _name_and_seed(prefix: str) -> list[io.Input]:
+    return [
+        io.String.Input(
+            "filename_prefix",
+            default=prefix,
+            tooltip="Where in the output folder the result goes; a mark of the graph is added to its name.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=MAX_SEED,
+            tooltip="Every latent frame of the clip has its own noise, drawn from this.",
+        ),
+    ]
+
+
+def _edit_links() -> list[io.Input]:
     return [
         io.Model.Input("model", tooltip="A Wan text-to-video MODEL, LoRAs included; without Apply edit."),
         io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
@@ -47,9 +74,7 @@ def _links() -> list[io.Input]:
         io.Sampler.Input("sampler", tooltip="From Recipe."),
         io.Sigmas.Input("sigmas", tooltip="From Recipe."),
         GUIDANCE.Input("guidance", optional=True, tooltip="From Recipe; without it, guidance is 1."),
-        io.Video.Input(
-            "video", tooltip="From Load Video: a file, whose frames are read as they are needed. Any length."
-        ),
+        _video(),
         io.MultiType.Input(
             "mask",
             [io.Mask, io.Video],

@@ -1,0 +1,104 @@
+"""Enhance long clip: a video of any length made steadier and sharper, with the memory of one window."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import Tensor
+
+from reelpatch.media.window_enhance import EnhanceWindow
+from reelpatch.progress import OnProgress
+from reelpatch.recipes import RECIPES
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.guidance import GuidancePlan
+from reelpatch.sampling.noise import FrameNoise, draw_noise
+from reelpatch.sampling.solvers import SOLVERS
+
+from .apply import check_vae
+from .enhance import check_enhancer
+from .long_inputs import long_enhance_inputs
+from .long_run import Told, file_of, run_long, windows_of
+from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
+from .widgets import Fit, asked_size, chosen_fit
+from .window_sample import OnStep, sample_window
+
+
+class EnhanceLongClip(io.ComfyNode):
+    """The same graph goes on where it was stopped."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchEnhanceLongClip",
+            display_name="Enhance long clip",
+            category="reelpatch",
+            description=(
+                "Steadies and sharpens a video of any length in windows that overlap, as Enhance does a short clip. "
+                "Finished windows are kept in the output folder: after a cancel, the same graph goes on from there."
+            ),
+            search_aliases=["long video", "windows", "denoise", "flicker", "ditto", "refine", "upscale"],
+            inputs=long_enhance_inputs(),
+            outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        vae: Any,
+        positive: Any,
+        video: Any,
+        recipe: str,
+        last_steps: int,
+        window_frames: int,
+        overlap: int,
+        fit: Fit,
+        width: int,
+        height: int,
+        filename_prefix: str,
+        seed: int,
+        negative: Any = None,
+    ) -> io.NodeOutput:
+        check_enhancer(model)
+        check_vae(vae)
+        clip = windows_of(file_of(video, "video"), window_frames, overlap)
+        record = RECIPES[recipe]
+        sigmas = sigmas_of(record, steps=last_steps or record.num_run_steps)
+        guider = scheduled_guider(
+            model, positive, negative, GuidancePlan(record.guidance, record.skip_layers)
+        )
+        sampler = FlowSampler(SOLVERS[record.solver], dict(record.solver_options))
+
+        def work(told: Told) -> EnhanceWindow:
+            enhancer = WindowEnhancer(guider, vae, sampler, sigmas, told.on_step)
+            return EnhanceWindow(enhancer, seed, asked_size(width, height), chosen_fit(fit))
+
+        return run_long(cls, clip, prefix=filename_prefix, mask=None, num_steps=len(sigmas) - 1, work=work)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowEnhancer:
+    """Enhances one window after another. As `reelpatch.media.window_enhance.LatentEnhancer`."""
+
+    guider: ScheduledGuider
+    vae: Any
+    sampler: FlowSampler
+    sigmas: Tensor
+    on_step: OnStep
+
+    def denoised(self, frames: Tensor, *, seed: FrameNoise, on_progress: OnProgress) -> Tensor:
+        """The enhanced latents [16, T, h, w], in the VAE's own numbers."""
+        on_progress("encoding the clip", 0, 1)
+        latents = self.vae.encode(frames)
+        count, rows, columns = latents.shape[-3:]
+        noise = draw_noise((count, rows, columns), seed)[None]
+        samples = sample_window(self.guider, noise, latents, self.sampler, self.sigmas, seed, self.on_step)
+        return samples[0].float().cpu()
+
+    def decoded(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
+        """The frames [F, H, W, 3] of latents, in [0, 1]."""
+        on_progress("decoding", 0, 1)
+        return self.vae.decode(latents[None])[0].float().cpu().clamp(0, 1)
