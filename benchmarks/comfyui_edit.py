@@ -53,6 +53,7 @@ class Edit:
 
 def check_edits() -> dict[str, Any]:
     """Times, stages and peaks; contenders take turns. With a cap, without the fast recipe."""
+    assert torch.cuda.is_available() or not FULL, "the full size takes a CUDA device"
     _cap()
     edits = _edits()
     if CAP_GIB != "0":
@@ -109,6 +110,7 @@ def _edits() -> dict[str, Edit]:
         return finished(guider, latent, mark)
 
     def ours(mark: Callable[[str], None], steps: str) -> torch.Tensor:
+        # From its second edit of a size on, as in any session, it does not encode the grey clip again.
         clip = tiny.clip(pixels, fps=float(ditto.fps))
         model, latent = tiny.apply(base, module, vae=vae, clip=clip, strength=ditto.strength)
         mark("encode")

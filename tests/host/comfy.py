@@ -30,7 +30,7 @@ def python() -> str:
     return found
 
 
-def run(script: Path, *arguments: Path) -> None:
+def run(script: Path, *arguments: Path | str) -> None:
     """Runs `script` with ComfyUI importable, on the CPU, by the Python of ComfyUI's own environment."""
     comfy = checkout()
     done = subprocess.run(

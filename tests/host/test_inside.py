@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Run:
     @cache
     def results(suite: str) -> dict[str, Any]:
         path = tmp_path_factory.mktemp(suite) / "results.json"
-        comfy.run(INSIDE / "run.py", path, models_folder, Path(suite))
+        comfy.run(INSIDE / "run.py", path, models_folder, suite, "--cpu")
         return json.loads(path.read_text(encoding="utf-8"))
 
     return results

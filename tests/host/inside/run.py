@@ -1,8 +1,7 @@
 """Runs inside ComfyUI: loads the pack as ComfyUI does, runs every `check_*` of a file beside it, writes what came out.
 
-Arguments: results file, models folder, name of the file with the checks, then ComfyUI's own options (--cpu unless any
-is given). A check passes when it returns; what it
-returns (numbers, words) is kept beside its name.
+Arguments: results file, models folder, name of the file with the checks, then ComfyUI's own options. A check passes when
+it returns; what it returns (numbers, words) is kept beside its name.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ import traceback
 from pathlib import Path
 
 results_path, models, checks = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-options = sys.argv[4:] or ["--cpu"]
+options = sys.argv[4:]
 sys.argv = ["host", *options, "--base-directory", str(results_path.parent)]
 
 import comfy.options  # noqa: E402 -- reads the command line before anything of comfy is imported
