@@ -55,7 +55,7 @@ def table(found: dict[str, Any], title: str) -> list[str]:
     free = found["free"]
     frames, height, width = free["shape"]
     lines += [
-        f"ComfyUI: torch {free['torch']}, {free['gpu'] or 'no GPU'}  ",
+        f"ComfyUI: torch {free['torch']}, {free['gpu'] or 'no GPU'}, DynamicVRAM {'on' if free['dynamic_vram'] else 'off'}  ",
         *(f"{width}x{height}, {frames} frames; latents differ by {free['difference']:.1e}", ""),
         "| cap | edit | seconds | encode, sample, decode | / ComfyUI's own | / without a cap | peak allocated | taken |",
         "|---|---|---|---|---|---|---|---|",

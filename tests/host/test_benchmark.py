@@ -36,7 +36,14 @@ def test_without_comfyui_it_says_where_it_looked(
 def test_a_cap_that_is_too_small_is_told_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"median_s": 2.0, "ratio": 1.0, "ratio_p10": 1.0, "ratio_p90": 1.0, "peak_allocated_gib": None}
     one |= {"stages_s": {"encode": 0.5, "sample": 1.0, "decode": 0.5}, "taken_gib": 3.0}
-    run = {"difference": 0.0, "shape": (9, 32, 48), "torch": "2", "gpu": None, "edits": {"core": one}}
+    run = {
+        "difference": 0.0,
+        "shape": (9, 32, 48),
+        "torch": "2",
+        "gpu": None,
+        "dynamic_vram": False,
+        "edits": {"core": one},
+    }
 
     def told(_size: str, _folder: Path, cap: float, _options: object) -> object:
         if cap:

@@ -18,7 +18,7 @@ INSIDE = Path(__file__).parent / "inside"
 SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
     *("vace_tasks", "memory"),
-    *("enhancing", "long_clips", "long_enhance"),
+    *("enhancing", "long_clips", "long_enhance", "dynamic"),
     "looks",
 )
 Run = Callable[[str], dict[str, Any]]

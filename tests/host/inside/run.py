@@ -18,6 +18,10 @@ sys.argv = ["host", *options, "--base-directory", str(results_path.parent)]
 import comfy.options  # noqa: E402 -- reads the command line before anything of comfy is imported
 
 comfy.options.enable_args_parsing()
+if "--cpu" not in options:
+    # As ComfyUI starts on a card: what it is started by also turns on its memory manager (DynamicVRAM).
+    (results_path.parent / "custom_nodes").mkdir(exist_ok=True)
+    import main as started  # noqa: F401
 import folder_paths  # noqa: E402
 import torch  # noqa: E402
 

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import comfy.ops
 import comfy.sample
 import comfy.samplers
 import comfy.sd
@@ -49,7 +48,7 @@ def drawn(
     generator = torch.Generator(device).manual_seed(3)
     model = VaceWanModel(
         dim=dim, ffn_dim=ffn_dim, num_heads=dim // 128, num_layers=num_layers, text_dim=4096, vace_layers=num_hints,
-        vace_in_dim=96, freq_dim=256, operations=comfy.ops.disable_weight_init, dtype=torch.float32, device="meta",
+        vace_in_dim=96, freq_dim=256, operations=torch.nn, dtype=torch.float32, device="meta",
     )  # fmt: skip
     for key, tensor in model.state_dict().items():
         scale = 1.0 if tensor.ndim < 2 or "modulation" in key else tensor[0].numel() ** -0.5
