@@ -9,10 +9,11 @@ from workflows.graph import Node
 
 
 def note(title: str, recipe: Recipe, loaders: Sequence[Node], how: str = "") -> Node:
-    """The note of a workflow; `how` says how to use a task, without it a clip is edited by instruction."""
+    """The note of a workflow; `how` says how to use a task or an enhancer, without it a clip is edited by
+    instruction."""
     result = (
         "The task says how much of it a clip uses up."
-        if how
+        if how and not recipe.enhances
         else "The result has the clip's own size, rate and sound."
     )
     text = "\n".join(
