@@ -20,7 +20,9 @@ from reelpatch.clips.windows import plan_windows, usual_overlap
 from reelpatch.errors import BadInput
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.stamps import stamp
-from reelpatch.media.window_run import LongClip, Work, run_windows
+from reelpatch.media.window_run import LongClip, WindowJob, Work, run_windows
+from reelpatch.media.window_store import FinishedWindow
+from reelpatch.progress import OnProgress
 
 from .words import say
 
@@ -28,20 +30,21 @@ _NAME_CHARACTERS = 12
 
 
 class Told:
-    """What is said while windows are worked on: one bar over all of them, and words under the node."""
+    """What is said while windows are worked on: one bar over all of them, and words under the node.
+
+    `window` counts from 0.
+    """
 
     def __init__(self, node: type[io.ComfyNode], clip: LongClip, num_steps: int) -> None:
         self._node, self._plan, self._steps = node, clip.plan.describe(), num_steps
         self._bar = comfy.utils.ProgressBar(num_steps * len(clip.plan.windows))
-        self._window = 0
+        self.window = 0
 
     def on_step(self, step: int, preview: object) -> None:
-        self._bar.update_absolute((self._window - 1) * self._steps + step, preview=preview)
+        self._bar.update_absolute(self.window * self._steps + step, preview=preview)
 
     def on_progress(self, stage: str, done: int, _total: int) -> None:
         if not done:
-            # As `run_windows` says it: "window 2/7, decoding".
-            self._window = int(stage.removeprefix("window ").partition("/")[0])
             say(self._node, f"{self._plan}\nNow {stage}.")
 
 
@@ -69,7 +72,13 @@ def run_long(
         say(node, f"{target.name} was finished by this very graph before; delete it to have it made again.")
         return _shown(target)
     told = Told(node, clip, num_steps)
-    run_windows(clip, target, run, work(told), told.on_progress)
+    of_window = work(told)
+
+    def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
+        told.window = job.number
+        return of_window(job, on_progress)
+
+    run_windows(clip, target, run, begun, told.on_progress)
     return _shown(target)
 
 

@@ -56,12 +56,13 @@ class LongClip:
 
 @dataclass(frozen=True, eq=False)
 class WindowJob:
-    """One window that is to be worked on.
+    """One window that is to be worked on; `number` counts from 0.
 
     Shapes: pictures [F, H, W, 3], fewer than `window.frames` where the clip ends in it.
     `carried` is what the window before left, empty for the first; the next one shares `keep` frames, 0 after the last.
     """
 
+    number: int
     pictures: Frames
     window: FrameWindow
     carried: Mapping[str, Tensor]
@@ -155,6 +156,7 @@ def _finished(
     windows = clip.plan.windows
     window, is_last = windows[number], number + 1 == len(windows)
     job = WindowJob(
+        number=number,
         pictures=reader.part(window.first, min(window.end, clip.plan.clip_frames)),
         window=window,
         carried=store.carried(number - 1) if number else {},
