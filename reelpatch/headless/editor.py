@@ -1,7 +1,7 @@
 """Edits by one recipe, whose models are kept loaded from edit to edit: frames in, edited frames out."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import cached_property
 
 from torch import Tensor
 
@@ -13,8 +13,7 @@ from reelpatch.clips.masks import check_mask
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_shape
-from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner, told_when_memory_ends
+from reelpatch.headless.recipe_runner import RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -28,27 +27,13 @@ class Editor(RecipeRunner):
     Raises: `BadInput` as `RecipeRunner`, and for a recipe that has no edit module.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        models: Path | None = None,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        loras: Sequence[ChosenLora] = (),
-        merge_loras: bool = False,
-        machine: MachineOptions = MachineOptions(),
-    ) -> None:
+    @staticmethod
+    def check(recipe: Recipe) -> None:
         recipe.check_edits()
-        super().__init__(
-            *(recipe, models),
-            device=device,
-            dtype=dtype,
-            loras=loras,
-            merge_loras=merge_loras,
-            machine=machine,
-        )
-        self._gray = GrayLatents()
+
+    @cached_property
+    def _gray(self) -> GrayLatents:
+        return GrayLatents()
 
     def edit(
         self,

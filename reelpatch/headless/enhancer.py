@@ -1,13 +1,11 @@
 """Enhances clips by one recipe, whose models are kept loaded: frames in, steadier and sharper frames out."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from functools import cached_property
 
 from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
-from reelpatch.headless.lora import ChosenLora
-from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner, told_when_memory_ends
+from reelpatch.headless.recipe_runner import RecipeRunner, told_when_memory_ends
 from reelpatch.headless.transformer import Denoiser
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -23,27 +21,15 @@ class Enhancer(RecipeRunner):
     recipe's backbone was made for.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        models: Path | None = None,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        loras: Sequence[ChosenLora] = (),
-        merge_loras: bool = False,
-        machine: MachineOptions = MachineOptions(),
-    ) -> None:
+    @staticmethod
+    def check(recipe: Recipe) -> None:
         recipe.check_enhances()
-        self.sigmas = sigmas_of(recipe)
-        super().__init__(
-            *(recipe, models),
-            device=device,
-            dtype=dtype,
-            loras=loras,
-            merge_loras=merge_loras,
-            machine=machine,
-        )
+        sigmas_of(recipe)
+
+    @cached_property
+    def sigmas(self) -> Tensor:
+        """The noise levels of the steps that are taken, the last one 0."""
+        return sigmas_of(self.recipe)
 
     def enhance(
         self,

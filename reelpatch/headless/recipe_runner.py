@@ -85,6 +85,7 @@ class RecipeRunner:
         merge_loras: bool = False,
         machine: MachineOptions = MachineOptions(),
     ) -> None:
+        self.check(recipe)
         self.recipe = recipe
         self.files = RecipeFiles.find(recipe, models)
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
@@ -108,6 +109,11 @@ class RecipeRunner:
         )
         self._vae: Vae | None = None
         self._transformer: LoadedTransformer | None = None
+
+    @staticmethod
+    def check(recipe: Recipe) -> None:
+        """Raises: `BadInput` for a recipe that is made for something else."""
+        raise NotImplementedError
 
     def prepare(self, frames: int, size: tuple[int, int], references: int = 0) -> None:
         """Finds out what stays on the card in a run on frames of that size, (height, width) in pixels.
