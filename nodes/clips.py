@@ -12,7 +12,16 @@ from reelpatch.errors import BadInput
 
 from .given import frames_of
 from .sockets import CLIP, REFERENCES
-from .widgets import MORE_PIXELS, Fit, asked_size, chosen_finish, finish_inputs, fit_input, size_inputs
+from .widgets import (
+    MORE_PIXELS,
+    Fit,
+    asked_size,
+    chosen_finish,
+    chosen_fit,
+    finish_inputs,
+    fit_input,
+    size_inputs,
+)
 from .words import say
 
 MAX_FPS = 240.0
@@ -64,7 +73,7 @@ class Clip(io.ComfyNode):
         clip = WorkingClip.of(
             pictures[picks],
             new_rate or rate,
-            method=None if fit == "none" else fit,
+            method=chosen_fit(fit),
             size=asked_size(width, height),
             sound=part_of_sound(
                 sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)
