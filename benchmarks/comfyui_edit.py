@@ -138,14 +138,9 @@ def _weights() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         state = {key: tiny.stored(key, tensor, tiny.FP8).cpu() for key, tensor in tiny.drawn(*MODEL, device)}
-        save_file(state, path, {"reelpatch.vace_layers": _layers()})
+        save_file(state, path)
     folder_paths.add_model_folder_path("diffusion_models", str(folder))
     return path
-
-
-def _layers() -> str:
-    _, _, num_blocks, num_hints = MODEL
-    return ",".join(map(str, range(0, num_blocks, num_blocks // num_hints)))
 
 
 def _vae() -> Any:

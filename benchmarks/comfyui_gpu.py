@@ -1,4 +1,4 @@
-"""Whole edits in ComfyUI at full size, ours against its own nodes: `python -m benchmarks.comfyui_gpu`, some ten minutes.
+"""Whole edits in ComfyUI at full size, ours against its own nodes: `python -m benchmarks.comfyui_gpu`.
 
 832x480, 73 frames, 14B in fp8, Ditto's four steps. Finds ComfyUI as the host tests do (COMFYUI_PATH, COMFYUI_PYTHON).
 Weights are random: a file of 17 GB is made in --folder and stays there for the next time. Contenders take turns, for which

@@ -5,6 +5,7 @@ from typing import Any
 import comfy.ldm.wan.model
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
+from torch import Tensor
 
 from reelpatch.clips.working import WorkingClip
 from reelpatch.errors import BadInput
@@ -15,7 +16,7 @@ from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
 from .apply import check_vae
-from .sampling import FlowSampler, scheduled_guider
+from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
 from .sockets import CLIP
 from .words import say
 
@@ -58,24 +59,36 @@ class Enhance(io.ComfyNode):
         last_steps: int,
         negative: Any = None,
     ) -> io.NodeOutput:
-        check_enhancer(model)
         check_vae(vae)
+        guider, sampler, sigmas = enhancer_run(model, positive, negative, recipe, last_steps)
         record = RECIPES[recipe]
-        sigmas = sigmas_of(record, steps=last_steps or record.num_run_steps)
-        plan = GuidancePlan(record.guidance, record.skip_layers)
-        guider = scheduled_guider(model, positive, negative, plan)
         latents = vae.encode(clip.frames)
         say(
             cls,
             f"{record.title}\nThe last {len(sigmas) - 1} of {record.steps} steps, from {100 * float(sigmas[0]):.1f} % "
-            f"noise; {plan.describe()}. {record.notes}",
+            f"noise; {guider.plan.describe()}. {record.notes}",
         )
         return io.NodeOutput(
             guider,
-            FlowSampler(SOLVERS[record.solver], dict(record.solver_options)),
+            sampler,
             sigmas,
             {"samples": latents},
         )
+
+
+def enhancer_run(
+    model: ModelPatcher, positive: Any, negative: Any, recipe: str, last_steps: int
+) -> tuple[ScheduledGuider, FlowSampler, Tensor]:
+    """Guider, sampler and sigmas of a recipe that enhances; 0 last steps are the recipe's.
+
+    Raises: `BadInput` as `check_enhancer`, `scheduled_guider` and `sigmas_of`.
+    """
+    check_enhancer(model)
+    record = RECIPES[recipe]
+    sigmas = sigmas_of(record, steps=last_steps or record.num_run_steps)
+    plan = GuidancePlan(record.guidance, record.skip_layers)
+    guider = scheduled_guider(model, positive, negative, plan)
+    return guider, FlowSampler(SOLVERS[record.solver], dict(record.solver_options)), sigmas
 
 
 def check_enhancer(model: ModelPatcher) -> None:

@@ -9,17 +9,13 @@ from torch import Tensor
 
 from reelpatch.media.window_enhance import EnhanceWindow
 from reelpatch.progress import OnProgress
-from reelpatch.recipes import RECIPES
-from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.noise import FrameNoise, draw_noise
-from reelpatch.sampling.solvers import SOLVERS
 
 from .apply import check_vae
-from .enhance import check_enhancer
+from .enhance import enhancer_run
 from .long_inputs import long_enhance_inputs
 from .long_run import Told, file_of, run_long, windows_of
-from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
+from .sampling import FlowSampler, ScheduledGuider
 from .widgets import Fit, asked_size, chosen_fit
 from .window_sample import OnStep, sample_window
 
@@ -37,7 +33,7 @@ class EnhanceLongClip(io.ComfyNode):
                 "Steadies and sharpens a video of any length in windows that overlap, as Enhance does a short clip. "
                 "Finished windows are kept in the output folder: after a cancel, the same graph goes on from there."
             ),
-            search_aliases=["long video", "windows", "denoise", "flicker", "ditto", "refine", "upscale"],
+            search_aliases=["long video", "windows", "denoise", "flicker", "ditto", "refine"],
             inputs=long_enhance_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
@@ -62,15 +58,9 @@ class EnhanceLongClip(io.ComfyNode):
         seed: int,
         negative: Any = None,
     ) -> io.NodeOutput:
-        check_enhancer(model)
         check_vae(vae)
+        guider, sampler, sigmas = enhancer_run(model, positive, negative, recipe, last_steps)
         clip = windows_of(file_of(video, "video"), window_frames, overlap)
-        record = RECIPES[recipe]
-        sigmas = sigmas_of(record, steps=last_steps or record.num_run_steps)
-        guider = scheduled_guider(
-            model, positive, negative, GuidancePlan(record.guidance, record.skip_layers)
-        )
-        sampler = FlowSampler(SOLVERS[record.solver], dict(record.solver_options))
 
         def work(told: Told) -> EnhanceWindow:
             enhancer = WindowEnhancer(guider, vae, sampler, sigmas, told.on_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -73,23 +74,28 @@ def check_the_result_has_the_length_size_and_rate_of_the_video():
     assert sorted(one.name for one in path.parent.glob(f"{path.name}*")) == [path.name]  # no windows left
 
 
-def check_a_cancelled_run_goes_on_where_it_was():
-    video, whole_vae = film("broken", LENGTH), LongVae()
-    whole = edited(video, graph=graph(20), vae=whole_vae)
+def cancelled(run: Callable[[LongVae], object], *, after: int) -> None:
+    """Runs with a VAE at which the user cancels, once so many windows are decoded."""
 
     class Cancelled(LongVae):
         def decode(self, latents: torch.Tensor) -> torch.Tensor:
-            if self.decoded == 2:
+            if self.decoded == after:
                 comfy.model_management.interrupt_current_processing()
                 comfy.model_management.throw_exception_if_processing_interrupted()
             return super().decode(latents)
 
     try:
-        edited(video, graph=graph(21), vae=Cancelled())
+        run(Cancelled())
     except comfy.model_management.InterruptProcessingException:
-        pass
-    else:
-        raise AssertionError("the run was not cancelled")
+        return
+    raise AssertionError("the run was not cancelled")
+
+
+def check_a_cancelled_run_goes_on_where_it_was():
+    video, whole_vae = film("broken", LENGTH), LongVae()
+    whole = edited(video, graph=graph(20), vae=whole_vae)
+
+    cancelled(lambda vae: edited(video, graph=graph(21), vae=vae), after=2)
     again = LongVae()
     path = edited(video, graph=graph(21), vae=again)
     assert (whole_vae.decoded, again.decoded) == (4, 2)
@@ -181,6 +187,7 @@ def check_what_cannot_be_is_said():
     assert "cut to a part" in _refused(film("cut", LENGTH, start_time=0.5))
     video = film("refused", LENGTH)
     assert "does not fit the model" in _refused(video, window_frames=10)
+    assert "one of width and height is 0" in _refused(video, width=64)
     assert "does not fit windows of 9" in _refused(video, overlap=9)
     assert "edit module" in _refused(video, edit_module=backbone())
     assert "works on a mask" in _refused(video, feather=4)

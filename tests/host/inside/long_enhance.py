@@ -6,12 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import comfy.model_management
 import folder_paths
 import torch
 from comfy_api.internal import make_locked_method_func
 from comfy_api.latest import InputImpl, Types, io
-from long_clips import LENGTH, WINDOW, LongVae, film
+from long_clips import LENGTH, WINDOW, LongVae, cancelled, film
 from tiny import backbone, call, clip, difference, frames, text
 
 import nodes
@@ -53,19 +52,7 @@ def check_a_cancelled_run_goes_on_where_it_was():
     video, whole_vae = film("enhanced_broken", LENGTH), LongVae()
     whole = enhanced(video, 20, vae=whole_vae)
 
-    class Cancelled(LongVae):
-        def decode(self, latents: torch.Tensor) -> torch.Tensor:
-            if self.decoded == 3:
-                comfy.model_management.interrupt_current_processing()
-                comfy.model_management.throw_exception_if_processing_interrupted()
-            return super().decode(latents)
-
-    try:
-        enhanced(video, 21, vae=Cancelled())
-    except comfy.model_management.InterruptProcessingException:
-        pass
-    else:
-        raise AssertionError("the run was not cancelled")
+    cancelled(lambda vae: enhanced(video, 21, vae=vae), after=3)
     again = LongVae()
     path = enhanced(video, 21, vae=again)
     assert (whole_vae.decoded, again.decoded) == (4, 1)
@@ -112,5 +99,6 @@ def check_what_cannot_be_is_said():
     assert "none is connected" in _refused(video, negative=None)
     assert "use 1 to 14" in _refused(video, last_steps=20)
     assert "does not fit the model" in _refused(video, window_frames=10)
+    assert "one of width and height is 0" in _refused(video, width=64)
     output = Path(folder_paths.get_output_directory()) / "reelpatch"
     assert not list(output.glob("*.windows"))
