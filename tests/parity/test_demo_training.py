@@ -18,6 +18,7 @@ from reelpatch.headless.loading import load_backbone, load_module
 from reelpatch.headless.text import load_text_encoder
 from reelpatch.headless.transformer import Moment, predict_velocity
 from reelpatch.headless.vae import load_vae
+from tests.golden.rounding import assert_rounds_alike, depth_of
 
 SENTENCE = "make the red circle blue"
 
@@ -42,11 +43,11 @@ def test_a_whole_clip_through_the_vae_equals_its_streaming(small_vae: Autoencode
     video = torch.rand(2, 3, frames, 16, 24, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.no_grad():
         latents = whole_clip.encode(small_vae, video)
-        torch.testing.assert_close(latents, small_vae.encode(video).latent_dist.mode(), atol=1e-5, rtol=0)
+        assert_rounds_alike(latents, small_vae.encode(video).latent_dist.mode(), depth_of(small_vae.encoder))
         streamed = small_vae.decode(latents).sample
-        torch.testing.assert_close(
-            whole_clip.decode(small_vae, latents).clamp(-1, 1), streamed, atol=5e-5, rtol=0
-        )
+        decoded = whole_clip.decode(small_vae, latents).clamp(-1, 1)
+        # Before the clamp, to which the bound belongs, an untrained decoder's numbers are a few times as large.
+        assert_rounds_alike(decoded, streamed, 4 * depth_of(small_vae.decoder))
 
 
 def test_the_exported_vae_normalises_as_in_training(small_vae: AutoencoderKLWan, tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_the_exported_family_predicts_what_the_trained_one_does(tmp_path: Path, 
         text = family.embed_text(encode([SENTENCE]))
         trained = family(latents, torch.tensor([0.75]), text, context, torch.tensor([strength]))[0]
     hosted = _hosted(tmp_path, latents, context if strength else None)
-    torch.testing.assert_close(hosted, trained, atol=1e-4, rtol=0)
+    assert_rounds_alike(hosted, trained, depth_of(family))
 
 
 def test_finished_files_are_where_training_goes_on(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from reelpatch.headless.small_clips import frames_as_pictures, speed_up_small_clips
+from tests.golden.rounding import assert_rounds_alike, depth_of
 
 
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 1, 1), (3, 1, 1)])
@@ -16,7 +17,8 @@ def test_it_is_the_same_convolution(kernel: tuple[int, ...], stride: tuple[int, 
     x = torch.randn(batch, 5, 6, 10, 12, generator=generator)
     weight, bias = torch.randn(7, 5, *kernel, generator=generator), torch.randn(7, generator=generator)
     expected = F.conv3d(x, weight, bias, stride=stride)
-    torch.testing.assert_close(frames_as_pictures(x, weight, bias, stride), expected, atol=1e-5, rtol=1e-5)
+    # Sums of up to 135 products in another order.
+    assert_rounds_alike(frames_as_pictures(x, weight, bias, stride), expected, 16)
 
 
 def test_a_vae_encodes_and_decodes_as_before() -> None:
@@ -27,6 +29,6 @@ def test_a_vae_encodes_and_decodes_as_before() -> None:
         latents = vae.encode(video).latent_dist.mode()
         decoded = vae.decode(latents).sample
         speed_up_small_clips(vae)
-        torch.testing.assert_close(vae.encode(video).latent_dist.mode(), latents, atol=1e-5, rtol=0)
-        torch.testing.assert_close(vae.decode(latents).sample, decoded, atol=1e-5, rtol=0)
+        assert_rounds_alike(vae.encode(video).latent_dist.mode(), latents, depth_of(vae.encoder))
+        assert_rounds_alike(vae.decode(latents).sample, decoded, depth_of(vae.decoder))
         assert "_conv_forward" in vars(vae.encoder.conv_in)  # so the comparison was one

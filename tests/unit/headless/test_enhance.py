@@ -23,6 +23,7 @@ from reelpatch.sampling.noise import draw_noise
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc
 from tests.conftest import moving_square
+from tests.golden.rounding import depth_of, printed
 
 Captured = pytest.CaptureFixture[str]
 
@@ -55,7 +56,9 @@ def test_the_run_is_the_published_computation(models_folder: Path) -> None:
     assert models.module is None
     denoiser = Denoiser(models.backbone, enhancer.text(""), sigmas)
     expected = sample_flow_unipc(denoiser, start[None], sigmas)[0]
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
+    # The level is printed with six digits; the network is run four times, the encoder once.
+    depth = 4 * depth_of(models.backbone) + depth_of(enhancer.vae.model.encoder)
+    torch.testing.assert_close(found, expected, atol=printed(expected.abs().max().item(), depth), rtol=0)
 
 
 def test_more_steps_change_more(models_folder: Path) -> None:

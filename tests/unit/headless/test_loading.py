@@ -14,6 +14,7 @@ from reelpatch.headless.filling import nonfinite_key
 from reelpatch.headless.loading import find_file, load_backbone, load_module
 from reelpatch.headless.stored import StoredLinear
 from reelpatch.weights.names import native_to_diffusers
+from tests.golden.rounding import assert_rounds_alike, depth_of
 
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]
@@ -52,7 +53,7 @@ def test_a_native_file_gives_the_model_it_was_made_of(
 ) -> None:
     path = save({prefix + key: tensor for key, tensor in backbone_state.items()})
     model = load_backbone(path, dtype=torch.float32)
-    torch.testing.assert_close(run(model), run(reference), atol=2e-6, rtol=0)
+    assert_rounds_alike(run(model), run(reference), depth_of(model))
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -62,7 +63,7 @@ def test_a_diffusers_file_and_a_merged_file_load_too(
     merged = load_backbone(save(vace_state), dtype=torch.float32)
     renamed = save({native_to_diffusers(key): tensor for key, tensor in vace_state.items()}, "y.safetensors")
     for model in (merged, load_backbone(renamed, dtype=torch.float32)):
-        torch.testing.assert_close(run(model), run(reference), atol=2e-6, rtol=0)
+        assert_rounds_alike(run(model), run(reference), depth_of(model))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -91,7 +92,7 @@ def test_fp8_stays_fp8_and_computes_as_if_widened(backbone_state: State, save: S
     widened = load_backbone(
         save({key: tensor.float() for key, tensor in narrow.items()}, "y.safetensors"), dtype=torch.float32
     )
-    torch.testing.assert_close(run(model), run(widened), atol=2e-6, rtol=0)
+    assert_rounds_alike(run(model), run(widened), depth_of(model))
     after = model.get_parameter("blocks.0.attn1.to_q.weight")
     assert torch.equal(after.view(torch.uint8), narrow["blocks.0.self_attn.q.weight"].view(torch.uint8))
 
@@ -184,7 +185,8 @@ def test_an_fp8_edit_module_stays_fp8(module_state: State, save: SaveState) -> N
         module_state["vace_blocks.0.before_proj.weight"].to(torch.float8_e4m3fn).bfloat16(),
         module_state["vace_blocks.0.before_proj.bias"].bfloat16(),
     )
-    assert torch.equal(module.vace_blocks[0].before_proj(hidden), wide)
+    # Each sums in its kernel's order and rounds the sum to bf16.
+    torch.testing.assert_close(module.vace_blocks[0].before_proj(hidden), wide, atol=1e-3, rtol=2**-7)
 
 
 def test_a_file_in_the_wrong_place_is_told_so(

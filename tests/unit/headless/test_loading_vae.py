@@ -11,6 +11,7 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.headless.vae import load_vae
 from reelpatch.weights.names import vae_diffusers_to_native
+from tests.golden.rounding import assert_rounds_alike, depth_of
 
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]
@@ -38,15 +39,16 @@ def test_latents_are_the_mean_in_published_units(
     with torch.no_grad():
         mean = model.encode(video[None]).latent_dist.mean[0]
     # Two of the sixteen published pairs, by hand.
-    torch.testing.assert_close(latents[0], (mean[0] + 0.7571) / 2.8184, atol=1e-5, rtol=0)
-    torch.testing.assert_close(latents[15], (mean[15] + 0.2921) / 1.9160, atol=1e-5, rtol=0)
+    depth = depth_of(model)
+    assert_rounds_alike(latents[0], (mean[0] + 0.7571) / 2.8184, depth)
+    assert_rounds_alike(latents[15], (mean[15] + 0.2921) / 1.9160, depth)
     assert torch.equal(vae.encode(video), latents)  # not sampled
 
     with torch.no_grad():
         expected = model.decode(mean[None]).sample[0].clamp(-1, 1)
     decoded = vae.decode(latents)
     assert decoded.shape == video.shape
-    torch.testing.assert_close(decoded, expected, atol=1e-5, rtol=0)
+    assert_rounds_alike(decoded, expected, depth)
     assert vae.decode(latents * 1000).abs().max() <= 1
 
 

@@ -32,6 +32,7 @@ from reelpatch.recipes import recipe
 from tests.conftest import moving_square
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
+from tests.golden.rounding import assert_rounds_alike, depth_of
 
 CPU = torch.device("cpu")
 LATENTS, TEXT = make_input((1, 4, 3, 4, 6)), make_input((1, 512, 24), 0.17, 1.0)
@@ -141,8 +142,8 @@ def test_a_text_encoder_is_streamed(models_folder: Path) -> None:
     path = RecipeFiles.find(recipe("demo"), models_folder).text_encoder
     streamed = load_text_encoder(path, is_streamed=True)
     expected = load_text_encoder(path).encode("make it sepia")
-    assert torch.equal(streamed.encode("make it sepia"), expected)
-    assert torch.equal(streamed.encode("make it sepia"), expected)
+    for _ in range(2):
+        assert_rounds_alike(streamed.encode("make it sepia"), expected, depth_of(streamed.model))
     assert is_away(streamed.model.encoder.block[0].layer[0])
 
 

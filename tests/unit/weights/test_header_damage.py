@@ -179,8 +179,22 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
+def processor_time(work: Callable[[], object]) -> float:
+    start_s = time.process_time()
+    work()
+    return time.process_time() - start_s
+
+
+@pytest.fixture(scope="module")
+def ordinary_s() -> float:
+    """What Python's own JSON takes for 60,000 tensors, in this run on this machine."""
+    ordinary = _many_tensors()
+    return processor_time(lambda: json.loads(ordinary))
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_bomb_costs_little(path: Path, bomb: str) -> None:
+def test_a_bomb_costs_little(path: Path, bomb: str, ordinary_s: float) -> None:
+    """At most ten times what Python's own JSON takes for 60,000 tensors; three are the most seen, by those tensors."""
     with_header(path, BOMBS[bomb]())
 
     def open_it() -> None:
@@ -189,9 +203,8 @@ def test_a_bomb_costs_little(path: Path, bomb: str) -> None:
         else:
             refused(path)
 
-    start_s = time.process_time()
-    open_it()
-    assert time.process_time() - start_s < 1
+    # The least of up to three tries, so that what else the machine does is not in it.
+    assert any(processor_time(open_it) <= 10 * ordinary_s for _ in range(3))
     tracemalloc.start()
     try:
         open_it()
