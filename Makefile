@@ -6,7 +6,7 @@ TEST_JOBS ?= 2
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-cpus test-oldest test-newest lint bench clean
 
 demo: $(VENV)/.headless
 	$(BIN)/reelpatch demo --out demo_out
@@ -14,7 +14,26 @@ demo: $(VENV)/.headless
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+
+# The numbers by the kernels of other processors, some twenty minutes on two cores: README says what it sets.
+test-cpus: $(VENV)/.test
+	$(BIN)/python -m tests.cpus
+
+# The suite on the oldest and on the newest versions that pyproject.toml allows, each in a venv of its own
+# (docs/versions.md). OLDEST_PYTHON is the oldest Python that it allows, NEWEST_PYTHON the newest.
+OLDEST_PYTHON ?= python3.11
+NEWEST_PYTHON ?= python3.13
+
+test-oldest: constraints-oldest.txt
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet -c $< -e ".[headless,test]"
+	.venv-oldest/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+
+test-newest:
+	$(NEWEST_PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade -e ".[headless,test]"
+	.venv-newest/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -26,7 +45,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.cpu
 
 clean:
-	rm -rf $(VENV) demo_out
+	rm -rf $(VENV) .venv-oldest .venv-newest demo_out
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)

@@ -28,8 +28,24 @@ if SHARED_BY > 1:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
 
+# `make test` hands out whole files, in this order and then as they are found: whoever gets a long one last is waited for.
+LONGEST_FIRST = (
+    "tests/unit/demo/test_bars.py",
+    "tests/host/test_inside.py",
+    "tests/host/test_browser.py",
+    "tests/host/test_server.py",
+    "tests/unit/headless/long_clips/test_long_runs.py",
+    "tests/unit/headless/test_cli.py",
+    "tests/fuzz/test_header_mutants.py",
+)
+
 WORDS = ("<pad>", "</s>", "<unk>", "make", "it", "sepia", "blue", "remove", "the", "circle")
 State = dict[str, Tensor]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
 def _native(model: nn.Module, rename: Callable[[str], str]) -> State:

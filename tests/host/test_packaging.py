@@ -7,13 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from tests.host import comfy
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
 
 pytestmark = pytest.mark.host
 ROOT = Path(__file__).parents[2]

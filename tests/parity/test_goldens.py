@@ -37,6 +37,14 @@ def test_text_to_video(golden: dict[str, Any]) -> None:
     assert_printed(predict_velocity(model, LATENTS, TEXT, moment=MOMENT), golden, depth_of(model))
 
 
+def test_a_weight_that_is_off_by_a_thousandth_is_seen() -> None:
+    model = tiny_wan.t2v()
+    with torch.no_grad():
+        model.blocks[1].ffn.net[2].weight.mul_(1.001)
+    with pytest.raises(AssertionError):
+        assert_printed(predict_velocity(model, LATENTS, TEXT, moment=MOMENT), WAN21["t2v"], depth_of(model))
+
+
 def test_every_token_with_its_own_timestep() -> None:
     timestep = torch.tensor([[0.0] * 6 + [625.0] * 12])
     model = tiny_wan.t2v()

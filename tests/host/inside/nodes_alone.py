@@ -53,25 +53,25 @@ def check_every_input_says_what_it_does():
             assert one.tooltip or one.id in sockets or one.id == "images", (name, one.id)
 
 
-def check_import_takes_less_than_a_second():
-    """Of the pack and the engine, once ComfyUI is there."""
+def check_import_is_a_small_part_of_the_start():
+    """Pack and engine take a quarter of what ComfyUI itself takes at most, and draw no large library in."""
     script = (
         "import sys; sys.argv=['x','--cpu']\n"
         "import comfy.options; comfy.options.enable_args_parsing()\n"
         "import asyncio, time, nodes, comfy_api.latest, comfy.sd, comfy.samplers, comfy.weight_adapter, comfy_extras\n"
         "import server\n"
-        "start = time.process_time()\n"
+        "host = time.process_time()\n"
         f"assert asyncio.run(nodes.load_custom_node({str(ROOT)!r}))\n"
-        "print('seconds', time.process_time() - start, 'cv2' in sys.modules, 'diffusers' in sys.modules)\n"
+        "print('shares', host, time.process_time() - host, 'cv2' in sys.modules, 'diffusers' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    seconds, *optional = done.stdout.split("seconds ")[1].split()
+    host_s, pack_s, *optional = done.stdout.split("shares ")[1].split()
     assert optional == ["False", "False"]
-    assert float(seconds) < 1, seconds
-    return {"cpu_seconds": float(seconds)}
+    assert float(pack_s) < float(host_s) / 4, (pack_s, host_s)
+    return {"share_of_start": float(pack_s) / float(host_s)}
 
 
 def check_backbone_equals_core_s_loader():
