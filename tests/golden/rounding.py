@@ -7,8 +7,8 @@ another number of threads. No last bit is safe, so no comparison across kernels 
 
 where the magnitude is that of the largest number compared, the depth counts the layers (or steps of arithmetic) that
 round one after the other, each by one unit roundoff of its own result, and the two is for the golden, which came from
-such a run too. Of that, `make test-cpus` sees at most a half taken up on a processor with AVX2; a wrong formula is off
-by a hundred times as much.
+such a run too. A third of it is the most seen on a processor with AVX2, under any setting of `make test-cpus`; one
+matrix that is off by a thousandth is outside (`test_a_weight_that_is_off_by_a_thousandth_is_seen`).
 """
 
 from collections.abc import Mapping
