@@ -6,7 +6,7 @@ A result's name comes from all that it depends on, so that the same graph finds 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from reelpatch.clips.windows import plan_windows, usual_overlap
 from reelpatch.errors import BadInput
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.stamps import stamp
+from reelpatch.media.video_write import announce_result, check_output
 from reelpatch.media.window_run import LongClip, WindowJob, Work, run_windows
 from reelpatch.media.window_store import FinishedWindow
 from reelpatch.progress import OnProgress
@@ -32,11 +33,14 @@ _NAME_CHARACTERS = 12
 class Told:
     """What is said while windows are worked on: one bar over all of them, and words under the node.
 
-    `window` counts from 0.
+    `losses` are sentences on what the result does not keep. `window` counts from 0.
     """
 
-    def __init__(self, node: type[io.ComfyNode], clip: LongClip, num_steps: int) -> None:
-        self._node, self._plan, self._steps = node, clip.plan.describe(), num_steps
+    def __init__(
+        self, node: type[io.ComfyNode], clip: LongClip, num_steps: int, losses: Iterable[str]
+    ) -> None:
+        self._node, self._steps = node, num_steps
+        self._plan = "\n".join([clip.plan.describe(), *losses])
         self._bar = comfy.utils.ProgressBar(num_steps * len(clip.plan.windows))
         self.window = 0
 
@@ -71,14 +75,17 @@ def run_long(
     if target.exists():
         say(node, f"{target.name} was finished by this very graph before; delete it to have it made again.")
         return _shown(target)
-    told = Told(node, clip, num_steps)
+    inputs = ("video", clip.header.path), ("mask", mask)
+    check_output(target, inputs, "filename_prefix")
+    sound = announce_result(clip.result, target)
+    told = Told(node, clip, num_steps, sound.losses)
     of_window = work(told)
 
     def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         told.window = job.number
         return of_window(job, on_progress)
 
-    run_windows(clip, target, run, begun, told.on_progress)
+    run_windows(clip, target, run, begun, told.on_progress, sound=sound)
     return _shown(target)
 
 

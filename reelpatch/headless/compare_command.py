@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.media.saving import check_place, saved_at
     from reelpatch.media.video_write import write_video
 
-    inputs = options.before, options.after
+    inputs = ("clip before", options.before), ("clip after", options.after)
     if options.out is None and options.sheet is None:
         raise BadInput(
             "nothing was asked for: name a film to write (--out FILE.mp4) or a sheet (--sheet FILE.png)."
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     for path, suffix, option in ((options.out, ".mp4", "--out"), (options.sheet, ".png", "--sheet")):
         if path is not None:
             check_place(path, suffix, inputs, option)
-    pair = read_pair(*inputs, folder_fps=options.fps)
+    pair = read_pair(options.before, options.after, folder_fps=options.fps)
     if options.out is not None:
         write_video(side_by_side(pair) if options.mode == "side" else wipe(pair), options.out)
     if options.sheet is not None:

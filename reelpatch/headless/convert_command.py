@@ -48,6 +48,7 @@ def add_to(verbs: Any) -> None:
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.edits.vace import LAYERS_KEY
+    from reelpatch.media.output_check import refuse_inputs
     from reelpatch.weights.convert import convert, plan_conversion
 
     layers: tuple[int, ...] | None = options.vace_layers
@@ -62,6 +63,8 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             f"{options.source} has {conversion.num_vace_blocks} VACE blocks, but {len(layers)} blocks were named for "
             "them: name one for each (--vace-layers)."
         )
+    for name in conversion.files:
+        refuse_inputs(options.out / name, (("pickle", options.source),), "--out")
     console.log.info("%s", conversion.describe())
     with console.progress_bars() as on_progress:
         files = convert(conversion, options.out, on_progress)

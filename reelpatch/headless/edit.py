@@ -17,10 +17,12 @@ from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.run_request import ClipRequest, RunResult
+from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
+from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.stills import read_still
-from reelpatch.media.video_io import Video, read_video
-from reelpatch.media.video_write import check_output, write_video
+from reelpatch.media.video_io import Frames, Video, read_video
+from reelpatch.media.video_write import check_output
 from reelpatch.media.window_run import LongClip, find_windows
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
@@ -91,7 +93,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     began = time.monotonic()
     check_instruction(request.instruction)
     settings = chosen_settings(request)
-    check_output(request.target, request.clip)
+    check_output(request.target, request.inputs)
     long_clip = find_windows(
         request.clip,
         request.windows,
@@ -102,18 +104,22 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
         return _run_in_windows(request, settings, long_clip, on_progress)
     material = _read(request, settings)
     editor = Editor(settings, **request.for_runner())
+    refuse_inputs(request.target, editor.weight_files)
     _announce(request, material, editor)
-    edited = editor.render(
-        material.part.clip,
-        request.instruction,
-        mask=material.part.mask,
-        references=material.references,
-        seed=request.seed,
-        plan=material.plan,
-        on_progress=on_progress,
-    )
-    finished = to_bytes(material.part.finished(edited))
-    write_video(replace(material.video, frames=finished), request.target, lossless=request.lossless)
+
+    def edited() -> Frames:
+        made = editor.render(
+            material.part.clip,
+            request.instruction,
+            mask=material.part.mask,
+            references=material.references,
+            seed=request.seed,
+            plan=material.plan,
+            on_progress=on_progress,
+        )
+        return to_bytes(material.part.finished(made))
+
+    finished = make_and_write(request, editor, material.video, edited)
     return RunResult.of(request, editor, finished.shape, material.video.fps, began)
 
 
@@ -125,6 +131,7 @@ def _run_in_windows(
     began = time.monotonic()
     references = tuple(to_floats(read_still(path)) for path in request.references)
     editor = Editor(settings, **request.for_runner())
+    refuse_inputs(request.target, editor.weight_files)
     plan = announce_windows(request, clip)
     _announce_run(request, editor)
     warn_of_much_work(plan, settings)

@@ -18,8 +18,10 @@ from reelpatch.headless.edit import (
 )
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.run_request import ClipRequest, RunResult
-from reelpatch.media.video_io import read_video
-from reelpatch.media.video_write import check_output, write_video
+from reelpatch.headless.whole_clip import make_and_write
+from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.video_io import Frames, read_video
+from reelpatch.media.video_write import check_output
 from reelpatch.media.window_run import LongClip, find_windows
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
@@ -55,7 +57,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     """
     began = time.monotonic()
     settings = enhance_settings(request)
-    check_output(request.target, request.clip, "--out")
+    check_output(request.target, request.inputs, "--out")
     folder_fps = request.fps or Fraction(settings.fps)
     long_clip = find_windows(
         request.clip,
@@ -68,15 +70,18 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     video = first_frames(read_video(request.clip, folder_fps=folder_fps), request.frames, request.clip)
     plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
     enhancer = Enhancer(settings, **request.for_runner())
+    refuse_inputs(request.target, enhancer.weight_files, "--out")
     announce_clip(request.clip, video, video.duration_s)
     _log.info("%s", plan.describe())
     _announce_run(request, enhancer)
     warn_of_much_work(plan, settings)
-    enhanced = enhancer.enhance(
-        to_floats(video.frames), request.caption, seed=request.seed, plan=plan, on_progress=on_progress
-    )
-    finished = to_bytes(enhanced)
-    write_video(replace(video, frames=finished), request.target, lossless=request.lossless)
+
+    def enhanced() -> Frames:
+        clip = to_floats(video.frames)
+        made = enhancer.enhance(clip, request.caption, seed=request.seed, plan=plan, on_progress=on_progress)
+        return to_bytes(made)
+
+    finished = make_and_write(request, enhancer, video, enhanced)
     return RunResult.of(request, enhancer, finished.shape, video.fps, began)
 
 
@@ -108,6 +113,7 @@ def _run_in_windows(
 
     began = time.monotonic()
     enhancer = Enhancer(settings, **request.for_runner())
+    refuse_inputs(request.target, enhancer.weight_files, "--out")
     plan = announce_windows(request, clip)
     _announce_run(request, enhancer)
     warn_of_much_work(plan, settings)

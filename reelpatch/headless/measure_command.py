@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.media.saving import check_place, saved_at
 
     if options.plot is not None:
-        check_place(options.plot, ".png", (options.before, options.after), "--plot")
+        inputs = ("clip before", options.before), ("clip after", options.after), ("mask", options.mask)
+        check_place(options.plot, ".png", inputs, "--plot")
     pair = read_pair(options.before, options.after)
     before, after = pair.before.frames, pair.after
     mask = None if options.mask is None else _mask_for(options.mask, before)

@@ -115,6 +115,19 @@ class RecipeRunner:
         """Raises: `BadInput` for a recipe that is made for something else."""
         raise NotImplementedError
 
+    @property
+    def weight_files(self) -> list[tuple[str, Path]]:
+        """Every file of weights, with what it is called."""
+        files = self.files
+        named = {
+            "backbone": files.backbone,
+            "edit module": files.module,
+            "VAE": files.vae,
+            "text encoder": files.text_encoder,
+        }
+        found = [(name, path) for name, path in named.items() if path is not None]
+        return found + [("LoRA", lora.path) for lora in self.loras]
+
     def prepare(self, frames: int, size: tuple[int, int], references: int = 0) -> None:
         """Finds out what stays on the card in a run on frames of that size, (height, width) in pixels.
 

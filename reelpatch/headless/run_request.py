@@ -1,7 +1,8 @@
 """What `edit`, `task` and `enhance` are asked for alike, and what they tell of what they did."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,9 @@ from reelpatch.headless.lora import ChosenLora, LoraReport
 from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner
 from reelpatch.media.window_run import LongClip, WindowOptions
 from reelpatch.sampling.strengths import StrengthSchedule
+
+_NOT_READ = ("output", "models")
+_NAMES = {"references": "reference", "loras": "LoRA", "first": "first clip", "last": "last clip"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,21 @@ class RunRequest:
     output: Path | None = None
     lossless: bool = False
 
+    @property
+    def target(self) -> Path:
+        """Where the result goes."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> list[tuple[str, Path]]:
+        """Every file that was named to be read, with what it is called."""
+        return [
+            (_NAMES.get(field.name, field.name), path)
+            for field in fields(self)
+            if field.name not in _NOT_READ
+            for path in _paths_in(getattr(self, field.name))
+        ]
+
     def for_runner(self) -> dict[str, Any]:
         """The arguments of a `RecipeRunner`, but for its recipe."""
         return {
@@ -65,6 +84,14 @@ class ClipRequest(RunRequest):
     def windows(self) -> WindowOptions:
         """How a long clip is cut up."""
         return WindowOptions(self.window_frames, self.overlap, self.frames)
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _paths_in(one)
 
 
 class Named(Protocol):

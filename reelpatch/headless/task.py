@@ -20,10 +20,12 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.edit import chosen_settings
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.run_request import RunRequest, RunResult
+from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
+from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.stills import is_still, read_still
-from reelpatch.media.video_io import Video, read_video
-from reelpatch.media.video_write import check_output, write_video
+from reelpatch.media.video_io import Frames, Video, read_video
+from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 
@@ -115,10 +117,11 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
     began = time.monotonic()
     check_instruction(request.prompt)
     settings = chosen_settings(request)
-    check_output(request.target, request.clip)
+    check_output(request.target, request.inputs)
     laid_out = lay_out(request)
     built = laid_out.built
     editor = Editor(settings, **request.for_runner())
+    refuse_inputs(request.target, editor.weight_files)
     _log.info("%s", built.describe())
     _log.info("%s", editor.files.describe())
     _log.info(
@@ -132,17 +135,20 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
         editor.device,
         request.target,
     )
-    made = editor.render(
-        built.input.clip,
-        request.prompt,
-        mask=built.input.mask,
-        references=built.input.references,
-        seed=request.seed,
-        on_progress=on_progress,
-    )
-    made = paste_back(made, built.input.clip, built.input.hard_mask)
-    video = _result(made, laid_out, _folder_fps(request, settings))
-    write_video(video, request.target, lossless=request.lossless)
+
+    def made_up() -> Frames:
+        made = editor.render(
+            built.input.clip,
+            request.prompt,
+            mask=built.input.mask,
+            references=built.input.references,
+            seed=request.seed,
+            on_progress=on_progress,
+        )
+        return to_bytes(paste_back(made, built.input.clip, built.input.hard_mask))
+
+    video = _result(laid_out, _folder_fps(request, settings))
+    made = make_and_write(request, editor, video, made_up)
     return RunResult.of(request, editor, made.shape, video.fps, began)
 
 
@@ -170,9 +176,10 @@ def _kept(request: TaskRequest, source: Video | None, sizing: Sizing) -> tuple[i
     return tuple(sorted({*request.keep, *drawn}))
 
 
-def _result(made: Tensor, laid_out: LaidOut, fps: Fraction) -> Video:
-    """The frames with the rate they play at; the clip's own sound and times, unless frames were skipped."""
-    frames, source, built = to_bytes(made), laid_out.source, laid_out.built
+def _result(laid_out: LaidOut, fps: Fraction) -> Video:
+    """What is to be made, still as it was laid out, with its rate; the clip's sound and times, unless frames were skipped."""
+    source, built = laid_out.source, laid_out.built
+    frames = to_bytes(built.input.clip)
     if source is None:
         return Video(frames, fps)
     if built.speed != 1:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reelpatch.clips.references import letterbox
 from reelpatch.clips.task_list import BuiltTask
-from reelpatch.errors import BadInput
+from reelpatch.media.saving import saved_at
 
 MOST_SHOWN = 8
 ROW_PX = 160  # the longer side of one picture
@@ -19,37 +19,15 @@ _GAP_PX, _CAPTION_PX = 6, 20
 _INK, _PAPER = (30, 30, 30), (250, 250, 248)
 
 
-def check_preview(path: Path) -> None:
-    """Raises: `BadInput` for a name that is no PNG or a folder that is missing."""
-    if path.suffix.lower() != ".png":
-        raise BadInput(
-            f"the preview {path} does not end in .png, which is what is written: rename it (--preview)."
-        )
-    if not path.absolute().parent.is_dir():
-        raise BadInput(
-            f"the folder of the preview {path} does not exist: make it, or name another (--preview)."
-        )
-
-
 def write_preview(built: BuiltTask, path: Path) -> None:
     """Writes a PNG with a row of frames, one of their masks (white is made up) and one of the references.
 
     References are shown as the model gets them, letterboxed on white.
 
-    Raises: `BadInput` as `check_preview`, and for a folder that is closed or full.
+    Raises: `BadInput` as `saved_at`.
     """
-    check_preview(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            preview(built).save(part, format="PNG")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"the preview {path} cannot be written ({error.strerror}): name another place (--preview)."
-        ) from error
+    with saved_at(path, "--preview") as part:
+        preview(built).save(part, format="PNG")
 
 
 def preview(built: BuiltTask) -> Image.Image:

@@ -172,9 +172,10 @@ def _request(options: argparse.Namespace) -> "TaskRequest":
 
 def _preview(request: "TaskRequest", path: Path) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.task import lay_out
-    from reelpatch.headless.task_sheet import check_preview, write_preview
+    from reelpatch.headless.task_sheet import write_preview
+    from reelpatch.media.saving import check_place
 
-    check_preview(path)
+    check_place(path, ".png", request.inputs, "--preview")
     built = lay_out(request).built
     write_preview(built, path)
     console.log.info("%s", built.describe())

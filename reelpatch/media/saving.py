@@ -1,6 +1,7 @@
 """Files appear whole or not at all, and a place that cannot be written to is named before the work."""
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Generator
@@ -8,7 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reelpatch.errors import BadInput
+from reelpatch.media.beside import beside
+from reelpatch.media.output_check import Inputs, check_name, check_replaceable, refuse_inputs
 
+_PROBE_BYTES = 2**12  # which a full disk does not take
+_log = logging.getLogger(__name__)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -18,7 +23,7 @@ def saved_at(path: Path, option: str = "--output") -> Generator[Path]:
 
     Raises: `BadInput` naming the option, for a folder that is missing, closed or full.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    part = beside(path, f".{path.stem}", f".{os.getpid()}.part")
     try:
         yield part
         if part.exists():
@@ -35,7 +40,7 @@ def saved_folder(path: Path, option: str = "--output") -> Generator[Path]:
 
     Raises: `BadInput` naming the option, for a place that is missing, closed, full or taken.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = beside(path, f".{path.name}", f".{os.getpid()}.part")
     try:
         part.mkdir()
         yield part
@@ -49,16 +54,16 @@ def saved_folder(path: Path, option: str = "--output") -> Generator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def check_folder(path: Path, inputs: tuple[Path, ...], option: str = "--output") -> None:
+def check_folder(path: Path, inputs: Inputs = (), option: str = "--output") -> None:
     """Makes sure, before any work, that a folder can be made there; an empty one may stand there already.
 
     Raises: `BadInput` for a place that is missing or closed, a file or files there, or one of the inputs.
     """
-    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
-        raise BadInput(
-            f"the output {path} is the clip itself, which is never overwritten: name another ({option})."
-        )
-    if path.is_file():
+    check_name(path, option)
+    refuse_inputs(path, inputs, option)
+    if path.is_symlink():
+        raise BadInput(f"the output {path} is a link: name the folder that it leads to ({option}).")
+    if path.exists() and not path.is_dir():
         raise BadInput(
             f"the output {path} is a file, not a folder for frames: name another, or end it in .mp4 or .mkv ({option})."
         )
@@ -68,24 +73,26 @@ def check_folder(path: Path, inputs: tuple[Path, ...], option: str = "--output")
         part.rmdir()
 
 
-def check_place(path: Path, suffix: str, inputs: tuple[Path, ...], option: str = "--output") -> None:
+def check_place(path: Path, suffix: str, inputs: Inputs = (), option: str = "--output") -> None:
     """Makes sure, before any work, that a file can be written there.
 
-    Raises: `BadInput` for another suffix, a missing or closed folder, a folder in its place, or one of the inputs.
+    Raises: `BadInput` for another suffix, a missing, closed or full folder, a folder in its place, a file that may not be
+        replaced, or one of the inputs.
     """
+    check_name(path, option)
     if path.suffix.lower() != suffix:
         raise BadInput(
             f"the output {path} does not end in {suffix}, which is what is written: rename it ({option})."
         )
     if path.is_dir():
         raise BadInput(f"the output {path} is a folder: name a file in it ({option}).")
-    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
-        raise BadInput(
-            f"the output {path} is the clip itself, which is never overwritten: name another ({option})."
-        )
+    refuse_inputs(path, inputs, option)
+    check_replaceable(path, option)
     with saved_at(path, option) as part:
-        part.touch()
+        part.write_bytes(bytes(_PROBE_BYTES))
         part.unlink()
+    if path.exists():
+        _log.warning("%s exists, and is replaced when the result is complete.", path)
 
 
 def _refusal(error: OSError, path: Path, option: str) -> str:

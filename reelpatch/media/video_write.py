@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
 import av
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from PIL import Image
 
+from reelpatch.errors import BadInput
 from reelpatch.media.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
 from reelpatch.media.frame_colour import EXACT_COLOUR, Frames
+from reelpatch.media.output_check import Inputs
 from reelpatch.media.saving import check_folder, check_place, saved_at, saved_folder
-from reelpatch.media.video_io import Video, opened
+from reelpatch.media.sound import SoundPlan, plan_sound, sound_packets
+from reelpatch.media.video_io import Video
 
 CRF = 16  # of x264: the difference to the source is not seen
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
-_AAC_SAMPLES = 1024  # of one packet
-_PRIMING_S = Fraction(1, 10)  # sound from before the first frame, which decoders need to start
+_REHEARSED_FRAMES = 2
 _log = logging.getLogger(__name__)
 
 
-def check_output(path: Path, source: Path | None = None, option: str = "--output") -> None:
+def check_output(path: Path, inputs: Inputs = (), option: str = "--output") -> None:
     """Makes sure, before any work, that a clip can be written there.
 
-    Raises: `BadInput` for another ending, a missing or closed folder, what stands in its place, or the clip itself.
+    Raises: `BadInput` for another ending, a missing or closed folder, what stands in its place, or one of the inputs.
     """
     check_ending(path, option)
-    inputs = () if source is None else (source,)
     if is_folder_of_frames(path):
         check_folder(path, inputs, option)
     else:
@@ -55,8 +56,36 @@ class Pictures(Protocol):
     def __iter__(self) -> Iterator[Frames]: ...
 
 
+def announce_result(video: Video, path: Path, *, lossless: bool = False) -> SoundPlan:
+    """Finds out and says, before any work, how a clip of this size, rate and sound will be written.
+
+    Its first pictures and all of its sound are written to nowhere.
+    Raises: `BadInput` for a clip that cannot be written in this form.
+    """
+    if is_folder_of_frames(path):
+        left_out = "rate and sound" if video.audio else "rate"
+        _log.info(
+            "A folder of frames does not keep the %s of the clip: %s frames per second.", left_out, video.fps
+        )
+        return SoundPlan()
+    form = film_form(path, crf=CRF, lossless=lossless)
+    sound = plan_sound(video, form)
+    for sentence in sound.said:
+        _log.log(logging.WARNING if sentence in sound.losses else logging.INFO, "%s", sentence)
+    few = video.frames[:_REHEARSED_FRAMES]
+    with _blamed(path, form):
+        _write_film(replace(video, audio=None), few, Path(os.devnull), form, sound)
+    return sound
+
+
 def write_video(
-    video: Video, path: Path, *, crf: int = CRF, lossless: bool = False, pictures: Pictures | None = None
+    video: Video,
+    path: Path,
+    *,
+    crf: int = CRF,
+    lossless: bool = False,
+    pictures: Pictures | None = None,
+    sound: SoundPlan | None = None,
 ) -> None:
     """Writes the clip with its size, length, rate and sound, as the ending of the name says.
 
@@ -64,15 +93,18 @@ def write_video(
     with `lossless` it is H.264 in RGB, which browsers do not play. `.mkv` is FFV1 in RGB. Without an ending it is a new
     folder of PNG images, frame_00000.png and so on, which has neither rate nor sound.
 
-    `pictures` stand in the place of the clip's own frames, where those would be too many to hold.
+    `pictures` stand in the place of the clip's own frames, where those would be too many to hold. `sound` is what
+    `announce_result` found; without it, that is found out here.
 
     Guarantees: at `path` is either the whole clip or what was there before, whatever happens; but for the mp4 that is not
     lossless, it is read back bit for bit.
-    Raises: `BadInput` for a folder that is missing, closed or full.
+    Raises: `BadInput` for a folder that is missing, closed or full, and for a clip that cannot be written in this form.
     """
+    if sound is None:
+        sound = announce_result(video, path, lossless=lossless)
     shown = video.frames if pictures is None else pictures
     if is_folder_of_frames(path):
-        _write_frames(video, shown, path)
+        _write_frames(shown, path)
         return
     form = film_form(path, crf=crf, lossless=lossless)
     if form.container == "matroska" and video.pixel_aspect != 1:
@@ -82,20 +114,32 @@ def write_video(
             path,
             video.pixel_aspect,
         )
-    with saved_at(path) as part, av.open(part, "w", format=form.container) as output:
+    with saved_at(path) as part, _blamed(path, form):
+        _write_film(video, shown, part, form, sound)
+
+
+@contextmanager
+def _blamed(path: Path, form: FilmForm) -> Generator[None]:
+    """What FFmpeg refuses here is the result, not the clip; what the system refuses is told by who names the place."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise BadInput(
+            f"the output {path} cannot be written as {form.codec} in {form.container} ({error.strerror}): choose another "
+            "form, .mkv or a folder of PNG frames."
+        ) from error
+
+
+def _write_film(video: Video, shown: Pictures | Frames, path: Path, form: FilmForm, sound: SoundPlan) -> None:
+    with av.open(path, "w", format=form.container) as output:
         stream = _video_stream(output, video, shown.shape, form)
-        if video.audio is None:
-            _encode(output, stream, video, shown, iter(()))
-            return
-        with opened(video.audio) as source, closing(_sound(output, source, video, form)) as sound:
-            _encode(output, stream, video, shown, sound)
+        with closing(sound_packets(output, video, sound.ways)) as packets:
+            _encode(output, stream, video, shown, packets)
 
 
-def _write_frames(video: Video, shown: Iterable[Frames], path: Path) -> None:
-    left_out = "rate and sound" if video.audio else "rate"
-    _log.info(
-        "A folder of frames does not keep the %s of the clip: %s frames per second.", left_out, video.fps
-    )
+def _write_frames(shown: Iterable[Frames], path: Path) -> None:
     with saved_folder(path) as part:
         for index, image in enumerate(shown):
             Image.fromarray(image).save(part / f"frame_{index:05d}.png")
@@ -158,50 +202,3 @@ def _frame(image: Frames, pixel_format: str | None) -> VideoFrame:
         dst_color_range=ColorRange.MPEG,
         interpolation=EXACT_COLOUR,
     )
-
-
-def _sound(
-    output: OutputContainer, source: InputContainer, video: Video, form: FilmForm
-) -> Generator[tuple[Fraction, Packet[Any]]]:
-    """The packets of the source's audio on the clock of the result, each with its time."""
-    tracks = {stream.index: _track(output, stream, form) for stream in source.streams.audio}
-    for packet in source.demux(*source.streams.audio):
-        for ready in tracks[packet.stream.index](packet):
-            base: Any = ready.time_base
-            if ready.pts is None or ready.dts is None:
-                continue
-            time_s = ready.pts * base - video.start_s
-            if time_s < -_PRIMING_S or (video.sound_end_s is not None and time_s >= video.sound_end_s):
-                continue
-            offset = round(video.start_s / base)
-            ready.pts, ready.dts = ready.pts - offset, ready.dts - offset
-            yield time_s, ready
-
-
-def _track(
-    output: OutputContainer, stream: AudioStream, form: FilmForm
-) -> Callable[[Packet[Any]], list[Packet[Any]]]:
-    """Makes what is written out of what is read, packet by packet; the last one read is empty."""
-    if stream.codec_context.codec.canonical_name in form.copied_sound:
-        copy = output.add_stream_from_template(stream)
-
-        def copied(packet: Packet[Any]) -> list[Packet[Any]]:
-            packet.stream = copy
-            return [packet]
-
-        return copied
-    _log.warning(
-        "The sound (%s) is encoded as AAC, because %s does not hold it.",
-        stream.codec_context.name,
-        form.container,
-    )
-    encoder: AudioStream = output.add_stream("aac", rate=stream.rate, layout=stream.layout)
-    resampler = AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate, frame_size=_AAC_SAMPLES)
-
-    def encoded(packet: Packet[Any]) -> list[Packet[Any]]:
-        pieces = [piece for frame in packet.decode() for piece in resampler.resample(frame)]
-        if packet.size == 0:
-            pieces += [*resampler.resample(None), None]
-        return [ready for piece in pieces for ready in encoder.encode(piece)]
-
-    return encoded

@@ -14,8 +14,10 @@ from reelpatch.clips.windows import FrameWindow, WindowPlan, plan_windows, usual
 from reelpatch.errors import BadInput
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
-from reelpatch.media.video_io import Frames
-from reelpatch.media.video_write import write_video
+from reelpatch.media.kept_work import KeptWork
+from reelpatch.media.sound import SoundPlan
+from reelpatch.media.video_io import Frames, Video
+from reelpatch.media.video_write import announce_result, write_video
 from reelpatch.media.window_store import FinishedWindow, WindowStore
 from reelpatch.progress import OnProgress
 
@@ -52,6 +54,15 @@ class LongClip:
         times = self.header.video.times_s
         last = times[self.plan.clip_frames - 1] if times else (self.plan.clip_frames - 1) / self.fps
         return last + 1 / self.fps
+
+    @property
+    def result(self) -> Video:
+        """What is written, but for its pictures."""
+        video, num_frames = self.header.video, self.plan.clip_frames
+        if num_frames == self.header.num_frames:
+            return video
+        times = video.times_s and video.times_s[:num_frames]
+        return replace(video, times_s=times, sound_end_s=self.duration_s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,22 +121,26 @@ def run_windows(
     on_progress: OnProgress,
     *,
     lossless: bool = False,
+    sound: SoundPlan | None = None,
 ) -> None:
     """Works through the windows that are not finished yet, then writes the result and takes the windows away.
 
-    `run` is as in `WindowStore`, `lossless` as in `write_video`.
+    `run` is as in `WindowStore`, `lossless` as in `write_video`; `sound` is what `announce_result` found, if it was called.
     Guarantees: the result has the same bytes however often the run was stopped.
     Raises: `BadInput` where something cannot be written; finished windows stay. `KeyboardInterrupt` with what stays.
     """
+    sound = sound or announce_result(clip.result, target, lossless=lossless)
     store, windows = WindowStore(target, run), clip.plan.windows
     done = store.open()
     _say_where_it_begins(store, done, len(windows))
     try:
         with closing(FrameReader(clip.header.path)) as reader:
             for number in range(done, len(windows)):
-                store.add(number, _finished(clip, reader, number, store, work, on_progress))
+                kept = KeptWork(target, {**run, "window": number})
+                window = kept.found() or _finished(clip, reader, number, store, work, on_progress)
+                _add(store, number, window, kept)
                 done = number + 1
-        _write(clip, store, target, lossless=lossless)
+        _write(clip, store, target, sound, lossless=lossless)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped; {done} of {len(windows)} windows are finished and kept in {store.folder}: the same command goes "
@@ -165,15 +180,29 @@ def _finished(
     return work(job, _told_with(f"window {number + 1}/{len(windows)}", on_progress))
 
 
-def _write(clip: LongClip, store: WindowStore, target: Path, *, lossless: bool) -> None:
-    video, num_frames = clip.header.video, clip.plan.clip_frames
-    if num_frames < clip.header.num_frames:
-        times = video.times_s and video.times_s[:num_frames]
-        video = replace(video, times_s=times, sound_end_s=clip.duration_s)
-    shape = (num_frames, *video.frames.shape[1:])
-    write_video(
-        video, target, lossless=lossless, pictures=_StoredPictures(store, len(clip.plan.windows), shape)
-    )
+def _add(store: WindowStore, number: int, window: FinishedWindow, kept: KeptWork) -> None:
+    """Into the store; a window that this does not take is kept elsewhere."""
+    try:
+        store.add(number, window)
+    except BadInput as error:
+        folder = kept.keep(window)
+        if folder is None:
+            raise
+        raise BadInput(
+            f"{error} Window {number + 1} is finished and kept in {folder}: the same command goes on from there."
+        ) from error
+    kept.remove()
+
+
+def _write(clip: LongClip, store: WindowStore, target: Path, sound: SoundPlan, *, lossless: bool) -> None:
+    num_windows = len(clip.plan.windows)
+    pictures = _StoredPictures(store, num_windows, (clip.plan.clip_frames, *clip.result.frames.shape[1:]))
+    try:
+        write_video(clip.result, target, lossless=lossless, pictures=pictures, sound=sound)
+    except BadInput as error:
+        raise BadInput(
+            f"{error} All {num_windows} windows are finished and kept in {store.folder}: the same command goes on from there."
+        ) from error
 
 
 def _counted(clip: Path) -> int:

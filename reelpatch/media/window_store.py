@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.media.beside import windows_folder
 from reelpatch.media.saving import saved_at
 from reelpatch.media.video_io import Frames, decoded_frames, opened
 
@@ -38,7 +39,7 @@ class WindowStore:
     """
 
     def __init__(self, target: Path, run: Mapping[str, Any]) -> None:
-        self.folder = target.with_name(f"{target.name}.windows")
+        self.folder = windows_folder(target)
         self._run = json.loads(json.dumps(run))
         self.leftover: tuple[str, ...] = ()  # what was different in a run whose windows were thrown away
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from reelpatch.errors import BadInput
 from reelpatch.headless.demo import scenes, sheet
 from reelpatch.headless.demo.judge import judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.edit import EditRequest, run_edit
+from reelpatch.media.saving import saved_at
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.progress import OnProgress, silent
@@ -32,6 +34,7 @@ SHOWN = (
 FIRST_SEED = scenes.HELD_OUT + 1_000_000
 SHEET_FRAMES = (0, 4, 8)
 FILM_LOOPS = 4
+_SHEET, _FILM = "contact_sheet.png", "demo.mp4"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
     Returns what `--json` prints: the files, what was asked and whether it was done, seconds, and the report.
     """
     began = time.monotonic()
+    _check_folder(out)
     (out / "clips").mkdir(parents=True, exist_ok=True)
     examples = [
         scenes.example(FIRST_SEED + i, kind=kind, mask_kind=mask, num_things=things)
@@ -71,6 +75,14 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
 
         report["evaluation"] = judged(evaluate, on_progress).as_dict()
     return report
+
+
+def _check_folder(out: Path) -> None:
+    """The demo replaces its own files; what has their names in a folder without its clips is somebody else's."""
+    is_its_own = (out / "clips" / f"00_{SHOWN[0][0]}.mp4").exists()
+    taken = next((path for path in (out / _FILM, out / _SHEET) if path.exists()), None)
+    if taken is not None and not is_its_own:
+        raise BadInput(f"{taken} is in the way and not of this demo: name a new folder (--out).")
 
 
 def _asked(example: Example) -> dict[str, str]:
@@ -110,9 +122,8 @@ def _read(path: Path) -> sheet.Picture:
 
 
 def _pictures(shown: list[sheet.Shown], out: Path) -> dict[str, str]:
-    page, film = out / "contact_sheet.png", out / "demo.mp4"
-    part = page.with_suffix(".part")
-    sheet.contact_sheet(shown, frames=SHEET_FRAMES).save(part, format="PNG", optimize=True)
-    part.replace(page)
+    page, film = out / _SHEET, out / _FILM
+    with saved_at(page, "--out") as part:
+        sheet.contact_sheet(shown, frames=SHEET_FRAMES).save(part, format="PNG", optimize=True)
     write_video(_video(np.concatenate([sheet.film(shown)] * FILM_LOOPS)), film)
     return {"contact_sheet": str(page), "film": str(film)}

@@ -1,15 +1,29 @@
 """What tells one run from another in plain types, so that windows of one are not taken for the other's."""
 
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import reelpatch
 from reelpatch.clips.windows import WindowPlan
 from reelpatch.headless.recipe_runner import RecipeRunner
+from reelpatch.headless.run_request import RunRequest
 from reelpatch.media.stamps import stamp, stamps
 
+# Where a result goes and how it is written does not decide its pictures, and `identity` knows the LoRAs.
+_NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit")
 
-def identity(runner: RecipeRunner, plan: WindowPlan) -> dict[str, Any]:
-    """Of the version, the models, the machine's arithmetic and the windows."""
+
+def request_identity(request: RunRequest, runner: RecipeRunner) -> dict[str, Any]:
+    """Of a run that works on a clip whole: everything that was asked for, files with their stamps."""
+    asked = {field.name: getattr(request, field.name) for field in fields(request)}
+    return identity(runner, None) | {
+        name: _plain(value) for name, value in asked.items() if name not in _NO_MATTER
+    }
+
+
+def identity(runner: RecipeRunner, plan: WindowPlan | None) -> dict[str, Any]:
+    """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
     files = runner.files
     weights = (files.backbone, files.module, files.vae, files.text_encoder)
     return {
@@ -21,6 +35,16 @@ def identity(runner: RecipeRunner, plan: WindowPlan) -> dict[str, Any]:
         "device": str(runner.device),
         "dtype": str(runner.dtype),
         "fp8 products": runner.machine.float8_products,
-        "windows": [[window.first, window.frames, window.overlap] for window in plan.windows],
-        "number of frames": plan.clip_frames,
+        "windows": plan and [[window.first, window.frames, window.overlap] for window in plan.windows],
+        "number of frames": plan and plan.clip_frames,
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return stamp(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -103,6 +104,31 @@ def check_a_cancelled_run_goes_on_where_it_was():
     once_more = LongVae()
     assert edited(video, graph=graph(21), vae=once_more) == path
     assert once_more.decoded == 0  # it was there
+
+
+def check_a_result_that_cannot_be_written_is_kept_and_gone_on_with():
+    video = film("unwritable", LENGTH)
+
+    class Occupying(LongVae):
+        """Somebody makes a folder of the result's name while the last window is worked on."""
+
+        def decode(self, latents: torch.Tensor) -> torch.Tensor:
+            if self.decoded == 3:
+                (windows,) = Path(folder_paths.get_output_directory()).rglob("long_*.windows")
+                self.target = windows.with_name(windows.name.removesuffix(".windows"))
+                self.target.mkdir()
+                (self.target / "file").touch()
+            return super().decode(latents)
+
+    occupying = Occupying()
+    said = _refused(video, graph=graph(22), vae=occupying)
+    assert f"{occupying.target} cannot be written" in said
+    assert f"All 4 windows are finished and kept in {occupying.target}.windows" in said
+    shutil.rmtree(occupying.target)
+    again = LongVae()
+    assert edited(video, graph=graph(22), vae=again) == occupying.target
+    assert again.decoded == 0
+    assert read_video(occupying.target, folder_fps=Fraction(1)).frames.shape[0] == LENGTH
 
 
 def check_one_window_is_what_the_nodes_for_short_clips_make():
