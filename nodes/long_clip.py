@@ -65,12 +65,13 @@ class EditLongClip(io.ComfyNode):
         guidance: GuidancePlan | None = None,
         mask: Any = None,
         references: list[Tensor] | None = None,
+        accept_damage: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
         check_module(edit_module)
         check_vae(vae)
         check_backbone(model, edit_module.model.config.dim)
-        clip = windows_of(file_of(video, "video"), window_frames, overlap)
+        clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
         finishing = Finishing(chosen_finish(**finish))
         if mask is None:
             finishing.check_without_mask()

@@ -57,10 +57,11 @@ class EnhanceLongClip(io.ComfyNode):
         filename_prefix: str,
         seed: int,
         negative: Any = None,
+        accept_damage: bool = False,
     ) -> io.NodeOutput:
         check_vae(vae)
         guider, sampler, sigmas = enhancer_run(model, positive, negative, recipe, last_steps)
-        clip = windows_of(file_of(video, "video"), window_frames, overlap)
+        clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
 
         def work(told: Told) -> EnhanceWindow:
             enhancer = WindowEnhancer(guider, vae, sampler, sigmas, told.on_step)

@@ -19,6 +19,7 @@ def long_edit_inputs() -> list[io.Input]:
         *_edit_inputs(),
         *finish_inputs(optional=False),
         *_name_and_seed("reelpatch/long_clip"),
+        _accept_damage(),
     ]
 
 
@@ -32,12 +33,23 @@ def long_enhance_inputs() -> list[io.Input]:
         fit_input(),
         *_sizes(),
         *_name_and_seed("reelpatch/long_clip_enhanced"),
+        _accept_damage(),
     ]
 
 
 def _video() -> io.Input:
     return io.Video.Input(
         "video", tooltip="From Load Video: a file, whose frames are read as they are needed. Any length."
+    )
+
+
+def _accept_damage() -> io.Input:
+    return io.Boolean.Input(
+        "accept_damage",
+        default=False,
+        optional=True,
+        advanced=True,
+        tooltip="Work on a damaged video too, its hurt frames as they decode; otherwise it is refused, with how many there are.",
     )
 
 

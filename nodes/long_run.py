@@ -102,9 +102,9 @@ def file_of(video: Any, name: str) -> Path:
     return Path(source)
 
 
-def windows_of(path: Path, window_frames: int, overlap: int) -> LongClip:
-    """The windows of a video; an overlap of 0 is the usual one. Raises: `BadInput` as `plan_windows`."""
-    header = look_through(path, folder_fps=Fraction(1))
+def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> LongClip:
+    """The windows of a video; an overlap of 0 is the usual one. Raises: `BadInput` as `look_through` and `plan_windows`."""
+    header = look_through(path, folder_fps=Fraction(1), accept_damage=accept_damage)
     plan = plan_windows(header.num_frames, window_frames, overlap or usual_overlap(window_frames))
     return LongClip(header, plan)
 

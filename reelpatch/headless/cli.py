@@ -23,6 +23,7 @@ from reelpatch.headless import (
     tasks_command,
 )
 from reelpatch.headless.run_options import (
+    add_accept_damage,
     add_lora_options,
     add_lossless,
     add_machine_options,
@@ -113,6 +114,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_edited.mp4)",
     )
     add_lossless(add)
+    add_accept_damage(add)
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     where = parser.add_argument_group("where and what to look at")
     add = where.add_argument

@@ -170,7 +170,7 @@ def check_seed(seed: int) -> None:
 
 def _read(request: EditRequest, settings: Recipe) -> _Material:
     folder_fps = request.fps or Fraction(settings.fps)
-    video = read_video(request.clip, folder_fps=folder_fps)
+    video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     if request.frames is not None and request.fit is None:
         latent_frames(request.frames)  # refuses what is not legal
     video = first_frames(video, request.frames, request.clip)

@@ -67,7 +67,8 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     )
     if long_clip is not None:
         return _run_in_windows(request, settings, long_clip, on_progress)
-    video = first_frames(read_video(request.clip, folder_fps=folder_fps), request.frames, request.clip)
+    video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
+    video = first_frames(video, request.frames, request.clip)
     plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
     enhancer = Enhancer(settings, **request.for_runner())
     refuse_inputs(request.target, enhancer.weight_files, "--out")

@@ -6,6 +6,7 @@ from typing import Any
 
 from reelpatch.headless import console, option_values
 from reelpatch.headless.run_options import (
+    add_accept_damage,
     add_guidance,
     add_lora_options,
     add_lossless,
@@ -32,6 +33,7 @@ def add_to(verbs: Any) -> None:
         help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_enhanced.mp4)",
     )
     add_lossless(add)
+    add_accept_damage(add)
     add("--recipe", default="demo-enhance", metavar="NAME", help="published method to use (%(default)s)")
     add(
         "--caption", default="", metavar="TEXT", help="what the clip shows, where the recipe's model reads it"

@@ -67,6 +67,15 @@ def add_window_options(add: Any) -> None:
     )
 
 
+def add_accept_damage(add: Any) -> None:
+    """Whether a damaged clip is worked on; `add` as above."""
+    add(
+        "--accept-damage",
+        action="store_true",
+        help="work on a damaged clip too, its hurt frames as they decode (refused, with how many there are)",
+    )
+
+
 def add_lossless(add: Any) -> None:
     """How the result is written; `add` as above."""
     add("--lossless", action="store_true", help="an mp4 that keeps every bit; not for browsers")

@@ -22,13 +22,14 @@ class RunRequest:
     """How a recipe is run, and where the result goes. What is None is the recipe's, or left to the machine.
 
     Units: size (height, width) in pixels is what is worked on; `frames` works on that many from the first; `fps` is that of
-    a folder of images. `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
+    a folder of images. With `accept_damage`, frames of the clip that decode with errors are worked on as they are. `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
     """
 
     recipe: str = "demo"
     size: Size | None = None
     frames: int | None = None
     fps: Fraction | None = None
+    accept_damage: bool = False
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
@@ -83,7 +84,7 @@ class ClipRequest(RunRequest):
     @property
     def windows(self) -> WindowOptions:
         """How a long clip is cut up."""
-        return WindowOptions(self.window_frames, self.overlap, self.frames)
+        return WindowOptions(self.window_frames, self.overlap, self.frames, self.accept_damage)
 
 
 def _paths_in(value: Any) -> Iterator[Path]:

@@ -87,9 +87,10 @@ def lay_out(request: TaskRequest) -> LaidOut:
         request.size or (settings.height, settings.width),
         request.sampling,
     )
-    source = (
-        None if request.clip is None else read_video(request.clip, folder_fps=_folder_fps(request, settings))
-    )
+    source = None
+    if request.clip is not None:
+        folder_fps = _folder_fps(request, settings)
+        source = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     material = TaskMaterial(
         clip=None if source is None else to_floats(source.frames),
         first=_frames(request.first),

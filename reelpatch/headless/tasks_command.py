@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reelpatch.errors import BadInput
 from reelpatch.headless import console, option_values
 from reelpatch.headless.run_options import (
+    add_accept_damage,
     add_lora_options,
     add_lossless,
     add_machine_options,
@@ -67,6 +68,7 @@ def add_to(verbs: Any) -> None:
 def _add_material(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what it is made from").add_argument
     add("--clip", type=Path, metavar="FILE", help="clip, or folder of images")
+    add_accept_damage(add)
     add("--first", type=Path, metavar="FILE", help="how the result begins: an image or a clip")
     add("--last", type=Path, metavar="FILE", help="how it ends: an image or a clip")
     add(

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from reelpatch.errors import BadInput
+from reelpatch.media.decoding import main_stream
+from reelpatch.media.opening import opened
 from reelpatch.media.stills import images_in, read_still
-from reelpatch.media.video_io import opened
+from reelpatch.media.upright import upright_of
 
 
 def clip_size(path: Path) -> tuple[int, tuple[int, int]]:
@@ -21,14 +23,10 @@ def clip_size(path: Path) -> tuple[int, tuple[int, int]]:
         height, width = read_still(images[0]).shape[:2]
         return len(images), (height, width)
     with opened(path) as container:
-        if not container.streams.video:
-            raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
-        stream = container.streams.video[0]
-        num_packets = sum(packet.size > 0 for packet in container.demux(stream))
+        num_packets = sum(packet.size > 0 for packet in container.demux(main_stream(container, path)))
     with opened(path) as container:
-        frame = next(container.decode(video=0), None)
+        frame = next(container.decode(main_stream(container, path)), None)
         if frame is None:
             raise BadInput(f"{path} holds no frame that can be decoded: give a file that plays.")
-        is_turned = round(frame.rotation / 90) % 2 == 1
-        size = (frame.width, frame.height) if is_turned else (frame.height, frame.width)
+        size = upright_of(frame).size(frame.height, frame.width)
     return num_packets, size

@@ -1,15 +1,21 @@
 """Decoded frames as what a screen of today shows: upright, 8-bit RGB; what had to be converted is said."""
 
 import logging
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from reelpatch.media.decoding import said_of_streams
+from reelpatch.media.deinterlace import progressive
 from reelpatch.media.hdr import CURVES, to_sdr
+from reelpatch.media.upright import Upright, upright_of
 
 Frames = NDArray[np.uint8]
 EXACT_COLOUR = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -26,9 +32,23 @@ class ColourReader:
         self._path = path
         self._is_quiet = is_quiet
         self._said: set[str] = set()
+        self._way_up: Upright | None = None
+
+    @property
+    def way_up(self) -> Upright:
+        """That of the first frame, which holds for all."""
+        return self._way_up or Upright()
+
+    def shown(
+        self, container: InputContainer, stream: VideoStream, frames: Iterable[VideoFrame]
+    ) -> Generator[VideoFrame]:
+        """The decoded frames of a stream, progressive, in the same number and at the same times."""
+        if words := said_of_streams(container, stream):
+            self._say(words)
+        yield from progressive(frames, self._say)
 
     def upright(self, frame: VideoFrame) -> Frames:
-        """A decoded frame, [H, W, 3] of full range, turned as its file says."""
+        """A decoded frame, [H, W, 3] of full range, turned and mirrored as its file says."""
         components = frame.format.components
         bits = max(component.bits for component in components)
         if frame.color_trc in CURVES:
@@ -39,8 +59,9 @@ class ColourReader:
                 self._say(f"has {bits} bits a colour; it is edited and given back with 8")
             has_alpha = any(component.is_alpha for component in components)
             image = self.on_black(_converted(frame, "rgba")) if has_alpha else _converted(frame, "rgb24")
-        # FFmpeg counts counter-clockwise, as numpy does.
-        return np.rot90(image, round(frame.rotation / 90))
+        if self._way_up is None:
+            self._way_up = upright_of(frame)
+        return self._way_up.of(image)
 
     def on_black(self, image: Frames) -> Frames:
         """[H, W, 4] -> [H, W, 3], laid on black as players show it; opaque images keep every bit."""

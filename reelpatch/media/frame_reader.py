@@ -10,21 +10,28 @@ import numpy as np
 
 from reelpatch.clips.frames import Size
 from reelpatch.errors import BadInput
+from reelpatch.media.damage import Damage
+from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader, Frames
-from reelpatch.media.video_io import Video, decoded_frames, folder_frames, header_of, opened
+from reelpatch.media.opening import opened
+from reelpatch.media.video_io import Video, folder_frames, header_of
 
 
 @dataclass(frozen=True)
 class ClipHeader:
-    """What is known of a clip that was looked through once; `video` is all of it but the pictures."""
+    """What is known of a clip that was looked through once; `video` is all of it but the pictures.
+
+    `accept_damage`: frames that decode with errors are taken as they are.
+    """
 
     path: Path
     num_frames: int
     size: Size
     video: Video
+    accept_damage: bool | None = None
 
 
-def look_through(path: Path, *, folder_fps: Fraction) -> ClipHeader:
+def look_through(path: Path, *, folder_fps: Fraction, accept_damage: bool | None = None) -> ClipHeader:
     """Decodes a clip once from end to end, keeping one picture, so that damage is found before any work is done.
 
     Raises: `BadInput` as `read_video`.
@@ -36,23 +43,23 @@ def look_through(path: Path, *, folder_fps: Fraction) -> ClipHeader:
         first = next(pictures)
         num_frames = 1 + sum(1 for _ in pictures)
         return ClipHeader(path, num_frames, (first.shape[0], first.shape[1]), Video(first[None], folder_fps))
+    reader, damage = ColourReader(path, is_quiet=True), Damage(path, accept_damage)
     with opened(path) as container:
-        if not container.streams.video:
-            raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
-        stream = container.streams.video[0]
-        frames = decoded_frames(container, stream, path)
+        stream = main_stream(container, path)
+        frames = decoded_frames(container, stream, path, damage)
         frame = next(frames)
-        first = ColourReader(path, is_quiet=True).upright(frame)
+        first = reader.upright(frame)
         pts = [frame.pts, *(frame.pts for frame in frames)]
-        video = header_of(container, stream, pts, first[None], path)
-    return ClipHeader(path, len(pts), (first.shape[0], first.shape[1]), video)
+        damage.judge()
+        video = header_of(container, stream, pts, first[None], reader.way_up, path)
+    return ClipHeader(path, len(pts), (first.shape[0], first.shape[1]), video, accept_damage)
 
 
 class FrameReader:
     """The frames of a clip, asked for in parts that never begin before the part before: each is decoded once."""
 
-    def __init__(self, path: Path) -> None:
-        self._frames = folder_frames(path) if path.is_dir() else _pictures(path)
+    def __init__(self, path: Path, *, accept_damage: bool | None = None) -> None:
+        self._frames = folder_frames(path) if path.is_dir() else _pictures(path, accept_damage)
         self._held: deque[Frames] = deque()
         self._first = 0  # number of the first frame held
 
@@ -73,8 +80,10 @@ class FrameReader:
         self._frames.close()
 
 
-def _pictures(path: Path) -> Generator[Frames]:
+def _pictures(path: Path, accept_damage: bool | None) -> Generator[Frames]:
     reader = ColourReader(path)
+    damage = Damage(path, is_accepted=True) if accept_damage else None
     with opened(path) as container:
-        for frame in decoded_frames(container, container.streams.video[0], path):
+        stream = main_stream(container, path)
+        for frame in reader.shown(container, stream, decoded_frames(container, stream, path, damage)):
             yield reader.upright(frame)

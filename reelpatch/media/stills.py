@@ -1,6 +1,7 @@
 """Still images on disk: references, masks and the frames of a folder."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from reelpatch.errors import BadInput
+from reelpatch.media.opening import check_is_file
 
+# Pillow's names; left out is what runs other programs (EPS), names other files, or has no mark to be known by.
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def is_still(path: Path) -> bool:
@@ -18,8 +28,9 @@ def is_still(path: Path) -> bool:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder; frame_2 stands before frame_10."""
-    return sorted((path for path in folder.iterdir() if is_still(path)), key=_by_number)
+    """The images of a folder; frame_2 stands before frame_10. Hidden files, such as macOS's ._0001.png, are none of them."""
+    found = (path for path in folder.iterdir() if is_still(path) and not path.name.startswith("."))
+    return sorted(found, key=_by_number)
 
 
 def read_still(path: Path) -> NDArray[np.uint8]:
@@ -28,7 +39,8 @@ def read_still(path: Path) -> NDArray[np.uint8]:
     Raises: `BadInput` when it is missing, damaged or no image.
     """
     try:
-        with Image.open(path) as file:
+        check_is_file(path)
+        with Image.open(path, formats=_formats()) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
                 image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
@@ -44,5 +56,5 @@ def read_still(path: Path) -> NDArray[np.uint8]:
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
     return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())
     ]

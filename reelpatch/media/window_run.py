@@ -28,12 +28,13 @@ _log = logging.getLogger(__name__)
 class WindowOptions:
     """How a clip is cut up, as asked for; None is left to the recipe, and 0 frames work on the clip whole.
 
-    Units: frames; `only` works on that many from the first.
+    Units: frames; `only` works on that many from the first. `accept_damage` is as in `read_video`.
     """
 
     length: int | None
     overlap: int | None
     only: int | None
+    accept_damage: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
     plan_windows(1, length, overlap)  # refuses what is not legal
     if _counted(clip) <= length:
         return None
-    header = look_through(clip, folder_fps=folder_fps)
+    header = look_through(clip, folder_fps=folder_fps, accept_damage=options.accept_damage)
     num_frames = header.num_frames if options.only is None else options.only
     if not 1 <= num_frames <= header.num_frames:
         raise BadInput(
@@ -134,7 +135,7 @@ def run_windows(
     done = store.open()
     _say_where_it_begins(store, done, len(windows))
     try:
-        with closing(FrameReader(clip.header.path)) as reader:
+        with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
             for number in range(done, len(windows)):
                 kept = KeptWork(target, {**run, "window": number})
                 window = kept.found() or _finished(clip, reader, number, store, work, on_progress)

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.media.beside import windows_folder
+from reelpatch.media.decoding import decoded_frames
+from reelpatch.media.frame_colour import Frames
+from reelpatch.media.opening import opened
 from reelpatch.media.saving import saved_at
-from reelpatch.media.video_io import Frames, decoded_frames, opened
 
 _STATE = "state.json"
 _RATE = Fraction(25)  # of the parts, where no one looks at it

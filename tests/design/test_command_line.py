@@ -10,7 +10,7 @@ EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    "--fp8-matmul",
+    *("--fp8-matmul", "--accept-damage"),
     *WINDOWS,
     *FINISH,
 }
@@ -37,7 +37,7 @@ TASK = (EDIT - {"clip", "instruction", "--when", "--fit"} - FINISH - WINDOWS) | 
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage"),
     *WINDOWS,
 }
 SURFACE = {
