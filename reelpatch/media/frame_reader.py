@@ -14,7 +14,7 @@ from reelpatch.media.damage import Damage
 from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader, Frames
 from reelpatch.media.opening import opened
-from reelpatch.media.video_io import Video, folder_frames, header_of
+from reelpatch.media.video_io import Video, folder_frames, folder_pixel_aspect, header_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def look_through(path: Path, *, folder_fps: Fraction, accept_damage: bool | None
         pictures = folder_frames(path)
         first = next(pictures)
         num_frames = 1 + sum(1 for _ in pictures)
-        return ClipHeader(path, num_frames, (first.shape[0], first.shape[1]), Video(first[None], folder_fps))
+        video = Video(first[None], folder_fps, pixel_aspect=folder_pixel_aspect(path))
+        return ClipHeader(path, num_frames, (first.shape[0], first.shape[1]), video)
     reader, damage = ColourReader(path, is_quiet=True), Damage(path, accept_damage)
     with opened(path) as container:
         stream = main_stream(container, path)

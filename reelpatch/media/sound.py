@@ -15,8 +15,9 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from reelpatch.media.film_form import FilmForm
+from reelpatch.media.opening import opened
 from reelpatch.media.sound_track import CopiedTrack, EncodedTrack, Encoding, Span, encodings
-from reelpatch.media.video_io import Video, opened
+from reelpatch.media.video_io import Video
 
 Ways = Mapping[int, Encoding | None]
 """How the tracks of a result come about: the index of a stream in the source, and None for one that is copied."""

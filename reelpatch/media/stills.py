@@ -1,6 +1,7 @@
 """Still images on disk: references, masks and the frames of a folder."""
 
 import re
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from reelpatch.media.opening import check_is_file
 
 # Pillow's names; left out is what runs other programs (EPS), names other files, or has no mark to be known by.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")
+_METRES_AN_INCH = Fraction(254, 10_000)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -52,6 +54,18 @@ def read_still(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         reason = error.strerror or str(error).split(" '")[0]
         raise BadInput(f"the image {path} cannot be read ({reason}): give one that opens.") from error
+
+
+def png_pixel_aspect(path: Path) -> Fraction:
+    """How wide the pixels of a PNG are for their height, as its dots a metre say; 1 for other images."""
+    if path.suffix.lower() != ".png":
+        return Fraction(1)
+    try:
+        with Image.open(path, formats=("PNG",)) as file:
+            across, down = (round(Fraction(dots) / _METRES_AN_INCH) for dots in file.info.get("dpi", (1, 1)))
+    except OSError:
+        return Fraction(1)  # of another kind than its name says, or damaged: reading it will explain
+    return Fraction(down, across) if across and down else Fraction(1)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

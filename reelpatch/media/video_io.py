@@ -15,7 +15,7 @@ from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader, Frames
 from reelpatch.media.frame_times import frame_times
 from reelpatch.media.opening import opened
-from reelpatch.media.stills import IMAGE_SUFFIXES, images_in, read_still
+from reelpatch.media.stills import IMAGE_SUFFIXES, images_in, png_pixel_aspect, read_still
 from reelpatch.media.upright import Upright
 
 
@@ -57,7 +57,7 @@ def read_video(path: Path, *, folder_fps: Fraction, accept_damage: bool | None =
     if not path.exists():
         raise BadInput(f"there is no clip {path}: check the path.")
     if path.is_dir():
-        return Video(_folder_frames(path), folder_fps)
+        return Video(_folder_frames(path), folder_fps, pixel_aspect=folder_pixel_aspect(path))
     reader, damage = ColourReader(path), Damage(path, accept_damage)
     frames: list[Frames] = []
     pts: list[int | None] = []
@@ -101,6 +101,11 @@ def header_of(
 
 def _folder_frames(folder: Path) -> Frames:
     return np.stack(list(folder_frames(folder)))
+
+
+def folder_pixel_aspect(folder: Path) -> Fraction:
+    """That of the first image, which holds for all."""
+    return png_pixel_aspect(images_in(folder)[0])
 
 
 def folder_frames(folder: Path) -> Generator[Frames]:

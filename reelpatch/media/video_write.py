@@ -22,6 +22,7 @@ from PIL import Image
 from reelpatch.errors import BadInput
 from reelpatch.media.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
 from reelpatch.media.frame_colour import EXACT_COLOUR, Frames
+from reelpatch.media.matroska_aspect import PLACE_HOLDER, write_aspect
 from reelpatch.media.output_check import Inputs
 from reelpatch.media.saving import check_folder, check_place, saved_at, saved_folder
 from reelpatch.media.sound import SoundPlan, plan_sound, sound_packets
@@ -30,6 +31,8 @@ from reelpatch.media.video_io import Video
 CRF = 16  # of x264: the difference to the source is not seen
 _CLOCK = Fraction(1, 90_000)  # of frames without a fixed rate
 _REHEARSED_FRAMES = 2
+_DOTS_A_METRE = 2835  # 72 an inch, as most images have it
+_METRES_AN_INCH = 0.0254
 _log = logging.getLogger(__name__)
 
 
@@ -104,18 +107,17 @@ def write_video(
         sound = announce_result(video, path, lossless=lossless)
     shown = video.frames if pictures is None else pictures
     if is_folder_of_frames(path):
-        _write_frames(shown, path)
+        _write_frames(shown, path, video.pixel_aspect)
         return
     form = film_form(path, crf=crf, lossless=lossless)
-    if form.container == "matroska" and video.pixel_aspect != 1:
-        # PyAV cannot tell FFmpeg's Matroska writer.
-        _log.warning(
-            "%s does not say that its pixels are not square (%s); an mp4 would, also one without loss.",
-            path,
-            video.pixel_aspect,
-        )
     with saved_at(path) as part, _blamed(path, form):
         _write_film(video, shown, part, form, sound)
+        if _lacks_aspect(video, form):
+            write_aspect(part, (shown.shape[1], shown.shape[2]), video.pixel_aspect)
+
+
+def _lacks_aspect(video: Video, form: FilmForm) -> bool:
+    return form.container == "matroska" and video.pixel_aspect != 1
 
 
 @contextmanager
@@ -139,10 +141,23 @@ def _write_film(video: Video, shown: Pictures | Frames, path: Path, form: FilmFo
             _encode(output, stream, video, shown, packets)
 
 
-def _write_frames(shown: Iterable[Frames], path: Path) -> None:
+def _write_frames(shown: Iterable[Frames], path: Path, pixel_aspect: Fraction) -> None:
     with saved_folder(path) as part:
         for index, image in enumerate(shown):
-            Image.fromarray(image).save(part / f"frame_{index:05d}.png")
+            Image.fromarray(image).save(part / f"frame_{index:05d}.png", **_png_aspect(pixel_aspect))
+
+
+def _png_aspect(pixel_aspect: Fraction) -> dict[str, Any]:
+    """For Pillow: dots an inch across and down, which stand in the file as whole numbers a metre."""
+    if pixel_aspect == 1:
+        return {}
+    times = max(1, _DOTS_A_METRE // max(pixel_aspect.numerator, pixel_aspect.denominator))
+    return {
+        "dpi": (
+            pixel_aspect.denominator * times * _METRES_AN_INCH,
+            pixel_aspect.numerator * times * _METRES_AN_INCH,
+        )
+    }
 
 
 def _video_stream(
@@ -157,6 +172,8 @@ def _video_stream(
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = height, width
     stream.pix_fmt = form.pixel_format or ("yuv444p" if height % 2 or width % 2 else "yuv420p")
+    if _lacks_aspect(video, form):
+        stream.metadata["title"] = PLACE_HOLDER
     context = stream.codec_context
     context.time_base = _CLOCK if video.times_s else 1 / video.fps
     context.sample_aspect_ratio = video.pixel_aspect

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 from av.stream import Disposition
 
@@ -15,6 +16,7 @@ from reelpatch.errors import BadInput
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import FrameReader, look_through
 from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_write import write_video
 from tests.unit.media.numbered import SIDE, film, numbers, patch, picture
 
 ONE = 0x10000
@@ -195,3 +197,44 @@ def test_frames_with_one_time_share_what_is_left_until_the_next(tmp_path: Path) 
     assert video.times_s[:7] == tuple(Fraction(ms, 1000) for ms in (0, 40, 60, 80, 400, 440, 1000))
     assert video.times_s[6] < video.times_s[7] < video.times_s[8]
     assert numbers(video.frames) == list(range(9))
+
+
+@pytest.mark.parametrize("aspect", [Fraction(16, 11), Fraction(8, 9), Fraction(1001, 1000)], ids=str)
+@pytest.mark.parametrize("name", ["x.mp4", "lossless.mp4", "x.mkv"])
+@pytest.mark.parametrize("has_sound", [False, True])
+def test_every_film_says_how_wide_its_pixels_are(
+    tmp_path: Path, name: str, aspect: Fraction, has_sound: bool
+) -> None:
+    sound = None
+    if has_sound:
+        sound = tmp_path / "sound.mkv"
+        with av.open(sound, "w") as output:
+            tone = output.add_stream("aac", rate=48000, layout="mono")
+            samples = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            samples.sample_rate, samples.pts = 48000, 0
+            for piece in (samples, None):
+                output.mux(tone.encode(piece))
+    frames = np.stack([picture(index)[:, :48] for index in range(5)])
+    video = Video(frames, Fraction(24), pixel_aspect=aspect, audio=sound)
+    write_video(video, tmp_path / name, lossless=name == "lossless.mp4")
+    again = read(tmp_path / name)
+    assert again.pixel_aspect == aspect
+    assert numbers(again.frames) == list(range(5))
+    assert bool(again.audio) == has_sound
+    with av.open(tmp_path / name) as file:
+        assert "title" not in file.streams.video[0].metadata
+
+
+def test_images_of_a_folder_say_how_wide_their_pixels_are(tmp_path: Path) -> None:
+    write_video(
+        Video(np.stack([picture(0)]), Fraction(24), pixel_aspect=Fraction(16, 11)), tmp_path / "frames"
+    )
+    with PIL.Image.open(tmp_path / "frames" / "frame_00000.png") as file:
+        across, down = file.info["dpi"]
+    assert down / across == pytest.approx(
+        16 / 11, rel=1e-6
+    )  # of dots in a metre, wide pixels have fewer across
+    assert read(tmp_path / "frames").pixel_aspect == Fraction(16, 11)
+    assert look_through(tmp_path / "frames", folder_fps=Fraction(1)).video.pixel_aspect == Fraction(16, 11)
