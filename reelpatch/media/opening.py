@@ -81,5 +81,5 @@ def _other_kind(path: Path, *, is_refused: bool) -> str | None:
     is_text = bool(head) and not head.translate(None, _TEXT)
     if not is_text and not is_refused:
         return None
-    kind = "text, which" if is_text else "of a kind that"
-    return f"{path} is {kind} is not read as a clip: convert it to mp4, mov, mkv or webm."
+    kind = "text" if is_text else "of a kind that may name other files or that nobody films in"
+    return f"{path} cannot be read as video: it is {kind}; convert it to mp4, mov, mkv or webm."

@@ -52,7 +52,7 @@ def test_pointers_and_text_are_no_clips(tmp_path: Path, secret: Path, name: str)
         lambda: read_mask(path, None),
     ):
         with pytest.raises(
-            BadInput, match=r"may name other files and is not followed|is text, which is not read"
+            BadInput, match=r"may name other files and is not followed|cannot be read as video: it is text"
         ):
             read()
 
@@ -74,7 +74,7 @@ def test_a_picture_s_name_is_no_pattern(tmp_path: Path) -> None:
     for name in ("%03d.png", "*.png", "001.png", "002.png"):
         Image.fromarray(picture(1)).save(tmp_path / name)
     for name in ("%03d.png", "*.png"):
-        with pytest.raises(BadInput, match="is not read as a clip"):
+        with pytest.raises(BadInput, match="cannot be read as video: it is of a kind"):
             read_video(tmp_path / name, folder_fps=Fraction(1))
 
 
