@@ -14,6 +14,7 @@ from torch import Tensor
 from reelpatch.clips.context import build_context
 from reelpatch.clips.frames import as_clip
 from reelpatch.clips.gray import GrayLatents
+from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.working import WorkingClip
 from reelpatch.edits.vace import VaceContext, VaceEdit, VaceModule
 from reelpatch.errors import BadInput
@@ -67,9 +68,10 @@ class ApplyEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         check_module(edit_module)
         height, width = clip.plan.size
+        where = None if mask is None else clip.mask(mask)
         context = build_context(
             clip.frames,
-            None if mask is None else clip.mask(mask),
+            where,
             references or [],
             encoder(vae),
             frames=clip.plan.frames,
@@ -82,7 +84,8 @@ class ApplyEdit(io.ComfyNode):
         say(
             cls,
             f"{clip.plan.frames} frames of {width}x{height}, references: {len(references or [])}, strength "
-            f"{strength:g}, from {start:g} to {end:g} of the steps. Edits on this model: {len(attached_edits(edited))}.",
+            f"{strength:g}, from {start:g} to {end:g} of the steps. Edits on this model: {len(attached_edits(edited))}."
+            f"{'' if where is None else ' ' + Cover.of(where).describe()}",
         )
         return io.NodeOutput(edited, {"samples": latents})
 

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.window_edit import EditWindow
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, Window
@@ -17,7 +18,7 @@ from .apply import check_module, check_vae
 from .host import check_backbone
 from .long_inputs import long_edit_inputs
 from .long_run import Told, file_of, run_long, windows_of
-from .widgets import Fit, asked_size, chosen_finish, chosen_fit
+from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
 from .window_render import WindowRender
 
 
@@ -66,6 +67,8 @@ class EditLongClip(io.ComfyNode):
         mask: Any = None,
         references: list[Tensor] | None = None,
         accept_damage: bool = False,
+        mask_channel: MaskChannel = "auto",
+        mask_threshold: float = FOUND_OUT,
         **finish: Any,
     ) -> io.NodeOutput:
         check_module(edit_module)
@@ -75,6 +78,7 @@ class EditLongClip(io.ComfyNode):
         finishing = Finishing(chosen_finish(**finish))
         if mask is None:
             finishing.check_without_mask()
+        asked = chosen_mask(mask_channel, mask_threshold)
         where = mask if mask is None or isinstance(mask, Tensor) else file_of(mask, "mask")
 
         def work(told: Told) -> EditWindow:
@@ -91,7 +95,7 @@ class EditLongClip(io.ComfyNode):
             given = None if where is None else part
             return EditWindow(render, given, finishing, seed, asked_size(width, height), chosen_fit(fit))
 
-        with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames)) as part:
+        with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames, asked)) as part:
             return run_long(
                 cls,
                 clip,
@@ -99,4 +103,5 @@ class EditLongClip(io.ComfyNode):
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
                 work=work,
+                notes=part.describe(),
             )

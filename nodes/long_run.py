@@ -60,6 +60,7 @@ def run_long(
     mask: Path | None,
     num_steps: int,
     work: Callable[[Told], Work],
+    notes: str = "",
 ) -> io.NodeOutput:
     """The finished video, made now or before by this very graph; `num_steps` are those of one window.
 
@@ -78,7 +79,7 @@ def run_long(
     inputs = ("video", clip.header.path), ("mask", mask)
     check_output(target, inputs, "filename_prefix")
     sound = announce_result(clip.result, target)
-    told = Told(node, clip, num_steps, sound.losses)
+    told = Told(node, clip, num_steps, [*filter(None, [notes]), *sound.losses])
     of_window = work(told)
 
     def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:

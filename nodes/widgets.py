@@ -6,10 +6,13 @@ from comfy_api.latest import io
 
 from reelpatch.clips.finish import Blend, Finish
 from reelpatch.clips.frames import Method
+from reelpatch.clips.mask_picture import MASK_CHANNELS, MaskChannel
+from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
 
 Fit = Method | Literal["none"]
 FIT: tuple[Fit, ...] = ("pad", "crop", "stretch", "none")
+FOUND_OUT = -1.0
 MAX_SIDE_PX = 16384
 MORE_PIXELS = "Working height in pixels; more pixels need more memory and time than in proportion."
 
@@ -96,6 +99,39 @@ def finish_inputs(*, optional: bool = True) -> list[io.Input]:
             tooltip="Over about how many frames the match is steadied; 0 is one match for the whole clip.",
         ),
     ]
+
+
+def mask_inputs() -> list[io.Input]:
+    """What of a mask's file is meant; last of a node's widgets and optional, for graphs from before."""
+    return [
+        io.Combo.Input(
+            "mask_channel",
+            options=list(MASK_CHANNELS),
+            default="auto",
+            optional=True,
+            tooltip=(
+                "What of a mask video marks what is edited; auto finds out and says it, or refuses what it cannot tell. "
+                "A MASK has one channel already."
+            ),
+        ),
+        io.Float.Input(
+            "mask_threshold",
+            default=FOUND_OUT,
+            min=FOUND_OUT,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            tooltip=(
+                "From which part of a mask video's scale on it is edited; 0 takes soft values as they are, -1 finds out: "
+                "hard for two levels and noise of a codec, soft for soft edges."
+            ),
+        ),
+    ]
+
+
+def chosen_mask(channel: MaskChannel, threshold: float) -> AskedMask:
+    """What the widgets of `mask_inputs` say. Raises: BadInput as `AskedMask`."""
+    return AskedMask(channel, None if threshold < 0 else threshold)
 
 
 def chosen_finish(

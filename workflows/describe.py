@@ -14,7 +14,7 @@ from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe, WeightFile
 from workflows.enhance_graph import enhance, given_texts
-from workflows.graph import Node, Output, Stage, build
+from workflows.graph import SEED_CONTROL, Node, Output, Stage, build
 from workflows.long_graph import LONG_CLIP, long_edit, long_enhance
 from workflows.notes import note
 from workflows.task_graphs import CLIP as CLIP_NAME
@@ -280,7 +280,7 @@ def _guider(recipe: Recipe, apply: Node, texts: list[Node], settings: Node) -> N
 
 def _sampling(apply: Node, guider: Node, settings: Node) -> list[Node]:
     noise = Node("RandomNoise", "Noise", [("NOISE", "NOISE")], widgets={"noise_seed": 1})
-    noise.hidden = {"control_after_generate": "fixed"}
+    noise.hidden = {SEED_CONTROL: "fixed"}
     sampler = Node(
         "SamplerCustomAdvanced",
         "Sampler",

@@ -13,6 +13,7 @@ CORE, PACK = "comfy-core", "reelpatch"
 CORE_VERSION, PACK_VERSION = "0.33.0", "0.1.0"
 TITLE_HEIGHT, SOCKET_HEIGHT, WIDGET_HEIGHT, TEXT_HEIGHT = 40, 22, 26, 120
 GAP, GROUP_TOP = 30, 60
+SEED_CONTROL = "control_after_generate"  # a widget that the browser puts behind a seed
 
 
 class Output(NamedTuple):
@@ -138,7 +139,7 @@ def _entry(node: Node, links: list[list[Any]], given: dict[tuple[int, int], list
         properties |= {"cnr_id": PACK if is_pack else CORE, "ver": PACK_VERSION if is_pack else CORE_VERSION}
     if node.models:
         properties["models"] = list(node.models)
-    values = [*node.widgets.values(), *node.hidden.values()]
+    values = _widget_values(node)
     return {
         "id": node.id,
         "type": node.type,
@@ -153,6 +154,17 @@ def _entry(node: Node, links: list[list[Any]], given: dict[tuple[int, int], list
         "properties": properties,
         "widgets_values": values,
     }
+
+
+def _widget_values(node: Node) -> list[Any]:
+    """As the browser keeps them: what happens to a seed after a run stands behind it, other hidden ones at the end."""
+    hidden = dict(node.hidden)
+    values: list[Any] = []
+    for name, value in node.widgets.items():
+        values.append(value)
+        if name == "seed" and SEED_CONTROL in hidden:
+            values.append(hidden.pop(SEED_CONTROL))
+    return [*values, *hidden.values()]
 
 
 def _link(

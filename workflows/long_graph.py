@@ -7,7 +7,7 @@ from typing import Any
 
 from reelpatch.recipes import Recipe
 from workflows.enhance_graph import given_texts
-from workflows.graph import Node, Output
+from workflows.graph import SEED_CONTROL, Node, Output
 
 LONG_CLIP = "reelpatch_demo_long_clip.mp4"
 INSTRUCTION = "make it sepia"
@@ -39,10 +39,11 @@ def long_edit(
             **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
             **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
             **{"filename_prefix": "reelpatch/long_clip", "seed": 1},
+            **{"mask_channel": "auto", "mask_threshold": -1.0},
         },
         width=400,
     )
-    node.hidden = {"control_after_generate": "fixed"}
+    node.hidden = {SEED_CONTROL: "fixed"}
     return node
 
 
@@ -64,5 +65,5 @@ def long_enhance(recipe: Recipe, model: Output, vae: Output, video: Output, text
         },
         width=400,
     )
-    node.hidden = {"control_after_generate": "fixed"}
+    node.hidden = {SEED_CONTROL: "fixed"}
     return node

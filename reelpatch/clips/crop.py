@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import Size
+from reelpatch.clips.mask_cover import Cover
 from reelpatch.errors import BadInput
 from reelpatch.geometry import SIZE_MULTIPLE
 
@@ -46,10 +47,7 @@ def plan_crop(mask: Tensor, *, margin_px: int = 16) -> CropPlan:
     if not 0 <= margin_px <= _MOST_PX:
         raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", option="--crop")
     is_edited = mask > 0
-    if not bool(is_edited.any()):
-        raise BadInput(
-            "the mask is 0 everywhere, so there is nothing to crop to: 1 (white) marks what is edited."
-        )
+    Cover.of(mask).check_any()
     rows, row_size = _axis(is_edited.any(2), margin_px)
     columns, column_size = _axis(is_edited.any(1), margin_px)
     size = mask.shape[1], mask.shape[2]

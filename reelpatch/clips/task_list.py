@@ -9,6 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips import tasks
 from reelpatch.clips.frames import Box, Size, check_clip
+from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
 from reelpatch.clips.references import check_reference
 from reelpatch.clips.sizing import Sampling, SizePlan, TokenBudget, cover, plan_size
@@ -147,6 +148,8 @@ def build_task(name: str, material: TaskMaterial, sizing: Sizing) -> BuiltTask:
             )
     _check(material)
     built = task.build(material, sizing)
+    if material.has("mask"):
+        Cover.of(built.input.hard_mask).check_any()
     return BuiltTask(built.input.with_references(material.references), built.plan)
 
 

@@ -12,6 +12,7 @@ from reelpatch.clips.crop import CropPlan, crop, plan_crop, stitch
 from reelpatch.clips.finish import Finish, finish, paste_back
 from reelpatch.clips.frames import FitPlan, check_clip, fit, fit_mask, plan_fit, restore
 from reelpatch.clips.frames import Method as FitMethod
+from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import build_mask, grow_mask
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
@@ -97,8 +98,7 @@ class WorkingClip:
             mask = build_mask(where, None, frames=len(where), height=where.shape[1], width=where.shape[2])
         else:
             mask = fit_mask(self.source_mask(where), self.plan)
-        if not bool(mask.any()):
-            raise BadInput("the mask is 0 everywhere, so nothing would be edited: 1 (white) marks what is.")
+        Cover.of(mask).check_any()
         return mask
 
     def source_mask(self, where: Tensor) -> Tensor:
@@ -138,9 +138,12 @@ class WorkingClip:
         What is not made up is the source's too, and what is never comes back from it, however soft the mask.
 
         Shapes: edited `[plan.frames, *plan.size, 3]`; result `[F, H, W, 3]`, that of the whole for a cropped clip.
-        Raises: BadInput for a finish that needs a mask where there is none, or more room than the boxes have.
+        Raises: BadInput for a finish that needs a mask where there is none, or more room than the boxes have, and for a
+            mask that keeps nothing of the edit.
         """
         mask = self.made_up if where is None else self.source_mask(where)
+        if where is not None and mask is not None:
+            Cover.of(mask).check_any()
         if mask is None and (how.grow_px or how.feather_px):
             raise BadInput(
                 "grow and feather work on a mask, and none is connected: connect one, or set both to 0."

@@ -27,8 +27,10 @@ from reelpatch.headless.run_options import (
     add_lora_options,
     add_lossless,
     add_machine_options,
+    add_mask_options,
     add_run_options,
     add_window_options,
+    chosen_mask,
 )
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -118,7 +120,13 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     where = parser.add_argument_group("where and what to look at")
     add = where.add_argument
-    add("--mask", type=Path, metavar="FILE", help="image, clip or folder of the clip's size: white is edited")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="image, clip or folder of the clip's size: white is edited; what is taken is said",
+    )
+    add_mask_options(add)
     add("--when", type=_frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
     add(
         "--reference",
@@ -212,7 +220,7 @@ of ComfyUI's models it belongs, what it works with, and what is odd about it. No
 def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.edit import EditRequest, run_edit
 
-    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing"}
+    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing", "asked_mask"}
     values = {name: value for name, value in vars(options).items() if name in taken}
     with console.progress_bars() as on_progress:
         request = EditRequest(
@@ -220,6 +228,7 @@ def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             references=tuple(options.reference),
             loras=tuple(options.loras),
             finishing=finish_options.chosen(options),
+            asked_mask=chosen_mask(options),
         )
         result = run_edit(request, on_progress)
     return result.as_dict(), f"{result.output}\n"

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from reelpatch.clips.finishing import Finishing, WorkedPart
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.clips.mask_cover import Cover
+from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
@@ -61,6 +63,7 @@ class EditRequest(ClipRequest):
     clip: Path
     instruction: str
     mask: Path | None = None
+    asked_mask: AskedMask = AskedMask()
     when: tuple[int, int] | None = None
     references: tuple[Path, ...] = ()
     fit: Method | None = None
@@ -173,16 +176,31 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     if request.frames is not None and request.fit is None:
         latent_frames(request.frames)  # refuses what is not legal
+    clip_frames = len(video.frames)
     video = first_frames(video, request.frames, request.clip)
-    num_frames, height, width, _ = video.frames.shape
-    mask = None
-    if request.mask is not None or request.when is not None:
-        where = None if request.mask is None else read_mask(request.mask, request.frames)
-        mask = build_mask(where, request.when, frames=num_frames, height=height, width=width)
+    mask = _mask(request, video, clip_frames)
     references = tuple(to_floats(read_still(path)) for path in request.references)
     part = request.finishing.part_of(to_floats(video.frames), mask)
     plan = plan_fit(*part.clip.shape[:3], size=request.size, method=request.fit)
     return _Material(video, part, references, plan)
+
+
+def _mask(request: EditRequest, video: Video, clip_frames: int) -> Tensor | None:
+    """Where and when the first frames of a clip of `clip_frames` are edited, [F, H, W]; says what was taken for it."""
+    if request.mask is None and request.when is None:
+        return None
+    num_frames, height, width, _ = video.frames.shape
+    where = None
+    if request.mask is not None:
+        lengths = (clip_frames, num_frames)
+        where, words = read_mask(
+            request.mask, request.asked_mask, size=(height, width), lengths=lengths, fps=video.fps
+        )
+        cover = Cover.of(where).within(request.when, num_frames)
+        cover.check(request.asked_mask)
+        _log.info("%s %s", words, cover.describe())
+        where = where[:num_frames]
+    return build_mask(where, request.when, frames=num_frames, height=height, width=width)
 
 
 def first_frames(video: Video, frames: int | None, clip: Path) -> Video:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from reelpatch.headless import option_values
+from reelpatch.headless import console, option_values
+from reelpatch.headless.run_options import add_mask_options, chosen_mask
 
 _DESCRIPTION = """\
 Measures an edited clip against its source: what stayed outside the mask (PSNR, SSIM, values that differ), how much
@@ -24,6 +25,7 @@ def add_to(verbs: Any) -> None:
     add(
         "--mask", type=Path, metavar="FILE", help="image, clip or folder: where it is 0 nothing should change"
     )
+    add_mask_options(add)
     add(
         "--joins",
         type=option_values.numbers,
@@ -48,9 +50,10 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.plot is not None:
         inputs = ("clip before", options.before), ("clip after", options.after), ("mask", options.mask)
         check_place(options.plot, ".png", inputs, "--plot")
+    asked = chosen_mask(options)
     pair = read_pair(options.before, options.after)
     before, after = pair.before.frames, pair.after
-    mask = None if options.mask is None else _mask_for(options.mask, before)
+    mask = None if options.mask is None else _mask_for(options.mask, asked, pair.before)
     measures = measure(before, after, mask, options.joins)
     if options.plot is not None:
         with saved_at(options.plot, "--plot") as part:
@@ -58,10 +61,15 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return measures.as_dict(), report(measures)
 
 
-def _mask_for(path: Path, clip: Any) -> Any:
-    """The mask of a file, [F, H, W], one frame of it for every frame of the clip."""
+def _mask_for(path: Path, asked: Any, clip: Any) -> Any:
+    """The mask of a file, [F, H, W], one frame of it for every frame of the clip; says what was taken for it."""
+    from reelpatch.clips.mask_cover import Cover
     from reelpatch.clips.masks import build_mask
     from reelpatch.media.mask_file import read_mask
 
-    frames, height, width, _ = clip.shape
-    return build_mask(read_mask(path, None), None, frames=frames, height=height, width=width)
+    frames, height, width, _ = clip.frames.shape
+    where, words = read_mask(path, asked, size=(height, width), lengths=(frames,), fps=clip.fps)
+    cover = Cover.of(where)
+    cover.check(asked)
+    console.log.info("%s %s", words, cover.describe())
+    return build_mask(where, None, frames=frames, height=height, width=width)

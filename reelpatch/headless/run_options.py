@@ -1,9 +1,14 @@
 """The options of how a recipe is run, which `edit`, `task` and `enhance` have in common."""
 
+import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from reelpatch.errors import BadInput
 from reelpatch.headless import option_values
+
+if TYPE_CHECKING:
+    from reelpatch.clips.mask_rule import AskedMask
 
 
 def add_run_options(add: Any) -> None:
@@ -74,6 +79,38 @@ def add_accept_damage(add: Any) -> None:
         action="store_true",
         help="work on a damaged clip too, its hurt frames as they decode (refused, with how many there are)",
     )
+
+
+def add_mask_options(add: Any) -> None:
+    """What of a mask's file is meant; `add` as above."""
+    add(
+        "--mask-channel",
+        default="auto",
+        metavar="NAME",
+        help=(
+            "what of the mask marks what is edited: luma, inverse-luma, alpha, inverse-alpha, red, green, blue, labels "
+            "(every colour but black), or auto, which is said"
+        ),
+    )
+    add(
+        "--mask-threshold",
+        type=float,
+        metavar="X",
+        help="from which part of the mask's scale on it is edited, 0 to 1; 0 takes soft values as they are (found out)",
+    )
+
+
+def chosen_mask(options: argparse.Namespace) -> "AskedMask":
+    """What the options of `add_mask_options` say. Raises: `BadInput` as `AskedMask`, and for options without a mask."""
+    from reelpatch.clips.mask_rule import OPTIONS, AskedMask
+
+    asked = AskedMask(options.mask_channel, options.mask_threshold)
+    if asked.is_any and options.mask is None:
+        raise BadInput(
+            "it was said how a mask is meant, but none was given: give one, or leave that out.",
+            option=f"--mask, {OPTIONS}",
+        )
+    return asked
 
 
 def add_lossless(add: Any) -> None:

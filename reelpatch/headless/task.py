@@ -12,6 +12,8 @@ from torch import Tensor
 from reelpatch.clips.control_maps import with_map
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import Box
+from reelpatch.clips.mask_cover import Cover
+from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.clips.sizing import Sampling
 from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
@@ -45,6 +47,7 @@ class TaskRequest(RunRequest):
     first: Path | None = None
     last: Path | None = None
     mask: Path | None = None
+    asked_mask: AskedMask = AskedMask()
     boxes: tuple[Box, ...] = ()
     references: tuple[Path, ...] = ()
     sides: Sides | None = None
@@ -95,7 +98,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
         clip=None if source is None else to_floats(source.frames),
         first=_frames(request.first),
         last=_frames(request.last),
-        mask=None if request.mask is None else read_mask(request.mask, None),
+        mask=None if request.mask is None else _mask(request.mask, request.asked_mask, source),
         boxes=request.boxes,
         references=tuple(to_floats(read_still(path)) for path in request.references),
         sides=request.sides,
@@ -105,6 +108,18 @@ def lay_out(request: TaskRequest) -> LaidOut:
     if request.control_map is not None:
         material = with_map(request.task, request.control_map, material)
     return LaidOut(build_task(request.task, material, sizing), source)
+
+
+def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
+    """The mask of a clip; says what was taken for it and how much it covers. Without a clip no task has a use for one."""
+    if source is None:
+        raise BadInput("a mask was given, but no clip that it belongs to: give the clip.", option="--clip")
+    num_frames, height, width, _ = source.frames.shape
+    mask, words = read_mask(path, asked, size=(height, width), lengths=(num_frames,), fps=source.fps)
+    cover = Cover.of(mask)
+    cover.check(asked)
+    _log.info("%s %s", words, cover.describe())
+    return mask
 
 
 def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResult:

@@ -11,7 +11,9 @@ from reelpatch.headless.run_options import (
     add_lora_options,
     add_lossless,
     add_machine_options,
+    add_mask_options,
     add_run_options,
+    chosen_mask,
 )
 
 if TYPE_CHECKING:
@@ -72,8 +74,12 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
     add("--first", type=Path, metavar="FILE", help="how the result begins: an image or a clip")
     add("--last", type=Path, metavar="FILE", help="how it ends: an image or a clip")
     add(
-        "--mask", type=Path, metavar="FILE", help="image, clip or folder of the clip's size: white is made up"
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="image, clip or folder of the clip's size: white is made up; what is taken is said",
     )
+    add_mask_options(add)
     add(
         "--box",
         type=option_values.box,
@@ -162,13 +168,14 @@ def _request(options: argparse.Namespace) -> "TaskRequest":
 
     if options.frames is not None and options.frames < 1:
         raise BadInput(f"--frames is {options.frames}: give the number of frames, 4n + 1.")
-    taken = set(TaskRequest.__dataclass_fields__) - {"boxes", "references", "sides", "loras"}
+    taken = set(TaskRequest.__dataclass_fields__) - {"boxes", "references", "sides", "loras", "asked_mask"}
     return TaskRequest(
         **{name: value for name, value in vars(options).items() if name in taken},
         boxes=tuple(options.box),
         references=tuple(options.reference),
         sides=options.expand,
         loras=tuple(options.loras),
+        asked_mask=chosen_mask(options),
     )
 
 

@@ -47,8 +47,8 @@ class ColourReader:
             self._say(words)
         yield from progressive(frames, self._say)
 
-    def upright(self, frame: VideoFrame) -> Frames:
-        """A decoded frame, [H, W, 3] of full range, turned and mirrored as its file says."""
+    def upright(self, frame: VideoFrame, *, keeps_alpha: bool = False) -> Frames:
+        """A decoded frame, [H, W, 3] of full range, turned and mirrored as its file says; [H, W, 4] where it may keep alpha."""
         components = frame.format.components
         bits = max(component.bits for component in components)
         if frame.color_trc in CURVES:
@@ -58,7 +58,9 @@ class ColourReader:
             if bits > 8:
                 self._say(f"has {bits} bits a colour; it is edited and given back with 8")
             has_alpha = any(component.is_alpha for component in components)
-            image = self.on_black(_converted(frame, "rgba")) if has_alpha else _converted(frame, "rgb24")
+            image = _converted(frame, "rgba" if has_alpha else "rgb24")
+            if has_alpha and not keeps_alpha:
+                image = self.on_black(image)
         if self._way_up is None:
             self._way_up = upright_of(frame)
         return self._way_up.of(image)

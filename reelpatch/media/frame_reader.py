@@ -5,6 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,15 @@ def look_through(path: Path, *, folder_fps: Fraction, accept_damage: bool | None
 
 
 class FrameReader:
-    """The frames of a clip, asked for in parts that never begin before the part before: each is decoded once."""
+    """The frames of a clip, asked for in parts that never begin before the part before: each is decoded once.
 
-    def __init__(self, path: Path, *, accept_damage: bool | None = None) -> None:
-        self._frames = folder_frames(path) if path.is_dir() else _pictures(path, accept_damage)
+    `frames` are read in place of those of `path`, where they are given.
+    """
+
+    def __init__(
+        self, path: Path, frames: Generator[Any] | None = None, *, accept_damage: bool | None = None
+    ) -> None:
+        self._frames = frames or (folder_frames(path) if path.is_dir() else _pictures(path, accept_damage))
         self._held: deque[Frames] = deque()
         self._first = 0  # number of the first frame held
 

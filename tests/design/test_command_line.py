@@ -5,12 +5,14 @@ import argparse
 from reelpatch.headless.cli import build_parser
 
 FINISH = {"--grow", "--feather", "--blend", "--match", "--match-frames", "--crop"}
+MASK = {"--mask-channel", "--mask-threshold"}
 WINDOWS = {"--window-frames", "--overlap"}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *("--fp8-matmul", "--accept-damage"),
+    *MASK,
     *WINDOWS,
     *FINISH,
 }
@@ -46,7 +48,7 @@ SURFACE = {
     "plan": PLAN,
     "task": TASK,
     "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
-    "measure": {"before", "after", "--mask", "--joins", "--plot", "--json"},
+    "measure": {"before", "after", "--mask", *MASK, "--joins", "--plot", "--json"},
     "compare": {"before", "after", "--out", "--mode", "--sheet", "--fps", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--models", "--download", "--json"},

@@ -1,5 +1,6 @@
 """An edit of a long clip by a recipe, window by window, from file to file."""
 
+import logging
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -15,6 +16,8 @@ from reelpatch.media.window_edit import EditWindow
 from reelpatch.media.window_run import LongClip, run_windows
 from reelpatch.progress import OnProgress
 
+_log = logging.getLogger(__name__)
+
 
 def edit_long_clip(
     request: EditRequest,
@@ -29,7 +32,9 @@ def edit_long_clip(
     """
     mask = None
     if request.mask is not None or request.when is not None:
-        mask = WindowMask(request.mask, request.when, clip.header, clip.plan.clip_frames)
+        mask = WindowMask(request.mask, request.when, clip.header, clip.plan.clip_frames, request.asked_mask)
+        if request.mask is not None:
+            _log.info("%s", mask.describe())
     else:
         request.finishing.check_without_mask()
     render = partial(editor.render, instruction=request.instruction, references=references)
@@ -39,6 +44,7 @@ def edit_long_clip(
         "frame rate": str(clip.fps),
         "instruction": request.instruction,
         "mask": stamp(request.mask),
+        "mask taken as": asdict(request.asked_mask),
         "time range": request.when,
         "references": stamps(request.references),
         "seed": request.seed,

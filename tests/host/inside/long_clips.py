@@ -8,8 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import comfy.model_management
 import folder_paths
+import numpy as np
 import torch
 from comfy_api.internal import make_locked_method_func
 from comfy_api.latest import InputImpl, Types, io
@@ -180,6 +182,48 @@ def check_a_mask_may_be_a_video():
     by_video = edited(video, mask=InputImpl.VideoFromFile(str(path)), graph=graph(51))
     assert by_image != by_video
     assert by_image.read_bytes() == by_video.read_bytes()
+
+
+def paint(name: str, *, colour: int = 255, whole: bool = False) -> Any:
+    """A mask video that has its shape in its opacity alone: paint of one colour, or a picture."""
+    height, width = frames().shape[1:3]
+    path = Path(folder_paths.get_input_directory()) / f"{name}.mov"
+    with av.open(path, "w") as output:
+        stream = output.add_stream("png", rate=8)
+        stream.height, stream.width, stream.pix_fmt = height, width, "rgba"
+        for shown in to_bytes(frames(LENGTH)):
+            picture = np.full((height, width, 4), colour, np.uint8)
+            picture[16:, :, 3], picture[:16, :, 3] = 0, 255
+            if whole:
+                picture[..., :3] = shown
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgba")))
+        output.mux(stream.encode(None))
+    return InputImpl.VideoFromFile(str(path))
+
+
+def check_paint_on_transparency_is_a_mask():
+    video = film("painted", LENGTH)
+    picture = torch.zeros(1, *frames().shape[1:3])
+    picture[:, :16] = 1
+    expected = edited(video, mask=picture, graph=graph(52)).read_bytes()
+    for number, colour in enumerate((255, 0)):
+        mask = paint(f"paint_{colour}", colour=colour)
+        assert edited(video, mask=mask, graph=graph(53 + number)).read_bytes() == expected
+    asked = edited(video, mask=paint("whole", whole=True), mask_channel="alpha", graph=graph(55))
+    assert asked.read_bytes() == expected
+
+
+def check_a_mask_that_cannot_be_told_is_refused():
+    video = film("untold", LENGTH)
+    black = Path(folder_paths.get_input_directory()) / "black.mp4"
+    write_video(Video(to_bytes(frames(LENGTH) * 0), Fraction(8)), black)
+    size = frames().shape[1:3]
+    assert "transparent parts and colours" in _refused(video, mask=paint("cut", whole=True))
+    assert "0 everywhere" in _refused(video, mask=InputImpl.VideoFromFile(str(black)))
+    assert "0 everywhere" in _refused(video, mask=torch.zeros(1, *size))
+    assert "threshold is 7" in _refused(video, mask=paint("high"), mask_threshold=7.0)
+    output = Path(folder_paths.get_output_directory()) / "reelpatch"
+    assert not list(output.glob("*.windows"))
 
 
 def check_a_sampler_that_adds_noise_adds_that_of_the_clip():

@@ -208,3 +208,12 @@ def test_anything_gives_a_legal_context_or_one_clear_refusal(
     context = context_of(built)
     assert context.isfinite().all()
     assert context.shape[1] == count + (len(built.input.clip) - 1) // 4 + 1
+
+
+@pytest.mark.parametrize("name", ["inpaint", "control"])
+def test_a_mask_without_anything_to_make_up_is_refused(name: str) -> None:
+    """Also one whose only part lies in frames that are not worked on."""
+    late = torch.cat([MASK * 0, MASK])
+    for clip, mask in ((CLIP, MASK * 0), (torch.cat([CLIP, CLIP]), late)):
+        with pytest.raises(BadInput, match="0 everywhere"):
+            build_task(name, TaskMaterial(clip=clip, mask=mask), SIZING)

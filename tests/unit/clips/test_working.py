@@ -3,10 +3,12 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 import torch
 
 from reelpatch.clips.context import GRAY
 from reelpatch.clips.working import WorkingClip
+from reelpatch.errors import BadInput
 
 CLIP = torch.rand(5, 32, 48, 3) * 0.4  # never gray
 HOLE = torch.zeros(5, 32, 48)
@@ -37,3 +39,8 @@ def test_a_soft_mask_blends_with_the_clip_and_never_with_gray() -> None:
 
 def test_an_edited_clip_without_a_task_is_handed_on_whole() -> None:
     assert torch.equal(WorkingClip.of(CLIP, Fraction(8), method=None).finished(WHITE), WHITE)
+
+
+def test_a_mask_that_keeps_nothing_of_the_edit_is_refused() -> None:
+    with pytest.raises(BadInput, match="0 everywhere"):
+        WorkingClip.of(CLIP, Fraction(8), method=None).finished(WHITE, HOLE * 0)
