@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reelpatch.clips.mask_rule import OPTIONS, AskedMask
+from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
 
 # A few dozen pixels of 832x480 are dirt; what is left of less than a two-hundredth is a frame around the picture.
@@ -51,7 +51,7 @@ class Cover:
         if not self.edited:
             raise BadInput(
                 "the mask is 0 everywhere, so nothing would be edited: 1 (white) marks what is.",
-                option=OPTIONS,
+                option="--mask-channel, --mask-threshold",
             )
 
     def within(self, when: tuple[int, int] | None, frames: int) -> "Cover":
@@ -75,13 +75,13 @@ class Cover:
             raise BadInput(
                 f"the mask covers nearly nothing, {_percent(max(found))} of the picture: paint what is edited white, or "
                 "say how the mask is meant.",
-                option=OPTIONS,
+                option="--mask-channel, --mask-threshold",
             )
         if min(found) > _NEARLY_ALL:
             raise BadInput(
                 f"the mask covers nearly all, {_percent(min(found))} of the picture: leave it out to edit everything, or "
                 "say how it is meant.",
-                option=OPTIONS,
+                option="--mask-channel, --mask-threshold",
             )
 
 

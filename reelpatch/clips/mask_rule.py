@@ -13,7 +13,6 @@ from reelpatch.clips.mask_levels import LOSSY_NOISE, Levels, find_levels, is_con
 from reelpatch.clips.mask_picture import MASK_CHANNELS, MaskChannel, MaskPicture
 from reelpatch.errors import BadInput
 
-OPTIONS = "--mask-channel, --mask-threshold"
 _MOST_SAMPLES = 8
 _MOST_COLOURS = 64
 _WORDS: dict[MaskChannel, str] = {

@@ -102,13 +102,13 @@ def add_mask_options(add: Any) -> None:
 
 def chosen_mask(options: argparse.Namespace) -> "AskedMask":
     """What the options of `add_mask_options` say. Raises: `BadInput` as `AskedMask`, and for options without a mask."""
-    from reelpatch.clips.mask_rule import OPTIONS, AskedMask
+    from reelpatch.clips.mask_rule import AskedMask
 
     asked = AskedMask(options.mask_channel, options.mask_threshold)
     if asked.is_any and options.mask is None:
         raise BadInput(
             "it was said how a mask is meant, but none was given: give one, or leave that out.",
-            option=f"--mask, {OPTIONS}",
+            option="--mask, --mask-channel, --mask-threshold",
         )
     return asked
 
