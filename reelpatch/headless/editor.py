@@ -9,6 +9,7 @@ from reelpatch.clips.context import build_context, trim_references
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, as_clip, fit, fit_mask, plan_fit, restore
 from reelpatch.clips.gray import GrayLatents
+from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
 from reelpatch.edits.vace import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
@@ -51,8 +52,12 @@ class Editor(RecipeRunner):
         Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], all in [0, 1]; result as the clip.
         `seed` starts the clip's noise; a part of a longer clip brings its own part of that clip's noise.
         Guarantees: the same seed gives the same noise on every device.
-        Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
+        Raises: `BadInput` for what does not fit the model, NaN weights or latents, too little memory, and a mask that is 0
+            everywhere.
         """
+        if mask is not None:
+            check_mask(mask, *clip.shape[:3])
+            Cover.of(mask).check_any()
         edited = self.render(
             clip,
             instruction,

@@ -80,15 +80,20 @@ def _image(path: Path) -> Image.Image:
 def _still(path: Path, size: tuple[int, int]) -> MaskPicture:
     try:
         with _image(path) as image:
+            found = image.height, image.width
+            if found != size[::-1]:  # before anything is decoded, which looking for marks does too
+                check_size(found, size, path)
             if image.getexif().get(_ORIENTATION, 1) != 1:
                 raise BadInput(
                     f"the mask {path} carries a mark that it is to be shown turned (EXIF orientation), which some programs "
                     "follow and some do not: save it as it is meant, without the mark.",
                     option="--mask",
                 )
-            check_size((image.height, image.width), size, path)
+            check_size(found, size, path)
             return _picture(path, image)
-    except (OSError, SyntaxError) as error:
+    except BadInput:
+        raise
+    except (OSError, EOFError, SyntaxError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 import reelpatch
 from reelpatch.clips.pixels import to_bytes, to_floats
+from reelpatch.errors import BadInput
 from reelpatch.headless import console
 from reelpatch.headless.cli import DONE, STOPPED, main
 from reelpatch.headless.editor import Editor
@@ -109,6 +110,8 @@ def test_kept_pixels_are_exact(editor: Editor) -> None:
     mask[2:6, :, :16] = 1
     edited = editor.edit(clip, "make the circle blue", mask=mask)
     assert torch.equal(edited[mask == 0], clip[mask == 0])
+    with pytest.raises(BadInput, match="0 everywhere"):
+        editor.edit(clip, "make the circle blue", mask=mask * 0)
     assert not torch.equal(edited, clip)
 
 

@@ -273,6 +273,23 @@ def test_a_turned_picture_is_refused(tmp_path: Path, refused: Callable[..., str]
     assert "EXIF" in refused(tmp_path / "turned.jpg")
 
 
+def test_a_huge_picture_is_refused_by_its_header(
+    tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("1", (9000, 9000)).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("it was decoded"))
+    assert "9000x9000 but the clip is 32x32" in refused(tmp_path / "huge.png")
+
+
+@pytest.mark.parametrize("cut", [30, 60])
+def test_a_damaged_picture_is_one_sentence(tmp_path: Path, refused: Callable[..., str], cut: int) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(PICTURE).save(path)
+    path.write_bytes(path.read_bytes()[:cut])
+    assert "cannot be read" in refused(path)
+
+
 @pytest.mark.parametrize("frames", [5, 12])
 def test_another_length_is_refused_and_the_rate_is_named(
     tmp_path: Path, refused: Callable[..., str], frames: int
