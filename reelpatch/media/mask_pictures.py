@@ -10,9 +10,10 @@ from PIL import Image
 
 from reelpatch.clips.mask_picture import MaskPicture
 from reelpatch.errors import BadInput
+from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader
-from reelpatch.media.stills import images_in, is_still
-from reelpatch.media.video_io import decoded_frames, opened
+from reelpatch.media.opening import check_is_file, opened
+from reelpatch.media.stills import images_in, is_still, still_formats
 
 _MORE_STILLS = (".tif", ".tiff", ".gif", ".tga", ".pgm", ".ppm", ".pbm", ".jp2", ".jfif")
 _LOSSLESS_STILLS = frozenset({"PNG", "BMP", "TIFF", "GIF", "TGA", "PPM"})
@@ -57,7 +58,7 @@ def is_lossy(path: Path) -> bool:
                 return b"VP8L" not in path.read_bytes()[:4096]
             return image.format not in _LOSSLESS_STILLS or image.info.get("compression") == "jpeg"
     with opened(path) as container:
-        return Codec(container.streams.video[0].codec_context.name, "r").lossy
+        return Codec(main_stream(container, path).codec_context.name, "r").lossy
 
 
 def check_size(found: tuple[int, int], size: tuple[int, int], path: Path) -> None:
@@ -72,7 +73,8 @@ def check_size(found: tuple[int, int], size: tuple[int, int], path: Path) -> Non
 
 def _image(path: Path) -> Image.Image:
     try:
-        return Image.open(path)
+        check_is_file(path)
+        return Image.open(path, formats=still_formats())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
 
@@ -121,11 +123,8 @@ def _sixteen_bits(path: Path, values: Any) -> Any:
 def _film(path: Path, size: tuple[int, int]) -> Generator[MaskPicture]:
     reader = ColourReader(path, is_quiet=True)
     with opened(path) as container:
-        if not container.streams.video:
-            raise BadInput(
-                f"{path} holds no picture: give an image, a clip or a folder of images.", option="--mask"
-            )
-        for frame in decoded_frames(container, container.streams.video[0], path):
+        stream = main_stream(container, path)
+        for frame in reader.shown(container, stream, decoded_frames(container, stream, path)):
             pixels = reader.upright(frame, keeps_alpha=True)
             check_size((pixels.shape[0], pixels.shape[1]), size, path)
             yield MaskPicture(pixels[..., :3], pixels[..., 3] if pixels.shape[2] == 4 else None)

@@ -19,7 +19,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 @cache
-def _formats() -> tuple[str, ...]:
+def still_formats() -> tuple[str, ...]:
+    """The kinds of images that are read, by Pillow's names."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -42,7 +43,7 @@ def read_still(path: Path) -> NDArray[np.uint8]:
     """
     try:
         check_is_file(path)
-        with Image.open(path, formats=_formats()) as file:
+        with Image.open(path, formats=still_formats()) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
                 image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))

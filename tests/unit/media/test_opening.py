@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
 from reelpatch.headless.cli import BAD_INPUT, main
 from reelpatch.media.clip_size import clip_size
@@ -49,7 +50,7 @@ def test_pointers_and_text_are_no_clips(tmp_path: Path, secret: Path, name: str)
         lambda: read_video(path, folder_fps=Fraction(1)),
         lambda: look_through(path, folder_fps=Fraction(1)),
         lambda: clip_size(path),
-        lambda: read_mask(path, None),
+        lambda: read_mask(path, AskedMask(), size=(64, 64), lengths=(1,)),
     ):
         with pytest.raises(
             BadInput, match=r"may name other files and is not followed|cannot be read as video: it is text"
