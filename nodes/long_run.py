@@ -19,6 +19,7 @@ import reelpatch
 from reelpatch.clips.windows import plan_windows, usual_overlap
 from reelpatch.errors import BadInput
 from reelpatch.media.frame_reader import look_through
+from reelpatch.media.output_lock import owned_output
 from reelpatch.media.stamps import stamp
 from reelpatch.media.video_write import announce_result, check_output
 from reelpatch.media.window_run import LongClip, WindowJob, Work, run_windows
@@ -64,7 +65,7 @@ def run_long(
 ) -> io.NodeOutput:
     """The finished video, made now or before by this very graph; `num_steps` are those of one window.
 
-    Raises: `BadInput` as `run_windows`.
+    Raises: `BadInput` as `run_windows`, and where another ComfyUI is making it.
     """
     run = {
         "version": reelpatch.__version__,
@@ -73,20 +74,24 @@ def run_long(
         "graph": _graph_of(node),
     }
     target = _target(prefix, run)
-    if target.exists():
-        say(node, f"{target.name} was finished by this very graph before; delete it to have it made again.")
-        return _shown(target)
-    inputs = ("video", clip.header.path), ("mask", mask)
-    check_output(target, inputs, "filename_prefix")
-    sound = announce_result(clip.result, target)
-    told = Told(node, clip, num_steps, [*filter(None, [notes]), *sound.losses])
-    of_window = work(told)
+    with owned_output(target):
+        if target.exists():
+            say(
+                node,
+                f"{target.name} was finished by this very graph before; delete it to have it made again.",
+            )
+            return _shown(target)
+        inputs = ("video", clip.header.path), ("mask", mask)
+        check_output(target, inputs, "filename_prefix")
+        sound = announce_result(clip.result, target)
+        told = Told(node, clip, num_steps, [*filter(None, [notes]), *sound.losses])
+        of_window = work(told)
 
-    def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
-        told.window = job.number
-        return of_window(job, on_progress)
+        def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
+            told.window = job.number
+            return of_window(job, on_progress)
 
-    run_windows(clip, target, run, begun, told.on_progress, sound=sound)
+        run_windows(clip, target, run, begun, told.on_progress, sound=sound)
     return _shown(target)
 
 

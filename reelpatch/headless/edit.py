@@ -22,6 +22,7 @@ from reelpatch.headless.run_request import ClipRequest, RunResult
 from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.output_lock import owns_output
 from reelpatch.media.stills import read_still
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import check_output
@@ -87,6 +88,7 @@ class _Material:
     plan: FitPlan
 
 
+@owns_output
 def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResult:
     """Edits a clip and writes the result, with the source's size, rate, length and sound.
 

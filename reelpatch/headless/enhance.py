@@ -20,6 +20,7 @@ from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.run_request import ClipRequest, RunResult
 from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.output_lock import owns_output
 from reelpatch.media.video_io import Frames, read_video
 from reelpatch.media.video_write import check_output
 from reelpatch.media.window_run import LongClip, find_windows
@@ -49,6 +50,7 @@ class EnhanceRequest(ClipRequest):
         return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
 
 
+@owns_output
 def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> RunResult:
     """Enhances a clip and writes the result as mp4, with the source's size, rate, length and sound.
 

@@ -25,6 +25,7 @@ from reelpatch.headless.run_request import RunRequest, RunResult
 from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.output_lock import owns_output
 from reelpatch.media.stills import is_still, read_still
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import check_output
@@ -122,6 +123,7 @@ def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
     return mask
 
 
+@owns_output
 def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResult:
     """Makes what the task asks for and writes it as mp4, at the size and length that were worked on.
 

@@ -41,7 +41,10 @@ class KeptWork:
         """What an earlier run kept; None where there is nothing, or nothing that can be read."""
         for store in self._stores:
             try:
-                if store.folder.is_dir() and store.open():
+                if not store.folder.is_dir():
+                    continue
+                store.open()
+                if store.is_finished(0):
                     pictures = np.stack(list(store.pictures(0)))
                     carried = store.carried(0) if any(store.folder.glob("*.safetensors")) else {}
                     _log.info("Going on with the finished pictures that are kept in %s.", store.folder)

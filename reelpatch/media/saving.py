@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reelpatch.errors import BadInput
 from reelpatch.media.beside import beside
+from reelpatch.media.durable import replace_durably
 from reelpatch.media.output_check import Inputs, check_name, check_replaceable, refuse_inputs
 
 _PROBE_BYTES = 2**12  # which a full disk does not take
@@ -27,9 +28,9 @@ def saved_at(path: Path, option: str = "--output") -> Generator[Path]:
     try:
         yield part
         if part.exists():
-            part.replace(path)
+            replace_durably(part, path)
     except OSError as error:
-        raise BadInput(_refusal(error, path, option)) from error
+        raise BadInput(refusal(error, path, option)) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -47,9 +48,9 @@ def saved_folder(path: Path, option: str = "--output") -> Generator[Path]:
         if part.exists():
             if path.is_dir():
                 path.rmdir()  # refused by the system where files have come in meanwhile
-            part.replace(path)
+            replace_durably(part, path)
     except OSError as error:
-        raise BadInput(_refusal(error, path, option)) from error
+        raise BadInput(refusal(error, path, option)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -95,7 +96,8 @@ def check_place(path: Path, suffix: str, inputs: Inputs = (), option: str = "--o
         _log.warning("%s exists, and is replaced when the result is complete.", path)
 
 
-def _refusal(error: OSError, path: Path, option: str) -> str:
+def refusal(error: OSError, path: Path, option: str) -> str:
+    """Why something cannot be written at `path`, and what to do."""
     if error.errno in _FULL:
         return f"there is no room left to write {path}: free some, or choose another place ({option})."
     if not path.parent.is_dir():

@@ -16,6 +16,7 @@ from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
 from reelpatch.media.kept_work import KeptWork
 from reelpatch.media.sound import SoundPlan
+from reelpatch.media.stamps import is_unchanged
 from reelpatch.media.video_io import Frames, Video
 from reelpatch.media.video_write import announce_result, write_video
 from reelpatch.media.window_store import FinishedWindow, WindowStore
@@ -126,31 +127,40 @@ def run_windows(
 ) -> None:
     """Works through the windows that are not finished yet, then writes the result and takes the windows away.
 
-    `run` is as in `WindowStore`, `lossless` as in `write_video`; `sound` is what `announce_result` found, if it was called.
-    Guarantees: the result has the same bytes however often the run was stopped.
-    Raises: `BadInput` where something cannot be written; finished windows stay. `KeyboardInterrupt` with what stays.
+    `run` is as in `WindowStore`, `lossless` as in `write_video`; its "clip" and "mask" are stamps of these files. `sound`
+    is what `announce_result` found, if it was called.
+    Guarantees: the result has the same bytes however often the run was stopped, and is made of one state of its sources.
+    Raises: `BadInput` where something cannot be written, and for a source that was changed during the run; finished
+        windows stay. `KeyboardInterrupt` with what stays.
     """
     sound = sound or announce_result(clip.result, target, lossless=lossless)
     store, windows = WindowStore(target, run), clip.plan.windows
-    done = store.open()
-    _say_where_it_begins(store, done, len(windows))
+    store.open()
+    _say_where_it_begins(store, len(windows))
     try:
         with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
-            for number in range(done, len(windows)):
+            for number in range(len(windows)):
+                if store.is_finished(number):
+                    continue
                 kept = KeptWork(target, {**run, "window": number})
                 window = kept.found() or _finished(clip, reader, number, store, work, on_progress)
                 _add(store, number, window, kept)
-                done = number + 1
+        _check_sources(run)
         _write(clip, store, target, sound, lossless=lossless)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"stopped; {done} of {len(windows)} windows are finished and kept in {store.folder}: the same command goes "
-            "on from there."
+            f"stopped; {store.num_finished} of {len(windows)} windows are finished and kept in {store.folder}: the same "
+            "command goes on from there."
         ) from None
     except Exception:
-        _log.info("%d of %d windows are finished and kept in %s.", done, len(windows), store.folder)
+        _log.info(
+            "%d of %d windows are finished and kept in %s.", store.num_finished, len(windows), store.folder
+        )
         raise
-    store.remove()
+    try:
+        store.remove()
+    except BadInput as error:
+        _log.warning("%s is finished, but its windows could not be taken away: %s", target, error)
 
 
 @dataclass(frozen=True)
@@ -214,15 +224,36 @@ def _counted(clip: Path) -> int:
         return 0
 
 
-def _say_where_it_begins(store: WindowStore, done: int, num_windows: int) -> None:
+def _check_sources(run: Mapping[str, Any]) -> None:
+    """Pictures that were read window by window are of one file only if that stayed as it was."""
+    for name in ("clip", "mask"):
+        if not is_unchanged(run.get(name)):
+            raise BadInput(
+                f"the {name} {run[name][0]} was changed during the run, so that the windows made of it do not belong "
+                "together: give the same command once more, which begins anew."
+            )
+
+
+def _say_where_it_begins(store: WindowStore, num_windows: int) -> None:
     if store.leftover:
         _log.warning(
             "%s held windows of another run (its %s differed), which were thrown away.",
             store.folder,
             ", ".join(store.leftover),
         )
-    if done:
-        _log.info("%d of %d windows are finished already: going on from there.", done, num_windows)
+    if store.is_unreadable:
+        _log.warning("%s cannot be read, so that the windows in it were thrown away.", store.folder)
+    if store.damaged:
+        _log.warning(
+            "Damaged or missing in %s, and made again: %s of %d.",
+            store.folder,
+            ", ".join(f"window {number + 1}" for number in store.damaged),
+            num_windows,
+        )
+    if store.num_finished:
+        _log.info(
+            "%d of %d windows are finished already: going on from there.", store.num_finished, num_windows
+        )
 
 
 def _told_with(window: str, on_progress: OnProgress) -> Callable[[str, int, int], None]:

@@ -8,7 +8,7 @@ import reelpatch
 from reelpatch.clips.windows import WindowPlan
 from reelpatch.headless.recipe_runner import RecipeRunner
 from reelpatch.headless.run_request import RunRequest
-from reelpatch.media.stamps import stamp, stamps
+from reelpatch.media.stamps import stamp, weight_stamp
 
 # Where a result goes and how it is written does not decide its pictures, and `identity` knows the LoRAs.
 _NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit")
@@ -29,7 +29,7 @@ def identity(runner: RecipeRunner, plan: WindowPlan | None) -> dict[str, Any]:
     return {
         "version": reelpatch.__version__,
         "recipe": runner.recipe.as_dict(),
-        "weights": stamps(path for path in weights if path is not None),
+        "weights": [weight_stamp(path) for path in weights if path is not None],
         "LoRAs": [[stamp(lora.path), lora.strengths.values] for lora in runner.loras],
         "LoRA merge": runner.merge_loras,
         "device": str(runner.device),
