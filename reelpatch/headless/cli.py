@@ -32,6 +32,7 @@ from reelpatch.headless.run_options import (
     add_window_options,
     chosen_mask,
 )
+from reelpatch.media.disk_faults import disk_fault
 
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -70,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:  # one that says something knows what is kept
         return _failed(str(stop) or "stopped; nothing was written.", STOPPED, as_json=as_json)
     except Exception as error:
+        if said := disk_fault(error):
+            return _failed(said, BAD_INPUT, as_json=as_json)
         console.log.exception("This is a defect of Reelpatch; please report it with the lines below.")
         return _failed(f"unexpected {type(error).__name__}: {error}", UNEXPECTED, as_json=as_json)
     sys.stdout.write(json.dumps(_with_finite_numbers(answer)) + "\n" if as_json else text)

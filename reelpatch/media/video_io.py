@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from reelpatch.errors import BadInput
 from reelpatch.media.damage import Damage
 from reelpatch.media.decoding import decoded_frames, main_stream
+from reelpatch.media.film_rate import check_rate
 from reelpatch.media.frame_colour import ColourReader, Frames
 from reelpatch.media.frame_times import frame_times
 from reelpatch.media.opening import opened
@@ -80,7 +81,7 @@ def header_of(
 ) -> Video:
     """The clip of these upright frames, with what its file says of it once all with their times `pts` were decoded.
 
-    Raises: `BadInput` for a file that has no rate.
+    Raises: `BadInput` for a file that has no rate, or one that cannot be written.
     """
     fps = stream.average_rate or stream.guessed_rate
     if not fps:
@@ -88,6 +89,7 @@ def header_of(
     start, times = frame_times(pts, stream, fps)
     if times:
         fps = (len(times) - 1) / times[-1]
+    check_rate(fps, times, path)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return Video(
         frames,

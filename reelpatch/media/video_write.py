@@ -21,6 +21,7 @@ from PIL import Image
 
 from reelpatch.errors import BadInput
 from reelpatch.media.film_form import FilmForm, check_ending, film_form, is_folder_of_frames
+from reelpatch.media.film_rate import as_written
 from reelpatch.media.frame_colour import EXACT_COLOUR, Frames
 from reelpatch.media.matroska_aspect import PLACE_HOLDER, write_aspect
 from reelpatch.media.output_check import Inputs
@@ -168,14 +169,14 @@ def _video_stream(
     if form.codec == "libx264":
         # Its macroblock tree reads memory that nobody wrote: the same small frames come out as other bytes each time.
         options["x264-params"] = "mbtree=0"
-    stream = output.add_stream(form.codec, rate=video.fps, options=options)
+    stream = output.add_stream(form.codec, rate=as_written(video.fps), options=options)
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = height, width
     stream.pix_fmt = form.pixel_format or ("yuv444p" if height % 2 or width % 2 else "yuv420p")
     if _lacks_aspect(video, form):
         stream.metadata["title"] = PLACE_HOLDER
     context = stream.codec_context
-    context.time_base = _CLOCK if video.times_s else 1 / video.fps
+    context.time_base = _CLOCK if video.times_s else 1 / as_written(video.fps)
     context.sample_aspect_ratio = video.pixel_aspect
     context.color_trc = ColorTrc.BT709
     context.color_primaries = ColorPrimaries.BT709

@@ -1,0 +1,98 @@
+"""Runs calls in processes of their own, forked from this one, so that each begins with everything imported.
+
+What ends a process - a crash of a library, a call that never ends - is an outcome like others. POSIX alone. The process
+that forks should have done no work in several threads, which a fork does not take along.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+_POLL_S = 0.004
+_RSS_BYTES = 1 if sys.platform == "darwin" else 1024
+CRASHED = 70  # exit code of a call that raised
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended; `code` is negative for a signal, as in `subprocess`, `max_bytes` the most memory that it held."""
+
+    name: str
+    code: int
+    out: str
+    err: str
+    seconds: float
+    max_bytes: int
+    is_too_long: bool
+
+
+@dataclass
+class _Child:
+    name: str
+    pid: int
+    began: float
+    files: tuple[IO[Any], IO[Any]]
+
+
+def forked(
+    calls: Iterable[tuple[str, Callable[[], int]]], *, jobs: int = 1, limit_s: float = 300
+) -> Iterator[Ended]:
+    """The outcomes of named calls that return exit codes, as they end, `jobs` of them at a time."""
+    running: list[_Child] = []
+    for name, call in calls:
+        while len(running) >= jobs:
+            yield from _reaped(running, limit_s)
+        running.append(_start(name, call))
+    while running:
+        yield from _reaped(running, limit_s)
+
+
+def _start(name: str, call: Callable[[], int]) -> _Child:
+    files = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = CRASHED
+        try:
+            for number, file in enumerate(files, 1):
+                os.dup2(file.fileno(), number)
+            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            code = call()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return _Child(name, pid, time.monotonic(), files)
+
+
+def _reaped(running: list[_Child], limit_s: float) -> Iterator[Ended]:
+    """What ended meanwhile, taken out of `running`; nothing, after a moment, where nothing did."""
+    for child in list(running):
+        seconds = time.monotonic() - child.began
+        is_too_long = seconds > limit_s
+        if is_too_long:
+            os.kill(child.pid, signal.SIGKILL)
+        pid, status, usage = os.wait4(child.pid, 0 if is_too_long else os.WNOHANG)
+        if pid:
+            running.remove(child)
+            out, err = (_content(file) for file in child.files)
+            code, max_bytes = os.waitstatus_to_exitcode(status), usage.ru_maxrss * _RSS_BYTES
+            yield Ended(child.name, code, out, err, seconds, max_bytes, is_too_long)
+            return
+    time.sleep(_POLL_S)
+
+
+def _content(file: IO[Any]) -> str:
+    file.seek(0)
+    with file:
+        return file.read().decode("utf-8", "replace")
