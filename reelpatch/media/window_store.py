@@ -123,9 +123,7 @@ class WindowStore:
         self._check(number)
         path = self._pictures(number)
         with opened(path) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.options = {"err_detect": "crccheck+explode"}
-            for frame in decoded_frames(container, stream, path):
+            for frame in decoded_frames(container, container.streams.video[0], path):
                 picture: Any = frame.to_ndarray(format="rgb24")
                 yield picture
 

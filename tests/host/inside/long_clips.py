@@ -19,6 +19,8 @@ from tiny import SIGMAS, Vae, apply, backbone, call, clip, difference, frames, m
 
 import nodes
 from reelpatch.clips.pixels import to_bytes
+from reelpatch.errors import BadInput
+from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.sampling.noise import FrameNoise
@@ -131,6 +133,20 @@ def check_a_result_that_cannot_be_written_is_kept_and_gone_on_with():
     assert edited(video, graph=graph(22), vae=again) == occupying.target
     assert again.decoded == 0
     assert read_video(occupying.target, folder_fps=Fraction(1)).frames.shape[0] == LENGTH
+
+
+def check_a_result_that_another_comfyui_makes_is_left_alone():
+    video = film("owned", LENGTH)
+    path = edited(video, graph=graph(23))
+    path.unlink()
+    with owned_output(path):
+        said = ""
+        try:
+            edited(video, graph=graph(23))
+        except BadInput as error:
+            said = str(error)
+        assert f"the output {path} is being made by another run (process " in said
+    assert edited(video, graph=graph(23)) == path
 
 
 def check_one_window_is_what_the_nodes_for_short_clips_make():
