@@ -23,6 +23,7 @@ from reelpatch.sampling.guidance import Window
 
 from .host import attach, attached_edits
 from .sockets import CLIP, REFERENCES
+from .widgets import skip_hints_input
 from .words import say
 
 # HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
@@ -65,6 +66,8 @@ class ApplyEdit(io.ComfyNode):
         end: float,
         mask: Tensor | None = None,
         references: list[Tensor] | None = None,
+        *,
+        skip_hints: bool = False,
     ) -> io.NodeOutput:
         check_module(edit_module)
         height, width = clip.plan.size
@@ -78,7 +81,7 @@ class ApplyEdit(io.ComfyNode):
             height=height,
             width=width,
         )
-        edit = VaceEdit(edit_module.model, [VaceContext(context, strength, Window(start, end))])
+        edit = VaceEdit(edit_module.model, [VaceContext(context, strength, Window(start, end))], skip_hints)
         edited = attach(model, edit, edit_module)
         latents = empty_latents(edited)
         say(
@@ -197,4 +200,5 @@ def _inputs() -> list[io.Input]:
             step=0.01,
             tooltip="Until which part of the steps it acts, the end included. Lower it to let details go free.",
         ),
+        skip_hints_input(),
     ]

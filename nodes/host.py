@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import comfy.ldm.wan.model
 import torch
@@ -42,6 +42,12 @@ STREAM_MEMORY = 0.2
 
 BlockArguments = Mapping[str, Any]
 BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+
+
+class AfterBlock(Protocol):
+    """As `RunningEdit.after_block`, which always is told whether the block was skipped."""
+
+    def __call__(self, index: int, tokens: Tensor, *, was_skipped: bool) -> Tensor: ...
 
 
 def attach(model: ModelPatcher, edit: VaceEdit, module: ModelPatcher) -> ModelPatcher:
@@ -157,8 +163,8 @@ class EditedForward:
             nonlocal running
             running = begin_edits([self.edit], forward_of(block, x, num_blocks=len(blocks)))
 
-        def after(index: int, tokens: Tensor) -> Tensor:
-            return running.after_block(index, tokens)
+        def after(index: int, tokens: Tensor, *, was_skipped: bool) -> Tensor:
+            return running.after_block(index, tokens, was_skipped=was_skipped)
 
         replaced = options["patches_replace"]["dit"]
         for index in range(len(blocks)):
@@ -220,13 +226,23 @@ def _chained(
     standing: BlockPatch | None,
     index: int,
     begin: Callable[[BlockArguments], None],
-    after: Callable[[int, Tensor], Tensor],
+    after: AfterBlock,
 ) -> BlockPatch:
     def block(arguments: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         if index == 0:
             begin(arguments)
-        out = extra["original_block"](arguments) if standing is None else standing(arguments, extra)
-        return {**out, "img": after(index, out["img"])}
+        was_run = False
+
+        def original(given: dict[str, Any]) -> dict[str, Any]:
+            nonlocal was_run
+            was_run = True
+            return extra["original_block"](given)
+
+        if standing is None:
+            out = original(arguments)
+        else:
+            out = standing(arguments, {**extra, "original_block": original})
+        return {**out, "img": after(index, out["img"], was_skipped=not was_run)}
 
     return block
 

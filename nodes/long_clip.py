@@ -69,6 +69,7 @@ class EditLongClip(io.ComfyNode):
         accept_damage: bool = False,
         mask_channel: MaskChannel = "auto",
         mask_threshold: float = FOUND_OUT,
+        skip_hints: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
         check_module(edit_module)
@@ -90,6 +91,7 @@ class EditLongClip(io.ComfyNode):
                 references=references or [],
                 strength=strength,
                 active=Window(start, end),
+                skip_hints=skip_hints,
                 on_step=told.on_step,
             )
             given = None if where is None else part

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from .enhance import enhancer_links, enhancer_widgets
 from .sockets import GUIDANCE, REFERENCES
-from .widgets import MORE_PIXELS, finish_inputs, fit_input, mask_inputs, size_inputs
+from .widgets import MORE_PIXELS, finish_inputs, fit_input, mask_inputs, size_inputs, skip_hints_input
 
 MAX_SEED = 2**63 - 1
 
@@ -21,6 +21,7 @@ def long_edit_inputs() -> list[io.Input]:
         *_name_and_seed("reelpatch/long_clip"),
         _accept_damage(),
         *mask_inputs(),
+        skip_hints_input(),
     ]
 
 

@@ -5,13 +5,13 @@ from typing import Literal
 from comfy_api.latest import io
 
 from reelpatch.clips.finish import Blend, Finish
-from reelpatch.clips.frames import Method
+from reelpatch.clips.frames import METHODS, Method
 from reelpatch.clips.mask_picture import MASK_CHANNELS, MaskChannel
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
 
 Fit = Method | Literal["none"]
-FIT: tuple[Fit, ...] = ("pad", "crop", "stretch", "none")
+FIT: tuple[Fit, ...] = (*METHODS, "none")
 FOUND_OUT = -1.0
 MAX_SIDE_PX = 16384
 MORE_PIXELS = "Working height in pixels; more pixels need more memory and time than in proportion."
@@ -25,8 +25,8 @@ def fit_input() -> io.Input:
         default="pad",
         tooltip=(
             "pad: all of the picture, its own edges repeated around it. crop: the centre fills the frame, "
-            "the rest stays as it was. stretch: all of it, out of proportion. none: refuse a clip that does "
-            "not fit as it is."
+            "the rest stays as it was. stretch: all of it, out of proportion. area: all of it, at the legal size of "
+            "its own shape that has the pixels of width times height. none: refuse a clip that does not fit as it is."
         ),
     )
 
@@ -34,6 +34,20 @@ def fit_input() -> io.Input:
 def chosen_fit(fit: Fit) -> Method | None:
     """What the widget of `fit_input` says."""
     return None if fit == "none" else fit
+
+
+def skip_hints_input() -> io.Input:
+    """Whether skip-layer guidance takes hints with it; optional, as prompts from before are without."""
+    return io.Boolean.Input(
+        "skip_hints",
+        default=False,
+        optional=True,
+        advanced=True,
+        tooltip=(
+            "Where a guider skips a block, leave out the hint that follows it too, as WanVideoWrapper does; off, the "
+            "hint stays, as in ComfyUI's own VACE model."
+        ),
+    )
 
 
 def size_inputs(of_width: str, of_height: str) -> list[io.Input]:

@@ -38,6 +38,7 @@ class WindowRender:
     references: Sequence[Tensor]
     strength: float
     active: Window
+    skip_hints: bool
     on_step: OnStep
 
     def __call__(
@@ -55,7 +56,9 @@ class WindowRender:
             height=height,
             width=width,
         )
-        edit = VaceEdit(self.edit_module.model, [VaceContext(context, self.strength, self.active)])
+        edit = VaceEdit(
+            self.edit_module.model, [VaceContext(context, self.strength, self.active)], self.skip_hints
+        )
         edited = attach(self.model, edit, self.edit_module)
         shape = latent_shape(plan.frames, plan.size, references=len(self.references))
         noise = draw_noise(shape, seed, references=len(self.references))[None]

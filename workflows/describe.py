@@ -144,7 +144,7 @@ def _apply(recipe: Recipe, models: Mapping[str, Any], prepared: Prepared) -> Nod
             **({} if prepared.mask is None else {"mask": prepared.mask}),
             **({} if prepared.references is None else {"references": prepared.references}),
         },
-        widgets={"strength": recipe.strength, "start": 0.0, "end": 1.0},
+        widgets={"strength": recipe.strength, "start": 0.0, "end": 1.0, "skip_hints": recipe.skip_hints},
     )
 
 
@@ -233,7 +233,7 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         sockets={"video": "VIDEO", "images": "IMAGE"},
         links={"video": load["VIDEO"]},
         widgets={
-            "fit": "pad",
+            "fit": "area",
             "width": recipe.width,
             "height": recipe.height,
             "first_frame": workflow.first_frame,

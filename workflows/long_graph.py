@@ -34,12 +34,14 @@ def long_edit(
             **{"sigmas": settings["SIGMAS"], "guidance": settings["guidance"], "video": video},
         },
         widgets={
-            **{"window_frames": recipe.frames, "overlap": 0, "fit": "pad"},
+            **{"window_frames": recipe.frames, "overlap": 0, "fit": "area"},
             **{"width": recipe.width, "height": recipe.height},
             **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
             **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
             **{"filename_prefix": "reelpatch/long_clip", "seed": 1},
+            "accept_damage": False,
             **{"mask_channel": "auto", "mask_threshold": -1.0},
+            "skip_hints": recipe.skip_hints,
         },
         width=400,
     )

@@ -1,7 +1,9 @@
 """Fitting a clip to a size and length the model can work on, and undoing it in the result."""
 
 from dataclasses import dataclass
-from typing import Literal
+from fractions import Fraction
+from math import isqrt
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,8 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.geometry import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_frames, nearest_size
 
-Method = Literal["pad", "crop", "stretch"]
+Method = Literal["pad", "crop", "stretch", "area"]
+METHODS: tuple[Method, ...] = get_args(Method)
 Size = tuple[int, int]  # height, width
 
 
@@ -90,7 +93,8 @@ def plan_fit(
     """The way from a clip to the legal size and length nearest to it, or to `size` = (height, width).
 
     `pad` keeps everything and its aspect, `crop` fills the working size and edits the centre, `stretch` fills
-    it with everything. Too few frames are made up by repeating the last; none is ever dropped.
+    it with everything. `area` works on everything at `size_of_area`, with as many pixels as `size` or the clip has.
+    Too few frames are made up by repeating the last; none is ever dropped.
 
     Raises: BadInput when there is nothing to fit, `size` is not legal, or fitting is needed but no method is
         given; the message offers the nearest legal numbers.
@@ -108,9 +112,30 @@ def plan_fit(
         _refuse_unfit(frames, (height, width), size)
         method = "pad"  # it has nothing to do then
     source = Box(0, 0, height, width)
-    target = size or _legal_size(height, width, method)
+    target = _target(source.size, size, method)
     kept, placed = _boxes(source.size, target, method, is_free=size is None)
     return FitPlan(frames, source.size, _frames_at_least(frames), target, kept, placed)
+
+
+def size_of_area(source: Size, area: Size) -> Size:
+    """The legal size nearest to the aspect of `source` that has about the pixels of `area`, and no more.
+
+    16:9 on the pixels of 832x480 is 832x464, as Ditto's published graph has it.
+
+    Guarantees: a legal size on its own pixels is itself; turned by a quarter, the answer turns too.
+    """
+    budget = max(1, area[0] * area[1] // SIZE_MULTIPLE**2)
+    short, long = min(source), max(source)
+    fitting = isqrt(budget * short // long)
+    found: list[tuple[int, int]] = []
+    for across in {max(1, fitting), fitting + 1}:
+        if across <= budget:
+            wanted = (2 * across * long + short) // (2 * short)
+            found.append((across, max(1, min(wanted, budget // across))))
+    # Of equally near ones the larger; aspects are compared as how many times one is the other.
+    across, along = min(found, key=lambda sides: (_apart(sides, (short, long)), -sides[0]))
+    sides = (across * SIZE_MULTIPLE, along * SIZE_MULTIPLE)
+    return sides if source[0] <= source[1] else (sides[1], sides[0])
 
 
 def fit(clip: Tensor, plan: FitPlan) -> Tensor:
@@ -194,7 +219,7 @@ def _refuse_unfit(frames: int, source: Size, size: Size | None) -> None:
     raise BadInput(
         f"the clip is {_named(source)} with {frames} frames, but the model works on {_named(wanted)} and "
         f"{nearest_frames(frames)} frames: choose the fit 'pad' to work on {padded} and have it "
-        "undone in the result (or 'crop', or 'stretch'), or bring the clip to those numbers.",
+        "undone in the result (or 'area', 'crop', or 'stretch'), or bring the clip to those numbers.",
         option="--fit",
     )
 
@@ -202,6 +227,17 @@ def _refuse_unfit(frames: int, source: Size, size: Size | None) -> None:
 def _frames_at_least(frames: int) -> int:
     """The next length of the form 4n + 1."""
     return -(-(frames - 1) // FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1
+
+
+def _target(source: Size, size: Size | None, method: Method) -> Size:
+    if method == "area":
+        return size_of_area(source, size or source)
+    return size or _legal_size(*source, method)
+
+
+def _apart(sides: tuple[int, int], aspect: tuple[int, int]) -> Fraction:
+    ratio = Fraction(sides[0] * aspect[1], sides[1] * aspect[0])
+    return max(ratio, 1 / ratio)
 
 
 def _legal_size(height: int, width: int, method: Method) -> Size:

@@ -73,8 +73,11 @@ class Forward:
 class RunningEdit(Protocol):
     """An edit during one forward; it may hold tensors and is dropped when the forward ends."""
 
-    def after_block(self, index: int, tokens: Tensor) -> Tensor:
-        """The token stream that goes on after block `index`; called once per block, in order."""
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
+        """The token stream that goes on after block `index`; called once per block, in order.
+
+        `was_skipped` where this pass went around the block, as skip-layer guidance does.
+        """
         ...
 
 
@@ -105,9 +108,9 @@ class RunningEdits:
 
     parts: Sequence[RunningEdit]
 
-    def after_block(self, index: int, tokens: Tensor) -> Tensor:
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
         for part in self.parts:
-            tokens = part.after_block(index, tokens)
+            tokens = part.after_block(index, tokens, was_skipped=was_skipped)
         return tokens
 
 

@@ -178,10 +178,15 @@ class VaceContext:
 
 @dataclass(frozen=True, eq=False)
 class VaceEdit:
-    """Hints of one edit module for any number of contexts, each a stream of its own; hints add up."""
+    """Hints of one edit module for any number of contexts, each a stream of its own; hints add up.
+
+    With `skip_hints`, a pass that goes around a main block goes without the hint after it too, as
+    WanVideoWrapper has it; without, the hint stays, as ComfyUI's own VACE model has it.
+    """
 
     module: VaceModule
     contexts: Sequence[VaceContext]
+    skip_hints: bool = False
     needs: frozenset[Capability] = field(default=frozenset({Capability.ADD_AFTER_BLOCK}), init=False)
 
     def begin(self, forward: Forward) -> RunningEdit | None:
@@ -194,7 +199,7 @@ class VaceEdit:
             if forward.shown_frames is not None:
                 frames = frames[:, list(forward.shown_frames)]
             if any(strengths) and context.window.active(forward.moment.step, forward.moment.num_steps):
-                streams.append(_Stream(self.module, forward, frames, strengths))
+                streams.append(_Stream(self.module, forward, frames, strengths, skip_hints=self.skip_hints))
         return RunningEdits(streams) if streams else None
 
 
@@ -202,15 +207,22 @@ class _Stream:
     """One context on its way through the edit module, one block behind the main stream."""
 
     def __init__(
-        self, module: VaceModule, forward: Forward, context: Tensor, strengths: tuple[float, ...]
+        self,
+        module: VaceModule,
+        forward: Forward,
+        context: Tensor,
+        strengths: tuple[float, ...],
+        *,
+        skip_hints: bool,
     ) -> None:
         self.module = module
         self.strengths = strengths
+        self.skip_hints = skip_hints
         # Of the tokens only the sum with the context is needed; held on, they would fill memory to the last block.
         self.told = replace(forward, tokens=forward.tokens.new_empty(0))
         self.c_BND = module.block(0).before_proj(module.embed(context, forward.text)) + forward.tokens
 
-    def after_block(self, index: int, tokens: Tensor) -> Tensor:
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
         layers = self.module.config.layers
         if index not in layers or not any(self.strengths[layers.index(index) :]):
             return tokens
@@ -224,7 +236,7 @@ class _Stream:
             attention=told.attention,
             rotate=told.rotate,
         )
-        if not strength:
+        if not strength or (was_skipped and self.skip_hints):
             return tokens
         hint_BND = block.after_proj(self.c_BND.to(told.text.dtype))
         return tokens + (hint_BND * strength).type_as(tokens)

@@ -24,12 +24,14 @@ from reelpatch.headless import (
 )
 from reelpatch.headless.run_options import (
     add_accept_damage,
+    add_fit,
     add_lora_options,
     add_lossless,
     add_machine_options,
     add_mask_options,
     add_run_options,
     add_window_options,
+    chosen_fit,
     chosen_mask,
 )
 from reelpatch.media.disk_faults import disk_fault
@@ -150,13 +152,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     add(
         "--frames", type=int, metavar="N", help="edit the first N frames alone; N = 4n + 1, or any with --fit"
     )
-    add(
-        "--fit",
-        nargs="?",
-        const="pad",
-        choices=("pad", "crop", "stretch"),
-        help="bring the clip to a legal size and length, and undo it in the result (pad)",
-    )
+    add_fit(add)
     add(
         "--fps",
         type=option_values.fps,
@@ -225,6 +221,7 @@ def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing", "asked_mask"}
     values = {name: value for name, value in vars(options).items() if name in taken}
+    values["fit"] = chosen_fit(options.fit, options.size)
     with console.progress_bars() as on_progress:
         request = EditRequest(
             **values,

@@ -18,7 +18,7 @@ from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.geometry import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.run_request import ClipRequest, RunResult
+from reelpatch.headless.run_request import ClipRequest, RunResult, size_for
 from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.output_check import refuse_inputs
@@ -52,6 +52,8 @@ class RunOptions(Protocol):
     def strength(self) -> float | None: ...
     @property
     def window(self) -> tuple[float, float] | None: ...
+    @property
+    def skip_hints(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class EditRequest(ClipRequest):
     fit: Method | None = None
     strength: float | None = None
     window: tuple[float, float] | None = None
+    skip_hints: bool = False
     finishing: Finishing = Finishing()
 
     @property
@@ -98,6 +101,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     began = time.monotonic()
     check_instruction(request.instruction)
     settings = chosen_settings(request)
+    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
     long_clip = find_windows(
         request.clip,
@@ -156,9 +160,15 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
         )
+    if request.skip_hints and settings.skip_layers is None:
+        raise BadInput(
+            f"the recipe '{settings.name}' skips no block, so there is no hint to be skipped with it: leave the option out.",
+            option="--skip-hints",
+        )
     settings = replace(
         settings,
         strength=strength,
+        skip_hints=request.skip_hints,
         steps=settings.steps if request.steps is None else request.steps,
         guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
         window=settings.window if request.window is None else Window(*request.window),

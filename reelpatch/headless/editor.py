@@ -138,7 +138,11 @@ class Editor(RecipeRunner):
             positive,
             sigmas_of(recipe),
             negative=negative,
-            edits=[VaceEdit(models.module, [VaceContext(context, recipe.strength, recipe.window)])],
+            edits=[
+                VaceEdit(
+                    models.module, [VaceContext(context, recipe.strength, recipe.window)], recipe.skip_hints
+                )
+            ],
             guidance=recipe.guidance,
             skip_layers=recipe.skip_layers,
             on_step=models.at_step,

@@ -17,7 +17,7 @@ from reelpatch.headless.edit import (
     warn_of_much_work,
 )
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.run_request import ClipRequest, RunResult
+from reelpatch.headless.run_request import ClipRequest, RunResult, size_for
 from reelpatch.headless.whole_clip import make_and_write
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
@@ -59,6 +59,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     """
     began = time.monotonic()
     settings = enhance_settings(request)
+    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs, "--out")
     folder_fps = request.fps or Fraction(settings.fps)
     long_clip = find_windows(

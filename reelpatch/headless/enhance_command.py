@@ -6,13 +6,16 @@ from typing import Any
 
 from reelpatch.headless import console, option_values
 from reelpatch.headless.run_options import (
+    USUAL,
     add_accept_damage,
+    add_fit,
     add_guidance,
     add_lora_options,
     add_lossless,
     add_machine_options,
     add_seed,
     add_window_options,
+    chosen_fit,
 )
 
 
@@ -52,12 +55,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         help="working size in pixels, multiples of 16 (the clip's)",
     )
     add("--frames", type=int, metavar="N", help="enhance the first N frames alone")
-    add(
-        "--fit",
-        choices=("pad", "crop", "stretch"),
-        default="pad",
-        help="how the clip is brought to a legal size and length (%(default)s)",
-    )
+    add_fit(add, USUAL)
     add(
         "--fps",
         type=option_values.fps,
@@ -86,6 +84,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     taken = set(EnhanceRequest.__dataclass_fields__) - {"loras"}
     values = {name: value for name, value in vars(options).items() if name in taken}
+    values["fit"] = chosen_fit(options.fit, options.size)
     with console.progress_bars() as on_progress:
         result = run_enhance(EnhanceRequest(**values, loras=tuple(options.loras)), on_progress)
     return result.as_dict(), f"{result.output}\n"

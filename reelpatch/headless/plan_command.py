@@ -7,8 +7,7 @@ from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless import option_values
-
-_METHODS = ("pad", "crop", "stretch")  # as in `edit`
+from reelpatch.headless.run_options import add_fit, chosen_fit
 
 
 def add_to(verbs: Any) -> None:
@@ -53,13 +52,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="working size in pixels (the clip's or the recipe's)",
     )
     add("--frames", type=int, metavar="N", help="length in frames, 4n + 1 (the clip's or the recipe's)")
-    add(
-        "--fit",
-        nargs="?",
-        const="pad",
-        choices=_METHODS,
-        help="bring a clip to a legal size and length (pad)",
-    )
+    add_fit(add)
     add("--references", type=int, default=0, metavar="N", help="number of reference images (%(default)s)")
     add("--edits", type=int, default=1, metavar="N", help="edits of one clip that run at once (%(default)s)")
     add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
@@ -149,9 +142,11 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
             )
         frames = length
     frames = frames if options.frames is None else options.frames
-    if options.fit is None:
+    fit = chosen_fit(options.fit, options.size)
+    if fit is None:
         return frames, options.size or size
     from reelpatch.clips.frames import plan_fit
+    from reelpatch.headless.run_request import size_for
 
-    plan = plan_fit(frames, *size, size=options.size, method=options.fit)
+    plan = plan_fit(frames, *size, size=size_for(options.size, fit, recipe), method=fit)
     return plan.frames, plan.size

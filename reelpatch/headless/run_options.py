@@ -1,18 +1,26 @@
 """The options of how a recipe is run, which `edit`, `task` and `enhance` have in common."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reelpatch.errors import BadInput
 from reelpatch.headless import option_values
 
 if TYPE_CHECKING:
+    from reelpatch.clips.frames import Method, Size
     from reelpatch.clips.mask_rule import AskedMask
+
+# As in `reelpatch.clips.frames`, which needs torch and would slow down --help.
+FITS: tuple[Method, ...] = ("pad", "crop", "stretch", "area")
+USUAL: Literal[True] = True
+"""What a bare `--fit` leaves: which fit it is depends on `--size`."""
 
 
 def add_run_options(add: Any) -> None:
-    """Seed, steps, guidance, strength and window; `add` is the `add_argument` of a group."""
+    """Seed, steps, guidance, and how the edit acts; `add` is the `add_argument` of a group."""
     add_seed(add)
     add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
     add_guidance(add)
@@ -22,6 +30,14 @@ def add_run_options(add: Any) -> None:
         type=option_values.window,
         metavar="A,B",
         help="part of the run in which the edit acts (the recipe's)",
+    )
+    add(
+        "--skip-hints",
+        action="store_true",
+        help=(
+            "where the recipe skips a block in the negative pass, leave out the hint that follows it too, as "
+            "WanVideoWrapper does"
+        ),
     )
 
 
@@ -33,6 +49,29 @@ def add_seed(add: Any) -> None:
 def add_guidance(add: Any) -> None:
     """Guidance; `add` as above."""
     add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
+
+
+def add_fit(add: Any, default: Literal[True] | None = None) -> None:
+    """How a clip is brought to size, None for not at all; `add` as above."""
+    add(
+        "--fit",
+        nargs="?",
+        const=USUAL,
+        choices=FITS,
+        default=default,
+        help=(
+            "bring the clip to a legal size and length, and undo it in the result: pad with its own edges, crop, stretch, "
+            "or area, the legal size of its own shape with the pixels of --size or of the recipe (area where --size is "
+            "given, else pad)"
+        ),
+    )
+
+
+def chosen_fit(fit: Method | Literal[True] | None, size: Size | None) -> Method | None:
+    """The fit that `--fit` stands for where the clip is to be worked on at `size`, or near its own."""
+    if fit is True:
+        return "pad" if size is None else "area"
+    return fit
 
 
 def add_lora_options(add: Any) -> None:
@@ -100,7 +139,7 @@ def add_mask_options(add: Any) -> None:
     )
 
 
-def chosen_mask(options: argparse.Namespace) -> "AskedMask":
+def chosen_mask(options: argparse.Namespace) -> AskedMask:
     """What the options of `add_mask_options` say. Raises: `BadInput` as `AskedMask`, and for options without a mask."""
     from reelpatch.clips.mask_rule import AskedMask
 

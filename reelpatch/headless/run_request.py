@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from reelpatch.clips.frames import Size
+from reelpatch.clips.frames import Method, Size
 from reelpatch.headless.lora import ChosenLora, LoraReport
 from reelpatch.headless.recipe_runner import MachineOptions, RecipeRunner
 from reelpatch.media.window_run import LongClip, WindowOptions
+from reelpatch.recipes import Recipe
 from reelpatch.sampling.strengths import StrengthSchedule
 
 _NOT_READ = ("output", "models")
@@ -93,6 +94,11 @@ def _paths_in(value: Any) -> Iterator[Path]:
     elif isinstance(value, tuple):
         for one in value:  # pyright: ignore[reportUnknownVariableType]
             yield from _paths_in(one)
+
+
+def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | None:
+    """What a clip is fitted to: `area` without a size takes the pixels that the recipe was made for."""
+    return (settings.height, settings.width) if size is None and fit == "area" else size
 
 
 class Named(Protocol):

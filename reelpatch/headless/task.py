@@ -58,6 +58,7 @@ class TaskRequest(RunRequest):
     sampling: Sampling = "first"
     strength: float | None = None
     window: tuple[float, float] | None = None
+    skip_hints: bool = False
 
     @property
     def target(self) -> Path:

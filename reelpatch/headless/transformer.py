@@ -54,7 +54,8 @@ def predict_velocity(
     device, dtype = transformer.device, transformer.dtype
     if timestep is None:
         timestep = torch.full((len(latents),), TIMESTEPS * moment.sigma)
-    with edited(transformer, edits, latents=latents, moment=moment), skipped(transformer, skipped_blocks):
+    hooks = edited(transformer, edits, latents=latents, moment=moment, skipped_blocks=skipped_blocks)
+    with hooks, skipped(transformer, skipped_blocks):
         return transformer(
             hidden_states=latents.to(device, dtype),
             timestep=timestep.to(device),
@@ -65,9 +66,14 @@ def predict_velocity(
 
 @contextmanager
 def edited(
-    transformer: WanTransformer3DModel, edits: Sequence[Edit], *, latents: Tensor, moment: Moment
+    transformer: WanTransformer3DModel,
+    edits: Sequence[Edit],
+    *,
+    latents: Tensor,
+    moment: Moment,
+    skipped_blocks: frozenset[int] = frozenset(),
 ) -> Generator[None]:
-    """`edits` hung on the blocks by PyTorch hooks, for one forward with these `latents`."""
+    """`edits` hung on the blocks by PyTorch hooks, for one forward with these `latents` that goes around some blocks."""
     check_needs(edits, OFFERED, host="the diffusers host")
     blocks: Sequence[nn.Module] = list(transformer.blocks)
     frames, rows, columns = latents.shape[-3:]
@@ -92,7 +98,8 @@ def edited(
         running = begin_edits(edits, forward)
 
     def after(index: int) -> Any:
-        return lambda _block, _inputs, tokens: running.after_block(index, tokens)
+        was_skipped = index in skipped_blocks
+        return lambda _block, _inputs, tokens: running.after_block(index, tokens, was_skipped=was_skipped)
 
     with ExitStack() as hooks:
         if edits:

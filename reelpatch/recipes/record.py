@@ -70,8 +70,8 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints; sampling begins
-    at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
+    `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
+    `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
     `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
     where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
@@ -90,6 +90,7 @@ class Recipe:
     licence: str
     source: str
     skip_layers: SkipLayers | None = None
+    skip_hints: bool = False
     solver: str = "unipc"
     solver_options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     strength: float = 1.0

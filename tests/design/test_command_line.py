@@ -11,7 +11,7 @@ EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    *("--fp8-matmul", "--accept-damage"),
+    *("--fp8-matmul", "--accept-damage", "--skip-hints"),
     *MASK,
     *WINDOWS,
     *FINISH,

@@ -87,11 +87,19 @@ def _styled(example: Example, result: Frames, edited: NDArray[np.bool_]) -> bool
     }
     nearest = max(looks, key=lambda name: psnr_db(result, looks[name], edited))
     truth = looks[example.value]
-    edges = _detail(truth)[edited]
-    energy = float(np.square(edges).mean())
-    kept = float((_detail(result)[edited] * edges).mean()) / max(energy, DETAIL_FLOOR)
-    is_sharp = kept > MIN_DETAIL or energy < DETAIL_FLOOR
+    kept = kept_edges(result, truth, edited)
+    is_sharp = kept is None or kept > MIN_DETAIL
     return nearest == example.value and is_sharp and psnr_db(result, truth, edited) > MIN_STYLE_DB
+
+
+def kept_edges(result: Frames, truth: Frames, where: NDArray[np.bool_]) -> float | None:
+    """How much of the truth's edges a result has, 1 for all of them; None where the truth has none to judge by.
+
+    Shapes: result, truth `[F, H, W, 3]`; where `[F, H, W]`.
+    """
+    edges = _detail(truth)[where]
+    energy = float(np.square(edges).mean())
+    return None if energy < DETAIL_FLOOR else float((_detail(result)[where] * edges).mean()) / energy
 
 
 def _detail(clip: Frames) -> Frames:

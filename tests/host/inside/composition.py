@@ -176,6 +176,34 @@ def check_the_hint_of_a_skipped_block_survives():
     assert difference(*outputs) > 0.1
 
 
+def check_skip_hints_leaves_out_the_hint_of_a_skipped_block():
+    """On two chained edits, whatever stands on the blocks: with every block skipped, nothing is left of either."""
+
+    def around_all(model):
+        skipping = model.clone()
+        for block in range(NUM_LAYERS):
+            skipping.set_model_patch_replace(lambda args, _extra: args, "dit", "double_block", block)
+        return sample(skipping, cfg=1.0)
+
+    base, patch = backbone(), module()
+    without = around_all(base)
+    one = apply(base, patch, skip_hints=True)[0]
+    assert difference(around_all(one), without) == 0
+    assert (
+        difference(around_all(apply(one, patch, clip=clip(frames(seed=2)), skip_hints=True)[0]), without) == 0
+    )
+    assert difference(around_all(apply(one, patch, clip=clip(frames(seed=2)))[0]), without) > 0.1
+
+
+def check_skip_hints_changes_nothing_where_no_block_with_a_hint_is_skipped():
+    for on in (False, True):
+        model = edited(skip_hints=on)
+        assert difference(sample(model), sample(edited())) == 0
+        assert difference(sample(_slg(model, OTHER_BLOCK)), sample(_slg(edited(), OTHER_BLOCK))) == 0
+    ours, theirs = (sample(_slg(edited(skip_hints=on), HINT_BLOCK)) for on in (False, True))
+    assert difference(ours, theirs) > 1e-3
+
+
 def counted(model):
     """How often the first block was called in a run, and what came out."""
     calls = []

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpatch.clips.frames import (
+    METHODS,
     Box,
     FitPlan,
     Method,
+    Size,
     as_clip,
     as_video,
     check_clip,
@@ -14,10 +16,10 @@ from reelpatch.clips.frames import (
     fit_mask,
     plan_fit,
     restore,
+    size_of_area,
 )
 from reelpatch.errors import BadInput
 
-METHODS: tuple[Method, ...] = ("pad", "crop", "stretch")
 sides = st.integers(1, 70)
 legal_sides = st.integers(1, 5).map(lambda n: 16 * n)
 sizes = st.none() | st.tuples(legal_sides, legal_sides)
@@ -33,7 +35,12 @@ def test_any_clip_fits_and_comes_back(
     assert fitted.shape == (plan.frames, *plan.size, 3)
     assert plan.frames % 4 == 1
     assert frames <= plan.frames < frames + 4
-    assert size in (None, plan.size)
+    if method == "area":
+        most = size or (max(16, height), max(16, width))
+        assert plan.size[0] * plan.size[1] <= max(256, most[0] * most[1])
+        assert (plan.kept.size, plan.placed.size) == ((height, width), plan.size)
+    else:
+        assert size in (None, plan.size)
     assert all(side % 16 == 0 for side in plan.size)
     assert torch.equal(fitted[frames:], fitted[frames - 1 : frames].expand(plan.frames - frames, -1, -1, -1))
     check_clip(fitted)
@@ -91,6 +98,35 @@ def test_a_mask_of_the_whole_clip_stays_whole(
     assert (fit_mask(torch.zeros(frames, height, width), plan) == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("source", "area", "wanted"),
+    [
+        ((1080, 1920), (480, 832), (464, 832)),  # as Ditto's published graph works on 16:9
+        ((2160, 3840), (480, 832), (464, 832)),
+        ((1920, 1080), (480, 832), (832, 464)),
+        ((480, 832), (480, 832), (480, 832)),
+        ((960, 1280), (480, 832), (544, 720)),
+        ((1000, 1000), (480, 832), (624, 624)),
+        ((800, 1912), (480, 832), (400, 960)),
+        ((720, 1280), (720, 1280), (720, 1280)),
+        ((1080, 1920), (64, 64), (48, 80)),
+        ((10, 9000), (64, 64), (16, 256)),  # nothing so long is legal: all that the pixels allow
+        ((9, 7), (1, 1), (16, 16)),
+    ],
+)
+def test_the_size_of_an_area(source: Size, area: Size, wanted: Size) -> None:
+    assert size_of_area(source, area) == wanted
+
+
+@given(st.tuples(st.integers(1, 4000), st.integers(1, 4000)), st.tuples(legal_sides, legal_sides))
+def test_the_size_of_an_area_has_no_more_pixels_and_turns_with_the_clip(source: Size, area: Size) -> None:
+    height, width = size_of_area(source, area)
+    assert height % 16 == width % 16 == 0
+    assert 0 < height * width <= area[0] * area[1]
+    assert size_of_area((height, width), (height, width)) == (height, width)
+    assert size_of_area(source[::-1], area) == (width, height)
+
+
 def test_a_legal_clip_is_left_alone() -> None:
     clip = torch.rand(9, 32, 48, 3)
     plan = plan_fit(9, 32, 48)
@@ -131,6 +167,7 @@ def test_an_unfit_clip_is_refused_with_what_would_fit(
         (plan_fit(9, 40, 50, method="crop"), "only its central 48x32 are edited"),
         (plan_fit(9, 41, 50, method="stretch"), "scaled to 48x48"),
         (plan_fit(9, 100, 100, size=(32, 64), method="pad"), "scaled to 32x32; bordered"),
+        (plan_fit(9, 1080, 1920, size=(480, 832), method="area"), "as 832x464, 9 frames: scaled to 832x464;"),
         (
             plan_fit(9, 100, 100, size=(32, 64), method="crop"),
             "only its central 100x50 are edited; scaled to 64x32",

@@ -21,7 +21,7 @@ FORWARD = Forward(
 
 @dataclass
 class Affine:
-    """tokens -> factor * tokens + offset after block 1."""
+    """tokens -> factor * tokens + offset after block 1, unless it was skipped."""
 
     factor: float
     offset: float
@@ -31,8 +31,8 @@ class Affine:
     def begin(self, forward: Forward) -> "Affine | None":
         return self if self.is_on and forward.moment.step == 0 else None
 
-    def after_block(self, index: int, tokens: Tensor) -> Tensor:
-        return self.factor * tokens + self.offset if index == 1 else tokens
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
+        return self.factor * tokens + self.offset if index == 1 and not was_skipped else tokens
 
 
 def test_edits_stack_in_order() -> None:
@@ -40,6 +40,7 @@ def test_edits_stack_in_order() -> None:
     assert len(running.parts) == 2
     assert running.after_block(0, torch.tensor(3.0)) == 3
     assert running.after_block(1, torch.tensor(3.0)) == 7
+    assert running.after_block(1, torch.tensor(3.0), was_skipped=True) == 3
 
 
 def test_no_edits_change_nothing() -> None:

@@ -72,6 +72,22 @@ def test_hints_follow_the_named_blocks_alone() -> None:
     assert [bool(hint.any()) for hint in found] == [index in LAYERS for index in range(NUM_BLOCKS)]
 
 
+def test_a_skipped_block_keeps_its_hint_unless_hints_are_skipped_too() -> None:
+    still = torch.zeros(2, GRID.tokens, DIM)
+    skipped_block = LAYERS[0]
+    usual = hints(VaceContext(make_context()))
+    for skip_hints in (False, True):
+        edit = VaceEdit(make_module(), [VaceContext(make_context())], skip_hints)
+        running = edit.begin(make_forward())
+        assert running is not None
+        for index, usual_hint in enumerate(usual):
+            with torch.no_grad():
+                found = running.after_block(index, still, was_skipped=index == skipped_block)
+            # The stream itself runs on, so that later hints are what they were.
+            is_left_out = skip_hints and index == skipped_block
+            assert torch.equal(found, still if is_left_out else usual_hint)
+
+
 def test_strength_scales_hints() -> None:
     full, half = (hints(VaceContext(make_context(), strength)) for strength in (1.0, 0.5))
     for one, other in zip(full, half, strict=True):

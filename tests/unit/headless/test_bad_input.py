@@ -165,6 +165,7 @@ def test_an_empty_instruction(refused: Refused, text: str) -> None:
         (("--guidance", "nan"), ("--guidance",)),
         (("--strength", "-1"), ("--strength",)),
         (("--window", "0.8,0.2"), ("--window",)),
+        (("--skip-hints",), ("'demo' skips no block", "--skip-hints")),
         (("--seed", "-3"), ("--seed",)),
         (("--device", "abacus"), ("--device", "abacus")),
         (("--dtype", "int3"), ("--dtype", "bf16")),

@@ -67,8 +67,22 @@ def test_nothing_heavy_is_loaded() -> None:
 def test_a_clip_gives_size_and_length(capsys: Captured, clip_path: Path) -> None:
     answer = run(capsys, "plan", clip_path)
     assert answer["clip"] == {"frames": 9, "width": 32, "height": 32, "references": 0}
-    fitted = run(capsys, "plan", clip_path, "--frames", 6, "--fit", "--size", "64x48")
-    assert fitted["clip"] == {"frames": 9, "width": 64, "height": 48, "references": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "width", "height"),
+    [
+        (("--fit", "pad", "--size", "64x48"), 64, 48),
+        (("--fit", "--size", "64x48"), 48, 48),  # by area: of a square, as is the clip
+        (("--fit", "area"), 64, 64),  # what the recipe was made for
+        (("--fit",), 32, 32),
+    ],
+)
+def test_a_fitted_clip_has_the_size_that_edit_works_on(
+    capsys: Captured, clip_path: Path, options: tuple[str, ...], width: int, height: int
+) -> None:
+    answer = run(capsys, "plan", clip_path, "--frames", 6, *options)
+    assert answer["clip"] == {"frames": 9, "width": width, "height": height, "references": 0}
 
 
 def test_files_that_are_there_count_with_their_own_sizes(capsys: Captured, models_folder: Path) -> None:

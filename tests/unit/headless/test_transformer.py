@@ -112,6 +112,18 @@ def test_a_skipped_block_is_not_run_but_its_hint_is_added(
     assert tiny_wan.largest_difference(skipped, without_hint) > 0.01
 
 
+def test_with_skip_hints_a_skipped_block_goes_without_its_hint(
+    backbone: WanTransformer3DModel, edit: VaceEdit
+) -> None:
+    skipping = VaceEdit(edit.module, edit.contexts, skip_hints=True)
+    for block, strengths in ((2, [1.0, 0.0]), (0, [0.0, 1.0])):
+        without = VaceEdit(edit.module, [VaceContext(CONTEXT, strengths)])
+        blocks = frozenset({block})
+        found, wanted = (run(backbone, edits=[one], skipped_blocks=blocks) for one in (skipping, without))
+        assert torch.equal(found, wanted)
+    assert torch.equal(run(backbone, edits=[skipping]), run(backbone, edits=[edit]))
+
+
 def test_blocks_that_do_not_exist_cannot_be_skipped(backbone: WanTransformer3DModel) -> None:
     with pytest.raises(BadInput, match="block 3 cannot be skipped, because this backbone has blocks 0 to 2"):
         run(backbone, skipped_blocks=frozenset({1, 3}))
