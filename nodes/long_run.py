@@ -26,6 +26,7 @@ from reelpatch.media.window_run import LongClip, WindowJob, Work, run_windows
 from reelpatch.media.window_store import FinishedWindow
 from reelpatch.progress import OnProgress
 
+from .output_place import output_place
 from .words import say
 
 _NAME_CHARACTERS = 12
@@ -141,9 +142,9 @@ def _is_link(value: Any) -> bool:
 
 
 def _target(prefix: str, run: Mapping[str, Any]) -> Path:
-    folder, name, *_ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
+    folder, name = output_place(prefix)
     digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-    return Path(folder) / f"{name}_{digest[:_NAME_CHARACTERS]}.mp4"
+    return folder / f"{name}_{digest[:_NAME_CHARACTERS]}.mp4"
 
 
 def _shown(target: Path) -> io.NodeOutput:

@@ -70,6 +70,37 @@ def graph(seed: int) -> Any:
     return {"7": {"class_type": "ReelpatchEditLongClip", "inputs": {"seed": seed}}}
 
 
+def check_a_prefix_that_no_file_can_have_is_refused_in_one_sentence():
+    video, tried = film("whole", LENGTH), graph(17)
+    deep = "/".join(["x" * 150] * 40)
+
+    def refused(prefix):
+        vae = LongVae()
+        try:
+            edited(video, graph=tried, vae=vae, filename_prefix=prefix)
+        except BadInput as refusal:
+            assert not vae.decoded
+            return str(refusal)
+        raise AssertionError(f"{prefix[:20]!r} was taken")
+
+    for prefix, words in (
+        ("a\0b", "null character"),
+        ("a" * 300, "300 bytes"),
+        ("é" * 120, "240 bytes"),
+        (f"{'a' * 300}/b", "300 bytes"),
+        ("\ud800", "half a character"),
+        ("../b", "leads out"),
+        ("/tmp/b", "leads out"),
+        (deep, "cannot be made"),
+    ):
+        refusal = refused(prefix)
+        assert words in refusal, (prefix[:20], refusal)
+        assert len(refusal) < 250, refusal
+        assert "\n" not in refusal
+    longest = edited(video, graph=tried, filename_prefix="b" * 200)
+    assert longest.is_file()
+
+
 def check_the_result_has_the_length_size_and_rate_of_the_video():
     path = edited(film("whole", LENGTH), graph=graph(10))
     made = read_video(path, folder_fps=Fraction(1))
