@@ -65,8 +65,11 @@ def works_with(file: KnownFile) -> str:
     if file.kind is Kind.BACKBONE and file.size:
         return f"edit modules of {file.size}, in any dtype"
     if file.lora:
-        article = "an" if f"{file.size}{file.lora.base}"[0] in "aeiou" else "a"
-        return f"{article} {file.size} {file.lora.base}".replace("  ", " ")
+        return (
+            f"nothing here: it {file.lora.refusal.rstrip('.')}"
+            if file.lora.refusal
+            else file.lora.base_words(file.size)
+        )
     return file.kind.works_with
 
 

@@ -152,7 +152,8 @@ class KnownFile:
     @property
     def words(self) -> str:
         """The kind and the variant: `a VACE edit module (14B, 8 blocks)`."""
-        return f"{self.kind.words} ({self.variant})" if self.variant else self.kind.words
+        kind = self.lora.kind_words if self.lora else self.kind.words
+        return f"{kind} ({self.variant})" if self.variant else kind
 
 
 def identify(path: Path) -> KnownFile:
@@ -182,8 +183,12 @@ def expect(path: Path, *kinds: Kind) -> KnownFile:
 def require(file: KnownFile, *kinds: Kind) -> KnownFile:
     """The file if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
     if file.kind in kinds:
+        if file.lora and file.lora.refusal:
+            raise BadInput(f"{file.path} {file.lora.refusal}")
         return file
     wanted = " or ".join(kind.words for kind in kinds)
+    if not file.tensors:
+        raise BadInput(f"{file.path} holds no tensors; {wanted} is needed here: download it again.")
     home = f" and belongs in the models folder {file.kind.folder!r}" if file.kind.folder else ""
     raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 
@@ -265,8 +270,11 @@ def _variant(file: KnownFile) -> str:
         ranks = (
             f"ranks {lora.ranks[0]} to {lora.ranks[-1]}" if lora.ranks[1:] else f"rank {[*lora.ranks, 0][0]}"
         )
-        base = " ".join(part for part in (file.size, lora.base) if part)
-        return f"{ranks}, for {'an' if base[0] in 'aeiou' else 'a'} {base.removeprefix('an ')}"
+        return (
+            f"for {lora.base_words(file.size)}"
+            if lora.method
+            else f"{ranks}, for {lora.base_words(file.size)}"
+        )
     if file.is_transformer:
         return _transformer_variant(file)
     sizes = file.fit.sizes if file.fit else {}

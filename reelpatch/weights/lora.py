@@ -158,6 +158,8 @@ class _Matching:
             return (
                 f"its alpha has the shape {tuple(self.state[parts['alpha']].shape)}, not that of one number"
             )
+        if "alpha" in parts and float(self.state[parts["alpha"]]) == 0:
+            return "its alpha is 0, with which a pair changes nothing"
         return ""
 
     def _place_delta(self, native: str, parameter: str, key: str, scale: float = 1.0) -> None:

@@ -5,21 +5,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from reelpatch.weights import layouts, names
+from reelpatch.weights.lora_keys import METHODS, bare_layer, read_key
 from reelpatch.weights.safetensors_header import TensorInfo, shown
 
-_KEY = re.compile(
-    r"(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_down|lora_up)(?P<adapter>\.\w+)?\.(?P<what>weight|bias)"
-    r"|(?P<whole>.+)\.(?P<delta>diff|diff_b|diff_m|alpha|lora_magnitude_vector|dora_scale)(\.weight)?"
-)
-_DOWN = frozenset({"lora_A", "lora_down"})
-# Other ways to write a change of weights, which are no low-rank pairs.
-_ADDITIONS = (".alpha", ".dora_scale")
-_SHARED = frozenset({"alpha", "dora_scale"})  # other models have such keys too
-_LYCORIS = (".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".oft_blocks", ".oft_diag")
-_DOTTED = re.compile(
-    r"^(?:(?:base_model|diffusion_model|model|transformer|pipe|dit|vace|module|unet|lora_unet)\.)*"
-)
-_UNDERSCORED = re.compile(r"^(?:lora_unet_+|lycoris_+|diffusion_model_)*")
 _BLOCK = re.compile(r"(?P<stack>vace_blocks|blocks)_\d{1,3}(?=_|$)")
 _ROWS = layouts.BACKBONE | layouts.IMAGE | layouts.FIRST_AND_LAST | layouts.VACE
 _OTHER_MODELS = (
@@ -28,30 +16,57 @@ _OTHER_MODELS = (
     ("transformer_blocks", "LTX, Qwen-Image or another model in diffusers naming"),
     ("lora_unet_down_blocks", "Stable Diffusion"),
     ("lora_unet_input_blocks", "SDXL"),
-    ("lora_te", "a text encoder"),
+    ("lora_te", "text encoder"),
 )
 Pair = dict[str, TensorInfo]
 
 
 @dataclass(frozen=True)
 class LoraHeader:
-    """`base` is what it changes, in words; `sizes` as `layouts.Fit` has them; `faults` are clauses."""
+    """`base` is what it changes, in words; `sizes` as `layouts.Fit` has them; `faults` are clauses.
+
+    `method` names the way in which some of its layers are changed that is no low-rank pair; empty for a plain LoRA.
+    """
 
     base: str
     sizes: Mapping[str, int]
     ranks: tuple[int, ...]
-    spelling: str
+    method: str
+    num_native: int
     faults: tuple[str, ...]
+
+    @property
+    def kind_words(self) -> str:
+        """What such a file is called: `a LoRA`, `an OFT`."""
+        return _with_article(self.method or "LoRA")
+
+    def base_words(self, size: str) -> str:
+        """What it changes, of a size such as `14B` or of none that is known: `a 14B Wan backbone`."""
+        return _with_article(f"{size} {self.base}".strip())
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not applied here and what to do, to follow the file's name; empty where it may fit a model."""
+        if self.method:
+            return (
+                f"is {self.kind_words}, which is not applied here: merge it into the model with the tool it was trained "
+                "with, or take a plain LoRA that was extracted from it."
+            )
+        if not self.num_native:
+            return (
+                f"is a LoRA for {self.base_words('')}: none of its layers is one of a Wan model; choose one that was made "
+                "for this model."
+            )
+        return ""
 
 
 def is_lora(keys: Collection[str]) -> bool:
     """Whether at least half of a file's keys can only be those of a LoRA."""
-    num_lora_keys = sum(
-        key.endswith(_LYCORIS) or bool((found := _KEY.fullmatch(key)) and found["delta"] not in _SHARED)
-        for key in keys
-    )
-    num_other_keys = sum(not key.endswith(_ADDITIONS) for key in keys) - num_lora_keys
-    return num_lora_keys > 0 and num_lora_keys >= num_other_keys
+    parts = [read_key(key) for key in keys]
+    # Other models have such keys too.
+    num_shared = sum(part is not None and (part.part == "alpha" or part.method == "DoRA") for part in parts)
+    num_lora_keys = sum(part is not None for part in parts) - num_shared
+    return num_lora_keys > 0 and num_lora_keys >= len(parts) - num_shared - num_lora_keys
 
 
 def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
@@ -59,27 +74,27 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
     pairs: dict[str, Pair] = {}
     strangers: list[str] = []
     layers: dict[str, None] = {}
-    spellings: set[str] = set()
+    methods: dict[str, str] = {}
     for key, info in tensors.items():
-        found = _KEY.fullmatch(key)
-        if found is None:
+        read = read_key(key)
+        if read is None:
             strangers.append(key)
             continue
-        layers[found["layer"] or found["whole"]] = None
-        if found["whole"]:
-            spellings |= {"full deltas"} if found["delta"].startswith("diff") else set()
-        elif found["what"] == "weight":
-            half = "down" if found["part"] in _DOWN else "up"
-            if half in pairs.setdefault(found["layer"], {}):
+        layers[read.layer] = None
+        if read.method in METHODS:
+            methods[read.layer] = read.method
+        elif read.part in ("down", "up"):
+            if read.part in pairs.setdefault(read.layer, {}):
                 strangers.append(key)
-            pairs[found["layer"]][half] = info
-            spellings.add("lora_A/lora_B" if found["part"] in {"lora_A", "lora_B"} else "lora_down/lora_up")
+            pairs[read.layer][read.part] = info
     native = {layer: path for layer in layers if (path := _native_layer(layer))}
     sizes: dict[str, int] = {}
     misfits = list(_misfits(pairs, native, sizes))
+    lone = [layer for layer, pair in pairs.items() if len(pair) < 2]
     faults = (
+        (list(methods), f"of its {len(layers)} layers are {' and '.join(sorted({*methods.values()}))}"),
         (strangers, "keys are no part of a low-rank pair"),
-        ([layer for layer, pair in pairs.items() if len(pair) < 2], "pairs lack a half"),
+        (lone, "pairs lack a half"),
         (misfits, "pairs have shapes that do not fit together or fit no layer"),
         ([layer for layer in layers if layer not in native], "layers are none of a Wan model"),
     )
@@ -91,15 +106,20 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
                 {pair["down"].shape[0] for pair in pairs.values() if "down" in pair and pair["down"].shape}
             )
         ),
-        spelling=" and ".join(sorted(spellings)),
+        method=next(iter(methods.values()), ""),
+        num_native=len(native),
         faults=tuple(f"{len(items)} {what} ({shown(items[0])})" for items, what in faults if items),
     )
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiouO' else 'a'} {words.removeprefix('a ')}"
 
 
 def _base(native: Mapping[str, str], spelled: list[str]) -> str:
     if not native:
         joined = "\n".join(spelled)
-        return next((name for mark, name in _OTHER_MODELS if mark in joined), "an unknown model")
+        return next((name for mark, name in _OTHER_MODELS if mark in joined), "unknown model")
     paths = native.values()
     if any(path.startswith("vace_") for path in paths):
         return "VACE edit module" if all(path.startswith("vace_") for path in paths) else "VACE model"
@@ -110,8 +130,7 @@ def _base(native: Mapping[str, str], spelled: list[str]) -> str:
 
 def _native_layer(layer: str) -> str | None:
     """The native layer, with `#` for the block's number; None for one that no Wan model has."""
-    bare = _UNDERSCORED.sub("", layer) if "." not in layer else _DOTTED.sub("", layer)
-    name = bare.replace(".", "_")
+    name = bare_layer(layer)
     block = _BLOCK.match(name)
     if block is None:
         return _PATHS.get(name)

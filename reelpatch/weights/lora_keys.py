@@ -22,22 +22,35 @@ _WHOLES: dict[str, Part] = {
     **{"alpha": "alpha", "diff": "weight", "diff_b": "bias", "diff_m": "modulation"},
     **{"w_norm": "weight", "b_norm": "bias"},  # as LyCORIS writes the differences of norms
 }
-_OTHERS = (
+_METHODS = (
     ("DoRA", r"dora_scale|lora_magnitude_vector(?:\.[\w.-]+)?"),
     ("LoHa (LyCORIS)", r"hada_(?:w[12]_[ab]|t[12])"),
     ("LoKr (LyCORIS)", r"lokr_(?:w[12](?:_[ab])?|t[12])"),
     ("a LoCon with a middle tensor (LyCORIS)", r"lora_mid(?:\.weight)?"),
     ("OFT", r"oft_(?:blocks|diag|[Rrs])(?:\.[\w.-]+)?"),
     ("GLoRA", r"[ab][12]\.weight"),
+)
+_ODD_PARTS = (
     ("replacing a weight", r"set_weight|reshape_weight"),
     ("a bias within the pair", r"lora_(?:A|down)(?:\.[\w-]+)?\.bias"),
 )
-_OTHER = tuple((method, re.compile(rf"(?P<layer>.+?)\.(?:{pattern})")) for method, pattern in _OTHERS)
+METHODS = frozenset(method for method, _ in _METHODS)
+"""The ways to change weights that are no low-rank pairs: a file that has such layers is none that is applied here."""
+_OTHER = tuple(
+    (method, re.compile(rf"(?P<layer>.+?)\.(?:{pattern})")) for method, pattern in (*_METHODS, *_ODD_PARTS)
+)
 
-# Put before the layer's name, sometimes several deep.
-_DOTTED = ("base_model.model.", "pipe.dit.", "pipe.vace.", "transformer.", "diffusion_model.", "model.")
+# A key without one of these is none of the above; said of a whole model's keys in a tenth of the time.
+_MARK = re.compile(
+    r"lora|dora_scale|hada_|lokr_|oft_|\.alpha|\.diff(?:[._]|$)|_norm|[ab][12]\.weight|set_weight|reshape_weight"
+)
+
+# Put before the layer's name, sometimes several deep. diffusers has two transformers where there are two experts.
+_DOTTED = re.compile(
+    r"(?:(?:base_model|diffusion_model|model|module|transformer(?:_2)?|pipe|dit2?|vace2?|unet|denoiser|lora_unet)\.)*"
+)
 # kohya's and musubi's, VideoX-Fun's (with a second underscore) and SimpleTuner's; underscores for dots follow.
-_UNDERSCORED = re.compile(r"(?:lora_unet|lora_transformer|lycoris)_+")
+_UNDERSCORED = re.compile(r"(?:(?:lora_unet|lora_transformer|lycoris|diffusion_model)_+)*")
 _TEXT_ENCODER = re.compile(r"lora_te\d?_|(?:text_encoder|te)\d?\.|conditioner\.|cond_stage_model\.")
 
 
@@ -55,6 +68,8 @@ def read_key(key: str) -> LoraKey | None:
 
     Source: the files and loaders of PEFT, diffusers, kohya, musubi, LyCORIS, DiffSynth, lightx2v, kijai, ComfyUI.
     """
+    if not _MARK.search(key):
+        return None
     for method, pattern in _OTHER:
         if found := pattern.fullmatch(key):
             return LoraKey(found["layer"], "other", method)
@@ -66,32 +81,24 @@ def read_key(key: str) -> LoraKey | None:
     return None
 
 
+def bare_layer(layer: str) -> str:
+    """The layer as a file spells it, without what stands before its name, and with underscores for dots."""
+    for prefixes in (_DOTTED, _UNDERSCORED):
+        found = prefixes.match(layer := names.strip_prefix(layer))
+        layer = layer[found.end() :] if found else layer
+    return layer.replace(".", "_")
+
+
 class LayerNames:
     """Finds the layers of one model, given by its native parameter names, under any spelling."""
 
     def __init__(self, parameters: Collection[str]) -> None:
-        self._layers = {layer for name in parameters for layer in _owners(name)}
-        self._underscored = {
-            spelled.replace(".", "_"): layer for layer in self._layers for spelled in _spellings(layer)
-        }
+        layers = {layer for name in parameters for layer in _owners(name)}
+        self._native = {spelled.replace(".", "_"): layer for layer in layers for spelled in _spellings(layer)}
 
     def native(self, layer: str) -> str | None:
         """The native name of the layer that is meant, or None where this model has none of that name."""
-        bare = names.strip_prefix(layer)
-        while bare not in self._layers:
-            prefix = next((prefix for prefix in _DOTTED if bare.startswith(prefix)), None)
-            if prefix is None:
-                break
-            bare = bare.removeprefix(prefix)
-        if bare in self._layers:
-            return bare
-        if "." not in bare:
-            return self._underscored.get(_UNDERSCORED.sub("", bare, count=1))
-        try:
-            native = names.diffusers_to_native(bare)
-        except KeyError:
-            return None
-        return native if native in self._layers else None
+        return self._native.get(bare_layer(layer))
 
     def why_not(self, layer: str) -> str:
         """What is known of a layer that this model lacks, as a clause."""
