@@ -14,7 +14,7 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from reelpatch.errors import BadInput
@@ -114,7 +114,7 @@ class WindowStore:
         """What a finished window left for the next one. Raises: `BadInput` where it was damaged or taken away."""
         self._check(number)
         try:
-            return load_file(self._carried(number))
+            return load(self._carried(number).read_bytes())  # `load_file` takes no name that is not UTF-8
         except (OSError, SafetensorError) as error:
             raise BadInput(self._lost(number)) from error
 
