@@ -47,7 +47,9 @@ class StoredEmbedding(nn.Embedding):
     dtype = torch.float32
 
     def forward(self, input: Tensor) -> Tensor:
-        return self.weight[input].to(self.dtype)
+        # Rows as bytes: PyTorch 2.6 has no indexing of fp8 on a CPU.
+        rows = self.weight.view(torch.uint8)[input].view(self.weight.dtype)
+        return rows.to(self.dtype)
 
 
 class StoredOperations:

@@ -107,6 +107,7 @@ def load_text_encoder(
             for name, layer in list(model.named_modules()):
                 if isinstance(layer, UMT5DenseGatedActDense):
                     model.set_submodule(name, _FeedForward(config))
+    model.encoder.embed_tokens = model.shared  # transformers 5.0 ties them only where it loads itself
     fill(
         model,
         file,
@@ -115,7 +116,7 @@ def load_text_encoder(
         device=torch.device("cpu" if is_streamed else device),
         ignored=_NOT_WEIGHTS,
     )
-    model.encoder.embed_tokens = model.shared
+    model.encoder.embed_tokens = model.shared  # which may be another layer now, one that holds fp8
     if is_streamed:
         stream_blocks(model, list(model.encoder.block), torch.device(device), stays=[model.shared])
     return TextEncoder(model, tokenize)
