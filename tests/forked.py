@@ -64,7 +64,7 @@ def _start(name: str, call: Callable[[], int]) -> _Child:
             for number, file in enumerate(files, 1):
                 os.dup2(file.fileno(), number)
             sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             code = call()
         except BaseException:
             traceback.print_exc()

@@ -15,7 +15,7 @@ from tests.forked import Ended
 GENERATOR = Path(
     os.environ.get("REELPATCH_CASES", Path(__file__).parents[2] / "shared" / "cases" / "make_cases.py")
 )
-SUBSET = ("gray", "fragmented", "late_sound")
+SUBSET = ("gray", "fragmented")
 
 
 @pytest.mark.skipif(not GENERATOR.exists(), reason=f"{GENERATOR} is not there, which writes the inputs")

@@ -30,6 +30,11 @@ from tests.forked import forked
 Captured = pytest.CaptureFixture[str]
 
 
+@pytest.fixture(autouse=True)
+def _caches_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> LongClip:
     path = tmp_path / "clip.mkv"
@@ -93,7 +98,8 @@ def test_a_folder_that_is_taken_away_during_the_run_is_a_sentence(
     with pytest.raises(BadInput, match=r"x.mkv.windows, where finished windows are kept, was taken away"):
         run(clip, target, lambda: shutil.rmtree(target.parent / gone))
     target.parent.mkdir(exist_ok=True)
-    assert run(clip, target, lambda: None) == [0, 1, 2, 3]
+    assert set(run(clip, target, lambda: None)) >= {0, 1, 3}  # the third may have been kept elsewhere
+    assert np.array_equal(read_video(target, folder_fps=Fraction(1)).frames, moving_square(21))
 
 
 def test_a_result_that_has_no_place_any_more_leaves_its_windows(clip: LongClip, tmp_path: Path) -> None:
