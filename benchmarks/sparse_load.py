@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from reelpatch.headless.loading import load_backbone
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.models import models_of
 from reelpatch.recipes import recipe
 from reelpatch.weights.header import Kind
+from reelpatch.weights.weight_files import expect_weights
 
 
 def private_bytes() -> int:

@@ -1,6 +1,5 @@
 """Plan: memory, work and time of an edit, on the graph, before anything is loaded."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from reelpatch.plan.memory import GIB
 from reelpatch.plan.models import DTYPES, Dtype
 from reelpatch.plan.plan import plan_edit
 from reelpatch.plan.report import report_for_node
-from reelpatch.recipes import FOLDERS, RECIPES, Recipe, Role
+from reelpatch.recipes import RECIPES, Recipe
+from reelpatch.recipes.finder import find_present
 from reelpatch.sampling.guidance import Guidance
-from reelpatch.weights.header import KnownFile, expect
 
 from .sockets import CLIP
 from .widgets import MORE_PIXELS, asked_size, size_inputs
@@ -69,7 +68,7 @@ class Plan(io.ComfyNode):
         if clip is not None:
             length, size = clip.plan.frames, clip.plan.size
         job = Job(settings, frames or length, asked_size(width, height) or size, references, edits)
-        plan = plan_edit(job, _headers(settings), _machines(card, vram, ram), dtype=dtype)
+        plan = plan_edit(job, find_present(settings, _places), _machines(card, vram, ram), dtype=dtype)
         text = report_for_node(plan)
         return io.NodeOutput(text, ui=ui.PreviewText(text))  # which js/text.js shows
 
@@ -80,25 +79,9 @@ def _settings(name: str, steps: int, cfg: float) -> Recipe:
     return replace(record, guidance=guidance)
 
 
-def _headers(recipe: Recipe) -> dict[Role, KnownFile]:
-    """What the files of a recipe that are in the models folders say of themselves; roles with several are left out."""
-    found: dict[Role, KnownFile] = {}
-    for role, folder in FOLDERS.items():
-        files = recipe.files_for(role)
-        paths = _paths(folder, files[0].names) if len(files) == 1 else ()
-        if paths:
-            found[role] = expect(paths[0], *files[0].kinds)
-    return found
-
-
-def _paths(folder: str, names: Sequence[str]) -> list[Path]:
-    known = folder_paths.get_filename_list(folder) if folder in folder_paths.folder_names_and_paths else []
-    return [
-        Path(folder_paths.get_full_path_or_raise(folder, file))
-        for name in names
-        for file in known
-        if Path(file).name == name and name.endswith(".safetensors")
-    ]
+def _places(folder: str) -> list[Path]:
+    """The folders that ComfyUI looks into for a kind of file, those of extra_model_paths.yaml among them."""
+    return [Path(place) for place in folder_paths.folder_names_and_paths.get(folder, ([], set()))[0]]
 
 
 def _machines(card: str, vram: float, ram: float) -> tuple[Machine, ...]:

@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.stored import hold_as_stored
-from reelpatch.headless.weight_files import open_tensors
+from reelpatch.weights.completeness import check_dtype
 from reelpatch.weights.finite import CHECKED_BYTES, is_finite
 from reelpatch.weights.float8 import FLOAT8, Scaling, as_factor, widened
 from reelpatch.weights.header import KnownFile
+from reelpatch.weights.weight_files import open_tensors
 
 # On the CPU, weights of larger files stay as they lie on disk and are widened at use; smaller ones are converted
 # once, which computes faster and whose copy is no burden.
 _CONVERTED_BYTES = 64 * 1024**2
 _NUM_NAMED_KEYS = 3
-_READ_DTYPES = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_weights(
             key = file.keys[name]
             if key in scaling.not_weights:
                 continue
-            _check_dtype(file, key)
+            check_dtype(file, key, file.tensors[key].dtype)
             tensor = read(key)
             if file.num_bytes <= CHECKED_BYTES and not is_finite(tensor):
                 raise BadInput(f"{file.path} holds NaN or infinity in {key}; download or export it again.")
@@ -114,15 +114,6 @@ def set_factors(model: nn.Module, factors: Mapping[str, Tensor]) -> None:
 def nonfinite_key(model: nn.Module) -> str | None:
     """The name of the first weight that holds a NaN or an infinity, for files too large to be looked through at load."""
     return next((key for key, tensor in model.state_dict().items() if not is_finite(tensor)), None)
-
-
-def _check_dtype(file: KnownFile, key: str) -> None:
-    found = file.tensors[key].dtype
-    if found not in _READ_DTYPES:
-        raise BadInput(
-            f"{file.path} holds {key} as {found}, a way of quantising that is not read here; use the bf16, fp16 or "
-            "fp8 file of the same weights."
-        )
 
 
 def _homes(

@@ -1,7 +1,6 @@
-"""Finds weight files in a ComfyUI models folder and loads the backbone and the edit module from them."""
+"""Loads the backbone and the edit module from their weight files."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,9 +11,9 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.filling import Precision, fill, read_weights, set_factors
 from reelpatch.headless.lora import apply_lora
 from reelpatch.headless.stored import StoredOperations
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind
 from reelpatch.weights.names import native_to_diffusers
+from reelpatch.weights.weight_files import expect_weights
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
 _FP32 = frozenset({"time_embedding", "modulation", "norm3"})
@@ -24,7 +23,6 @@ _STORED = re.compile(
     r"\.weight"
 )
 _VACE = "vace_"
-_OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyUI reads both
 
 
 def load_backbone(
@@ -89,21 +87,3 @@ def load_module(
     if lora is not None:
         apply_lora(module, lora)
     return module
-
-
-def find_file(models_dir: Path, folder: str, accepted_names: Sequence[str], *, source: str) -> Path:
-    """The first of `accepted_names` in `folder` of a models directory, at any depth below it.
-
-    Raises: `BadInput` naming the file and the folder that lack it, and `source`, where it can be had.
-    """
-    folders = [models_dir / name for name in (folder, _OLDER_FOLDERS.get(folder)) if name]
-    for name in accepted_names:
-        for place in folders:
-            # `**` in the pattern also matches `place` itself; sorted, so that the choice is the same each time.
-            # Some are published with their extension doubled.
-            if found := sorted(place.glob(f"**/{name}")) or sorted(place.glob(f"**/{name}.safetensors")):
-                return found[0]
-    others = f" (or {', '.join(accepted_names[1:])})" if accepted_names[1:] else ""
-    raise BadInput(
-        f"{accepted_names[0]}{others} is not in {models_dir / folder}; get it from {source} and put it there."
-    )

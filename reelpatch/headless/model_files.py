@@ -1,24 +1,20 @@
 """Where the weight files of a recipe are on this machine; a file is what its header says, whatever its name."""
 
 import os
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.loading import find_file
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.recipes import Recipe, Role, WeightFile
+from reelpatch.recipes.finder import check_pair, find_present, find_weights, places_in
+from reelpatch.weights.completeness import check_complete
 from reelpatch.weights.header import KnownFile
 
 SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
 COMFYUI_PATH = "COMFYUI_PATH"
-# Of these roles any file of the kind serves; what a backbone, a module or a LoRA was trained for, no header tells.
-_INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "clip_vision")
 _SHOWN_AS_GB = 10**8
-_HIGH_NOISE = re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")
 
 
 @dataclass(frozen=True)
@@ -41,14 +37,14 @@ class RecipeFiles:
         """
         recipe.check_runnable()
         folder = models_folder(recipe, models)
-        found = {file: find_weights(file, folder) for file in recipe.files}
+        found = {file: _find(file, folder) for file in recipe.files}
 
         def one(role: Role) -> KnownFile:
             return found[recipe.files_for(role)[0]]
 
         module = one("module") if recipe.files_for("module") else None
         if module is not None:
-            _check_pair(one("backbone"), module)
+            check_pair(one("backbone"), module)
         return cls(
             backbone=one("backbone").path,
             module=None if module is None else module.path,
@@ -87,7 +83,7 @@ def look_for_files(recipe: Recipe, folder: Path) -> tuple[FileStatus, ...]:
     statuses: list[FileStatus] = []
     for file in recipe.files:
         try:
-            statuses.append(FileStatus(file, find_weights(file, folder), ""))
+            statuses.append(FileStatus(file, _find(file, folder), ""))
         except BadInput as problem:
             statuses.append(FileStatus(file, None, str(problem)))
     return tuple(statuses)
@@ -98,72 +94,54 @@ def models_folder(recipe: Recipe, models: Path | None) -> Path:
 
     Raises: `BadInput` when there is none.
     """
+    folder = known_models_folder(recipe, models)
+    if folder is None:
+        raise BadInput(
+            f"the recipe '{recipe.name}' needs a models folder: name one of ComfyUI's layout (--models DIR), "
+            f"or set {COMFYUI_PATH} to a ComfyUI folder."
+        )
+    return folder
+
+
+def known_models_folder(recipe: Recipe, models: Path | None) -> Path | None:
+    """As `models_folder`, but None where no folder is named.
+
+    Raises: `BadInput` for a folder that is named and does not exist.
+    """
     if models is None and not any(file.url for file in recipe.files):
         return SHIPPED_MODELS
     comfyui = os.environ.get(COMFYUI_PATH)
     if models is None and comfyui:
         models = Path(comfyui) / "models"
-    if models is None:
-        raise BadInput(
-            f"the recipe '{recipe.name}' needs a models folder: name one of ComfyUI's layout (--models DIR), "
-            f"or set {COMFYUI_PATH} to a ComfyUI folder."
-        )
-    if not models.is_dir():
+    if models is not None and not models.is_dir():
         raise BadInput(f"the models folder {models} does not exist: give one that does (--models).")
     return models
 
 
-def find_weights(file: WeightFile, folder: Path) -> KnownFile:
-    """The file under one of its names, else under any name where all of its kind are alike.
+def headers_found(recipe: Recipe, models: Path | None) -> dict[Role, KnownFile]:
+    """What those files say of themselves that are there, by role; none of them has to be.
 
-    Raises: `BadInput` where there is none, and for one that is not what its name says.
+    Raises: `BadInput` as `RecipeFiles.find`, but for files that are missing.
     """
-    try:
-        path = find_file(folder, file.folder, file.names, source=file.url or "a complete copy of Reelpatch")
-    except BadInput:
-        other = next(_others(file, folder), None) if file.role in _INTERCHANGEABLE else None
-        if other is None:
-            raise
-        return other
-    return check_weights(path, file)
+    folder = known_models_folder(recipe, models)
+    found = find_present(recipe, places_in(folder)) if folder else {}
+    for known in found.values():
+        check_complete(known)
+    return found
 
 
-def check_weights(path: Path, file: WeightFile) -> KnownFile:
-    """The file at `path`, if its header says that it can be this file of a recipe.
-
-    Raises: `BadInput` for another kind or size of model, and for a high-noise expert where the low one is needed.
-    """
-    known = expect_weights(path, *file.kinds)
-    if file.size and known.size and known.size != file.size:
+def _find(file: WeightFile, folder: Path) -> KnownFile:
+    known = find_weights(file, places_in(folder))
+    if known is None:
+        others = f" (or {', '.join(file.names[1:])})" if file.names[1:] else ""
         raise BadInput(
-            f"{path} is {known.words}, but the recipe needs the {file.size} model: get {file.names[0]} from "
-            f"{file.url}."
+            f"{file.names[0]}{others} is not in {folder / file.folder}; get it from "
+            f"{file.url or 'a complete copy of Reelpatch'} and put it there."
         )
-    if file.expert == "low" and _HIGH_NOISE.search(path.name):
-        raise BadInput(
-            f"{path} is by its name the high-noise expert, but the low-noise one is needed: get {file.names[0]} from "
-            f"{file.url}."
-        )
+    check_complete(known)
     return known
 
 
 def _size(paths: Collection[Path]) -> str:
     num_bytes = sum(path.stat().st_size for path in paths)
     return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= _SHOWN_AS_GB else f"{num_bytes / 1e6:.1f} MB"
-
-
-def _others(file: WeightFile, folder: Path) -> Iterator[KnownFile]:
-    for path in sorted((folder / file.folder).glob("**/*.safetensors")):
-        try:
-            yield check_weights(path, file)
-        except BadInput:
-            continue
-
-
-def _check_pair(backbone: KnownFile, module: KnownFile) -> None:
-    widths = backbone.width, module.width
-    if all(widths) and widths[0] != widths[1]:
-        raise BadInput(
-            f"{module.path} is {module.words}, {widths[1]} wide, but {backbone.path} is {backbone.words}, "
-            f"{widths[0]} wide: a module works with the backbone of its own size alone, choose a pair."
-        )

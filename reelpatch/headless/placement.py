@@ -9,13 +9,13 @@ import torch
 from reelpatch.errors import BadInput
 from reelpatch.headless.model_files import RecipeFiles
 from reelpatch.headless.this_machine import this_machine
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on, missing
 from reelpatch.plan.memory import GIB, RESERVED_BYTES
 from reelpatch.plan.models import Dtype, models_of
 from reelpatch.recipes import Recipe, Role
 from reelpatch.weights.header import KnownFile
+from reelpatch.weights.weight_files import expect_weights
 
 
 @dataclass(frozen=True)

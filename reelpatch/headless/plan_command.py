@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     Raises: `BadInput` for options that no edit could have, and for weight files that are not what they should be.
     """
-    from reelpatch.headless.plan_files import headers_found
+    from reelpatch.headless.model_files import headers_found
     from reelpatch.plan.job import Job
     from reelpatch.plan.plan import plan_edit
     from reelpatch.plan.report import report

@@ -1,11 +1,10 @@
 """The verb `recipes`: the published methods, and which of their files are there."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.model_files import COMFYUI_PATH, FileStatus, look_for_files, models_folder
+from reelpatch.headless.model_files import FileStatus, known_models_folder, look_for_files, models_folder
 from reelpatch.headless.recipe_page import recipe_page
 from reelpatch.recipes import recipe
 
@@ -18,8 +17,7 @@ def show_recipe(name: str, models: Path | None, *, fetches: bool) -> tuple[dict[
     Raises: `BadInput` for an unknown recipe, and for `fetches` as `download` and where no folder is known.
     """
     record = recipe(name)
-    is_known = models is not None or COMFYUI_PATH in os.environ or not any(file.url for file in record.files)
-    if not is_known and not fetches:
+    if not fetches and known_models_folder(record, models) is None:
         return record.as_dict(), recipe_page(record)
     folder = models_folder(record, models)
     statuses = look_for_files(record, folder)

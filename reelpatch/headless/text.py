@@ -14,9 +14,9 @@ from transformers.models.umt5.modeling_umt5 import UMT5DenseGatedActDense
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.streaming import stream_blocks
 from reelpatch.headless.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.names import umt5_wan_to_hf
+from reelpatch.weights.weight_files import expect_weights
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from reelpatch.headless.filling import Precision, fill
 from reelpatch.headless.small_clips import speed_up_small_clips
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.plan.memory import TILE_PX, TILE_STRIDE_PX
 from reelpatch.weights.header import Kind
 from reelpatch.weights.names import vae_native_to_diffusers
+from reelpatch.weights.weight_files import expect_weights
 
 _FRAMES_PER_LATENT, _PIXELS_PER_LATENT = 4, 8
 

@@ -189,6 +189,10 @@ def require(file: KnownFile, *kinds: Kind) -> KnownFile:
     wanted = " or ".join(kind.words for kind in kinds)
     if not file.tensors:
         raise BadInput(f"{file.path} holds no tensors; {wanted} is needed here: download it again.")
+    if method := storage.foreign_quantisation(file.tensors):
+        raise BadInput(
+            f"{file.path} is quantised by {method}, which is not read here: use the bf16, fp16 or fp8 file of the same weights."
+        )
     home = f" and belongs in the models folder {file.kind.folder!r}" if file.kind.folder else ""
     raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 

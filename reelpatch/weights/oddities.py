@@ -98,6 +98,8 @@ def _of_widths(sizes: Mapping[str, int]) -> Iterator[str]:
 
 
 def _of_numbers(file: KnownFile) -> Iterator[str]:
+    if method := storage.foreign_quantisation(file.tensors):
+        yield f"it is quantised by {method}, which no loader here reads"
     yield from storage.scale_faults(file.tensors)
     rare = sorted(
         key for key, info in file.tensors.items() if info.dtype in _RARE_DTYPES and not storage.is_scale(key)

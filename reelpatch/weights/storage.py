@@ -13,6 +13,8 @@ TOKENIZER = "spiece_model"  # in ComfyUI's umt5 files: the sentencepiece model a
 _OLDER = (".scale_weight", ".scale_input")
 _NEWER = (".weight_scale", ".input_scale", ".comfy_quant", ".weight_scale_2", ".pre_quant_scale")
 _WEIGHT_SCALES = (".scale_weight", ".weight_scale")
+# What other ways of quantising put where a weight would be. Source: AutoGPTQ, AutoAWQ, nunchaku, bitsandbytes.
+_FOREIGN = ((".wscales", "SVDQuant"), (".qweight", "GPTQ, AWQ or SVDQuant"), (".absmax", "bitsandbytes"))
 _QUANTISED = FLOAT8 | {"I8", "U8"}
 _WORDS = {
     "F8_E4M3": "fp8_e4m3fn",
@@ -38,6 +40,11 @@ def scaling_style(tensors: Tensors) -> str:
     if any(key.endswith(_NEWER) for key in tensors):
         return "comfy_quant"
     return "scale_weight" if any(is_scale(key) for key in tensors) else "plain"
+
+
+def foreign_quantisation(tensors: Tensors) -> str:
+    """The way of quantising that no loader here reads, by the keys that it brings; empty where there is none."""
+    return next((words for suffix, words in _FOREIGN if any(key.endswith(suffix) for key in tensors)), "")
 
 
 def main_dtype(tensors: Tensors) -> str:

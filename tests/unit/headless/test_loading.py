@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from reelpatch.edits.vace import LAYERS_KEY
 from reelpatch.errors import BadInput
 from reelpatch.headless.filling import nonfinite_key
-from reelpatch.headless.loading import find_file, load_backbone, load_module
+from reelpatch.headless.loading import load_backbone, load_module
 from reelpatch.headless.stored import StoredLinear
 from reelpatch.weights.names import native_to_diffusers
 from tests.golden.rounding import assert_rounds_alike, depth_of
@@ -196,23 +196,3 @@ def test_a_file_in_the_wrong_place_is_told_so(
         load_backbone(save(module_state))
     with pytest.raises(BadInput, match=r"is a Wan text-to-video backbone.*a VACE edit module or"):
         load_module(save(backbone_state))
-
-
-def test_files_are_found_in_a_models_folder(tmp_path: Path) -> None:
-    deep = tmp_path / "diffusion_models" / "Wan2.1" / "second.safetensors"
-    old = tmp_path / "unet" / "third.safetensors"
-    for path in (deep, old):
-        path.parent.mkdir(parents=True)
-        path.touch()
-    names = ["first.safetensors", "second.safetensors", "third.safetensors"]
-    assert find_file(tmp_path, "diffusion_models", names, source="") == deep
-    assert find_file(tmp_path, "diffusion_models", names[2:], source="") == old
-    doubled = deep.with_name("lora.safetensors.safetensors")
-    doubled.touch()
-    assert find_file(tmp_path, "diffusion_models", ["lora.safetensors"], source="") == doubled
-    with pytest.raises(BadInput) as error:
-        find_file(tmp_path, "vae", ["a.safetensors", "b.safetensors"], source="https://example.org/a")
-    assert str(error.value) == (
-        f"a.safetensors (or b.safetensors) is not in {tmp_path / 'vae'}; "
-        "get it from https://example.org/a and put it there."
-    )

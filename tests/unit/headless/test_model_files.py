@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.model_files import RecipeFiles, check_weights, look_for_files
+from reelpatch.headless.model_files import RecipeFiles, look_for_files
 from reelpatch.headless.recipes_command import show_recipe
 from reelpatch.recipes import recipe
+from reelpatch.recipes.finder import check_weights
 from tests.unit.weights.fixtures import models
 from tests.unit.weights.fixtures.files import Header, comfy_quant, kijai, lora, plain, prefixed, scaled, write
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from reelpatch.edits.vace import LAYERS_KEY
 from reelpatch.headless.loading import load_backbone, load_module
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind
+from reelpatch.weights.weight_files import expect_weights
 from tests.unit.headless.test_mapped_weights import FORMS, grown, save_sparse
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's mincore")

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.loading import load_backbone, load_module
-from reelpatch.headless.weight_files import expect_weights
 from reelpatch.weights.header import Kind
+from reelpatch.weights.weight_files import expect_weights
 
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]

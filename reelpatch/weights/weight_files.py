@@ -40,7 +40,7 @@ def expect_weights(path: Path, *kinds: Kind) -> KnownFile:
 
 def is_pickle(path: Path) -> bool:
     """Whether it is a ZIP archive with a pickle's name, as torch writes them."""
-    return path.suffix in _SUFFIXES and zipfile.is_zipfile(path)
+    return path.suffix.lower() in _SUFFIXES and zipfile.is_zipfile(path)
 
 
 @contextmanager
