@@ -44,6 +44,11 @@ def add_to(verbs: Any) -> None:
         metavar="N,N,...",
         help="for a model of unpublished size: the blocks that its VACE blocks belong to",
     )
+    add(
+        "--any-size",
+        action="store_true",
+        help="also a file that unpacks to more than 8 MiB beside its tensors, or whose tensors claim over twice its size",
+    )
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -57,6 +62,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         options.dtype,
         merged=options.merged,
         module_metadata=None if layers is None else {LAYERS_KEY: ",".join(map(str, layers))},
+        any_size=options.any_size,
     )
     if layers is not None and len(layers) != conversion.num_vace_blocks:
         raise BadInput(

@@ -57,6 +57,7 @@ class Conversion:
     precision: Precision
     files: Mapping[str, Shapes]
     metadata: Mapping[str, Mapping[str, str]]
+    any_size: bool = False
 
     @property
     def num_bytes(self) -> int:
@@ -77,15 +78,17 @@ def plan_conversion(
     *,
     merged: bool = False,
     module_metadata: Mapping[str, str] | None = None,
+    any_size: bool = False,
 ) -> Conversion:
     """Checks every key and shape of the pickle; only the list of its tensors is read, and nothing is written.
 
-    `module_metadata` goes into the file with the edit module, and says that a model of unpublished size is meant.
+    `module_metadata` goes into the file with the edit module, and says that a model of unpublished size is meant;
+    `any_size` lifts the bounds on what the pickle may unpack to.
 
     Raises: `BadInput` as `open_pickle`, for keys that are missing or too many, and shapes that do not fit together or
     are no published model's.
     """
-    weights = open_pickle(source)
+    weights = open_pickle(source, any_size=any_size)
     model = _verified(weights, source, is_size_free=module_metadata is not None)
     module = {name for name in weights if name.startswith("vace_")}
     suffix = precision.replace("-", "_")
@@ -117,6 +120,7 @@ def plan_conversion(
             name: {"format": "pt"} | dict((module_metadata or {}) if name == of_module else {})
             for name in files
         },
+        any_size,
     )
 
 
@@ -231,11 +235,13 @@ def _write_all(
     for writer, shapes in zip(writers.values(), conversion.files.values(), strict=True):
         if MARKER in shapes:
             writer.write(MARKER, torch.zeros(_MARKER_SHAPE).to(_FLOAT8))
-    sizes = {name: tensor.nbytes for name, tensor in open_pickle(conversion.source).items()}
+    opened = open_pickle(conversion.source, any_size=conversion.any_size)
+    sizes = {name: tensor.nbytes for name, tensor in opened.items()}
+    del opened
     total, done = sum(sizes.values()), 0
     on_progress("converting (MiB)", 0, total // _MIB)
     for batch in _batches(sizes):
-        weights = open_pickle(conversion.source)
+        weights = open_pickle(conversion.source, any_size=conversion.any_size)
         for name in batch:
             for key, tensor in _converted(name, weights.pop(name), conversion):
                 home[key].write(key, tensor)
