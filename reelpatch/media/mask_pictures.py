@@ -1,6 +1,7 @@
 """The pictures of a mask file as it has them: every channel, in the depth it is stored in."""
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from reelpatch.clips.mask_picture import MaskPicture
 from reelpatch.errors import BadInput
 from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader
-from reelpatch.media.opening import check_is_file, opened
-from reelpatch.media.stills import images_in, is_still, still_formats
+from reelpatch.media.opening import opened
+from reelpatch.media.stills import images_in, is_still, open_still
 
 _MORE_STILLS = (".tif", ".tiff", ".gif", ".tga", ".pgm", ".ppm", ".pbm", ".jp2", ".jfif")
 _LOSSLESS_STILLS = frozenset({"PNG", "BMP", "TIFF", "GIF", "TGA", "PPM"})
@@ -71,32 +72,23 @@ def check_size(found: tuple[int, int], size: tuple[int, int], path: Path) -> Non
         )
 
 
-def _image(path: Path) -> Image.Image:
-    try:
-        check_is_file(path)
-        return Image.open(path, formats=still_formats())
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+def _image(path: Path) -> AbstractContextManager[Image.Image]:
+    return open_still(path, "mask", option="--mask")
 
 
 def _still(path: Path, size: tuple[int, int]) -> MaskPicture:
-    try:
-        with _image(path) as image:
-            found = image.height, image.width
-            if found != size[::-1]:  # before anything is decoded, which looking for marks does too
-                check_size(found, size, path)
-            if image.getexif().get(_ORIENTATION, 1) != 1:
-                raise BadInput(
-                    f"the mask {path} carries a mark that it is to be shown turned (EXIF orientation), which some programs "
-                    "follow and some do not: save it as it is meant, without the mark.",
-                    option="--mask",
-                )
+    with _image(path) as image:
+        found = image.height, image.width
+        if found != size[::-1]:  # before anything is decoded, which looking for marks does too
             check_size(found, size, path)
-            return _picture(path, image)
-    except BadInput:
-        raise
-    except (OSError, EOFError, SyntaxError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            raise BadInput(
+                f"the mask {path} carries a mark that it is to be shown turned (EXIF orientation), which some programs "
+                "follow and some do not: save it as it is meant, without the mark.",
+                option="--mask",
+            )
+        check_size(found, size, path)
+        return _picture(path, image)
 
 
 def _picture(path: Path, image: Image.Image) -> MaskPicture:
@@ -128,8 +120,3 @@ def _film(path: Path, size: tuple[int, int]) -> Generator[MaskPicture]:
             pixels = reader.upright(frame, keeps_alpha=True)
             check_size((pixels.shape[0], pixels.shape[1]), size, path)
             yield MaskPicture(pixels[..., :3], pixels[..., 3] if pixels.shape[2] == 4 else None)
-
-
-def _unreadable(path: Path, error: Exception) -> BadInput:
-    reason = getattr(error, "strerror", None) or str(error).split(" '")[0]
-    return BadInput(f"the mask {path} cannot be read ({reason}): give one that opens.", option="--mask")

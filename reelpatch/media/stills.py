@@ -1,6 +1,9 @@
 """Still images on disk: references, masks and the frames of a folder."""
 
 import re
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -15,6 +18,9 @@ from reelpatch.media.opening import check_is_file
 # Pillow's names; left out is what runs other programs (EPS), names other files, or has no mark to be known by.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")
 _METRES_AN_INCH = Fraction(254, 10_000)
+# More would take gigabytes as numbers; a frame of 8K has 33 million. Pillow itself warns and gives up later.
+MAX_PIXELS = 100_000_000
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -41,20 +47,51 @@ def read_still(path: Path) -> NDArray[np.uint8]:
 
     Raises: `BadInput` when it is missing, damaged or no image.
     """
+    with open_still(path) as file:
+        image = ImageOps.exif_transpose(file)
+        if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
+            image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+        if image.has_transparency_data:
+            pixels = np.array(image.convert("RGBA"))
+            if pixels[..., 3].min() < 255:
+                return pixels
+        return np.array(image.convert("RGB"))
+
+
+@contextmanager
+def open_still(path: Path, what: str = "image", *, option: str = "") -> Generator[Image.Image]:
+    """An image, its pixels not decoded yet; whatever Pillow finds wrong with it becomes a `BadInput` about `what`.
+
+    Raises: `BadInput` when it is missing, damaged, no image, or has more than `MAX_PIXELS`.
+    """
     try:
         check_is_file(path)
-        with Image.open(path, formats=still_formats()) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
-                image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-            if image.has_transparency_data:
-                pixels = np.array(image.convert("RGBA"))
-                if pixels[..., 3].min() < 255:
-                    return pixels
-            return np.array(image.convert("RGB"))
-    except OSError as error:
-        reason = error.strerror or str(error).split(" '")[0]
-        raise BadInput(f"the image {path} cannot be read ({reason}): give one that opens.") from error
+        with _opened(path, still_formats()) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(path, what, f"has {image.width}x{image.height} pixels", option)
+            yield image
+    except BadInput:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, what, "is far too large", option) from error
+    except _UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or str(error).split(" '")[0].split("\n")[0].rstrip(".")
+        raise BadInput(
+            f"the {what} {path} cannot be read ({reason}): give one that opens.", option=option
+        ) from error
+
+
+def _opened(path: Path, formats: tuple[str, ...]) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=formats)
+
+
+def _too_large(path: Path, what: str, found: str, option: str) -> BadInput:
+    return BadInput(
+        f"the {what} {path} {found}, and no more than {MAX_PIXELS // 10**6} million pixels are read: make it smaller.",
+        option=option,
+    )
 
 
 def png_pixel_aspect(path: Path) -> Fraction:
@@ -62,9 +99,9 @@ def png_pixel_aspect(path: Path) -> Fraction:
     if path.suffix.lower() != ".png":
         return Fraction(1)
     try:
-        with Image.open(path, formats=("PNG",)) as file:
+        with _opened(path, ("PNG",)) as file:
             across, down = (round(Fraction(dots) / _METRES_AN_INCH) for dots in file.info.get("dpi", (1, 1)))
-    except OSError:
+    except _UNREADABLE:
         return Fraction(1)  # of another kind than its name says, or damaged: reading it will explain
     return Fraction(down, across) if across and down else Fraction(1)
 
