@@ -1,6 +1,7 @@
 """What a large text encoder says is kept on disk, by text, encoder file and dtype."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from reelpatch.headless.instructions import Instructions
 from reelpatch.headless.model_files import RecipeFiles
 from reelpatch.headless.text_cache import TextCache, cache_folder
 from reelpatch.recipes import recipe
+from tests.forked import forked
 
+_TURNS = 150  # of each of four processes
 ROWS = torch.zeros(1, 12, 8, dtype=torch.bfloat16)
 ROWS[:, :5] = torch.arange(40).view(1, 5, 8) / 40 + 0.1
 
@@ -39,7 +42,7 @@ def test_rows_come_back_without_the_zeros_below_them(cache: TextCache, encoder: 
     found = kept(cache, encoder)
     assert found is not None
     assert torch.equal(found, ROWS[:, :5])
-    assert [path.suffix for path in cache.folder.iterdir()] == [".safetensors"]
+    assert [path.suffix for path in cache.folder.iterdir()] == [".rows"]
 
 
 def test_another_text_dtype_or_file_is_another_entry(cache: TextCache, encoder: Path) -> None:
@@ -117,3 +120,49 @@ def test_a_small_encoder_stays_and_nothing_is_written(models_folder: Path, cache
     texts.embed("make it sepia", is_streamed=False, make_room=pytest.fail, on_work=lambda _done: None)
     assert texts._encoder is not None
     assert not cache.folder.exists()
+
+
+def _work(folder: Path, encoder: Path, seed: int) -> int:
+    """Keeps and finds the same few texts as others do, in another order; 1 when something else came back than was kept."""
+    cache = TextCache(folder)
+    for turn in range(_TURNS):
+        number = (turn * (2 * seed + 1) + seed) % 7
+        rows = torch.full((1, 3, 8), number + 1.0)
+        found = cache.find(f"text {number}", encoder, torch.float32)
+        if found is not None and not torch.equal(found, rows):
+            return 1
+        cache.keep(f"text {number}", encoder, torch.float32, rows)
+    return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
+def test_four_processes_keep_find_and_forget_at_once(
+    cache: TextCache, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_cache, "_MAX_FILES", 2)
+    calls = [(str(seed), partial(_work, cache.folder, encoder, seed)) for seed in range(4)]
+    ended = list(forked(calls, jobs=4))
+    assert [(one.code, one.err) for one in ended] == [(0, "")] * 4
+    assert not list(cache.folder.glob("*.part"))
+
+
+def test_a_changed_number_is_no_entry(cache: TextCache, encoder: Path) -> None:
+    cache.keep("make it sepia", encoder, torch.bfloat16, ROWS)
+    (path,) = cache.folder.iterdir()
+    whole = path.read_bytes()
+    for place in (0, 40, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert kept(cache, encoder) is None
+    path.write_bytes(b"")
+    assert kept(cache, encoder) is None
+    path.write_bytes(whole)
+    assert kept(cache, encoder) is not None
+
+
+def test_the_entry_of_another_text_is_not_believed(cache: TextCache, encoder: Path) -> None:
+    cache.keep("make it sepia", encoder, torch.bfloat16, ROWS)
+    (sepia,) = cache.folder.iterdir()
+    cache.keep("make it blue", encoder, torch.bfloat16, ROWS + 1)
+    (blue,) = set(cache.folder.iterdir()) - {sepia}
+    blue.replace(sepia)
+    assert kept(cache, encoder) is None
