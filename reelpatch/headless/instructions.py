@@ -14,6 +14,8 @@ from reelpatch.headless.transformer import padded_text
 # A text encoder up to this size stays between edits, and nothing it says is kept on disk; a larger one leaves before
 # the backbone needs its room.
 KEPT_ENCODER_BYTES = 2**30
+KEPT_TEXTS = 4
+"""How many embedded texts stay in memory, 4 to 8 MB each: an instruction, a negative prompt, and those before."""
 
 
 class Instructions:
@@ -38,11 +40,15 @@ class Instructions:
 
         `make_room` is called before a large encoder is loaded; `on_work` hears 0 and 1 where the text was not in memory.
         """
-        if text not in self._known:
+        rows = self._known.pop(text, None)
+        if rows is None:
             on_work(0)
-            self._known[text] = self._from_disk(text, is_streamed=is_streamed, make_room=make_room)
+            rows = self._from_disk(text, is_streamed=is_streamed, make_room=make_room)
             on_work(1)
-        return self._known[text]
+        self._known[text] = rows  # the one used last stands last
+        if len(self._known) > KEPT_TEXTS:
+            del self._known[next(iter(self._known))]
+        return rows
 
     def _from_disk(self, text: str, *, is_streamed: bool, make_room: Callable[[], None]) -> Tensor:
         found = self._cache.find(clean(text), self._path, self._dtype) if self._cache else None

@@ -114,6 +114,27 @@ def test_a_large_encoder_is_asked_once_and_never_kept(
     assert (room, work) == (["made"], [0, 1, 0, 1])
 
 
+def test_only_the_last_few_texts_stay_in_memory(models_folder: Path) -> None:
+    path = RecipeFiles.find(recipe("demo"), models_folder).text_encoder
+    texts = Instructions(path, dtype=torch.float32, device=torch.device("cpu"), cache=None)
+    asked: list[str] = []
+
+    def embed(text: str) -> None:
+        texts.embed(
+            text, is_streamed=False, make_room=pytest.fail, on_work=lambda done: done or asked.append(text)
+        )
+
+    few = [f"make it {word}" for word in ("sepia", "blue", "the circle", "remove", "it")]
+    negative = few[0]
+    for text in few:
+        embed(text)
+        embed(negative)
+    assert asked == few  # what is used again and again is not embedded again
+    assert len(texts._known) == instructions.KEPT_TEXTS < len(few)
+    embed(few[1])
+    assert asked == [*few, few[1]]
+
+
 def test_a_small_encoder_stays_and_nothing_is_written(models_folder: Path, cache: TextCache) -> None:
     path = RecipeFiles.find(recipe("demo"), models_folder).text_encoder
     texts = Instructions(path, dtype=torch.float32, device=torch.device("cpu"), cache=cache)
