@@ -10,7 +10,7 @@ TEXT = """
 import torch
 
 def test_the_kernels():
-    assert torch.backends.cpu.get_cpu_capability() == "DEFAULT"
+    assert torch.backends.cpu.get_cpu_capability() in {"DEFAULT", "NO AVX"}  # as PyTorch 2.6 calls it
     assert torch.get_num_threads() == 1
 
 def test_what_fails():
