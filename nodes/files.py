@@ -1,6 +1,8 @@
 """The models folders that nodes choose from, the shipped demo files among them, and words for a missing file."""
 
+import json
 import shutil
+import textwrap
 from pathlib import Path
 
 import folder_paths
@@ -9,6 +11,7 @@ from reelpatch.recipes import RECIPES, WeightFile
 
 DEMO_MATERIAL = Path(__file__).parents[1] / "workflows"
 DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
+_SHOWN_CHARACTERS = 60
 
 
 def register_demo_models() -> None:
@@ -31,8 +34,11 @@ def listed(*folders: str) -> list[str]:
     return sorted({name for folder in folders for name in folder_paths.get_filename_list(folder)})
 
 
-def missing_or_true(folder: str, file: str, *others: str) -> bool | str:
-    """True, or a sentence that says where to get the file and where to put it."""
+def missing_or_true(folder: str, file: object, *others: str) -> bool | str:
+    """True, or a sentence that says where to get the file and where to put it; the API may send any JSON for a name."""
+    if not isinstance(file, str):
+        shown = textwrap.shorten(json.dumps(file), _SHOWN_CHARACTERS, placeholder="...")
+        return f"the file is {shown} instead of a name in quotes: give the name of a file in models/{folder}."
     if any(folder_paths.get_full_path(place, file) for place in (folder, *others)):
         return True
     known = published(file)

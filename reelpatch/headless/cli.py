@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,7 +131,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         help="image, clip or folder of the clip's size: white is edited; what is taken is said",
     )
     add_mask_options(add)
-    add("--when", type=_frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
+    add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
     add(
         "--reference",
         type=Path,
@@ -150,7 +149,10 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
         help="working size in pixels, multiples of 16 (the clip's)",
     )
     add(
-        "--frames", type=int, metavar="N", help="edit the first N frames alone; N = 4n + 1, or any with --fit"
+        "--frames",
+        type=option_values.whole,
+        metavar="N",
+        help="edit the first N frames alone; N = 4n + 1, or any with --fit",
     )
     add_fit(add)
     add(
@@ -182,7 +184,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--evaluate",
-        type=int,
+        type=option_values.whole,
         default=0,
         metavar="N",
         help="also measure N clips never trained on (%(default)s)",
@@ -291,12 +293,3 @@ def _listing(value: Any, indent: str = "") -> str:
         else:
             lines.append(f"{indent}{name}: {f'{item:.4g}' if isinstance(item, float) else item}\n")
     return "".join(lines)
-
-
-def _frame_range(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)-(\d+)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no range of frames, write it as FIRST-LAST, such as 0-24"
-        )
-    return int(found[1]), int(found[2])

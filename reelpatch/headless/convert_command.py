@@ -1,12 +1,11 @@
 """The verb `convert`: a pickle of a VACE-type model becomes safetensors files for the models folder."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless import console
+from reelpatch.headless import console, option_values
 
 _PRECISIONS = ("bf16", "fp8", "fp8-scaled")
 _EPILOG = """\
@@ -40,7 +39,7 @@ def add_to(verbs: Any) -> None:
     add("--merged", action="store_true", help="one file, instead of the backbone and the edit module apart")
     add(
         "--vace-layers",
-        type=_layers,
+        type=option_values.blocks,
         metavar="N,N,...",
         help="for a model of unpublished size: the blocks that its VACE blocks belong to",
     )
@@ -81,9 +80,3 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "bytes": sum(path.stat().st_size for path in files),
     }
     return answer, "".join(f"{path}\n" for path in files)
-
-
-def _layers(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\d+(,\d+)*", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of blocks, write it as 0,5,10")
-    return tuple(map(int, text.split(",")))

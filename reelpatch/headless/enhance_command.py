@@ -54,7 +54,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="working size in pixels, multiples of 16 (the clip's)",
     )
-    add("--frames", type=int, metavar="N", help="enhance the first N frames alone")
+    add("--frames", type=option_values.whole, metavar="N", help="enhance the first N frames alone")
     add_fit(add, USUAL)
     add(
         "--fps",
@@ -69,7 +69,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
     add(
         "--steps",
-        type=int,
+        type=option_values.whole,
         metavar="N",
         help="how many of the schedule's last steps, 1 to 14 for Wan2.2: more change more (the recipe's)",
     )

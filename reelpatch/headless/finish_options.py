@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from reelpatch.headless import option_values
+
 if TYPE_CHECKING:
     from reelpatch.clips.finishing import Finishing
 
@@ -11,11 +13,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds them to a verb."""
     add = parser.add_argument_group("how the edit is put back").add_argument
     add(
-        "--grow", type=int, default=0, metavar="PX", help="widen the mask, or narrow it below 0 (%(default)s)"
+        "--grow",
+        type=option_values.whole,
+        default=0,
+        metavar="PX",
+        help="widen the mask, or narrow it below 0 (%(default)s)",
     )
     add(
         "--feather",
-        type=int,
+        type=option_values.whole,
         default=0,
         metavar="PX",
         help="soften its border, so far each way (%(default)s)",
@@ -33,14 +39,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--match-frames",
-        type=float,
+        type=option_values.number,
         default=8.0,
         metavar="N",
         help="over how many frames a match is steadied; 0: one for the clip (%(default)g)",
     )
     add(
         "--crop",
-        type=int,
+        type=option_values.whole,
         nargs="?",
         const=16,
         metavar="PX",

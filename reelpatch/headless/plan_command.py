@@ -19,8 +19,8 @@ def add_to(verbs: Any) -> None:
     _add_work(parser)
     group = parser.add_argument_group("machine; this one unless said otherwise")
     add = group.add_argument
-    add("--vram", type=float, metavar="GiB", help="memory of the card")
-    add("--ram", type=float, metavar="GiB", help="memory of the machine")
+    add("--vram", type=option_values.number, metavar="GiB", help="memory of the card")
+    add("--ram", type=option_values.number, metavar="GiB", help="memory of the machine")
     add(
         "--card",
         metavar="NAME",
@@ -51,12 +51,29 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="working size in pixels (the clip's or the recipe's)",
     )
-    add("--frames", type=int, metavar="N", help="length in frames, 4n + 1 (the clip's or the recipe's)")
+    add(
+        "--frames",
+        type=option_values.whole,
+        metavar="N",
+        help="length in frames, 4n + 1 (the clip's or the recipe's)",
+    )
     add_fit(add)
-    add("--references", type=int, default=0, metavar="N", help="number of reference images (%(default)s)")
-    add("--edits", type=int, default=1, metavar="N", help="edits of one clip that run at once (%(default)s)")
-    add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
-    add("--guidance", type=float, metavar="X", help="1 for one pass a step (the recipe's)")
+    add(
+        "--references",
+        type=option_values.whole,
+        default=0,
+        metavar="N",
+        help="number of reference images (%(default)s)",
+    )
+    add(
+        "--edits",
+        type=option_values.whole,
+        default=1,
+        metavar="N",
+        help="edits of one clip that run at once (%(default)s)",
+    )
+    add("--steps", type=option_values.steps, metavar="N", help="denoising steps (the recipe's)")
+    add("--guidance", type=option_values.number, metavar="X", help="1 for one pass a step (the recipe's)")
     add("--window", type=option_values.window, metavar="A,B", help="part of the run in which the edit acts")
 
 

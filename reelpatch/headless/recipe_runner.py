@@ -1,6 +1,7 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
 import logging
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 FP32_ON_CPU_BYTES = 4 * 2**30
 # As CUDA and MPS say it, and as PyTorch's CPU allocator does.
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
+_REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
 
@@ -262,11 +264,13 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # each backend has errors of its own
+        reason = re.split(r"[.:;,]\s|\n", str(error))[0][:_REASON_CHARACTERS].rstrip(".")
         raise BadInput(
-            f"the device '{name}' cannot be used ({reason}): use cpu, cuda or auto (--device)."
+            f"the device '{name[:_REASON_CHARACTERS]}' cannot be used ({reason}): use cpu, cuda or auto (--device)."
         ) from error
+    if device.type == "meta":
+        raise BadInput(f"the device '{name}' holds no numbers: use cpu, cuda or auto (--device).")
     return device
 
 

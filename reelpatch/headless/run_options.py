@@ -22,9 +22,11 @@ USUAL: Literal[True] = True
 def add_run_options(add: Any) -> None:
     """Seed, steps, guidance, and how the edit acts; `add` is the `add_argument` of a group."""
     add_seed(add)
-    add("--steps", type=int, metavar="N", help="denoising steps (the recipe's)")
+    add("--steps", type=option_values.steps, metavar="N", help="denoising steps (the recipe's)")
     add_guidance(add)
-    add("--strength", type=float, metavar="X", help="of the edit module, 0 to 1 (the recipe's)")
+    add(
+        "--strength", type=option_values.number, metavar="X", help="of the edit module, 0 to 1 (the recipe's)"
+    )
     add(
         "--window",
         type=option_values.window,
@@ -43,12 +45,17 @@ def add_run_options(add: Any) -> None:
 
 def add_seed(add: Any) -> None:
     """Seed; `add` as above."""
-    add("--seed", type=int, default=0, metavar="N", help="start of the noise (%(default)s)")
+    add("--seed", type=option_values.seed, default=0, metavar="N", help="start of the noise (%(default)s)")
 
 
 def add_guidance(add: Any) -> None:
     """Guidance; `add` as above."""
-    add("--guidance", type=float, metavar="X", help="1 for none; more follows the text closer (the recipe's)")
+    add(
+        "--guidance",
+        type=option_values.number,
+        metavar="X",
+        help="1 for none; more follows the text closer (the recipe's)",
+    )
 
 
 def add_fit(add: Any, default: Literal[True] | None = None) -> None:
@@ -96,7 +103,7 @@ def add_window_options(add: Any) -> None:
     """How clips longer than a window are cut up; `add` as above."""
     add(
         "--window-frames",
-        type=int,
+        type=option_values.whole,
         metavar="N",
         help=(
             "work on longer clips in windows of N frames, 4n + 1, with the memory of one (the recipe's length, unless "
@@ -105,7 +112,7 @@ def add_window_options(add: Any) -> None:
     )
     add(
         "--overlap",
-        type=int,
+        type=option_values.whole,
         metavar="N",
         help="how many frames, 4n + 1, windows share (a quarter of a window, 5 at least)",
     )
@@ -133,7 +140,7 @@ def add_mask_options(add: Any) -> None:
     )
     add(
         "--mask-threshold",
-        type=float,
+        type=option_values.number,
         metavar="X",
         help="from which part of the mask's scale on it is edited, 0 to 1; 0 takes soft values as they are (found out)",
     )
@@ -164,7 +171,7 @@ def add_machine_options(add: Any) -> None:
     add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
     add(
         "--vram-limit",
-        type=float,
+        type=option_values.number,
         metavar="GIB",
         help="use no more of the card; what has no room is sent to it as it is needed (all of the card)",
     )

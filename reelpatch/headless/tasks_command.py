@@ -115,7 +115,12 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         metavar="N,N,...",
         help="frames to keep, counted from 0",
     )
-    add("--keep-random", type=int, metavar="N", help="how many frames to keep, drawn by the seed")
+    add(
+        "--keep-random",
+        type=option_values.whole,
+        metavar="N",
+        help="how many frames to keep, drawn by the seed",
+    )
 
 
 def _add_size(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +133,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="in pixels, multiples of 16 (the recipe's); a clip keeps its aspect",
     )
-    add("--frames", type=int, metavar="N", help="4n + 1 (the recipe's)")
+    add("--frames", type=option_values.whole, metavar="N", help="4n + 1 (the recipe's)")
     add(
         "--sample",
         dest="sampling",

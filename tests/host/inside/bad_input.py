@@ -295,3 +295,22 @@ def check_a_transformer_compiled_whole():
     after, before = compiled(apply(backbone(), module())[0]), apply(compiled(backbone()), module())[0]
     for model in (after, before):
         refused(lambda model=model: sample(model), "TorchCompileModel", "edits work between its blocks")
+
+
+def check_a_file_that_is_no_name():
+    """What the API sends is any JSON; an edge, a list of a node and a slot, is never asked about."""
+    messages = []
+    for node in (
+        "ReelpatchLoadBackbone",
+        "ReelpatchLoadEditModule",
+        "ReelpatchLoadLora",
+        "ReelpatchDemoTextEncoder",
+    ):
+        for file in (5, 1.5, True, None, {}, [], ["a", "b", "c"], {"a": ["x" * 500]}):
+            said = nodes.NODE_CLASS_MAPPINGS[node].validate_inputs(file=file)
+            assert isinstance(said, str), (node, file, said)
+            assert "instead of a name in quotes" in said
+            assert len(said) < 200
+            assert "\n" not in said
+            messages.append(said)
+    return messages
