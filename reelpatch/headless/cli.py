@@ -204,6 +204,7 @@ told by their headers. Nothing is ever downloaded without --download."""
         action="store_true",
         help="fetch what is missing from Hugging Face; an interrupted download goes on where it stopped",
     )
+    add("--allow-http", action="store_true", help="fetch from an HF_ENDPOINT without https too")
 
 
 def _add_inspect(parser: argparse.ArgumentParser) -> None:
@@ -252,7 +253,9 @@ def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.name:
         from reelpatch.headless.recipes_command import show_recipe
 
-        return show_recipe(options.name, options.models, fetches=options.download)
+        return show_recipe(
+            options.name, options.models, fetches=options.download, allows_http=options.allow_http
+        )
     if options.download:
         raise BadInput(
             "--download fetches the files of one recipe: say which (`reelpatch recipes` lists them)."

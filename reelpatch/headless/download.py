@@ -33,6 +33,7 @@ class Download:
     url: str
     target: Path
     metadata: HfFileMetadata
+    sha256: str = ""  # as the recipe knows it
 
     @property
     def partial(self) -> Path:
@@ -45,16 +46,16 @@ class Download:
         return max(0, (self.metadata.size or 0) - collected)
 
 
-def download(files: Sequence[WeightFile], folder: Path) -> tuple[Path, ...]:
+def download(files: Sequence[WeightFile], folder: Path, *, allows_http: bool = False) -> tuple[Path, ...]:
     """Fetches files into their places in a models folder, and returns those.
 
     The sizes and the room on the disk are told before the first byte is fetched. A file is collected under a name
     of its own, from where an interrupted download goes on, and gets its final one when it is complete and its
-    checksum is the hub's.
+    checksum is the recipe's where it records one, else the hub's.
 
-    Raises: `BadInput` for too little room, a file or a hub that does not answer, and a wrong checksum.
+    Raises: `BadInput` for an endpoint (`HF_ENDPOINT`) without https unless `allows_http`, too little room, a file or a hub that does not answer, and a wrong checksum.
     """
-    plan = [_planned(file, folder) for file in dict.fromkeys(files)]
+    plan = [_planned(file, folder, allows_http=allows_http) for file in dict.fromkeys(files)]
     plan = list({one.target: one for one in plan}.values())  # VDOT's one file has two roles
     _check_room(plan, folder)
     for one in plan:
@@ -62,8 +63,13 @@ def download(files: Sequence[WeightFile], folder: Path) -> tuple[Path, ...]:
     return tuple(one.target for one in plan)
 
 
-def _planned(file: WeightFile, folder: Path) -> Download:
-    url = hub_url(file.url)
+def _planned(file: WeightFile, folder: Path, *, allows_http: bool) -> Download:
+    url = hub_url(file.url, file.revision)
+    if urlsplit(url).scheme != "https" and not allows_http:
+        raise BadInput(
+            f"{url} is not fetched over https, so that anyone on the way could change it: set HF_ENDPOINT to an address "
+            "that begins with https, or allow it (--allow-http)."
+        )
     try:
         metadata = get_hf_file_metadata(url)
     except HfHubHTTPError as error:
@@ -73,16 +79,18 @@ def _planned(file: WeightFile, folder: Path) -> Download:
         ) from error
     except Exception as error:  # the client lets the errors of its HTTP library through
         raise BadInput(f"{url} can't be reached ({_first_line(error)}): check the network.") from error
-    return Download(url, folder / file.folder / file.names[0], metadata)
+    return Download(url, folder / file.folder / file.names[0], metadata, file.sha256)
 
 
-def hub_url(url: str) -> str:
-    """The link at the endpoint that Hugging Face's client is set to (`HF_ENDPOINT`)."""
+def hub_url(url: str, revision: str = "") -> str:
+    """The link at the endpoint that Hugging Face's client is set to (`HF_ENDPOINT`), to a revision other than its own."""
     parts = _HUB_PATH.fullmatch(unquote(urlsplit(url).path))
     if parts is None:
         raise BadInput(f"{url or 'a file of this package'} is no file on Hugging Face: get it by hand.")
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    return hf_hub_url(parts["repository"], parts["file"], revision=parts["revision"], endpoint=endpoint)
+    return hf_hub_url(
+        parts["repository"], parts["file"], revision=revision or parts["revision"], endpoint=endpoint
+    )
 
 
 def _check_room(plan: Sequence[Download], folder: Path) -> None:
@@ -127,7 +135,7 @@ def _check_content(one: Download) -> None:
             f"the download of {one.target.name} broke off after {num_bytes} of {one.metadata.size} bytes: run the same "
             "command again, and it goes on where it stopped."
         )
-    expected = one.metadata.etag or ""
+    expected = one.sha256 or one.metadata.etag or ""
     if not _SHA256.fullmatch(expected):
         return
     digest = hashlib.sha256()
@@ -137,7 +145,7 @@ def _check_content(one: Download) -> None:
     if digest.hexdigest() != expected:
         one.partial.unlink()
         raise BadInput(
-            f"{one.target.name} arrived damaged (its checksum is not the hub's) and was deleted: run the same command "
+            f"{one.target.name} arrived damaged (its checksum is not the {'recipe' if one.sha256 else 'hub'}'s) and was deleted: run the same command "
             "again."
         )
 

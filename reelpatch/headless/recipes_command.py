@@ -9,7 +9,9 @@ from reelpatch.headless.recipe_page import recipe_page
 from reelpatch.recipes import recipe
 
 
-def show_recipe(name: str, models: Path | None, *, fetches: bool) -> tuple[dict[str, Any], str]:
+def show_recipe(
+    name: str, models: Path | None, *, fetches: bool, allows_http: bool = False
+) -> tuple[dict[str, Any], str]:
     """The record of a recipe and, where a models folder is known, the state of its files; then the same as a page.
 
     With `fetches`, what is missing is downloaded first, and never without.
@@ -22,7 +24,7 @@ def show_recipe(name: str, models: Path | None, *, fetches: bool) -> tuple[dict[
     folder = models_folder(record, models)
     statuses = look_for_files(record, folder)
     if fetches and any(status.found is None for status in statuses):
-        _download(statuses, folder)
+        _download(statuses, folder, allows_http=allows_http)
         statuses = look_for_files(record, folder)
     answer = record.as_dict() | {
         "models": str(folder),
@@ -32,11 +34,11 @@ def show_recipe(name: str, models: Path | None, *, fetches: bool) -> tuple[dict[
     return answer, recipe_page(record, statuses, folder)
 
 
-def _download(statuses: tuple[FileStatus, ...], folder: Path) -> None:
+def _download(statuses: tuple[FileStatus, ...], folder: Path, *, allows_http: bool) -> None:
     from reelpatch.headless.download import download  # the hub's client takes a second to import
 
     missing = [status for status in statuses if status.found is None]
     for status in missing:
         if (folder / status.file.folder / status.file.names[0]).exists():
             raise BadInput(status.problem)  # a file of that name is there, and not ours to replace
-    download([status.file for status in missing], folder)
+    download([status.file for status in missing], folder, allows_http=allows_http)

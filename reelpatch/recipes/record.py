@@ -35,6 +35,7 @@ class WeightFile:
     An empty `url` means that the file is shipped with this package.
     `size` (`14B`) is the model's, empty where any is taken; `expert` is `low` where Wan2.2's high-noise expert,
     which no header tells from the low-noise one, would be wrong.
+    `revision` pins the repository's commit and `sha256` the content of the first name; empty where they are not recorded.
     Units: `size_gb` is 10^9 bytes of the first name, None where it was not published; `other_sizes_gb` those of
     further names.
     """
@@ -48,6 +49,8 @@ class WeightFile:
     size: str = ""
     expert: str = ""
     kind: Kind | None = None
+    revision: str = ""
+    sha256: str = ""
     other_sizes_gb: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
 
     @property

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def endpoint(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(folder: Path) -> Path:
-    (target,) = download([LORA], folder)
+    (target,) = download([LORA], folder, allows_http=True)
     return target
 
 
@@ -182,3 +182,22 @@ def test_too_little_room_is_said_before_anything_is_fetched(hub: Hub, folder: Pa
 def test_what_is_not_on_the_hub_is_refused() -> None:
     with pytest.raises(BadInput, match="is no file on Hugging Face"):
         hub_url("https://example.org/weights.safetensors")
+
+
+def test_https_alone_unless_told_otherwise(hub: Hub, folder: Path) -> None:
+    with pytest.raises(BadInput, match=r"is not fetched over https.*--allow-http"):
+        download([LORA], folder)
+    assert hub.requests == []
+    assert not folder.exists()
+
+
+def test_a_recorded_revision_is_fetched_and_a_recorded_checksum_asked(hub: Hub, folder: Path) -> None:
+    pinned = replace(LORA, revision="a" * 40, sha256=hashlib.sha256(hub.content).hexdigest())
+    hub.etag = "f" * 64  # the hub's word does not count where the recipe has one
+    download([pinned], folder, allows_http=True)
+    assert all(f"/resolve/{'a' * 40}/" in path for _, path, _ in hub.requests)
+    other = replace(pinned, sha256="0" * 64)
+    (folder / "loras" / LORA.names[0]).unlink()
+    with pytest.raises(BadInput, match="its checksum is not the recipe's"):
+        download([other], folder, allows_http=True)
+    assert list((folder / "loras").iterdir()) == []
