@@ -47,11 +47,11 @@ SURFACE = {
     "enhance": ENHANCE,
     "plan": PLAN,
     "task": TASK,
-    "convert": {"source", "--out", "--dtype", "--merged", "--vace-layers", "--json"},
+    "convert": {"source", "--out", "--dtype", "--merged", "--any-size", "--vace-layers", "--json"},
     "measure": {"before", "after", "--mask", *MASK, "--joins", "--plot", "--json"},
     "compare": {"before", "after", "--out", "--mode", "--sheet", "--fps", "--json"},
     "demo": {"--out", "--evaluate", "--json"},
-    "recipes": {"name", "--models", "--download", "--json"},
+    "recipes": {"name", "--models", "--download", "--allow-http", "--json"},
     "inspect": {"files", "--json"},
 }
 
