@@ -100,6 +100,33 @@ def check_every_loader_refuses_every_other_file_by_what_it_is():
     ]
 
 
+def check_what_is_no_plain_lora_is_refused_by_name():
+    layers = [f"lycoris_blocks_{block}_self_attn_q" for block in range(2)]
+    given = {
+        "a LoHa": ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
+        "a LoKr": ("lokr_w1", "lokr_w2_a", "lokr_w2_b"),
+        "a DoRA": ("lora_down.weight", "lora_up.weight", "dora_scale"),
+    }
+    model = backbone()
+
+    def load(name: str):
+        return lambda: call("ReelpatchLoadLora", file=name, strength=1.0, how="side path", model=model)
+
+    return [
+        refused(
+            load(
+                written(
+                    f"{what[2:]}.safetensors",
+                    {f"{layer}.{part}": torch.ones(4, 4) for layer in layers for part in parts},
+                )
+            ),
+            f"is {what}",
+            "not applied here",
+        )
+        for what, parts in given.items()
+    ]
+
+
 def check_module_that_is_something_else():
     lora = {"diffusion_model.blocks.0.self_attn.q.lora_down.weight": torch.ones(2, 4)}
     vae = {"decoder.head.0.gamma": torch.ones(4), "conv2.weight": torch.ones(16, 16, 1, 1, 1)}
