@@ -20,9 +20,9 @@ from benchmarks import results
 from benchmarks.inside_comfyui import Absent, run_inside
 from benchmarks.models import SMALL, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
-from reelpatch.headless.edit import to_floats
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.lora import apply_lora, remove_lora
+from reelpatch.headless.models.lora import apply_lora, remove_lora
+from reelpatch.headless.runs.edit import to_floats
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
 from tests.unit.weights.fixtures import models as published
@@ -117,8 +117,8 @@ def load() -> Section:
 def imports() -> Section:
     """How long the engine takes to import once torch is there, and the command line to answer."""
     engine = (
-        "import time, torch; began = time.perf_counter(); import reelpatch.edits.vace, reelpatch.sampling.solvers, "
-        "reelpatch.clips.context, reelpatch.recipes; print(time.perf_counter() - began)"
+        "import time, torch; began = time.perf_counter(); import reelpatch.edits.vace.module, reelpatch.sampling.solvers, "
+        "reelpatch.edits.vace.context, reelpatch.recipes; print(time.perf_counter() - began)"
     )
     answers = [float(_output([sys.executable, "-c", engine])) for _ in range(PROCESS_TURNS)]
     helped: list[float] = []

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.frames import as_clip, as_video
-from reelpatch.clips.pixels import to_bytes, to_floats
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.measure.likeness import psnr
-from reelpatch.measure.measuring import measure
+from reelpatch.measure.measures import measure
 from reelpatch.media.video_io import Frames
 from reelpatch.recipes import recipe
 

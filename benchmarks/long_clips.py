@@ -23,15 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from reelpatch.clips.windows import join_early, join_late, plan_windows, usual_overlap
-from reelpatch.geometry import FRAMES_PER_LATENT
+from reelpatch.families.lattice import FRAMES_PER_LATENT
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.edit import EditRequest, run_edit
-from reelpatch.headless.enhance import EnhanceRequest, run_enhance
-from reelpatch.measure.measuring import measure
+from reelpatch.headless.runs.edit import EditRequest, run_edit
+from reelpatch.headless.runs.enhance import EnhanceRequest, run_enhance
+from reelpatch.measure.measures import measure
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
+from reelpatch.windows.plan_windows import join_early, join_late, plan_windows, usual_overlap
 
 FIRST_SEED = scenes.HELD_OUT + 3_000_000
 TIMES = (1, 5, 10, 20)

@@ -14,10 +14,10 @@ from torch import Tensor
 from benchmarks import results
 from benchmarks.models import CONTEXT_CHANNELS, Contenders, Inputs, Sizes, make_contenders
 from benchmarks.timing import Times, interleaved
-from reelpatch.edits.vace import VaceModule
-from reelpatch.geometry import PATCH_CELLS, TokenGrid
-from reelpatch.headless.stored import StoredOperations, hold_as_stored
-from reelpatch.headless.streaming import stream_blocks
+from reelpatch.edits.vace.module import VaceModule
+from reelpatch.families.lattice import PATCH_CELLS, TokenGrid
+from reelpatch.headless.models.stored_layers import StoredOperations, hold_as_stored
+from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.plan.job import Job
 from reelpatch.plan.memory import GIB, RESERVED_BYTES, plan_memory
 from reelpatch.plan.models import models_of

@@ -11,8 +11,8 @@ from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace import HEAD_DIM, VaceContext, VaceEdit, VaceModule
-from reelpatch.headless.transformer import predict_velocity
+from reelpatch.edits.vace.module import HEAD_DIM, VaceContext, VaceEdit, VaceModule
+from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.weights.names import diffusers_to_native
 
 CONTEXT_CHANNELS, LATENT_CHANNELS, TEXT_ROWS, TEXT_DIM = 96, 16, 512, 4096

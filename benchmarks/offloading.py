@@ -15,7 +15,7 @@ from benchmarks import results
 from benchmarks.models import SMALL, Contenders, make_contenders, make_inputs
 from benchmarks.sparse_load import private_bytes
 from benchmarks.timing import interleaved, ratio
-from reelpatch.headless.streaming import stream_blocks
+from reelpatch.headless.models.streaming import stream_blocks
 
 CPU = torch.device("cpu")
 TURNS = 11

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reelpatch.headless.vae import Vae, load_vae
+from reelpatch.headless.models.wan_vae import Vae, load_vae
 
 REPEATS = 12
 PATH = Path(__file__).parents[1] / "reelpatch/headless/demo/models/vae/reelpatch_demo_vae.safetensors"

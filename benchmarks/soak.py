@@ -25,7 +25,7 @@ import torch
 from benchmarks.long_clips import HANDS_BACK
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.instructions import KEPT_TEXTS
+from reelpatch.headless.models.embedded_texts import KEPT_TEXTS
 from reelpatch.recipes import recipe
 from tests.host.server import running
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from reelpatch.headless.loading import load_backbone
+from reelpatch.headless.models.wan_transformer import load_backbone
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.models import models_of
 from reelpatch.recipes import recipe

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import Box
-from reelpatch.clips.task_list import Sizing, TaskMaterial, build_task
-from reelpatch.clips.tasks import Sides
+from reelpatch.edits.vace.task_layouts import Sides
+from reelpatch.edits.vace.tasks import Sizing, TaskMaterial, build_task
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.editor import Editor
 from reelpatch.measure.likeness import psnr

@@ -11,20 +11,20 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.context import build_context
 from reelpatch.clips.frames import as_clip
-from reelpatch.clips.gray import GrayLatents
 from reelpatch.clips.mask_cover import Cover
-from reelpatch.clips.working import WorkingClip
-from reelpatch.edits.vace import VaceContext, VaceEdit, VaceModule
+from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.edits.vace.context import build_context
+from reelpatch.edits.vace.gray_latents import GrayLatents
+from reelpatch.edits.vace.module import VaceContext, VaceEdit, VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.geometry import LATENT_CHANNELS
+from reelpatch.families.lattice import LATENT_CHANNELS
 from reelpatch.sampling.guidance import Window
 
 from .host import attach, attached_edits
+from .node_message import say
 from .sockets import CLIP, REFERENCES
 from .widgets import skip_hints_input
-from .words import say
 
 # HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
 CORE, CORE_WAN = "comfy.ldm.", "comfy.ldm.wan."

@@ -14,7 +14,7 @@ from reelpatch.errors import BadInput
 from reelpatch.weights.header import Kind, expect
 
 from .files import listed, missing_or_true
-from .words import say
+from .node_message import say
 
 FROM_FILE, AUTO = "from file", "auto"
 STORAGE = {

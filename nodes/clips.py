@@ -6,11 +6,12 @@ from typing import Any
 from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
-from reelpatch.clips.context import trim_references
-from reelpatch.clips.working import WorkingClip, pick_frames, stills
+from reelpatch.clips.worked_clip import WorkingClip, pick_frames, stills
+from reelpatch.edits.vace.context import trim_references
 from reelpatch.errors import BadInput
 
-from .given import frames_of
+from .incoming_clip import frames_of
+from .node_message import say
 from .sockets import CLIP, REFERENCES
 from .widgets import (
     MORE_PIXELS,
@@ -22,7 +23,6 @@ from .widgets import (
     fit_input,
     size_inputs,
 )
-from .words import say
 
 MAX_FPS = 240.0
 

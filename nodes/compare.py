@@ -9,9 +9,9 @@ from typing import Any
 import folder_paths
 from comfy_api.latest import InputImpl, Types, io
 
-from reelpatch.clips.stack import stack
+from reelpatch.clips.stacked_pair import stack
 
-from .given import FORMS, pair_of
+from .incoming_clip import FORMS, pair_of
 
 _CRF = 10.0  # finer than for keeping: what is compared is the clips, not the codec
 

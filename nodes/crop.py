@@ -3,11 +3,11 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.working import WorkingClip
+from reelpatch.clips.worked_clip import WorkingClip
 
+from .node_message import say
 from .sockets import CLIP
 from .widgets import asked_size, size_inputs
-from .words import say
 
 _MOST_PX = 512
 

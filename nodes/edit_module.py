@@ -11,13 +11,13 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from reelpatch.edits.vace import LAYERS_KEY, VaceModule
+from reelpatch.edits.vace.module import LAYERS_KEY, VaceModule
 from reelpatch.weights.header import Kind, KnownFile, expect
 
 from .files import listed, missing_or_true, published
+from .node_message import say
 from .scaled import ScaledWeights, scaled_weights
 from .scaled import operations as quantised_layers
-from .words import say
 
 FOLDER, PATCHES = "diffusion_models", "model_patches"
 VACE = "vace_"

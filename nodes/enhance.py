@@ -7,18 +7,18 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.working import WorkingClip
+from reelpatch.clips.worked_clip import WorkingClip
 from reelpatch.errors import BadInput
-from reelpatch.geometry import LATENT_CHANNELS
+from reelpatch.families.lattice import LATENT_CHANNELS
 from reelpatch.recipes import RECIPES
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
 from .apply import check_vae
+from .node_message import say
 from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
 from .sockets import CLIP
-from .words import say
 
 
 class Enhance(io.ComfyNode):

@@ -20,7 +20,6 @@ from comfy.patcher_extension import WrapperExecutor, WrappersMP
 from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
 from torch import Tensor
 
-from reelpatch.edits.blocks import Attention
 from reelpatch.edits.contract import (
     Capability,
     Forward,
@@ -29,9 +28,10 @@ from reelpatch.edits.contract import (
     begin_edits,
     check_needs,
 )
-from reelpatch.edits.vace import VaceEdit
+from reelpatch.edits.vace.module import VaceEdit
 from reelpatch.errors import BadInput
-from reelpatch.geometry import LATENT_CHANNELS, TokenGrid
+from reelpatch.families.lattice import LATENT_CHANNELS, TokenGrid
+from reelpatch.families.wan.block import Attention
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"

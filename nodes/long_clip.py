@@ -11,8 +11,8 @@ from torch import Tensor
 from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.media.window_edit import EditWindow
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, Window
+from reelpatch.windows.edit_window import EditWindow
 
 from .apply import check_module, check_vae
 from .host import check_backbone

@@ -7,9 +7,9 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.media.window_enhance import EnhanceWindow
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
+from reelpatch.windows.enhance_window import EnhanceWindow
 
 from .apply import check_vae
 from .enhance import enhancer_run
@@ -72,7 +72,7 @@ class EnhanceLongClip(io.ComfyNode):
 
 @dataclass(frozen=True, eq=False)
 class WindowEnhancer:
-    """Enhances one window after another. As `reelpatch.media.window_enhance.LatentEnhancer`."""
+    """Enhances one window after another. As `reelpatch.windows.enhance_window.LatentEnhancer`."""
 
     guider: ScheduledGuider
     vae: Any

@@ -16,18 +16,18 @@ import folder_paths
 from comfy_api.latest import InputImpl, io, ui
 
 import reelpatch
-from reelpatch.clips.windows import plan_windows, usual_overlap
 from reelpatch.errors import BadInput
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.output_lock import owned_output
-from reelpatch.media.stamps import stamp
 from reelpatch.media.video_write import announce_result, check_output
-from reelpatch.media.window_run import LongClip, WindowJob, Work, run_windows
-from reelpatch.media.window_store import FinishedWindow
 from reelpatch.progress import OnProgress
+from reelpatch.windows.file_stamp import stamp
+from reelpatch.windows.plan_windows import plan_windows, usual_overlap
+from reelpatch.windows.window_run import LongClip, WindowJob, Work, run_windows
+from reelpatch.windows.window_store import FinishedWindow
 
+from .node_message import say
 from .output_place import output_place
-from .words import say
 
 _NAME_CHARACTERS = 12
 

@@ -21,8 +21,8 @@ from reelpatch.weights.lora import Lora, match_lora
 
 from .files import listed, missing_or_true
 from .host import STEPS_KEY
+from .node_message import say
 from .side_paths import FollowSteps, SidePath, SidePaths, changed_by
-from .words import say
 
 FOLDER = "loras"
 SIDE_PATH, MERGED = "side path", "merged"

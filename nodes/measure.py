@@ -10,12 +10,12 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
+from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.clips.masks import build_mask
-from reelpatch.clips.pixels import to_bytes
 from reelpatch.errors import BadInput
-from reelpatch.measure.measuring import measure, num_steps
+from reelpatch.measure.measures import measure, num_steps
 
-from .given import FORMS, pair_of
+from .incoming_clip import FORMS, pair_of
 
 
 class Measure(io.ComfyNode):

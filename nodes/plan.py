@@ -8,7 +8,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io, ui
 
-from reelpatch.clips.working import WorkingClip
+from reelpatch.clips.worked_clip import WorkingClip
 from reelpatch.plan.cards import CARDS, find_card
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine

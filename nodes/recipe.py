@@ -7,9 +7,9 @@ from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance, GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
+from .node_message import say
 from .sampling import FlowSampler
 from .sockets import GUIDANCE
-from .words import say
 
 
 class PublishedRecipe(io.ComfyNode):

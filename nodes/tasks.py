@@ -9,17 +9,17 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.frames import Box
-from reelpatch.clips.sizing import Sampling
-from reelpatch.clips.task_list import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
-from reelpatch.clips.tasks import Sides
-from reelpatch.clips.working import WorkingClip
+from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.edits.vace.sizing import Sampling
+from reelpatch.edits.vace.task_layouts import Sides
+from reelpatch.edits.vace.tasks import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.errors import BadInput
 
 from .clips import MAX_FPS, part_of_sound
+from .node_message import say
 from .sampling import numbers
 from .sockets import CLIP, REFERENCES
 from .widgets import MAX_SIDE_PX
-from .words import say
 
 DEFAULT_FPS = 16
 _BOX = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*")

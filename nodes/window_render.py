@@ -8,10 +8,10 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from reelpatch.clips.context import build_context, trim_references
 from reelpatch.clips.frames import FitPlan, fit, fit_mask, restore
-from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.geometry import latent_shape
+from reelpatch.edits.vace.context import build_context, trim_references
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.families.lattice import latent_shape
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, Window
 from reelpatch.sampling.noise import FrameNoise, draw_noise
@@ -25,7 +25,7 @@ from .window_sample import OnStep, sample_window
 
 @dataclass(frozen=True, eq=False)
 class WindowRender:
-    """One edit on one MODEL, window after window. As `reelpatch.media.window_edit.Render`."""
+    """One edit on one MODEL, window after window. As `reelpatch.windows.edit_window.Render`."""
 
     model: ModelPatcher
     edit_module: ModelPatcher

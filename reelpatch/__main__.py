@@ -2,6 +2,6 @@
 
 import sys
 
-from reelpatch.headless.cli import main
+from reelpatch.headless.commands.main import main
 
 sys.exit(main())

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from reelpatch.headless.cli import BAD_INPUT, DONE, main
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from tests.forked import Ended, forked
 
 LIMIT_S = 300
@@ -96,11 +96,11 @@ def import_what_edits() -> None:
     import diffusers
     import transformers
 
-    import reelpatch.headless.edit
+    import reelpatch.headless.runs.edit
 
     assert diffusers.WanTransformer3DModel
     assert transformers.UMT5EncoderModel
-    assert reelpatch.headless.edit.run_edit
+    assert reelpatch.headless.runs.edit.run_edit
 
 
 def run(generator: Path, folder: Path, names: list[str], num_jobs: int) -> int:

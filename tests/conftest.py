@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 from transformers import UMT5Config, UMT5EncoderModel
 
-from reelpatch.edits.vace import LAYERS_KEY
+from reelpatch.edits.vace.module import LAYERS_KEY
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import Role, recipe
@@ -34,8 +34,8 @@ LONGEST_FIRST = (
     "tests/host/test_inside.py",
     "tests/host/test_browser.py",
     "tests/host/test_server.py",
-    "tests/unit/headless/long_clips/test_long_runs.py",
-    "tests/unit/headless/test_cli.py",
+    "tests/unit/windows/test_long_runs.py",
+    "tests/unit/headless/commands/test_cli.py",
     "tests/fuzz/test_header_mutants.py",
 )
 

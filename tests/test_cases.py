@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reelpatch.headless.cli import BAD_INPUT, DONE
+from reelpatch.headless.commands.main import BAD_INPUT, DONE
 from tests.cases import fault_of, names_of
 from tests.forked import Ended
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.enhance import flickering
-from reelpatch.headless.edit import EditRequest, run_edit
-from reelpatch.headless.enhance import EnhanceRequest, run_enhance
+from reelpatch.headless.runs.edit import EditRequest, run_edit
+from reelpatch.headless.runs.enhance import EnhanceRequest, run_enhance
 from reelpatch.media.video_io import read_video
 from reelpatch.media.video_write import write_video
 from workflows.demo_material import FOLDER

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reelpatch.clips.pixels import to_bytes
-from reelpatch.clips.tasks import Sides
-from reelpatch.headless.task import TaskRequest, lay_out, run_task
+from reelpatch.clips.bytes_and_floats import to_bytes
+from reelpatch.edits.vace.task_layouts import Sides
+from reelpatch.headless.runs.task import TaskRequest, lay_out, run_task
 from reelpatch.media.video_io import read_video
 from workflows import task_graphs
 from workflows.picture import GAP, captioned

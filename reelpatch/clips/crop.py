@@ -8,7 +8,7 @@ from torch import Tensor
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.errors import BadInput
-from reelpatch.geometry import SIZE_MULTIPLE
+from reelpatch.families.lattice import SIZE_MULTIPLE
 
 _SMOOTH_FRAMES = 4.0  # deviation of the Gaussian that steadies the box
 _MOST_PX = 512

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.geometry import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_frames, nearest_size
+from reelpatch.families.lattice import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_frames, nearest_size
 
 Method = Literal["pad", "crop", "stretch", "area"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.frames import is_in_unit_range
 from reelpatch.errors import BadInput
-from reelpatch.geometry import FRAMES_PER_LATENT, LATENT_CELL_PX, mask_frame_picks
+from reelpatch.families.lattice import FRAMES_PER_LATENT, LATENT_CELL_PX, mask_frame_picks
 
 
 def luma(images: Tensor) -> Tensor:

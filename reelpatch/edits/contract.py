@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from reelpatch.edits.blocks import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.errors import BadInput
-from reelpatch.geometry import TokenGrid
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.block import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.sampling.schedules import step_of
 
 

@@ -5,17 +5,17 @@ from functools import cached_property
 
 from torch import Tensor
 
-from reelpatch.clips.context import build_context, trim_references
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, as_clip, fit, fit_mask, plan_fit, restore
-from reelpatch.clips.gray import GrayLatents
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
-from reelpatch.edits.vace import VaceContext, VaceEdit
+from reelpatch.edits.vace.context import build_context, trim_references
+from reelpatch.edits.vace.gray_latents import GrayLatents
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
-from reelpatch.geometry import latent_shape
-from reelpatch.headless.recipe_runner import RecipeRunner, told_when_memory_ends
-from reelpatch.headless.transformer import Denoiser
+from reelpatch.families.lattice import latent_shape
+from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of

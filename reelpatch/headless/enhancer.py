@@ -5,12 +5,12 @@ from functools import cached_property
 from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
-from reelpatch.headless.recipe_runner import RecipeRunner, told_when_memory_ends
-from reelpatch.headless.transformer import Denoiser
+from reelpatch.edits.enhance.noising import noised
+from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.enhancing import noised
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 

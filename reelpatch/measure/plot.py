@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from reelpatch.measure.measuring import Measures
+from reelpatch.measure.measures import Measures
 
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 190, 64, 16, 28, 26  # pixels
 _INK, _PALE, _PAPER, _JOIN = (30, 30, 30), (215, 215, 215), (250, 250, 248), (200, 140, 40)

@@ -1,6 +1,6 @@
 """The measures as lines for people."""
 
-from reelpatch.measure.measuring import Measures
+from reelpatch.measure.measures import Measures
 
 
 def report(measures: Measures) -> str:

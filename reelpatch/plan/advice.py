@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from reelpatch.geometry import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_size
+from reelpatch.families.lattice import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_size
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, Offload, is_fitting, memory_on
 from reelpatch.plan.memory import GIB

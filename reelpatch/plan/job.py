@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reelpatch.errors import BadInput
-from reelpatch.geometry import TokenGrid, latent_shape
+from reelpatch.families.lattice import TokenGrid, latent_shape
 from reelpatch.plan.models import Models
 from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe

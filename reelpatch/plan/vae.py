@@ -8,7 +8,7 @@ ComfyUI does not compute them (diffusers does: 1 % more for 73 frames). Source: 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reelpatch.geometry import FRAMES_PER_LATENT, LATENT_CELL_PX, LATENT_CHANNELS
+from reelpatch.families.lattice import FRAMES_PER_LATENT, LATENT_CELL_PX, LATENT_CHANNELS
 
 CUBE, SQUARE = 27, 9  # taps of a 3x3x3 and a 3x3 convolution
 TIME_TAPS = 3

@@ -3,8 +3,8 @@
 Sizes are as published, in 10^9 bytes. Source: the file lists of the repositories named in the links.
 """
 
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes.record import Role, WeightFile
-from reelpatch.weights.kinds import Kind
 
 APACHE = "Apache-2.0"
 NON_COMMERCIAL = "CC BY-NC-SA 4.0 (non-commercial)"

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from reelpatch.edits.enhance.noising import last_steps
 from reelpatch.recipes.record import Recipe
-from reelpatch.sampling.enhancing import last_steps
 from reelpatch.sampling.schedules import make_sigmas
 
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
 from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
-from reelpatch.weights.kinds import Kind
 
 Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
 FOLDERS: dict[Role, str] = {

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reelpatch.geometry import LATENT_CHANNELS
+from reelpatch.families.lattice import LATENT_CHANNELS
 from reelpatch.sampling.solvers import NoiseSampler
 
 LatentShape = tuple[int, int, int]  # frames, rows, columns

@@ -8,10 +8,11 @@ from math import prod
 from pathlib import Path
 
 from reelpatch.errors import BadInput
-from reelpatch.weights import layouts, names, storage
-from reelpatch.weights.kinds import Kind
+from reelpatch.families.kinds import Kind
+from reelpatch.families.strangers import Mark, find_mark, wan_task
+from reelpatch.families.wan import layouts
+from reelpatch.weights import names, storage
 from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
-from reelpatch.weights.other_models import Mark, find_mark, wan_task
 from reelpatch.weights.safetensors_header import TensorInfo, read_header
 
 __all__ = ["Kind", "KnownFile", "TensorInfo", "describe", "expect", "identify", "read_header", "require"]

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from reelpatch.weights.kinds import Kind
+from reelpatch.families.kinds import Kind
 
 _SUFFIXES = re.compile(r"(\.safetensors)+$|\.sft$", re.IGNORECASE)
 _DTYPES = (

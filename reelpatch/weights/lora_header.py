@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from reelpatch.weights import layouts, names
+from reelpatch.families.wan import layouts
+from reelpatch.weights import names
 from reelpatch.weights.lora_keys import METHODS, bare_layer, read_key
 from reelpatch.weights.safetensors_header import TensorInfo, shown
 

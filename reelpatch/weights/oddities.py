@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from reelpatch.families.kinds import Kind
+from reelpatch.families.strangers import wan_task
 from reelpatch.weights import storage
 from reelpatch.weights.header import KnownFile
-from reelpatch.weights.kinds import Kind
 from reelpatch.weights.known_files import promise
-from reelpatch.weights.other_models import wan_task
 from reelpatch.weights.safetensors_header import shown
 
 _NUM_NAMED = 3

@@ -2,7 +2,7 @@
 
 import argparse
 
-from reelpatch.headless.cli import build_parser
+from reelpatch.headless.commands.main import build_parser
 
 FINISH = {"--grow", "--feather", "--blend", "--match", "--match-frames", "--crop"}
 MASK = {"--mask-channel", "--mask-threshold"}

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # Each level may import itself and what stands before it.
 LEVELS = (
     ("reelpatch.errors", "reelpatch.progress"),
-    ("reelpatch.geometry", "reelpatch.weights", "reelpatch.sampling"),
+    ("reelpatch.families.lattice", "reelpatch.weights", "reelpatch.sampling"),
     ("reelpatch.edits", "reelpatch.clips", "reelpatch.recipes"),
     ("reelpatch.plan", "reelpatch.measure", "reelpatch.media"),
     ("reelpatch.headless", "nodes"),
@@ -91,7 +91,9 @@ def allowed(path: Path) -> frozenset[str]:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"reelpatch.geometry", "reelpatch.headless.cli"} <= {module_name(path) for path in FILES}
+    assert {"reelpatch.families.lattice", "reelpatch.headless.commands.main"} <= {
+        module_name(path) for path in FILES
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
@@ -115,9 +117,9 @@ def test_imports_run_one_way(path: Path) -> None:
 def test_a_wrong_import_would_be_found(tmp_path: Path) -> None:
     path = tmp_path / "x.py"
     path.write_text("def f():\n    from reelpatch.headless import edit\n    import av.container\n")
-    assert list(imports(path)) == ["reelpatch.headless.edit", "av.container"]
+    assert list(imports(path)) == ["reelpatch.headless.runs.edit", "av.container"]
     assert foreign(path) == {"av"}
-    assert level_of("reelpatch.headless.edit") == len(LEVELS) - 1
+    assert level_of("reelpatch.headless.runs.edit") == len(LEVELS) - 1
 
 
 def test_the_root_is_harmless_without_comfyui() -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.cli import BAD_INPUT, DONE, main
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from tests.forked import Ended, forked
 from tests.fuzz.mutants import cut, flip
 
@@ -174,10 +174,10 @@ def fault_of(ended: Ended) -> str:
 
 def import_what_edits() -> None:
     """What every edit would import by itself, once for all of them."""
-    import reelpatch.headless.edit
     import reelpatch.headless.long_clips.editing
+    import reelpatch.headless.runs.edit
 
-    assert reelpatch.headless.edit.run_edit
+    assert reelpatch.headless.runs.edit.run_edit
     assert reelpatch.headless.long_clips.editing
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from reelpatch.headless.cli import BAD_INPUT, DONE
+from reelpatch.headless.commands.main import BAD_INPUT, DONE
 from tests.forked import CRASHED, forked
 from tests.fuzz.clips import fault_of, write_films, write_masks, write_mutant
 

@@ -6,7 +6,7 @@ import torch
 from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 from torch import Tensor, nn
 
-from reelpatch.edits.vace import VaceModule
+from reelpatch.edits.vace.module import VaceModule
 from reelpatch.weights.names import diffusers_to_native
 from tests.golden.deterministic import make_weights, wan_rule
 

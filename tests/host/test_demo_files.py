@@ -12,9 +12,9 @@ from torch import Tensor
 from reelpatch.clips.frames import as_clip, as_video
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.loading import load_backbone
-from reelpatch.headless.transformer import Moment, predict_velocity
-from reelpatch.headless.vae import load_vae
+from reelpatch.headless.hosts.wan_host import Moment, predict_velocity
+from reelpatch.headless.models.wan_transformer import load_backbone
+from reelpatch.headless.models.wan_vae import load_vae
 from reelpatch.recipes import recipe
 from tests.host import comfy
 

@@ -14,7 +14,7 @@ from diffusers import (
 from PIL import Image
 from torch import Tensor
 
-from reelpatch.clips.context import build_context
+from reelpatch.edits.vace.context import build_context
 
 FRAMES, HEIGHT, WIDTH = 9, 32, 48
 TOLERANCE = 1e-5

@@ -9,16 +9,16 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
-from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.headless.demo.training import export, restore, whole_clip
-from reelpatch.headless.demo.training.latents import Statistics
-from reelpatch.headless.demo.training.model import DemoFamily
-from reelpatch.headless.demo.training.words import encode
-from reelpatch.headless.loading import load_backbone, load_module
-from reelpatch.headless.text import load_text_encoder
-from reelpatch.headless.transformer import Moment, predict_velocity
-from reelpatch.headless.vae import load_vae
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.headless.hosts.wan_host import Moment, predict_velocity
+from reelpatch.headless.models.text_encoder import load_text_encoder
+from reelpatch.headless.models.wan_transformer import load_backbone, load_module
+from reelpatch.headless.models.wan_vae import load_vae
 from tests.golden.rounding import assert_rounds_alike, depth_of
+from training import export, restore, whole_clip
+from training.latents import Statistics
+from training.model import DemoFamily
+from training.words import encode
 
 SENTENCE = "make the red circle blue"
 

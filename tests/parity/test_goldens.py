@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import Timesteps
 
-from reelpatch.edits.blocks import rotary_table
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.geometry import TokenGrid
-from reelpatch.headless.transformer import predict_velocity
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.block import rotary_table
+from reelpatch.headless.hosts.wan_host import predict_velocity
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 from tests.golden.rounding import UNIT_ROUNDOFF, assert_printed, depth_of, printed

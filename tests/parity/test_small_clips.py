@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
-from reelpatch.headless.small_clips import frames_as_pictures, speed_up_small_clips
+from reelpatch.headless.models.small_clip_kernels import frames_as_pictures, speed_up_small_clips
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 

@@ -13,10 +13,10 @@ from diffusers import (
 from PIL import Image
 from torch import Tensor, nn
 
-from reelpatch.clips.context import build_context
-from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.headless.transformer import Denoiser
-from reelpatch.headless.vae import Vae
+from reelpatch.edits.vace.context import build_context
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.models.wan_vae import Vae
 from reelpatch.recipes import recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from reelpatch.clips.context import build_context
-from reelpatch.clips.pixels import to_floats
-from reelpatch.clips.sizing import cover
-from reelpatch.clips.task_list import Sizing, TaskMaterial, build_task
-from reelpatch.clips.tasks import VaceInput
+from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.edits.vace.context import build_context
+from reelpatch.edits.vace.sizing import cover
+from reelpatch.edits.vace.task_layouts import VaceInput
+from reelpatch.edits.vace.tasks import Sizing, TaskMaterial, build_task
 from reelpatch.media.stills import read_still
 from reelpatch.media.video_io import read_video
 

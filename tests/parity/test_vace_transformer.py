@@ -7,11 +7,11 @@ from diffusers import WanVACETransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 from torch import Tensor, nn
 
-from reelpatch.edits.blocks import WanBlock, rotary_table
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace import VaceContext, VaceEdit
-from reelpatch.geometry import TokenGrid
-from reelpatch.headless.transformer import predict_velocity
+from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.block import WanBlock, rotary_table
+from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.weights.names import diffusers_to_native
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input

@@ -9,8 +9,8 @@ from diffusers import AutoencoderKLWan
 from safetensors.torch import save_file
 from torch import Tensor
 
-from reelpatch.headless.filling import Precision, fill
-from reelpatch.headless.vae import Vae
+from reelpatch.headless.models.fill import Precision, fill
+from reelpatch.headless.models.wan_vae import Vae
 from reelpatch.weights.header import identify
 from reelpatch.weights.names import vae_diffusers_to_native, vae_native_to_diffusers
 from tests.golden.deterministic import make_input, make_weights, vae_rule

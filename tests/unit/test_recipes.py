@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.geometry import latent_shape
+from reelpatch.families.lattice import latent_shape
 from reelpatch.recipes import NON_COMMERCIAL, RECIPES, Recipe, recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas, timestep

@@ -20,7 +20,7 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import Verdict, judge
 from reelpatch.headless.demo.scenes import Example, Frames
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.vae import Vae, load_vae
+from reelpatch.headless.models.wan_vae import Vae, load_vae
 from reelpatch.measure.likeness import psnr
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe

@@ -7,14 +7,14 @@ from functools import partial
 
 from torch import Tensor
 
-from reelpatch.headless.edit import EditRequest
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.long_clips.identity import identity
+from reelpatch.headless.runs.edit import EditRequest
+from reelpatch.headless.runs.identity import identity
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.media.stamps import stamp, stamps
-from reelpatch.media.window_edit import EditWindow
-from reelpatch.media.window_run import LongClip, run_windows
 from reelpatch.progress import OnProgress
+from reelpatch.windows.edit_window import EditWindow
+from reelpatch.windows.file_stamp import stamp, stamps
+from reelpatch.windows.window_run import LongClip, run_windows
 
 _log = logging.getLogger(__name__)
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reelpatch.headless.enhance import EnhanceRequest
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.long_clips.identity import identity
-from reelpatch.media.stamps import stamp
-from reelpatch.media.window_enhance import EnhanceWindow
-from reelpatch.media.window_run import LongClip, run_windows
+from reelpatch.headless.runs.enhance import EnhanceRequest
+from reelpatch.headless.runs.identity import identity
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
+from reelpatch.windows.enhance_window import EnhanceWindow
+from reelpatch.windows.file_stamp import stamp
+from reelpatch.windows.window_run import LongClip, run_windows
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from comfy_api.latest import InputImpl, Types, io
 from tiny import SIGMAS, Vae, apply, backbone, call, clip, difference, frames, module, text
 
 import nodes
-from reelpatch.clips.pixels import to_bytes
+from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.errors import BadInput
 from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_io import Video, read_video

@@ -14,7 +14,7 @@ from long_clips import LENGTH, WINDOW, LongVae, cancelled, film
 from tiny import backbone, call, clip, difference, frames, text
 
 import nodes
-from reelpatch.clips.pixels import to_bytes
+from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.sampling.noise import FrameNoise

@@ -62,7 +62,7 @@ def video(num_frames=FRAMES, fps=Fraction(10)):
 
 
 def check_every_task_of_the_engine_is_offered_with_words_for_all_it_takes():
-    engine = __import__("reelpatch.clips.task_list", fromlist=["TASKS"]).TASKS
+    engine = __import__("reelpatch.edits.vace.tasks", fromlist=["TASKS"]).TASKS
     assert set(options()) == set(engine)
     assert any(one.get_io_type() == "STRING" for one in next(iter(options().values())).values()), (
         "see the node"

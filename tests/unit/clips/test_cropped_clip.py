@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reelpatch.clips.finish import Finish
-from reelpatch.clips.working import WorkingClip
+from reelpatch.clips.worked_clip import WorkingClip
 from reelpatch.errors import BadInput
 
 SIZE = (90, 140)

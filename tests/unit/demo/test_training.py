@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.demo.training import latents, run, vae, words
-from reelpatch.headless.demo.training.muon import orthogonalise
+from training import latents, run, vae, words
+from training.muon import orthogonalise
 
 
 class _Stopped(Exception):

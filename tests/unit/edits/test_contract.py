@@ -6,7 +6,7 @@ from torch import Tensor
 
 from reelpatch.edits.contract import Capability, Forward, Moment, begin_edits, check_needs
 from reelpatch.errors import BadInput
-from reelpatch.geometry import TokenGrid
+from reelpatch.families.lattice import TokenGrid
 
 FORWARD = Forward(
     tokens=torch.zeros(1, 1, 4),

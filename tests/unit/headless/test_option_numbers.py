@@ -5,9 +5,9 @@ import argparse
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless import option_values
-from reelpatch.headless.cli import BAD_INPUT, build_parser, main
-from reelpatch.headless.recipe_runner import choose_device
+from reelpatch.headless.commands import option_values
+from reelpatch.headless.commands.main import BAD_INPUT, build_parser, main
+from reelpatch.headless.loaded_recipe import choose_device
 
 
 def numeric_options() -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.cli import BAD_INPUT, DONE, main
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.media.frame_reader import FrameReader, look_through
 from reelpatch.media.video_io import read_video
 from tests.unit.media.numbered import film, numbers, patch, picture

@@ -13,7 +13,7 @@ from PIL import Image
 
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
-from reelpatch.headless.cli import BAD_INPUT, main
+from reelpatch.headless.commands.main import BAD_INPUT, main
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.mask_file import read_mask

@@ -6,7 +6,7 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransforme
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import UMT5Config, UMT5EncoderModel
 
-from reelpatch.geometry import TokenGrid, latent_shape
+from reelpatch.families.lattice import TokenGrid, latent_shape
 from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
 from reelpatch.plan.transformer import (
     I2V_14B,

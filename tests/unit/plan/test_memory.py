@@ -8,9 +8,9 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace import VaceConfig, VaceContext, VaceEdit, VaceModule
-from reelpatch.geometry import latent_shape
-from reelpatch.headless.transformer import predict_velocity
+from reelpatch.edits.vace.module import VaceConfig, VaceContext, VaceEdit, VaceModule
+from reelpatch.families.lattice import latent_shape
+from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
 from reelpatch.plan.memory import (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.cli import BAD_INPUT, main
+from reelpatch.headless.commands.main import BAD_INPUT, main
 from reelpatch.weights.pickle_sizes import MAX_UNPACKED_BYTES
 from reelpatch.weights.pickles import open_pickle
 

@@ -1,0 +1,53 @@
+"""A clip in any of the forms that links carry: VIDEO, IMAGE, or the clip of a Clip node."""
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from reelpatch.clips.frames import check_clip
+from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.errors import BadInput
+
+from .sockets import CLIP
+
+FORMS = [io.Video, io.Image, CLIP]
+
+
+class Given(NamedTuple):
+    """Frames [F, H, W, 3] in [0, 1]; the rate is None where the form has none."""
+
+    frames: Tensor
+    fps: Fraction | None
+    sound: Any
+
+
+def frames_of(value: Any) -> Given:
+    """The frames that a clip has: of a Clip node, those of its source. Raises: BadInput for what is no clip."""
+    if isinstance(value, WorkingClip):
+        return Given(value.source, value.fps, value.sound)
+    if isinstance(value, Tensor):
+        check_clip(value)
+        return Given(value, None, None)
+    components = value.get_components()
+    # Decoded to float, colours can lie a little outside what a screen shows; NaN stays, and is refused.
+    frames = components.images.clamp(0, 1)
+    check_clip(frames)
+    return Given(frames, Fraction(components.frame_rate), components.audio)
+
+
+def pair_of(before: Any, after: Any) -> tuple[Given, Given]:
+    """Both clips. Raises: BadInput where they differ in length or size."""
+    first, second = frames_of(before), frames_of(after)
+    if first.frames.shape != second.frames.shape:
+        raise BadInput(
+            f"before has {_measure(first.frames)} and after {_measure(second.frames)}: connect two clips of one length "
+            "and size, such as clip of Clip and frames of Finish clip."
+        )
+    return first, second
+
+
+def _measure(clip: Tensor) -> str:
+    frames, height, width, _ = clip.shape
+    return f"{frames} frame{'s' * (frames != 1)} of {width}x{height}"

@@ -1,0 +1,192 @@
+"""The size and the frames that VACE's own pipeline works on: a budget of tokens, whole-clip sampling, cover and crop.
+
+Source: ali-vilab/VACE, `VaceVideoProcessor` (commit 48eb44f), which uses two budgets: 81 frames of 832x480 and of
+1280x720. Its rule works for any; a recipe's own size and length are its budget here.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import sqrt
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reelpatch.clips.frames import Size
+from reelpatch.errors import BadInput
+from reelpatch.families.lattice import (
+    FRAMES_PER_LATENT,
+    SIZE_MULTIPLE,
+    latent_frames,
+    nearest_frames,
+    nearest_size,
+)
+
+Sampling = Literal["first", "uniform"]
+_WHOLE = 255
+
+
+@dataclass(frozen=True)
+class TokenBudget:
+    """How many tokens one latent frame may have, and all of them together.
+
+    Units: `frame_tokens` may be a fraction, as the published rule has it.
+    """
+
+    frame_tokens: Fraction
+    tokens: int
+
+    @classmethod
+    def of(cls, frames: int, height: int, width: int) -> "TokenBudget":
+        """The budget that a clip of this length and size uses up.
+
+        Raises: BadInput for a length or size that is not legal; the message offers the nearest.
+        """
+        legal_frames, legal_size = nearest_frames(frames), nearest_size(height, width)
+        if frames != legal_frames:
+            raise BadInput(
+                f"a length of {frames} frames does not fit the model, which takes 1, 5, 9, ... (4n + 1) frames: "
+                f"use {legal_frames}.",
+                option="--frames",
+            )
+        if (height, width) != legal_size:
+            raise BadInput(
+                f"the size {_named((height, width))} is not a multiple of {SIZE_MULTIPLE} both ways: "
+                f"use {_named(legal_size)}.",
+                option="--size",
+            )
+        frame_tokens = Fraction(height * width, SIZE_MULTIPLE**2)
+        return cls(frame_tokens, int(frame_tokens * latent_frames(frames)))
+
+
+@dataclass(frozen=True)
+class SizePlan:
+    """Which frames of a clip are worked on, and at what size = (height, width) in pixels."""
+
+    source_frames: int
+    source_size: Size
+    size: Size
+    picks: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many are worked on, 4n + 1."""
+        return len(self.picks)
+
+    def describe(self) -> str:
+        """One sentence for the person whose clip it is: nothing is cut or left out unsaid."""
+        work = f"{_named(self.size)}, {self.frames} frames"
+        if self.size == self.source_size and self.frames == self.source_frames:
+            return f"Worked on as it is: {work}."
+        steps: list[str] = []
+        if self.size != self.source_size:
+            steps.append(f"scaled from {_named(self.source_size)} to cover that size, the overhang cut off")
+        if self.picks == tuple(range(self.frames)):
+            if self.frames < self.source_frames:
+                steps.append(f"the last {self.source_frames - self.frames} frames are left out")
+        else:
+            steps.append(f"picked evenly from all {self.source_frames} frames")
+        return f"Worked on as {work}: {'; '.join(steps)}."
+
+    def apply(self, images: Tensor) -> Tensor:
+        """The picked frames at the planned size, [F, H, W, C] in [0, 1]; a single still counts for all of them.
+
+        Raises: ValueError for another number of frames than 1 or the plan's.
+        """
+        if images.shape[0] == 1:
+            return cover(images, self.size).expand(self.frames, -1, -1, -1)
+        if images.shape[0] != self.source_frames:
+            raise ValueError(f"the plan is for {self.source_frames} frames, not {images.shape[0]}")
+        return cover(images[list(self.picks)], self.size)
+
+    def apply_to_mask(self, mask: Tensor) -> Tensor:
+        """As `apply`, for [F, H, W]; scaled edges are soft."""
+        return self.apply(mask[..., None])[..., 0]
+
+
+def plan_size(
+    frames: int,
+    size: Size,
+    budget: TokenBudget,
+    *,
+    sampling: Sampling = "uniform",
+    times_s: Sequence[Fraction] | None = None,
+) -> SizePlan:
+    """The largest working size and length within the budget that keep the aspect and enlarge nothing but by rounding.
+
+    `uniform`, the published way, picks frames evenly over the whole clip, so that a long one is sped up; `first`
+    takes as many from its start. `times_s`, of a clip without a fixed rate, says when its frames are shown.
+
+    Units: size = (height, width) in pixels.
+    Raises: BadInput for a clip that is smaller than one token, or that is too long and narrow for the budget.
+    """
+    height, width = size
+    if frames < 1 or min(size) < SIZE_MULTIPLE:
+        raise BadInput(
+            f"the clip has {frames} frames of {_named(size)}: give at least one of {SIZE_MULTIPLE}x{SIZE_MULTIPLE}."
+        )
+    area = min(
+        Fraction(budget.tokens),
+        budget.frame_tokens,
+        Fraction((height // SIZE_MULTIPLE) * (width // SIZE_MULTIPLE)),
+    )
+    latents = min((frames - 1) // FRAMES_PER_LATENT + 1, int(budget.tokens / area))
+    area = min(area, Fraction(budget.tokens // latents))
+    rows = round(sqrt(area * height / width))
+    columns = int(area / rows) if rows else 0
+    if not rows or not columns:
+        raise BadInput(
+            f"the clip is {_named(size)}, too long and narrow to be worked on within {int(area)} tokens a frame: "
+            "crop it, or ask for more.",
+            option="--size",
+        )
+    count = FRAMES_PER_LATENT * (latents - 1) + 1
+    picks = even_picks(frames, count, times_s) if sampling == "uniform" else tuple(range(count))
+    return SizePlan(frames, size, (rows * SIZE_MULTIPLE, columns * SIZE_MULTIPLE), picks)
+
+
+def even_picks(frames: int, count: int, times_s: Sequence[Fraction] | None = None) -> tuple[int, ...]:
+    """The frames shown at `count` evenly spaced moments, from the first to the middle of the last frame.
+
+    At a moment between two frames the earlier one is taken. Computed in fractions: the published code compares
+    32-bit times with 64-bit ones, and may fall to the other side there.
+
+    Source: `VaceVideoProcessor._get_frameid_bbox_adjust_last`.
+    """
+    starts = list(times_s) if times_s else [Fraction(index) for index in range(frames)]
+    last_s = (starts[-1] - starts[0]) / (frames - 1) if frames > 1 else Fraction(1)
+    ends = [*(end for _, end in pairwise(starts)), starts[-1] + last_s]
+    step = (starts[-1] + ends[-1]) / 2 / max(1, count - 1)
+    return tuple(bisect_left(ends, index * step) for index in range(count))
+
+
+def cover(images: Tensor, size: Size) -> Tensor:
+    """Images scaled, aspect kept, to cover the size, and cropped to it at their centre.
+
+    Bicubic with antialiasing on 8-bit values, as published; images that have the size already are not touched.
+
+    Shapes: [F, h, w, C] in [0, 1] -> [F, *size, C].
+    """
+    height, width = images.shape[1:3]
+    if (height, width) == size:
+        return images
+    scale = max(size[1] / width, size[0] / height)
+    scaled = (round(scale * height), round(scale * width))
+    top, left = (scaled[0] - size[0]) // 2, (scaled[1] - size[1]) // 2
+    covered = images.new_empty(len(images), *size, images.shape[3], dtype=torch.float32)
+    for source, target in zip(
+        images, covered, strict=True
+    ):  # one by one: a clip of floats fills memory as it is
+        pixels = source.permute(2, 0, 1).mul(_WHOLE).round().to(torch.uint8)
+        pixels = F.interpolate(pixels[None], size=scaled, mode="bicubic", antialias=True)[0]
+        pixels = pixels[:, top : top + size[0], left : left + size[1]]
+        target.copy_(pixels.permute(1, 2, 0).float() / _WHOLE)
+    return covered
+
+
+def _named(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"

@@ -1,0 +1,174 @@
+"""The Wan transformer block, the rotary table it is used with, and plain attention.
+
+Shape letters: B batch, N tokens, T text rows, D width, A heads, E head width (D = A * E).
+The compute dtype is that of the text rows. The residual stream may be wider (`norm3` then has to be as wide):
+modulation, gates and their sums are done in float32 and cast back to the stream's dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reelpatch.families.lattice import TokenGrid
+
+ROTARY_THETA = 10000.0
+
+Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(q_BNAE, k_BTAE, v_BTAE) -> [B, N, A * E]."""
+
+Rotate = Callable[[Tensor, Any], Tensor]
+"""(x_BNAE, rotary) -> x_BNAE; `rotary` is whatever the host calls its rotary embedding."""
+
+
+def sdpa(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+    """Full softmax attention by PyTorch, `[B, N, A * E]`."""
+    q, k, v = (x.transpose(1, 2) for x in (q_BNAE, k_BTAE, v_BTAE))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def rotary_table(grid: TokenGrid, head_dim: int, *, device: torch.device | str | None = None) -> Tensor:
+    """Cosine and sine of every token's angles, `[N, 1, E / 2, 2]` float32.
+
+    The E / 2 interleaved pairs go to frames, rows and columns in this order: rows and columns get
+    `head_dim // 6` pairs each, frames the rest (44/42/42 numbers of 128).
+
+    Source: Wan2.1 `rope_params`; angles in float64, as there.
+    """
+    plane_dim = 2 * (head_dim // 6)
+    axes = ((grid.frames, head_dim - 2 * plane_dim), (grid.rows, plane_dim), (grid.columns, plane_dim))
+    angles: list[Tensor] = []
+    for axis, (length, dim) in enumerate(axes):
+        exponents = torch.arange(0, dim, 2, dtype=torch.float64, device=device) / dim
+        positions = torch.arange(length, dtype=torch.float64, device=device)
+        along_axis = torch.outer(positions, ROTARY_THETA**-exponents)
+        shape = [1, 1, 1, dim // 2]
+        shape[axis] = length
+        angles.append(along_axis.view(shape).expand(grid.frames, grid.rows, grid.columns, -1))
+    angle_NP = torch.cat(angles, dim=-1).flatten(0, 2)
+    return torch.stack((angle_NP.cos(), angle_NP.sin()), dim=-1).float().unsqueeze(1)
+
+
+def apply_rotary(x_BNAE: Tensor, rotary: Tensor) -> Tensor:
+    """Each interleaved pair of `x_BNAE` turned by its angle in a `rotary_table`; dtype kept."""
+    x1, x2 = x_BNAE.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = rotary.unbind(-1)
+    # Written in place, in the dtype it is to have: stacking would pass all of it through memory once more, in fp32.
+    turned = torch.empty_like(x_BNAE)
+    pairs = turned.unflatten(-1, (-1, 2))
+    pairs[..., 0] = x1 * cos - x2 * sin
+    pairs[..., 1] = x1 * sin + x2 * cos
+    return turned
+
+
+class SelfAttention(nn.Module):
+    """Wan's attention: q and k normalised over the full width before the heads are split."""
+
+    def __init__(self, dim: int, num_heads: int, *, eps: float, operations: Any, **factory: Any) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q = operations.Linear(dim, dim, **factory)
+        self.k = operations.Linear(dim, dim, **factory)
+        self.v = operations.Linear(dim, dim, **factory)
+        self.o = operations.Linear(dim, dim, **factory)
+        self.norm_q = operations.RMSNorm(dim, eps=eps, **factory)
+        self.norm_k = operations.RMSNorm(dim, eps=eps, **factory)
+
+    def project(self, x_BND: Tensor, source_BTD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q of `x_BND`, k and v of `source_BTD`, as `[B, N or T, A, E]`, before any rotation."""
+        v = self.v(source_BTD)
+        # A norm whose weight is kept in float32 widens its output; attention wants one dtype.
+        q = self.norm_q(self.q(x_BND)).type_as(v)
+        k = self.norm_k(self.k(source_BTD)).type_as(v)
+        q, k, v = (x.unflatten(-1, (self.num_heads, -1)) for x in (q, k, v))
+        return q, k, v
+
+    def forward(self, x_BND: Tensor, rotary: Any, *, attention: Attention, rotate: Rotate) -> Tensor:
+        q, k, v = self.project(x_BND, x_BND)
+        return self.o(attention(rotate(q, rotary), rotate(k, rotary), v))
+
+
+class CrossAttention(SelfAttention):
+    """Attention to the text rows: no rotation, and no mask, because Wan attends to its padding rows."""
+
+    def forward(self, x_BND: Tensor, text_BTD: Tensor, *, attention: Attention) -> Tensor:  # type: ignore[override]
+        return self.o(attention(*self.project(x_BND, text_BTD)))
+
+
+class WanBlock(nn.Module):
+    """One block of the Wan transformer, under the parameter names of the original files.
+
+    `operations` makes the layers (`torch.nn`, or a host's own `Linear`, `LayerNorm`, `RMSNorm`, which must take
+    `device` and `dtype`). `layers_cast` says that they bring their weights to the device and dtype of what they are
+    given, so that a weight may be anywhere, and says nothing about where to compute.
+    At float32 the result equals diffusers' `WanTransformerBlock` bit for bit.
+
+    Source: Wan2.1 `wan/modules/model.py`, `WanAttentionBlock` (t2v).
+    """
+
+    def __init__(  # noqa: PLR0913 -- sizes by position, then what the host brings
+        self,
+        dim: int,
+        ffn_dim: int,
+        num_heads: int,
+        *,
+        eps: float = 1e-6,
+        operations: Any = nn,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        layers_cast: bool = False,
+    ) -> None:
+        super().__init__()
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.eps = eps
+        self.layers_cast = layers_cast
+        self.modulation = nn.Parameter(torch.randn(1, 6, dim, **factory) / dim**0.5)
+        self.self_attn = SelfAttention(dim, num_heads, eps=eps, operations=operations, **factory)
+        self.norm3 = operations.LayerNorm(dim, eps=eps, **factory)
+        self.cross_attn = CrossAttention(dim, num_heads, eps=eps, operations=operations, **factory)
+        self.ffn = nn.Sequential(
+            operations.Linear(dim, ffn_dim, **factory),
+            nn.GELU(approximate="tanh"),
+            operations.Linear(ffn_dim, dim, **factory),
+        )
+
+    def forward(
+        self,
+        x_BND: Tensor,
+        modulation_B6D: Tensor,
+        text_BTD: Tensor,
+        rotary: Any,
+        *,
+        attention: Attention = sdpa,
+        rotate: Rotate = apply_rotary,
+    ) -> Tensor:
+        """The stream after this block, same shape and dtype as `x_BND`.
+
+        `modulation_B6D` is the projected timestep; `[B, N, 6, D]` gives every token its own timestep.
+        """
+        dtype = text_BTD.dtype
+        timed = modulation_B6D if modulation_B6D.ndim == 4 else modulation_B6D.unsqueeze(1)
+        # The parameter may wait on another device or in another dtype: it is a bare tensor, no layer of the host's.
+        own = self.modulation.to(device=timed.device, dtype=torch.float32)
+        shift1, scale1, gate1, shift2, scale2, gate2 = (own + timed.float()).unbind(-2)
+
+        y = (self._normalised(x_BND) * (1 + scale1) + shift1).to(dtype)
+        # What is not needed further down gets no name: names keep tensors alive.
+        x_BND = _gated(x_BND, self.self_attn(y, rotary, attention=attention, rotate=rotate), gate1)
+
+        y = self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
+        x_BND = x_BND + self.cross_attn(y, text_BTD, attention=attention)
+
+        y = (self._normalised(x_BND) * (1 + scale2) + shift2).to(dtype)
+        return _gated(x_BND, self.ffn(y).float(), gate2)
+
+    def _normalised(self, x_BND: Tensor) -> Tensor:
+        return F.layer_norm(x_BND.float(), x_BND.shape[-1:], eps=self.eps)
+
+
+def _gated(x_BND: Tensor, update_BND: Tensor, gate: Tensor) -> Tensor:
+    return (x_BND.float() + update_BND * gate).type_as(x_BND)

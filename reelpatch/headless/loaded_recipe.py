@@ -1,0 +1,301 @@
+"""One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
+
+import logging
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor, nn
+
+from reelpatch.edits.vace.module import VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.models.attention import KERNELS, choose_attention
+from reelpatch.headless.models.embedded_texts import Instructions, free_memory
+from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
+from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
+from reelpatch.headless.models.placement import Placement, card_bytes, place
+from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.headless.models.streaming import stream_blocks
+from reelpatch.headless.models.text_cache import TextCache
+from reelpatch.headless.models.wan_transformer import load_backbone, load_module
+from reelpatch.headless.models.wan_vae import Vae, load_vae
+from reelpatch.plan.job import Job
+from reelpatch.progress import OnProgress, silent
+from reelpatch.recipes import Recipe
+from reelpatch.sampling.noise import FrameNoise, noise_seed
+from reelpatch.sampling.solvers import SOLVERS
+from reelpatch.sampling.strengths import StrengthSchedule
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+# CPUs compute faster in fp32 than in bf16, while there is memory for it.
+FP32_ON_CPU_BYTES = 4 * 2**30
+# As CUDA and MPS say it, and as PyTorch's CPU allocator does.
+_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
+_REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """How much of a card a run may use, in GiB (None: all of it), whether embedded texts are kept on disk, and whether fp8
+    weights are multiplied in fp8 instead of being widened.
+    """
+
+    vram_limit: float | None = None
+    keeps_texts: bool = False
+    float8_products: bool = False
+
+
+@dataclass(frozen=True)
+class LoadedTransformer:
+    """A backbone, its edit module where the recipe has one, and the LoRAs on both; and how they lie on the card."""
+
+    backbone: WanTransformer3DModel
+    module: VaceModule | None
+    loras: tuple[AppliedLora, ...]
+    placement: Placement | None
+
+    def at_step(self, step: int, num_steps: int) -> None:
+        """Sets the LoRAs to their strengths at a step."""
+        for lora in self.loras:
+            lora.at_step(step, num_steps)
+
+
+class RecipeRunner:
+    """The models of one recipe; weights are read when first needed and kept.
+
+    `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
+    Each run begins with `prepare`. Blocks for which the card has no room are sent to it as they run, and leave it
+    before decoding; a large text encoder never shares it with the transformer.
+    Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
+    that this machine does not have.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        models: Path | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        loras: Sequence[ChosenLora] = (),
+        merge_loras: bool = False,
+        machine: MachineOptions = MachineOptions(),
+    ) -> None:
+        self.check(recipe)
+        self.recipe = recipe
+        self.files = RecipeFiles.find(recipe, models)
+        of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
+        self.loras = (*of_recipe, *loras)
+        self.merge_loras = merge_loras
+        self.lora_reports: tuple[LoraReport, ...] = ()
+        for lora in self.loras:
+            lora.check(recipe.num_run_steps, merged=merge_loras)
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
+        if machine.float8_products:
+            check_device(self.device)
+        self.machine = machine
+        self._card_bytes = card_bytes(self.device, machine.vram_limit)
+        self._placement: Placement | None = None
+        self._texts = Instructions(
+            self.files.text_encoder,
+            dtype=self.dtype,
+            device=self.device,
+            cache=TextCache() if machine.keeps_texts else None,
+        )
+        self._vae: Vae | None = None
+        self._transformer: LoadedTransformer | None = None
+
+    @staticmethod
+    def check(recipe: Recipe) -> None:
+        """Raises: `BadInput` for a recipe that is made for something else."""
+        raise NotImplementedError
+
+    @property
+    def weight_files(self) -> list[tuple[str, Path]]:
+        """Every file of weights, with what it is called."""
+        files = self.files
+        named = {
+            "backbone": files.backbone,
+            "edit module": files.module,
+            "VAE": files.vae,
+            "text encoder": files.text_encoder,
+        }
+        found = [(name, path) for name, path in named.items() if path is not None]
+        return found + [("LoRA", lora.path) for lora in self.loras]
+
+    def prepare(self, frames: int, size: tuple[int, int], references: int = 0) -> None:
+        """Finds out what stays on the card in a run on frames of that size, (height, width) in pixels.
+
+        Raises: `BadInput` for a run that does not fit the limit that was asked for.
+        """
+        if self._card_bytes is not None:
+            self._placement = place(
+                Job(self.recipe, frames, size, references),
+                self.files,
+                [lora.path for lora in self.loras],
+                dtype=self.dtype,
+                card=self._card_bytes,
+                is_limited=self.machine.vram_limit is not None,
+            )
+
+    def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
+        """The embedding of a text, [1, 512, 4096]; texts are remembered."""
+        placement = self._placement
+        return self._texts.embed(
+            text,
+            is_streamed=placement is not None and placement.is_text_streamed,
+            make_room=self._drop_transformer,
+            on_work=lambda done: on_progress("reading the instruction", done, 1),
+        )
+
+    def negative(self, on_progress: OnProgress = silent) -> Tensor | None:
+        """The embedding of the recipe's negative prompt; None where no step has guidance."""
+        if not any(self.recipe.guidance.enabled(step) for step in range(self.recipe.num_run_steps)):
+            return None
+        return self.text(self.recipe.negative_prompt, on_progress)
+
+    @property
+    def vae(self) -> Vae:
+        """The VAE."""
+        if self._vae is None:
+            self._vae = load_vae(self.files.vae, device=self.device)
+        self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
+        return self._vae
+
+    def transformer(self, on_progress: OnProgress = silent) -> LoadedTransformer:
+        """Backbone, edit module and LoRAs."""
+        if self._transformer is None or self._transformer.placement != self._placement:
+            self._drop_transformer()
+            on_progress("loading the backbone", 0, 1)
+            self._transformer = self._load_transformer(self._placement)
+            on_progress("loading the backbone", 1, 1)
+        return self._transformer
+
+    def make_room_for_decoding(self) -> None:
+        """Takes a transformer off the card that does not lie there whole; nothing may refer to it any more."""
+        if self._placement is not None and self._placement.is_streamed:
+            self._drop_transformer()
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        start: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress = silent,
+        *,
+        references: int = 0,
+    ) -> Tensor:
+        """The latents [16, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
+
+        A part of a longer clip adds its part of that clip's noise where the solver adds any.
+        """
+        num_steps = denoiser.num_steps
+        options = dict(self.recipe.solver_options)
+        if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
+            options["noise_sampler"] = seed.sampler(start, references=references)
+        on_progress("denoising", 0, num_steps)
+        latents = SOLVERS[self.recipe.solver](
+            denoiser,
+            start[None].to(self.device),
+            denoiser.sigmas,
+            extra_args={"seed": noise_seed(seed)},
+            callback=lambda state: on_progress("denoising", state["i"] + 1, num_steps),
+            **options,
+        )
+        return latents[0]
+
+    def _load_transformer(self, placement: Placement | None) -> LoadedTransformer:
+        is_streamed = placement is not None and placement.is_streamed
+        device = torch.device("cpu") if is_streamed else self.device
+        backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=device)
+        attention = choose_attention(self.device, self.dtype)
+        if attention is not None and attention.kernel is not KERNELS[-1]:
+            # The edit module's blocks take the backbone's.
+            backbone.set_attention_backend(attention.kernel.name)
+            _log.info("%s.", attention.describe())
+        module = None
+        if self.files.module is not None:
+            module = load_module(self.files.module, dtype=self.dtype, device=device)
+        models = [model for model in (backbone, module) if model is not None]
+        if self.machine.float8_products:
+            _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))
+        loras = self._add_loras(*models)
+        if placement is not None and is_streamed:
+            _log.info("%s", placement.describe())
+            self._stream(backbone, module, placement.resident_blocks)
+        return LoadedTransformer(backbone, module, loras, placement)
+
+    def _stream(self, backbone: WanTransformer3DModel, module: VaceModule | None, resident: int) -> None:
+        """Leaves all but the first `resident` blocks, the backbone's before the module's, where they are."""
+        main: list[nn.Module] = list(backbone.blocks)
+        stream_blocks(backbone, main[resident:], self.device)
+        if module is not None:
+            stream_blocks(module, list(module.vace_blocks)[max(0, resident - len(main)) :], self.device)
+
+    def _drop_transformer(self) -> None:
+        if self._transformer is not None:
+            self._transformer = None
+            free_memory()
+
+    def _add_loras(self, *models: nn.Module) -> tuple[AppliedLora, ...]:
+        if self.merge_loras:
+            merged = (merge_lora(models, lora.path, lora.strengths.values[0]) for lora in self.loras)
+            self.lora_reports = tuple(merged)
+            return ()
+        applied = tuple(apply_lora(models, lora.path, lora.strengths) for lora in self.loras)
+        self.lora_reports = tuple(lora.report for lora in applied)
+        return applied
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is the first CUDA device, else the CPU.
+
+    Raises: `BadInput` for one that is unknown or not in this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # each backend has errors of its own
+        reason = re.split(r"[.:;,]\s|\n", str(error))[0][:_REASON_CHARACTERS].rstrip(".")
+        raise BadInput(
+            f"the device '{name[:_REASON_CHARACTERS]}' cannot be used ({reason}): use cpu, cuda or auto (--device)."
+        ) from error
+    if device.type == "meta":
+        raise BadInput(f"the device '{name}' holds no numbers: use cpu, cuda or auto (--device).")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype:
+    """The dtype of that name; `auto` is bf16, but fp32 on CPUs where the backbone is small enough for it.
+
+    Raises: `BadInput` for an unknown one.
+    """
+    if name == "auto":
+        is_small = backbone.stat().st_size <= FP32_ON_CPU_BYTES
+        return torch.float32 if device.type == "cpu" and is_small else torch.bfloat16
+    if name not in DTYPES:
+        raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
+    return DTYPES[name]
+
+
+@contextmanager
+def told_when_memory_ends(device: torch.device) -> Generator[None]:
+    """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
+            raise
+        raise BadInput(
+            f"the memory of {device} is not enough for this edit: lower --size or --frames, "
+            "or use weights of a smaller dtype (fp8 files, --dtype bf16)."
+        ) from error

@@ -1,0 +1,76 @@
+"""Texts as the backbone reads them: from memory, from disk, else from the text encoder, which is not kept if large."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reelpatch.headless.hosts.wan_host import padded_text
+from reelpatch.headless.models.text_cache import TextCache
+from reelpatch.headless.models.text_encoder import TextEncoder, clean, load_text_encoder
+
+# A text encoder up to this size stays between edits, and nothing it says is kept on disk; a larger one leaves before
+# the backbone needs its room.
+KEPT_ENCODER_BYTES = 2**30
+KEPT_TEXTS = 4
+"""How many embedded texts stay in memory, 4 to 8 MB each: an instruction, a negative prompt, and those before."""
+
+
+class Instructions:
+    """Embeds texts with the encoder in a file; `cache` is for large encoders, None to keep nothing on disk."""
+
+    def __init__(
+        self, encoder: Path, *, dtype: torch.dtype, device: torch.device, cache: TextCache | None
+    ) -> None:
+        self._path = encoder
+        # fp16 overflows in UMT5.
+        self._dtype = torch.bfloat16 if dtype == torch.float16 else dtype
+        self._device = device
+        self._is_large = encoder.stat().st_size > KEPT_ENCODER_BYTES
+        self._cache = cache if self._is_large else None
+        self._known: dict[str, Tensor] = {}
+        self._encoder: TextEncoder | None = None
+
+    def embed(
+        self, text: str, *, is_streamed: bool, make_room: Callable[[], None], on_work: Callable[[int], None]
+    ) -> Tensor:
+        """Rows of a text, [1, rows, 4096] on the CPU.
+
+        `make_room` is called before a large encoder is loaded; `on_work` hears 0 and 1 where the text was not in memory.
+        """
+        rows = self._known.pop(text, None)
+        if rows is None:
+            on_work(0)
+            rows = self._from_disk(text, is_streamed=is_streamed, make_room=make_room)
+            on_work(1)
+        self._known[text] = rows  # the one used last stands last
+        if len(self._known) > KEPT_TEXTS:
+            del self._known[next(iter(self._known))]
+        return rows
+
+    def _from_disk(self, text: str, *, is_streamed: bool, make_room: Callable[[], None]) -> Tensor:
+        found = self._cache.find(clean(text), self._path, self._dtype) if self._cache else None
+        if found is not None:
+            return padded_text(found)
+        if self._encoder is None:
+            if self._is_large:
+                make_room()
+            self._encoder = load_text_encoder(
+                self._path, dtype=self._dtype, device=self._device, is_streamed=is_streamed
+            )
+        rows = self._encoder.embed(text).cpu()
+        if self._is_large:
+            self._encoder = None
+            free_memory()
+        if self._cache:
+            self._cache.keep(clean(text), self._path, self._dtype, rows)
+        return rows
+
+
+def free_memory() -> None:
+    """Gives back what is no longer referred to."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,89 @@
+"""Loads the backbone and the edit module from their weight files."""
+
+import re
+from pathlib import Path
+
+import torch
+from diffusers import WanTransformer3DModel
+
+from reelpatch.edits.vace.module import HEAD_DIM, VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
+from reelpatch.headless.models.lora import apply_lora
+from reelpatch.headless.models.stored_layers import StoredOperations
+from reelpatch.weights.header import Kind
+from reelpatch.weights.names import native_to_diffusers
+from reelpatch.weights.weight_files import expect_weights
+
+# What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
+_FP32 = frozenset({"time_embedding", "modulation", "norm3"})
+# These layers are nearly all of the bytes; the rest is widened when loaded.
+_STORED = re.compile(
+    r"((vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)|text_embedding\.[02]|time_projection\.1)"
+    r"\.weight"
+)
+_VACE = "vace_"
+
+
+def load_backbone(
+    path: Path, *, dtype: torch.dtype = torch.bfloat16, device: torch.device | str = "cpu"
+) -> WanTransformer3DModel:
+    """A Wan text-to-video backbone of any size and float dtype, in native or diffusers naming.
+
+    Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; fp8 weights,
+    scaled or not, stay fp8 and are widened as they are used, and so are all of a large file on the CPU. Sizes come
+    from the shapes, with heads 128 wide.
+
+    Raises: `BadInput` for files of another kind, keys that do not fit, and weights that are not finite.
+    """
+    file = expect_weights(path, Kind.BACKBONE, Kind.VACE)
+    width, num_channels = file.shape("patch_embedding.weight")[:2]
+    if width % HEAD_DIM:
+        raise BadInput(f"{path} is {width} wide, but heads are {HEAD_DIM} wide; use a multiple of that.")
+    with torch.device("meta"):
+        model = WanTransformer3DModel(
+            num_attention_heads=width // HEAD_DIM,
+            attention_head_dim=HEAD_DIM,
+            in_channels=num_channels,
+            out_channels=file.shape("head.head.bias")[0] // 4,
+            text_dim=file.shape("text_embedding.0.weight")[1],
+            freq_dim=file.shape("time_embedding.0.weight")[1],
+            ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],
+            num_layers=file.count("blocks"),
+        )
+    # The rotary tables are computed, not stored in files, so they can't stay on the meta device.
+    rope = model.rope
+    model.rope = type(rope)(HEAD_DIM, rope.patch_size, rope.max_seq_len).to(device)
+    fill(
+        model,
+        file,
+        native_to_diffusers,
+        precision=Precision(dtype, _FP32, _STORED),
+        device=torch.device(device),
+        ignored=frozenset(name for name in file.keys if name.startswith(_VACE)),
+    )
+    return model
+
+
+def load_module(
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    lora: Path | None = None,
+) -> VaceModule:
+    """The edit module of a module file or of a merged VACE backbone, with a LoRA at full strength if one is given.
+
+    Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
+    """
+    file = expect_weights(path, Kind.EDIT_MODULE, Kind.VACE)
+    names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
+    precision = Precision(dtype, _FP32, _STORED)
+    weights = read_weights(file, names, precision=precision, device=torch.device(device))
+    module = VaceModule.from_state_dict(
+        weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path)
+    )
+    set_factors(module, weights.factors)
+    if lora is not None:
+        apply_lora(module, lora)
+    return module

@@ -1,0 +1,143 @@
+"""Enhancing from file to file: everything is checked and said before weights are loaded."""
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
+from reelpatch.clips.frames import Method, plan_fit
+from reelpatch.errors import BadInput
+from reelpatch.headless.enhancer import Enhancer
+from reelpatch.headless.runs.edit import (
+    announce_clip,
+    announce_windows,
+    check_seed,
+    first_frames,
+    warn_of_much_work,
+)
+from reelpatch.headless.runs.request import ClipRequest, RunResult, size_for
+from reelpatch.headless.runs.whole_clip import make_and_write
+from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.output_lock import owns_output
+from reelpatch.media.video_io import Frames, read_video
+from reelpatch.media.video_write import check_output
+from reelpatch.progress import OnProgress, silent
+from reelpatch.recipes import Recipe, recipe
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.guidance import Guidance
+from reelpatch.windows.window_run import LongClip, find_windows
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EnhanceRequest(ClipRequest):
+    """One clip to be enhanced.
+
+    Units: `steps` counts the last steps of the recipe's schedule; others as in `RunRequest`.
+    """
+
+    clip: Path
+    caption: str = ""
+    fit: Method = "pad"
+    recipe: str = field(default="demo-enhance", kw_only=True)
+
+    @property
+    def target(self) -> Path:
+        """Where the result goes: beside the clip, unless said otherwise."""
+        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
+
+
+@owns_output
+def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> RunResult:
+    """Enhances a clip and writes the result as mp4, with the source's size, rate, length and sound.
+
+    Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
+    after everything else was found to be right.
+    """
+    began = time.monotonic()
+    settings = enhance_settings(request)
+    request = replace(request, size=size_for(request.size, request.fit, settings))
+    check_output(request.target, request.inputs, "--out")
+    folder_fps = request.fps or Fraction(settings.fps)
+    long_clip = find_windows(
+        request.clip,
+        request.windows,
+        usual=settings.frames,
+        folder_fps=folder_fps,
+    )
+    if long_clip is not None:
+        return _run_in_windows(request, settings, long_clip, on_progress)
+    video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
+    video = first_frames(video, request.frames, request.clip)
+    plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
+    enhancer = Enhancer(settings, **request.for_runner())
+    refuse_inputs(request.target, enhancer.weight_files, "--out")
+    announce_clip(request.clip, video, video.duration_s)
+    _log.info("%s", plan.describe())
+    _announce_run(request, enhancer)
+    warn_of_much_work(plan, settings)
+
+    def enhanced() -> Frames:
+        clip = to_floats(video.frames)
+        made = enhancer.enhance(clip, request.caption, seed=request.seed, plan=plan, on_progress=on_progress)
+        return to_bytes(made)
+
+    finished = make_and_write(request, enhancer, video, enhanced)
+    return RunResult.of(request, enhancer, finished.shape, video.fps, began)
+
+
+def enhance_settings(request: EnhanceRequest) -> Recipe:
+    """The recipe with what the request says otherwise.
+
+    Raises: `BadInput` for an unknown recipe, one that does not enhance, and numbers that it cannot run with.
+    """
+    settings = recipe(request.recipe)
+    settings.check_enhances()
+    check_seed(request.seed)
+    steps = settings.num_run_steps if request.steps is None else request.steps
+    if steps == settings.steps and settings.expert_boundary is None:
+        raise BadInput(
+            f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
+        )
+    sigmas_of(settings, steps=steps)  # refuses what it cannot do
+    return replace(
+        settings,
+        start_step=settings.steps - steps,
+        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
+    )
+
+
+def _run_in_windows(
+    request: EnhanceRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
+) -> RunResult:
+    from reelpatch.headless.long_clips.enhancing import enhance_long_clip  # which is made of what stands here
+
+    began = time.monotonic()
+    enhancer = Enhancer(settings, **request.for_runner())
+    refuse_inputs(request.target, enhancer.weight_files, "--out")
+    plan = announce_windows(request, clip)
+    _announce_run(request, enhancer)
+    warn_of_much_work(plan, settings)
+    enhance_long_clip(request, clip, enhancer, on_progress)
+    return RunResult.of_windows(request, enhancer, clip, began)
+
+
+def _announce_run(request: EnhanceRequest, enhancer: Enhancer) -> None:
+    settings = enhancer.recipe
+    _log.info("%s", enhancer.files.describe())
+    _log.info(
+        "Recipe %s (%s): the last %d of %d steps, from %.1f %% noise, guidance %g, seed %d, %s on %s; the result goes to %s.",
+        settings.name,
+        settings.licence,
+        settings.num_run_steps,
+        settings.steps,
+        100 * float(enhancer.sigmas[0]),
+        settings.guidance.scale,
+        request.seed,
+        str(enhancer.dtype).removeprefix("torch."),
+        enhancer.device,
+        request.target,
+    )

@@ -1,0 +1,50 @@
+"""What tells one run from another in plain types, so that windows of one are not taken for the other's."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import reelpatch
+from reelpatch.headless.loaded_recipe import RecipeRunner
+from reelpatch.headless.runs.request import RunRequest
+from reelpatch.windows.file_stamp import stamp, weight_stamp
+from reelpatch.windows.plan_windows import WindowPlan
+
+# Where a result goes and how it is written does not decide its pictures, and `identity` knows the LoRAs.
+_NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit")
+
+
+def request_identity(request: RunRequest, runner: RecipeRunner) -> dict[str, Any]:
+    """Of a run that works on a clip whole: everything that was asked for, files with their stamps."""
+    asked = {field.name: getattr(request, field.name) for field in fields(request)}
+    return identity(runner, None) | {
+        name: _plain(value) for name, value in asked.items() if name not in _NO_MATTER
+    }
+
+
+def identity(runner: RecipeRunner, plan: WindowPlan | None) -> dict[str, Any]:
+    """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
+    files = runner.files
+    weights = (files.backbone, files.module, files.vae, files.text_encoder)
+    return {
+        "version": reelpatch.__version__,
+        "recipe": runner.recipe.as_dict(),
+        "weights": [weight_stamp(path) for path in weights if path is not None],
+        "LoRAs": [[stamp(lora.path), lora.strengths.values] for lora in runner.loras],
+        "LoRA merge": runner.merge_loras,
+        "device": str(runner.device),
+        "dtype": str(runner.dtype),
+        "fp8 products": runner.machine.float8_products,
+        "windows": plan and [[window.first, window.frames, window.overlap] for window in plan.windows],
+        "number of frames": plan and plan.clip_frames,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return stamp(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

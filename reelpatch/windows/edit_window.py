@@ -1,0 +1,80 @@
+"""An edit of one window of a long clip: it goes on from the finished frames at the end of the window before."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
+from reelpatch.clips.colour_match import match_part
+from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.media.mask_file import WindowMask
+from reelpatch.progress import OnProgress
+from reelpatch.sampling.noise import FrameNoise
+from reelpatch.windows.plan_windows import FrameWindow, join_late, without_step
+from reelpatch.windows.window_run import WindowJob
+from reelpatch.windows.window_store import FinishedWindow
+
+
+class Render(Protocol):
+    """How a host edits one window: instruction, models and references are its own."""
+
+    def __call__(
+        self, clip: Tensor, *, mask: Tensor | None, seed: FrameNoise, plan: FitPlan, on_progress: OnProgress
+    ) -> Tensor:
+        """The edited clip as the model made it. Shapes: clip and result [F, H, W, 3], mask [F, H, W], in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class EditWindow:
+    """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
+
+    The last of them are then shown as this window decodes them: see `join_late`.
+    """
+
+    render: Render
+    mask: WindowMask | None
+    finishing: Finishing
+    seed: int
+    size: Size | None
+    fit: Method | None
+
+    def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
+        """As `Work`."""
+        window, keep = job.window, job.keep
+        clip, num_frames = to_floats(job.pictures), len(job.pictures)
+        mask = None if self.mask is None else self.mask.part(window.first, window.first + num_frames)
+        if window.overlap:
+            clip[: window.overlap] = job.carried["pictures"].float() / 255
+            mask = torch.ones(clip.shape[:3]) if mask is None else mask
+            mask[: join_late(window.overlap)] = 0
+        finished = to_bytes(clip)
+        if mask is None or bool(mask[window.overlap :].any()):
+            finished = to_bytes(self._edited(clip, mask, window, on_progress))
+        tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
+        return FinishedWindow(finished[join_late(window.overlap) : num_frames - keep + join_late(keep)], tail)
+
+    def _edited(
+        self, clip: Tensor, mask: Tensor | None, window: FrameWindow, on_progress: OnProgress
+    ) -> Tensor:
+        part, overlap = self.finishing.part_of(clip, mask), window.overlap
+        kept = part.mask
+        if overlap and kept is not None:
+            kept = torch.cat([torch.zeros_like(kept[:overlap]), kept[overlap:]])
+        edited = self.render(
+            part.clip,
+            mask=kept,
+            seed=FrameNoise(self.seed, window.first_latent),
+            plan=plan_fit(*part.clip.shape[:3], size=self.size, method=self.fit),
+            on_progress=on_progress,
+        )
+        if overlap and self.finishing.how.match is None:
+            # The model should have left these frames alone: what it did to their colours, it did to all.
+            edited = match_part(edited, edited[:overlap], part.clip[:overlap])
+            # In a box that follows the mask, what stands still moves.
+            if part.crop is None:
+                edited = without_step(edited, part.clip[: join_late(overlap)])
+        return part.finished(edited)

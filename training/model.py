@@ -1,0 +1,131 @@
+"""The demo family's transformer as it is trained: the engine's own blocks under native names, and a UMT5 encoder.
+
+Two things differ from how a host runs the same weights, and neither changes the result: the text width is the
+encoder's 64 (at export the embedding gets zero columns up to Wan's 4096), and the constant rows with which Wan
+pads text to 512 are one row that counts many times (`log(count)` added to its attention scores).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import UMT5Config, UMT5EncoderModel
+
+from reelpatch.edits.vace.module import VaceConfig, VaceModule
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.block import WanBlock, rotary_table, sdpa
+from training.words import MAX_TOKENS, WORDS
+
+DIM, FFN_DIM, NUM_HEADS, NUM_LAYERS = 128, 512, 1, 8
+VACE_LAYERS = (0, 2, 4, 6)
+LATENT_CHANNELS, FREQ_DIM, TEXT_WIDTH = 16, 256, 64
+WAN_TEXT_ROWS = 512
+TEXT_ROWS = MAX_TOKENS + 1  # the last one stands for all rows of padding beyond MAX_TOKENS
+
+
+def build_text_encoder() -> UMT5EncoderModel:
+    """The untrained text encoder: UMT5 with two layers of width 64."""
+    config = UMT5Config(
+        vocab_size=len(WORDS),
+        d_model=TEXT_WIDTH,
+        d_kv=16,
+        num_heads=4,
+        d_ff=128,
+        num_layers=2,
+        dropout_rate=0.0,
+    )
+    return UMT5EncoderModel(config)
+
+
+class Head(nn.Module):
+    """Wan's output head; its modulation comes from the timestep embedding before projection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(DIM, 4 * LATENT_CHANNELS)
+        self.modulation = nn.Parameter(torch.randn(1, 2, DIM) / DIM**0.5)
+
+    def forward(self, x_BND: Tensor, time_BD: Tensor) -> Tensor:
+        shift, scale = (self.modulation + time_BD[:, None]).chunk(2, dim=1)
+        return self.head(F.layer_norm(x_BND, (DIM,), eps=1e-6) * (1 + scale) + shift)
+
+
+class DemoFamily(nn.Module):
+    """Text encoder, base transformer and edit module, trained together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = build_text_encoder()
+        self.patch_embedding = nn.Conv3d(LATENT_CHANNELS, DIM, (1, 2, 2), stride=(1, 2, 2))
+        self.text_embedding = nn.Sequential(
+            nn.Linear(TEXT_WIDTH, DIM), nn.GELU(approximate="tanh"), nn.Linear(DIM, DIM)
+        )
+        self.time_embedding = nn.Sequential(nn.Linear(FREQ_DIM, DIM), nn.SiLU(), nn.Linear(DIM, DIM))
+        self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(DIM, 6 * DIM))
+        self.blocks = nn.ModuleList(WanBlock(DIM, FFN_DIM, NUM_HEADS) for _ in range(NUM_LAYERS))
+        self.head = Head()
+        self.vace = VaceModule(VaceConfig(DIM, FFN_DIM, NUM_HEADS, VACE_LAYERS))
+        editors: Any = self.vace.vace_blocks
+        for block in editors:
+            nn.init.zeros_(block.after_proj.weight)
+            nn.init.zeros_(block.after_proj.bias)
+        nn.init.zeros_(self.head.head.weight)
+        nn.init.zeros_(self.head.head.bias)
+
+    def embed_text(self, ids: Tensor) -> Tensor:
+        """Text rows for the blocks, `[B, TEXT_ROWS, D]`, of token ids `[B, MAX_TOKENS]` padded with 0."""
+        valid = (ids != 0).long()
+        rows = self.text(input_ids=ids, attention_mask=valid).last_hidden_state * valid[..., None]
+        return self.text_embedding(F.pad(rows, (0, 0, 0, 1)))
+
+    def forward(
+        self,
+        latents: Tensor,
+        sigma: Tensor,
+        text_BTD: Tensor,
+        context: Tensor,
+        strength: Tensor | None = None,
+    ) -> Tensor:
+        """The velocity of noisy `latents` `[B, 16, T, h, w]` at `sigma` `[B]`, with `context` `[B, 96, T, h, w]`.
+
+        `strength` `[B]` is the edit module's, 1 where not given.
+        """
+        strength = torch.ones_like(sigma) if strength is None else strength
+        grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
+        rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
+        editors: Any = self.vace.vace_blocks
+        time_BD = self.time_embedding(_sinusoid(1000 * sigma))
+        modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
+        x = self.patch_embedding(latents).flatten(2).transpose(1, 2)
+        c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
+        c = editors[0].before_proj(c) + x
+        for i, block in enumerate(self.blocks):
+            x = block(x, modulation, text_BTD, rotary, attention=_attention)
+            if i in VACE_LAYERS:
+                editor = editors[VACE_LAYERS.index(i)]
+                c = editor(c, modulation, text_BTD, rotary, attention=_attention)
+                x = x + strength[:, None, None] * editor.after_proj(c)
+        patches = (
+            self.head(x, time_BD)
+            .unflatten(1, (grid.frames, grid.rows, grid.columns))
+            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        )
+        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(latents.shape)
+
+
+def _sinusoid(t: Tensor) -> Tensor:
+    angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2, device=t.device) / (FREQ_DIM // 2))
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def _attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+    if k_BTAE.shape[1] != TEXT_ROWS:
+        return sdpa(q_BNAE, k_BTAE, v_BTAE)
+    bias = torch.zeros(1, TEXT_ROWS, dtype=q_BNAE.dtype, device=q_BNAE.device)
+    bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
+    q, k, v = (x.transpose(1, 2) for x in (q_BNAE, k_BTAE, v_BTAE))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
