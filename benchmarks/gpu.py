@@ -21,9 +21,9 @@ from benchmarks import results
 from benchmarks.memory_caps import memory_caps
 from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import PATCH_CELLS
-from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.float8_products import WEIGHTS, float8_linear
 from reelpatch.headless.models.wan_vae import Vae
 from reelpatch.plan.transformer import EditModule, Transformer

@@ -25,8 +25,9 @@ import numpy as np
 
 from reelpatch.families.lattice import FRAMES_PER_LATENT
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.runs.edit import EditRequest, run_edit
-from reelpatch.headless.runs.enhance import EnhanceRequest, run_enhance
+from reelpatch.headless.runs.edit import run_edit
+from reelpatch.headless.runs.enhance import run_enhance
+from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.measure.measures import measure
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import write_video

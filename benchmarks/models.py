@@ -11,9 +11,10 @@ from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import HEAD_DIM, VaceContext, VaceEdit, VaceModule
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import HEAD_DIM, VaceModule
+from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.weights.names import diffusers_to_native
 
 CONTEXT_CHANNELS, LATENT_CHANNELS, TEXT_ROWS, TEXT_DIM = 96, 16, 512, 4096
 _IN_FP32 = ("time_embedder", "scale_shift_table", "norm2")  # as diffusers keeps them

@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import umt5_wan_to_hf
 from reelpatch.weights.header import Kind, KnownFile, expect
-from reelpatch.weights.names import umt5_wan_to_hf
 
 from .files import listed, missing_or_true
 

@@ -15,7 +15,7 @@ from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
-from .apply import check_vae
+from .host_vae import check_vae
 from .node_message import say
 from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
 from .sockets import CLIP

@@ -28,10 +28,10 @@ from reelpatch.edits.contract import (
     begin_edits,
     check_needs,
 )
-from reelpatch.edits.vace.module import VaceEdit
+from reelpatch.edits.vace.edit import VaceEdit
 from reelpatch.errors import BadInput
+from reelpatch.families.attention import Attention
 from reelpatch.families.lattice import LATENT_CHANNELS, TokenGrid
-from reelpatch.families.wan.block import Attention
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"

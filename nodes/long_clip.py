@@ -14,8 +14,9 @@ from reelpatch.media.mask_file import WindowMask
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, Window
 from reelpatch.windows.edit_window import EditWindow
 
-from .apply import check_module, check_vae
+from .apply import check_module
 from .host import check_backbone
+from .host_vae import check_vae
 from .long_inputs import long_edit_inputs
 from .long_run import Told, file_of, run_long, windows_of
 from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask

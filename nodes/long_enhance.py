@@ -11,8 +11,8 @@ from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.windows.enhance_window import EnhanceWindow
 
-from .apply import check_vae
 from .enhance import enhancer_run
+from .host_vae import check_vae
 from .long_inputs import long_enhance_inputs
 from .long_run import Told, file_of, run_long, windows_of
 from .sampling import FlowSampler, ScheduledGuider

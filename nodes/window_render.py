@@ -10,15 +10,15 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, fit, fit_mask, restore
 from reelpatch.edits.vace.context import build_context, trim_references
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import latent_shape
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, Window
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.sampling.solvers import SOLVERS
 
-from .apply import encoder
 from .host import attach
+from .host_vae import encoder
 from .sampling import FlowSampler, scheduled_guider
 from .window_sample import OnStep, sample_window
 

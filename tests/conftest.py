@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from transformers import UMT5Config, UMT5EncoderModel
 
 from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.families.wan.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import Role, recipe
-from reelpatch.weights.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 
 # Tests run side by side (`make test`): each process, and what it starts, takes its share of the cores.
 SHARED_BY = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

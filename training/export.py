@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from reelpatch.edits.vace.module import LAYERS_KEY
-from reelpatch.weights.names import umt5_hf_to_wan, vae_diffusers_to_native
+from reelpatch.families.wan.names import umt5_hf_to_wan, vae_diffusers_to_native
 from training.latents import Statistics
 from training.model import TEXT_WIDTH, VACE_LAYERS, DemoFamily
 from training.words import build_tokenizer

@@ -11,8 +11,7 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-from reelpatch.clips.masks import fold_mask
-from reelpatch.edits.vace.context import EDITED_ABOVE
+from reelpatch.edits.vace.context import EDITED_ABOVE, fold_mask
 from reelpatch.headless.demo import scenes
 from training import run, whole_clip
 

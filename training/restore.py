@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLWan
 from safetensors.torch import load_file
 from torch import Tensor
 
-from reelpatch.weights.names import umt5_wan_to_hf, vae_native_to_diffusers
+from reelpatch.families.wan.names import umt5_wan_to_hf, vae_native_to_diffusers
 from training.model import TEXT_WIDTH, DemoFamily
 
 

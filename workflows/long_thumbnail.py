@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.enhance import flickering
-from reelpatch.headless.runs.edit import EditRequest, run_edit
-from reelpatch.headless.runs.enhance import EnhanceRequest, run_enhance
+from reelpatch.headless.runs.edit import run_edit
+from reelpatch.headless.runs.enhance import run_enhance
+from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.media.video_io import read_video
 from reelpatch.media.video_write import write_video
 from workflows.demo_material import FOLDER

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from math import isqrt
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from reelpatch.clips.frames import is_in_unit_range
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import FRAMES_PER_LATENT, LATENT_CELL_PX, mask_frame_picks
+from reelpatch.families.lattice import FRAMES_PER_LATENT, mask_frame_picks
 
 
 def luma(images: Tensor) -> Tensor:
@@ -115,17 +114,6 @@ def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
     if frames:
         soft = _blurred(soft, frames, 0)
     return soft.clamp(0, 1)
-
-
-def fold_mask(mask: Tensor) -> Tensor:
-    """The 64 mask channels of a VACE context: every pixel of an 8x8 cell becomes a channel of its own.
-
-    Shapes: [F, H, W] -> [64, T, H/8, W/8]; channel = 8 * row in the cell + column in the cell.
-    In time each latent frame takes the one pixel frame that nearest-exact resampling picks; values stay soft.
-    Source: Wan-Video VACE, `vace_encode_masks`.
-    """
-    picked = mask[list(mask_frame_picks(mask.shape[0]))]
-    return rearrange(picked, "t (h r) (w c) -> (r c) t h w", r=LATENT_CELL_PX, c=LATENT_CELL_PX)
 
 
 @dataclass(frozen=True)

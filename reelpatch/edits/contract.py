@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.sampling.schedules import step_of
 
 

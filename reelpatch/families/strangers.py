@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from reelpatch.families.kinds import Kind
-from reelpatch.weights.safetensors_header import TensorInfo
+from reelpatch.families.tensor_info import TensorInfo
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from reelpatch.clips.frames import FitPlan, as_clip, fit, fit_mask, plan_fit, re
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
 from reelpatch.edits.vace.context import build_context, trim_references
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.gray_latents import GrayLatents
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import latent_shape
-from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe

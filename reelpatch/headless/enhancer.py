@@ -6,7 +6,7 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
 from reelpatch.edits.enhance.noising import noised
-from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.attention import KERNELS, choose_attention
 from reelpatch.headless.models.embedded_texts import Instructions, free_memory
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8

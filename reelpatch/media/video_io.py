@@ -1,7 +1,7 @@
 """Clips on disk: reads what PyAV or Pillow can, whole or not at all, with the true colours, times and upright."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -137,3 +137,19 @@ def folder_frames(folder: Path) -> Generator[Frames]:
 
 def _size(image: Frames) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
+    """The first frames of a clip, and its sound as far as they go, where only a part was asked for.
+
+    Raises: `BadInput` for more frames than there are.
+    """
+    if frames is None:
+        return video
+    num_frames = len(video.frames)
+    if not 1 <= frames <= num_frames:
+        raise BadInput(
+            f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames} (--frames)."
+        )
+    short = replace(video, frames=video.frames[:frames], times_s=video.times_s and video.times_s[:frames])
+    return replace(short, sound_end_s=short.duration_s) if frames < num_frames else video

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan.layouts import BACKBONE, VACE, fit
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.pickles import open_pickle
-from reelpatch.weights.safetensors_header import TensorInfo
 from reelpatch.weights.safetensors_writer import SafetensorsWriter, num_bytes
 from reelpatch.weights.storage import MARKER
 

@@ -8,12 +8,15 @@ from math import prod
 from pathlib import Path
 
 from reelpatch.errors import BadInput
+from reelpatch.families import naming
 from reelpatch.families.kinds import Kind
 from reelpatch.families.strangers import Mark, find_mark, wan_task
+from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
+from reelpatch.families.wan import names as wan_names
 from reelpatch.weights import names, storage
 from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
-from reelpatch.weights.safetensors_header import TensorInfo, read_header
+from reelpatch.weights.safetensors_header import read_header
 
 __all__ = ["Kind", "KnownFile", "TensorInfo", "describe", "expect", "identify", "read_header", "require"]
 
@@ -198,17 +201,20 @@ def require(file: KnownFile, *kinds: Kind) -> KnownFile:
     raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 
 
-def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, names.Naming | None]:
+def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, naming.Naming | None]:
     """The naming, and the table that makes it native; None where the names are native, or of no Wan model."""
     stripped = {names.strip_prefix(key) for key in keys}
     if any(map(_DIFFUSERS_KEY.match, stripped)):
-        return "diffusers", names.diffusers_to_native
+        return "diffusers", wan_names.diffusers_to_native
     if "decoder.norm_out.gamma" in stripped:
         # The 48-channel VAE's levels are lists of their own.
         is_nested = any(key.startswith("encoder.down_blocks.0.resnets.") for key in stripped)
-        return "diffusers", names.vae22_diffusers_to_native if is_nested else names.vae_diffusers_to_native
+        return (
+            "diffusers",
+            wan_names.vae22_diffusers_to_native if is_nested else wan_names.vae_diffusers_to_native,
+        )
     if any(map(_UMT5_KEY.match, stripped)):
-        return "Hugging Face", names.umt5_hf_to_wan
+        return "Hugging Face", wan_names.umt5_hf_to_wan
     return "native", None
 
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
-from reelpatch.weights import names
+from reelpatch.families.wan import names as wan_names
 from reelpatch.weights.lora_keys import METHODS, bare_layer, read_key
-from reelpatch.weights.safetensors_header import TensorInfo, shown
+from reelpatch.weights.safetensors_header import shown
 
 _BLOCK = re.compile(r"(?P<stack>vace_blocks|blocks)_\d{1,3}(?=_|$)")
 _ROWS = layouts.BACKBONE | layouts.IMAGE | layouts.FIRST_AND_LAST | layouts.VACE
@@ -146,7 +147,7 @@ def _layer_paths() -> dict[str, str]:
     for row in _ROWS:
         layer = row.removesuffix(".weight").removesuffix(".bias")
         paths[layer.replace(".", "_")] = layer
-        spelled = names.native_to_diffusers(layer.replace("#", "0"))
+        spelled = wan_names.native_to_diffusers(layer.replace("#", "0"))
         paths[spelled.replace("blocks.0.", "blocks.#.").replace(".", "_")] = layer
     return paths
 

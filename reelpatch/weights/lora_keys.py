@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from reelpatch.families.wan import names as wan_names
 from reelpatch.weights import names
 
 # `down` and `up` are a pair and `up_bias` what PEFT adds to its product; `weight`, `bias` and `modulation` are full
@@ -126,6 +127,6 @@ def _owners(parameter: str) -> Iterator[str]:
 def _spellings(layer: str) -> Iterator[str]:
     yield layer
     try:
-        yield names.native_to_diffusers(layer)
+        yield wan_names.native_to_diffusers(layer)
     except KeyError:
         return

@@ -9,12 +9,12 @@ import json
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
 from reelpatch.errors import BadInput
+from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.weights.foreign_formats import describe_foreign, describe_unknown
 
 _LENGTH_BYTES = 8
@@ -40,15 +40,6 @@ _BITS = {
 }
 _SPACE = re.compile(r"[ \t\r\n]+")
 _DECODER = json.JSONDecoder()
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """One tensor of a header; dtype as safetensors spells it (`F32`, `BF16`, `F8_E4M3`)."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    num_bytes: int
 
 
 def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import prod
 
-from reelpatch.weights.safetensors_header import TensorInfo
+from reelpatch.families.tensor_info import TensorInfo
 
 FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})  # as safetensors spells them
 # The marker and the suffixes of the two fp8 styles, the older one first. Source: ComfyUI 0.33, QUANTIZATION.md.

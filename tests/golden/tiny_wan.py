@@ -7,7 +7,7 @@ from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.edits.vace.module import VaceModule
-from reelpatch.weights.names import diffusers_to_native
+from reelpatch.families.wan.names import diffusers_to_native
 from tests.golden.deterministic import make_weights, wan_rule
 
 NUM_HEADS = 2

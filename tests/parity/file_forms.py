@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from reelpatch.weights.names import native_to_diffusers, umt5_wan_to_hf, vae_native_to_diffusers
+from reelpatch.families.wan.names import native_to_diffusers, umt5_wan_to_hf, vae_native_to_diffusers
 
 State = dict[str, Tensor]
 FLOAT8 = torch.float8_e4m3fn

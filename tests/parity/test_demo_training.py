@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.headless.hosts.wan_host import Moment, predict_velocity
 from reelpatch.headless.models.text_encoder import load_text_encoder
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module

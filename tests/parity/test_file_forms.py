@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from transformers import UMT5Config, UMT5EncoderModel
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import LAYERS_KEY, VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.families.wan.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.text_encoder import load_text_encoder
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.headless.models.wan_vae import load_vae
-from reelpatch.weights.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 from tests.parity.file_forms import (
     FORMS,
     TEXT_NAMINGS,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers.models.embeddings import Timesteps
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.block import rotary_table
 from reelpatch.headless.hosts.wan_host import predict_velocity

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import UMT5Config, UMT5EncoderModel
 
+from reelpatch.families.wan.names import umt5_hf_to_wan, umt5_wan_to_hf
 from reelpatch.headless.models.text_encoder import TextEncoder, load_text_encoder
-from reelpatch.weights.names import umt5_hf_to_wan, umt5_wan_to_hf
 from tests.golden.deterministic import make_weights, t5_rule
 from tests.golden.rounding import assert_printed, assert_rounds_alike, depth_of
 

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from reelpatch.edits.vace.context import build_context
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
-from reelpatch.headless.hosts.wan_host import Denoiser
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.wan_vae import Vae
 from reelpatch.recipes import recipe
 from reelpatch.sampling.guidance import Guidance

@@ -8,11 +8,11 @@ from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.block import WanBlock, rotary_table
+from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.weights.names import diffusers_to_native
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 from tests.golden.rounding import assert_rounds_alike, depth_of

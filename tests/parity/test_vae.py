@@ -9,10 +9,10 @@ from diffusers import AutoencoderKLWan
 from safetensors.torch import save_file
 from torch import Tensor
 
+from reelpatch.families.wan.names import vae_diffusers_to_native, vae_native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill
 from reelpatch.headless.models.wan_vae import Vae
 from reelpatch.weights.header import identify
-from reelpatch.weights.names import vae_diffusers_to_native, vae_native_to_diffusers
 from tests.golden.deterministic import make_input, make_weights, vae_rule
 from tests.golden.rounding import assert_printed, depth_of
 

@@ -8,7 +8,7 @@ import torch
 from diffusers import WanVACETransformer3DModel
 from safetensors.torch import save_file
 
-from reelpatch.weights.names import diffusers_to_native
+from reelpatch.families.wan.names import diffusers_to_native
 
 State = dict[str, torch.Tensor]
 SaveState = Callable[..., Path]

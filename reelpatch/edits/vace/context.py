@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from reelpatch.clips.frames import as_video, check_clip
-from reelpatch.clips.masks import check_mask, fold_mask
+from reelpatch.clips.masks import check_mask
 from reelpatch.clips.references import check_reference, letterbox
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import LATENT_CELL_PX, LATENT_CHANNELS, latent_shape
+from reelpatch.families.lattice import LATENT_CELL_PX, LATENT_CHANNELS, latent_shape, mask_frame_picks
 
 # video [3, F, H, W] in [-1, 1] -> normalised latents [16, T, H/8, W/8]
 Encode = Callable[[Tensor], Tensor]
@@ -105,3 +106,14 @@ def _assembled(
     stills = [as_video(letterbox(image, *clip.shape[1:3])[None]).to(video) for image in references]
     prefix = [F.pad(encode(still), (0, 0, 0, 0, 0, 0, 0, REFERENCE_BLANKS)) for still in stills]
     return torch.cat([*prefix, context], dim=1)
+
+
+def fold_mask(mask: Tensor) -> Tensor:
+    """The 64 mask channels of a VACE context: every pixel of an 8x8 cell becomes a channel of its own.
+
+    Shapes: [F, H, W] -> [64, T, H/8, W/8]; channel = 8 * row in the cell + column in the cell.
+    In time each latent frame takes the one pixel frame that nearest-exact resampling picks; values stay soft.
+    Source: Wan-Video VACE, `vace_encode_masks`.
+    """
+    picked = mask[list(mask_frame_picks(mask.shape[0]))]
+    return rearrange(picked, "t (h r) (w c) -> (r c) t h w", r=LATENT_CELL_PX, c=LATENT_CELL_PX)

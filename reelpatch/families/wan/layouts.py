@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from reelpatch.weights.safetensors_header import TensorInfo
+from reelpatch.families.tensor_info import TensorInfo
 
 Shape = tuple[int, ...]
 Rows = dict[str, str]

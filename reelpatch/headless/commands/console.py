@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -44,3 +44,15 @@ class _AroundBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         tqdm.write(prefix + self.format(record), file=sys.stderr)
+
+
+def listing(value: Any, indent: str = "") -> str:
+    """Nested plain data as indented lines."""
+    pairs = value.items() if isinstance(value, dict) else ((f"{i}", item) for i, item in enumerate(value, 1))
+    lines: list[str] = []
+    for name, item in pairs:
+        if isinstance(item, dict | list | tuple) and item:
+            lines.append(f"{indent}{name}:\n{listing(item, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{name}: {f'{item:.4g}' if isinstance(item, float) else item}\n")
+    return "".join(lines)

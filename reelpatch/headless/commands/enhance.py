@@ -80,7 +80,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.enhance import EnhanceRequest, run_enhance
+    from reelpatch.headless.runs.enhance import run_enhance
+    from reelpatch.headless.runs.request import EnhanceRequest
 
     taken = set(EnhanceRequest.__dataclass_fields__) - {"loras"}
     values = {name: value for name, value in vars(options).items() if name in taken}

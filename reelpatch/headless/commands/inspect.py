@@ -1,5 +1,6 @@
 """The verb `inspect`: what weight files are, where they belong, what they work with and what is odd about them."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -111,3 +112,18 @@ def _bytes(number: int) -> str:
         if number >= unit:
             return f"{number / unit:.3g} {name}"
     return f"{number} bytes"
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_inspect)
+    parser.description = """\
+Tells from the header of each weight file, whatever its name, what it is, in which dtype and naming, in which folder
+of ComfyUI's models it belongs, what it works with, and what is odd about it. No weights are read."""
+    parser.epilog = "Exit code 2 if a file can't be read as safetensors; the others are shown all the same."
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="weight files, of any size")
+
+
+def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.commands.inspect import inspect_files
+
+    return inspect_files(options.files)

@@ -1,5 +1,6 @@
 """The verb `recipes`: the published methods, and which of their files are there."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,36 @@ def _download(statuses: tuple[FileStatus, ...], folder: Path, *, allows_http: bo
         if (folder / status.file.folder / status.file.names[0]).exists():
             raise BadInput(status.problem)  # a file of that name is there, and not ours to replace
     download([status.file for status in missing], folder, allows_http=allows_http)
+
+
+def _add_recipes(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_recipes)
+    parser.description = """\
+Lists the published methods, or shows one: its settings, its licence, and which of its files are in a models folder,
+told by their headers. Nothing is ever downloaded without --download."""
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help="the one to show in full")
+    add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
+    add(
+        "--download",
+        action="store_true",
+        help="fetch what is missing from Hugging Face; an interrupted download goes on where it stopped",
+    )
+    add("--allow-http", action="store_true", help="fetch from an HF_ENDPOINT without https too")
+
+
+def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.recipes import RECIPES
+
+    if options.name:
+        from reelpatch.headless.commands.recipes import show_recipe
+
+        return show_recipe(
+            options.name, options.models, fetches=options.download, allows_http=options.allow_http
+        )
+    if options.download:
+        raise BadInput(
+            "--download fetches the files of one recipe: say which (`reelpatch recipes` lists them)."
+        )
+    lines = [f"{one.name:14} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
+    return {"recipes": [one.as_dict() for one in RECIPES.values()]}, "".join(lines)

@@ -186,3 +186,10 @@ def add_machine_options(add: Any) -> None:
         action="store_false",
         help="do not keep what a large text encoder makes of an instruction on disk",
     )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how it is run").add_argument
+    add_run_options(add)
+    add_lora_options(add)
+    add_machine_options(add)

@@ -17,7 +17,7 @@ from reelpatch.headless.commands.run_options import (
 )
 
 if TYPE_CHECKING:
-    from reelpatch.headless.runs.task import TaskRequest
+    from reelpatch.headless.runs.request import TaskRequest
 
 _TASKS = """\
 tasks, with what each needs:
@@ -169,7 +169,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _request(options: argparse.Namespace) -> "TaskRequest":
-    from reelpatch.headless.runs.task import TaskRequest
+    from reelpatch.headless.runs.request import TaskRequest
 
     if options.frames is not None and options.frames < 1:
         raise BadInput(f"--frames is {options.frames}: give the number of frames, 4n + 1.")

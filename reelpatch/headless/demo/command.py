@@ -14,7 +14,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.demo import scenes, sheet
 from reelpatch.headless.demo.judge import judge
 from reelpatch.headless.demo.scenes import Example, Frames
-from reelpatch.headless.runs.edit import EditRequest, run_edit
+from reelpatch.headless.runs.edit import run_edit
+from reelpatch.headless.runs.request import EditRequest
 from reelpatch.media.saving import saved_at
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video

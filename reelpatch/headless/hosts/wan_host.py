@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor, nn
@@ -23,13 +21,11 @@ from reelpatch.edits.contract import (
     check_needs,
 )
 from reelpatch.errors import BadInput
+from reelpatch.families.attention import Attention
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import Attention
-from reelpatch.sampling.guidance import Guidance, SkipLayers
-from reelpatch.sampling.schedules import step_of
+from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
-TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
 TIMESTEPS = 1000
 
 
@@ -144,105 +140,3 @@ def _attention_of(block: Any) -> Attention:
         return dispatch_attention_fn(q, k, v, backend=backend).flatten(2)
 
     return attention
-
-
-@dataclass
-class Denoiser:
-    """What a solver calls as `model(x, sigma, **extra)`: the denoised latents `x0 = x - sigma * velocity`.
-
-    Shapes: x `[B, 16, T, h, w]`; sigma `[B]`, one noise level for all rows; text embeddings `[1, rows, 4096]`.
-    `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
-    by its sigma. The unconditional pass is paid for only where guidance asks for it. `batched` runs both passes
-    as one, except where blocks are skipped, which happens on the unconditional pass alone.
-    `on_step` hears the step and the number of steps before each prediction.
-
-    Raises: `BadInput` when guidance asks for a negative prompt that is not there.
-    """
-
-    transformer: WanTransformer3DModel
-    positive: Tensor
-    sigmas: Tensor
-    negative: Tensor | None = None
-    edits: Sequence[Edit] = ()
-    guidance: Guidance = Guidance(1.0)
-    skip_layers: SkipLayers | None = None
-    batched: bool = False
-    on_step: Callable[[int, int], None] | None = None
-
-    def __post_init__(self) -> None:
-        self.positive = padded_text(self.positive)
-        if self.negative is not None:
-            self.negative = padded_text(self.negative)
-        elif any(self.guidance.enabled(step) for step in range(self.num_steps)):
-            raise BadInput(
-                f"guidance {self.guidance.scale:g} compares with a negative prompt, but none was given: "
-                f"give one (it may be empty text), or use guidance 1."
-            )
-
-    @property
-    def num_steps(self) -> int:
-        return len(self.sigmas) - 1
-
-    @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: Tensor, **_extra: Any) -> Tensor:
-        level = float(sigma.flatten()[0])
-        step = self.step_of(level)
-        if self.on_step:
-            self.on_step(step, self.num_steps)
-        velocity = self._velocity(x, _on_grid(level), step)
-        return x.float() - level * velocity.to(x.device)
-
-    def step_of(self, sigma: float) -> int:
-        """The step of the run that starts at `sigma`, which may have been rounded down to a whole timestep."""
-        return step_of(self.sigmas, sigma)
-
-    def _velocity(self, x: Tensor, sigma: float, step: int) -> Tensor:
-        if not self.guidance.enabled(step):
-            return self._pass(x, sigma, step, (True,))
-        skip = self.skip_layers
-        skipped_blocks = (
-            frozenset(skip.blocks) if skip and skip.active(step, self.num_steps) else frozenset[int]()
-        )
-        if self.batched and not skipped_blocks:
-            conditional, unconditional = self._pass(x, sigma, step, (True, False)).chunk(2)
-        else:
-            conditional = self._pass(x, sigma, step, (True,))
-            unconditional = self._pass(x, sigma, step, (False,), skipped_blocks)
-        return self.guidance.combine(conditional, unconditional)
-
-    def _pass(
-        self,
-        x: Tensor,
-        sigma: float,
-        step: int,
-        kinds: tuple[bool, ...],
-        skipped_blocks: frozenset[int] = frozenset(),
-    ) -> Tensor:
-        """Velocities, float32, with the instruction where a kind is True and the negative prompt where not."""
-        texts = [self.positive if kind else self.negative for kind in kinds]
-        conditional = tuple(kind for kind in kinds for _ in range(len(x)))
-        return predict_velocity(
-            self.transformer,
-            torch.cat([x] * len(kinds)),
-            torch.cat([text.expand(len(x), -1, -1) for text in texts if text is not None]),
-            moment=Moment(sigma, step, self.num_steps, conditional),
-            edits=self.edits,
-            skipped_blocks=skipped_blocks,
-        ).float()
-
-
-def padded_text(text: Tensor) -> Tensor:
-    """A text embedding with zero rows up to 512, `[rows, 4096]` or `[1, rows, 4096]` -> `[1, 512, 4096]`."""
-    text = text.reshape(-1, *text.shape[-2:])
-    if text.shape[1] > TEXT_ROWS:
-        raise BadInput(
-            f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it."
-        )
-    return F.pad(text, (0, 0, 0, TEXT_ROWS - text.shape[1]))
-
-
-def _on_grid(sigma: float) -> float:
-    """`sigma`, freed of the float32 rounding that would feed 855.99997 where timestep 856 was meant."""
-    timestep = TIMESTEPS * sigma
-    whole = round(timestep)
-    return whole / TIMESTEPS if abs(timestep - whole) < 1e-3 else sigma

@@ -8,8 +8,8 @@ from functools import partial
 from torch import Tensor
 
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.runs.edit import EditRequest
 from reelpatch.headless.runs.identity import identity
+from reelpatch.headless.runs.request import EditRequest
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.progress import OnProgress
 from reelpatch.windows.edit_window import EditWindow

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.runs.enhance import EnhanceRequest
 from reelpatch.headless.runs.identity import identity
+from reelpatch.headless.runs.request import EnhanceRequest
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.enhance_window import EnhanceWindow

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from reelpatch.headless.hosts.wan_host import padded_text
+from reelpatch.errors import BadInput
 from reelpatch.headless.models.text_cache import TextCache
 from reelpatch.headless.models.text_encoder import TextEncoder, clean, load_text_encoder
 
@@ -74,3 +75,16 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
+
+
+def padded_text(text: Tensor) -> Tensor:
+    """A text embedding with zero rows up to 512, `[rows, 4096]` or `[1, rows, 4096]` -> `[1, 512, 4096]`."""
+    text = text.reshape(-1, *text.shape[-2:])
+    if text.shape[1] > TEXT_ROWS:
+        raise BadInput(
+            f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it."
+        )
+    return F.pad(text, (0, 0, 0, TEXT_ROWS - text.shape[1]))

@@ -10,9 +10,9 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, dtype, finfo, float32, nn, promote_types
 from torch.nn.utils import parametrize
 
+from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.weights.float8 import FLOAT8
 from reelpatch.weights.lora import Lora, LoraPair
-from reelpatch.weights.names import diffusers_to_native
 
 _PEFT_CHILDREN = frozenset({"base_layer", "lora_A", "lora_B", "parametrizations"})
 _TINY = finfo(float32).tiny  # where a factor is 0, the weight is too, and stays so

@@ -11,11 +11,11 @@ from torch import Tensor
 from transformers import UMT5Config, UMT5EncoderModel
 from transformers.models.umt5.modeling_umt5 import UMT5DenseGatedActDense
 
+from reelpatch.families.wan.names import umt5_wan_to_hf
 from reelpatch.headless.models.fill import Precision, fill
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.tokenizer import SENTENCEPIECE_TENSOR, Tokenize, find_tokenizer
 from reelpatch.weights.header import Kind, KnownFile
-from reelpatch.weights.names import umt5_wan_to_hf
 from reelpatch.weights.weight_files import expect_weights
 
 _log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from diffusers import WanTransformer3DModel
 
 from reelpatch.edits.vace.module import HEAD_DIM, VaceModule
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
 from reelpatch.headless.models.lora import apply_lora
 from reelpatch.headless.models.stored_layers import StoredOperations
 from reelpatch.weights.header import Kind
-from reelpatch.weights.names import native_to_diffusers
 from reelpatch.weights.weight_files import expect_weights
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.

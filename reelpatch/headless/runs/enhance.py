@@ -2,52 +2,26 @@
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
-from reelpatch.clips.frames import Method, plan_fit
-from reelpatch.errors import BadInput
+from reelpatch.clips.frames import plan_fit
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.runs.edit import (
-    announce_clip,
-    announce_windows,
-    check_seed,
-    first_frames,
-    warn_of_much_work,
-)
-from reelpatch.headless.runs.request import ClipRequest, RunResult, size_for
+from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
+from reelpatch.headless.runs.request import EnhanceRequest, size_for
+from reelpatch.headless.runs.result import RunResult
+from reelpatch.headless.runs.settings import enhance_settings
 from reelpatch.headless.runs.whole_clip import make_and_write
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
-from reelpatch.media.video_io import Frames, read_video
+from reelpatch.media.video_io import Frames, first_frames, read_video
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
-from reelpatch.recipes import Recipe, recipe
-from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import Guidance
+from reelpatch.recipes import Recipe
 from reelpatch.windows.window_run import LongClip, find_windows
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EnhanceRequest(ClipRequest):
-    """One clip to be enhanced.
-
-    Units: `steps` counts the last steps of the recipe's schedule; others as in `RunRequest`.
-    """
-
-    clip: Path
-    caption: str = ""
-    fit: Method = "pad"
-    recipe: str = field(default="demo-enhance", kw_only=True)
-
-    @property
-    def target(self) -> Path:
-        """Where the result goes: beside the clip, unless said otherwise."""
-        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
 
 
 @owns_output
@@ -87,27 +61,6 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
 
     finished = make_and_write(request, enhancer, video, enhanced)
     return RunResult.of(request, enhancer, finished.shape, video.fps, began)
-
-
-def enhance_settings(request: EnhanceRequest) -> Recipe:
-    """The recipe with what the request says otherwise.
-
-    Raises: `BadInput` for an unknown recipe, one that does not enhance, and numbers that it cannot run with.
-    """
-    settings = recipe(request.recipe)
-    settings.check_enhances()
-    check_seed(request.seed)
-    steps = settings.num_run_steps if request.steps is None else request.steps
-    if steps == settings.steps and settings.expert_boundary is None:
-        raise BadInput(
-            f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
-        )
-    sigmas_of(settings, steps=steps)  # refuses what it cannot do
-    return replace(
-        settings,
-        start_step=settings.steps - steps,
-        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
-    )
 
 
 def _run_in_windows(

@@ -1,18 +1,21 @@
 """What `edit`, `task` and `enhance` are asked for alike, and what they tell of what they did."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from reelpatch.clips.frames import Method, Size
-from reelpatch.headless.loaded_recipe import MachineOptions, RecipeRunner
-from reelpatch.headless.models.lora import ChosenLora, LoraReport
+from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.frames import Box, Method, Size
+from reelpatch.clips.mask_rule import AskedMask
+from reelpatch.edits.vace.sizing import Sampling
+from reelpatch.edits.vace.task_layouts import Sides
+from reelpatch.headless.loaded_recipe import MachineOptions
+from reelpatch.headless.models.lora import ChosenLora
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.strengths import StrengthSchedule
-from reelpatch.windows.window_run import LongClip, WindowOptions
+from reelpatch.windows.window_run import WindowOptions
 
 _NOT_READ = ("output", "models")
 _NAMES = {"references": "reference", "loras": "LoRA", "first": "first clip", "last": "last clip"}
@@ -101,77 +104,80 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
     return (settings.height, settings.width) if size is None and fit == "area" else size
 
 
-class Named(Protocol):
-    """A request that knows where its result goes."""
+@dataclass(frozen=True)
+class EditRequest(ClipRequest):
+    """One edit of one clip; the result has the clip's size and length.
+
+    Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
+    """
+
+    clip: Path
+    instruction: str
+    mask: Path | None = None
+    asked_mask: AskedMask = AskedMask()
+    when: tuple[int, int] | None = None
+    references: tuple[Path, ...] = ()
+    fit: Method | None = None
+    strength: float | None = None
+    window: tuple[float, float] | None = None
+    skip_hints: bool = False
+    finishing: Finishing = Finishing()
 
     @property
-    def target(self) -> Path: ...
-    @property
-    def seed(self) -> int: ...
+    def target(self) -> Path:
+        """Where the result goes: beside the clip, unless said otherwise."""
+        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_edited.mp4")
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """What was done, for people and for `--json`."""
+class EnhanceRequest(ClipRequest):
+    """One clip to be enhanced.
 
-    output: Path
-    frames: int
-    size: Size
-    fps: Fraction
-    recipe: str
-    steps: int
-    seed: int
-    device: str
-    dtype: str
-    seconds: float
-    loras: tuple[LoraReport, ...]
-    windows: int = 1
+    Units: `steps` counts the last steps of the recipe's schedule; others as in `RunRequest`.
+    """
 
-    @classmethod
-    def of(
-        cls,
-        request: Named,
-        runner: RecipeRunner,
-        shape: tuple[int, ...],
-        fps: Fraction,
-        began: float,
-        windows: int = 1,
-    ) -> "RunResult":
-        """Of pictures of `shape` = (frames, height, width, ...), made since `began` by the monotonic clock."""
-        return cls(
-            output=request.target,
-            frames=shape[0],
-            size=(shape[1], shape[2]),
-            fps=fps,
-            recipe=runner.recipe.name,
-            steps=runner.recipe.num_run_steps,
-            seed=request.seed,
-            device=str(runner.device),
-            dtype=str(runner.dtype).removeprefix("torch."),
-            seconds=time.monotonic() - began,
-            loras=runner.lora_reports,
-            windows=windows,
+    clip: Path
+    caption: str = ""
+    fit: Method = "pad"
+    recipe: str = field(default="demo-enhance", kw_only=True)
+
+    @property
+    def target(self) -> Path:
+        """Where the result goes: beside the clip, unless said otherwise."""
+        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
+
+
+@dataclass(frozen=True)
+class TaskRequest(RunRequest):
+    """One task with its files.
+
+    Units: `size` and `frames` bound what is worked on; boxes in pixels of the clip; others as in `RunRequest`.
+    """
+
+    task: str
+    prompt: str
+    clip: Path | None = None
+    first: Path | None = None
+    last: Path | None = None
+    mask: Path | None = None
+    asked_mask: AskedMask = AskedMask()
+    boxes: tuple[Box, ...] = ()
+    references: tuple[Path, ...] = ()
+    sides: Sides | None = None
+    keep: tuple[int, ...] = ()
+    keep_random: int | None = None
+    control_map: str | None = None
+    sampling: Sampling = "first"
+    strength: float | None = None
+    window: tuple[float, float] | None = None
+    skip_hints: bool = False
+
+    @property
+    def target(self) -> Path:
+        """Where the result goes: beside the first file given, unless said otherwise."""
+        if self.output is not None:
+            return self.output
+        near = next(
+            path for path in (self.clip, self.first, self.last, *self.references, Path("task")) if path
         )
-
-    @classmethod
-    def of_windows(cls, request: Named, runner: RecipeRunner, clip: LongClip, began: float) -> "RunResult":
-        """Of a clip that was worked on in windows."""
-        shape = (clip.plan.clip_frames, *clip.header.size)
-        return cls.of(request, runner, shape, clip.fps, began, len(clip.plan.windows))
-
-    def as_dict(self) -> dict[str, Any]:
-        """In plain types; the size as (width, height), the rate as a number and exactly."""
-        height, width = self.size
-        return {
-            **{
-                name: getattr(self, name)
-                for name in ("frames", "recipe", "steps", "seed", "device", "dtype", "windows")
-            },
-            "output": str(self.output),
-            "width": width,
-            "height": height,
-            "fps": float(self.fps),
-            "fps_exact": str(self.fps),
-            "seconds": round(self.seconds, 3),
-            "loras": [report.as_dict() for report in self.loras],
-        }
+        return near.absolute().with_name(f"{near.stem}_{self.task}.mp4")

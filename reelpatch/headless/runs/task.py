@@ -11,17 +11,15 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import paste_back
-from reelpatch.clips.frames import Box
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.edits.vace.control_maps import with_map
-from reelpatch.edits.vace.sizing import Sampling
-from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.edits.vace.tasks import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.errors import BadInput
 from reelpatch.headless.editor import Editor, check_instruction
-from reelpatch.headless.runs.edit import chosen_settings
-from reelpatch.headless.runs.request import RunRequest, RunResult
+from reelpatch.headless.runs.request import TaskRequest
+from reelpatch.headless.runs.result import RunResult
+from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.headless.runs.whole_clip import make_and_write
 from reelpatch.media.mask_file import read_mask
 from reelpatch.media.output_check import refuse_inputs
@@ -33,42 +31,6 @@ from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TaskRequest(RunRequest):
-    """One task with its files.
-
-    Units: `size` and `frames` bound what is worked on; boxes in pixels of the clip; others as in `RunRequest`.
-    """
-
-    task: str
-    prompt: str
-    clip: Path | None = None
-    first: Path | None = None
-    last: Path | None = None
-    mask: Path | None = None
-    asked_mask: AskedMask = AskedMask()
-    boxes: tuple[Box, ...] = ()
-    references: tuple[Path, ...] = ()
-    sides: Sides | None = None
-    keep: tuple[int, ...] = ()
-    keep_random: int | None = None
-    control_map: str | None = None
-    sampling: Sampling = "first"
-    strength: float | None = None
-    window: tuple[float, float] | None = None
-    skip_hints: bool = False
-
-    @property
-    def target(self) -> Path:
-        """Where the result goes: beside the first file given, unless said otherwise."""
-        if self.output is not None:
-            return self.output
-        near = next(
-            path for path in (self.clip, self.first, self.last, *self.references, Path("task")) if path
-        )
-        return near.absolute().with_name(f"{near.stem}_{self.task}.mp4")
 
 
 @dataclass(frozen=True, eq=False)

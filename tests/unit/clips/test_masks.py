@@ -5,15 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpatch.clips.masks import (
-    build_mask,
-    check_mask,
-    feather_mask,
-    fold_mask,
-    grow_mask,
-    luma,
-    time_reach,
-)
+from reelpatch.clips.masks import build_mask, check_mask, feather_mask, grow_mask, luma, time_reach
+from reelpatch.edits.vace.context import fold_mask
 from reelpatch.errors import BadInput
 
 lengths = st.integers(0, 20).map(lambda n: 4 * n + 1)

@@ -8,7 +8,8 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import VaceConfig, VaceContext, VaceEdit, VaceModule
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.families.lattice import latent_shape
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.plan.job import Job

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from reelpatch.errors import BadInput
+from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.weights.header import identify
-from reelpatch.weights.safetensors_header import TensorInfo, read_header
+from reelpatch.weights.safetensors_header import read_header
 
 MIB = 2**20
 

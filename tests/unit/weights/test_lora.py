@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.weights import names
+from reelpatch.families.wan import names as wan_names
 from reelpatch.weights.lora import match_lora
 from reelpatch.weights.lora_alpha import PeftConfig
 from reelpatch.weights.lora_keys import LayerNames, read_key
@@ -37,7 +37,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
             vace_layers=[0],
             vace_in_channels=96,
         )
-    return {names.diffusers_to_native(key): tuple(t.shape) for key, t in model.state_dict().items()}
+    return {wan_names.diffusers_to_native(key): tuple(t.shape) for key, t in model.state_dict().items()}
 
 
 SHAPES = _shapes()
@@ -77,7 +77,7 @@ def saved(spell: Callable[[str], str], halves: tuple[str, str], alpha: str | Non
 
 
 def diffusers(layer: str) -> str:
-    return names.native_to_diffusers(layer)
+    return wan_names.native_to_diffusers(layer)
 
 
 def pipe(layer: str) -> str:
@@ -145,7 +145,7 @@ _DIFFS = {
 
 def _diffusers_path(layer: str) -> str:
     try:
-        return names.native_to_diffusers(layer)
+        return wan_names.native_to_diffusers(layer)
     except KeyError:  # a block or the head by itself
         return layer
 
@@ -381,7 +381,7 @@ def test_underscored_names_are_never_ambiguous() -> None:
             image_dim=1280, added_kv_proj_dim=5120, vace_layers=list(range(0, 40, 5)), vace_in_channels=96
         ).state_dict()
     meant = {key.removesuffix(".weight"): key for key in keys if key.endswith(".weight")}
-    native = {names.diffusers_to_native(layer): layer for layer in meant}
+    native = {wan_names.diffusers_to_native(layer): layer for layer in meant}
     found = LayerNames([f"{layer}.weight" for layer in native])
     for layer, other in native.items():
         for spelled in (layer, other):

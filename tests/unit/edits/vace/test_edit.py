@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Forward, Moment, RunningEdit
-from reelpatch.edits.vace.module import VaceConfig, VaceContext, VaceEdit, VaceModule
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.block import rotary_table

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reelpatch.families.attention import apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import WanBlock, apply_rotary, rotary_table, sdpa
+from reelpatch.families.wan.block import WanBlock, rotary_table
 
 GRID = TokenGrid(2, 2, 3)
 DIM, FFN_DIM, NUM_HEADS = 64, 96, 2

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import UMT5Config, UMT5EncoderModel
 
+from reelpatch.families import naming
+from reelpatch.families.wan import names as wan_names
 from reelpatch.weights import names
 
 _PAIRS = {
-    "transformer": (names.diffusers_to_native, names.native_to_diffusers),
-    "vae": (names.vae_diffusers_to_native, names.vae_native_to_diffusers),
-    "vae22": (names.vae22_diffusers_to_native, names.vae22_native_to_diffusers),
-    "umt5": (names.umt5_hf_to_wan, names.umt5_wan_to_hf),
+    "transformer": (wan_names.diffusers_to_native, wan_names.native_to_diffusers),
+    "vae": (wan_names.vae_diffusers_to_native, wan_names.vae_native_to_diffusers),
+    "vae22": (wan_names.vae22_diffusers_to_native, wan_names.vae22_native_to_diffusers),
+    "umt5": (wan_names.umt5_hf_to_wan, wan_names.umt5_wan_to_hf),
 }
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.", "")
 State = dict[str, Tensor]
@@ -193,53 +195,53 @@ def test_no_two_rows_of_a_table_share_a_name(table: str) -> None:
     ],
 )
 def test_the_names_that_are_easy_to_get_wrong(native: str, diffusers: str) -> None:
-    assert names.native_to_diffusers(native) == diffusers
-    assert names.diffusers_to_native(diffusers) == native
+    assert wan_names.native_to_diffusers(native) == diffusers
+    assert wan_names.diffusers_to_native(diffusers) == native
 
 
 @pytest.mark.parametrize(
     ("to_diffusers", "native", "diffusers"),
     [
         (
-            names.vae_native_to_diffusers,
+            wan_names.vae_native_to_diffusers,
             "decoder.upsamples.11.resample.1.weight",
             "decoder.up_blocks.2.upsamplers.0.resample.1.weight",
         ),
         (
-            names.vae_native_to_diffusers,
+            wan_names.vae_native_to_diffusers,
             "decoder.upsamples.4.shortcut.weight",
             "decoder.up_blocks.1.resnets.0.conv_shortcut.weight",
         ),
-        (names.vae_native_to_diffusers, "conv2.bias", "post_quant_conv.bias"),
+        (wan_names.vae_native_to_diffusers, "conv2.bias", "post_quant_conv.bias"),
         (
-            names.vae22_native_to_diffusers,
+            wan_names.vae22_native_to_diffusers,
             "encoder.downsamples.1.downsamples.2.time_conv.bias",
             "encoder.down_blocks.1.downsampler.time_conv.bias",
         ),
         (
-            names.vae22_native_to_diffusers,
+            wan_names.vae22_native_to_diffusers,
             "decoder.upsamples.3.upsamples.0.residual.6.weight",
             "decoder.up_blocks.3.resnets.0.conv2.weight",
         ),
         (
-            names.umt5_wan_to_hf,
+            wan_names.umt5_wan_to_hf,
             "blocks.23.ffn.gate.0.weight",
             "encoder.block.23.layer.1.DenseReluDense.wi_0.weight",
         ),
         (
-            names.umt5_wan_to_hf,
+            wan_names.umt5_wan_to_hf,
             "blocks.0.pos_embedding.embedding.weight",
             "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
         ),
     ],
 )
-def test_names_of_vae_and_text_encoder(to_diffusers: names.Naming, native: str, diffusers: str) -> None:
+def test_names_of_vae_and_text_encoder(to_diffusers: naming.Naming, native: str, diffusers: str) -> None:
     assert to_diffusers(native) == diffusers
 
 
 @given(st.sampled_from([*_PAIRS.values()]), st.text("abc.01weight_", max_size=30))
 def test_a_name_is_either_undone_by_the_other_direction_or_refused(
-    pair: tuple[names.Naming, names.Naming], key: str
+    pair: tuple[naming.Naming, naming.Naming], key: str
 ) -> None:
     there, back = pair
     try:
@@ -254,7 +256,7 @@ def test_a_name_is_either_undone_by_the_other_direction_or_refused(
 )
 def test_unknown_names_are_refused(key: str) -> None:
     with pytest.raises(KeyError):
-        names.native_to_diffusers(key)
+        wan_names.native_to_diffusers(key)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Capability, Forward, Moment, RunningEdits
-from reelpatch.edits.vace.module import VaceContext, VaceEdit, VaceModule
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.headless.hosts.wan_host import Denoiser, padded_text, predict_velocity
+from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.wan_host import predict_velocity
+from reelpatch.headless.models.embedded_texts import padded_text
 from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_euler, sample_flow_unipc

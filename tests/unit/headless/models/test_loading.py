@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from reelpatch.edits.vace.module import LAYERS_KEY
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import nonfinite_key
 from reelpatch.headless.models.stored_layers import StoredLinear
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
-from reelpatch.weights.names import native_to_diffusers
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 State = dict[str, Tensor]

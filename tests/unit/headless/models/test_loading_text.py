@@ -13,8 +13,8 @@ from torch import Tensor
 from transformers import UMT5Config, UMT5EncoderModel
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import umt5_hf_to_wan
 from reelpatch.headless.models.text_encoder import clean, load_text_encoder
-from reelpatch.weights.names import umt5_hf_to_wan
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 State = dict[str, Tensor]

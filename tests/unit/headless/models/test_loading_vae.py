@@ -9,8 +9,8 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import vae_diffusers_to_native
 from reelpatch.headless.models.wan_vae import load_vae
-from reelpatch.weights.names import vae_diffusers_to_native
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 State = dict[str, Tensor]

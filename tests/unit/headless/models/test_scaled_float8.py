@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from reelpatch.edits.vace.module import LAYERS_KEY
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.lora import apply_lora, remove_lora
 from reelpatch.headless.models.stored_layers import StoredLinear
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.weights.float8 import as_factor, widened
-from reelpatch.weights.names import native_to_diffusers
 from tests.parity.file_forms import FORMS, is_quantised, prefixed
 
 State = dict[str, Tensor]

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Moment
-from reelpatch.edits.vace.module import VaceContext, VaceEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.headless import loaded_recipe as recipe_runner
 from reelpatch.headless.editor import Editor

@@ -14,8 +14,9 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.hosts.wan_host import Denoiser
-from reelpatch.headless.runs.enhance import EnhanceRequest, enhance_settings
+from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.runs.request import EnhanceRequest
+from reelpatch.headless.runs.settings import enhance_settings
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe

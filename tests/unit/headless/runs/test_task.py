@@ -11,7 +11,8 @@ from PIL import Image
 
 from reelpatch.edits.vace.tasks import TASKS
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
-from reelpatch.headless.runs.task import TaskRequest, run_task
+from reelpatch.headless.runs.request import TaskRequest
+from reelpatch.headless.runs.task import run_task
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from tests.conftest import moving_square

@@ -1,0 +1,94 @@
+"""`reelpatch edit`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from reelpatch.headless.commands import console, finish_options, option_values
+from reelpatch.headless.commands.run_options import (
+    add_accept_damage,
+    add_fit,
+    add_lossless,
+    add_mask_options,
+    add_run,
+    add_window_options,
+    chosen_fit,
+    chosen_mask,
+)
+
+
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_edit)
+    add = parser.add_argument
+    add("clip", type=Path, metavar="CLIP", help="mp4, mov, webm, mkv, gif, or a folder of images")
+    add("instruction", metavar="INSTRUCTION", help="what is to change, in quotes")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_edited.mp4)",
+    )
+    add_lossless(add)
+    add_accept_damage(add)
+    add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
+    where = parser.add_argument_group("where and what to look at")
+    add = where.add_argument
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="image, clip or folder of the clip's size: white is edited; what is taken is said",
+    )
+    add_mask_options(add)
+    add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
+    add(
+        "--reference",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="may be given several times",
+    )
+    size = parser.add_argument_group("size and length worked on; the result has those of the clip")
+    add = size.add_argument
+    add(
+        "--size",
+        type=option_values.size,
+        metavar="WxH",
+        help="working size in pixels, multiples of 16 (the clip's)",
+    )
+    add(
+        "--frames",
+        type=option_values.whole,
+        metavar="N",
+        help="edit the first N frames alone; N = 4n + 1, or any with --fit",
+    )
+    add_fit(add)
+    add(
+        "--fps",
+        type=option_values.fps,
+        metavar="RATE",
+        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
+    )
+    add_window_options(add)
+    finish_options.add_options(parser)
+    add_run(parser)
+
+
+def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.runs.edit import run_edit
+    from reelpatch.headless.runs.request import EditRequest
+
+    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing", "asked_mask"}
+    values = {name: value for name, value in vars(options).items() if name in taken}
+    values["fit"] = chosen_fit(options.fit, options.size)
+    with console.progress_bars() as on_progress:
+        request = EditRequest(
+            **values,
+            references=tuple(options.reference),
+            loras=tuple(options.loras),
+            finishing=finish_options.chosen(options),
+            asked_mask=chosen_mask(options),
+        )
+        result = run_edit(request, on_progress)
+    return result.as_dict(), f"{result.output}\n"

@@ -1,0 +1,59 @@
+"""What a run says before work starts, while it can still be stopped."""
+
+import logging
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.media.video_io import Video
+from reelpatch.recipes import Recipe
+from reelpatch.windows.window_run import LongClip
+
+_MUCH_LARGER = 2
+_log = logging.getLogger(__name__)
+
+
+def announce_clip(path: Path, video: Video, duration_s: Fraction) -> None:
+    """Says what was read."""
+    sound = "with sound" if video.audio else "without sound"
+    _log.info("%s: %.2f s at %.4g fps, %s.", path, float(duration_s), float(video.fps), sound)
+    if video.times_s is not None:
+        _log.info("Its frames are not shown at a fixed rate: each keeps its own time in the result.")
+
+
+class LongRequest(Protocol):
+    """What of a request decides how the windows of its clip are worked on."""
+
+    @property
+    def clip(self) -> Path: ...
+    @property
+    def size(self) -> Size | None: ...
+    @property
+    def fit(self) -> Method | None: ...
+
+
+def announce_windows(request: LongRequest, clip: LongClip) -> FitPlan:
+    """Says what was read and how it is cut up; returns how a window is brought to size."""
+    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
+    announce_clip(request.clip, clip.header.video, clip.duration_s)
+    _log.info("%s", plan.describe())
+    _log.info("%s", clip.plan.describe())
+    return replace(plan, frames=clip.plan.windows[0].frames)
+
+
+def warn_of_much_work(plan: FitPlan, settings: Recipe) -> None:
+    """Says it where a clip is much larger than what the recipe was made for."""
+    height, width = plan.size
+    factor = height * width * plan.frames / (settings.height * settings.width * settings.frames)
+    if factor > _MUCH_LARGER:
+        _log.warning(
+            "This is %.1f times the %dx%d and %d frames that the recipe was made for, and takes more than %.1f times "
+            "as long: --size WxH and --frames N make it smaller.",
+            factor,
+            settings.width,
+            settings.height,
+            settings.frames,
+            factor,
+        )

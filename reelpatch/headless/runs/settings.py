@@ -1,0 +1,88 @@
+"""The recipe of a run with what its request says otherwise."""
+
+from dataclasses import replace
+from typing import Protocol
+
+from reelpatch.errors import BadInput
+from reelpatch.headless.runs.request import EnhanceRequest
+from reelpatch.recipes import Recipe, recipe
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.guidance import Guidance, Window
+from reelpatch.sampling.schedules import make_sigmas
+
+_MAX_SEED = 2**63 - 1
+
+
+class RunOptions(Protocol):
+    """What a request may say otherwise than its recipe."""
+
+    @property
+    def recipe(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def guidance(self) -> float | None: ...
+    @property
+    def strength(self) -> float | None: ...
+    @property
+    def window(self) -> tuple[float, float] | None: ...
+    @property
+    def skip_hints(self) -> bool: ...
+
+
+def chosen_settings(request: RunOptions) -> Recipe:
+    """The recipe with what the request says otherwise.
+
+    Raises: `BadInput` for an unknown recipe and for numbers that it cannot run with.
+    """
+    settings = recipe(request.recipe)
+    check_seed(request.seed)
+    strength = settings.strength if request.strength is None else request.strength
+    if not 0 <= strength < float("inf"):
+        raise BadInput(
+            f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
+        )
+    if request.skip_hints and settings.skip_layers is None:
+        raise BadInput(
+            f"the recipe '{settings.name}' skips no block, so there is no hint to be skipped with it: leave the option out.",
+            option="--skip-hints",
+        )
+    settings = replace(
+        settings,
+        strength=strength,
+        skip_hints=request.skip_hints,
+        steps=settings.steps if request.steps is None else request.steps,
+        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
+        window=settings.window if request.window is None else Window(*request.window),
+    )
+    make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
+    return settings
+
+
+def check_seed(seed: int) -> None:
+    """Raises: `BadInput` for a seed that is no number of 63 bits."""
+    if not 0 <= seed <= _MAX_SEED:
+        raise BadInput(f"the seed is {seed}: use a whole number from 0 to {_MAX_SEED} (--seed).")
+
+
+def enhance_settings(request: EnhanceRequest) -> Recipe:
+    """The recipe with what the request says otherwise.
+
+    Raises: `BadInput` for an unknown recipe, one that does not enhance, and numbers that it cannot run with.
+    """
+    settings = recipe(request.recipe)
+    settings.check_enhances()
+    check_seed(request.seed)
+    steps = settings.num_run_steps if request.steps is None else request.steps
+    if steps == settings.steps and settings.expert_boundary is None:
+        raise BadInput(
+            f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
+        )
+    sigmas_of(settings, steps=steps)  # refuses what it cannot do
+    return replace(
+        settings,
+        start_step=settings.steps - steps,
+        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
+    )
