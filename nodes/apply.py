@@ -11,17 +11,17 @@ from torch import Tensor
 
 from nodes.host_vae import encoder
 from reelpatch.clips.mask_cover import Cover
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import LATENT_CHANNELS
-from reelpatch.sampling.guidance import Window
+from reelpatch.sampling.guidance import StepRange
 
 from .host import attach, attached_edits
 from .node_message import say
-from .sockets import CLIP, REFERENCES
+from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import skip_hints_input
 
 
@@ -53,7 +53,7 @@ class ApplyEdit(io.ComfyNode):
         model: ModelPatcher,
         edit_module: ModelPatcher,
         vae: Any,
-        clip: WorkingClip,
+        clip: WorkedClip,
         strength: float,
         start: float,
         end: float,
@@ -74,7 +74,9 @@ class ApplyEdit(io.ComfyNode):
             height=height,
             width=width,
         )
-        edit = VaceEdit(edit_module.model, [VaceContext(context, strength, Window(start, end))], skip_hints)
+        edit = VaceEdit(
+            edit_module.model, [VaceContext(context, strength, StepRange(start, end))], skip_hints
+        )
         edited = attach(model, edit, edit_module)
         latents = empty_latents(edited)
         say(
@@ -121,7 +123,7 @@ def _inputs() -> list[io.Input]:
         ),
         io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
         io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
-        CLIP.Input("clip", tooltip="From Clip."),
+        WORKED_CLIP.Input("clip", tooltip="From Clip."),
         io.Mask.Input(
             "mask",
             optional=True,

@@ -6,13 +6,13 @@ from typing import Any
 from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
-from reelpatch.clips.worked_clip import WorkingClip, pick_frames, stills
+from reelpatch.clips.worked_clip import WorkedClip, pick_frames, stills
 from reelpatch.edits.vace.context import trim_references
 from reelpatch.errors import BadInput
 
 from .incoming_clip import frames_of
 from .node_message import say
-from .sockets import CLIP, REFERENCES
+from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import (
     MORE_PIXELS,
     Fit,
@@ -43,7 +43,7 @@ class Clip(io.ComfyNode):
             search_aliases=["video", "resize", "length", "prepare"],
             inputs=_clip_inputs(),
             outputs=[
-                CLIP.Output(display_name="clip", tooltip="For Apply edit and Finish clip."),
+                WORKED_CLIP.Output(display_name="clip", tooltip="For Apply edit and Finish clip."),
                 io.Image.Output(
                     display_name="frames", tooltip="The frames as they are worked on, to look at."
                 ),
@@ -70,7 +70,7 @@ class Clip(io.ComfyNode):
         pictures, rate, sound = _source(video, images, fps)
         new_rate = Fraction(fps).limit_denominator(1001) if fps and video is not None else None
         picks = pick_frames(len(pictures), rate, first=first_frame, most=frames, new_fps=new_rate)
-        clip = WorkingClip.of(
+        clip = WorkedClip.of(
             pictures[picks],
             new_rate or rate,
             method=chosen_fit(fit),
@@ -137,7 +137,7 @@ class FinishClip(io.ComfyNode):
             inputs=[
                 io.Latent.Input("samples", tooltip="What the sampler made."),
                 io.Vae.Input("vae", tooltip="The VAE that Apply edit had."),
-                CLIP.Input("clip", tooltip="The clip that was edited."),
+                WORKED_CLIP.Input("clip", tooltip="The clip that was edited."),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -162,7 +162,7 @@ class FinishClip(io.ComfyNode):
         cls,
         samples: dict[str, Any],
         vae: Any,
-        clip: WorkingClip,
+        clip: WorkedClip,
         mask: Tensor | None = None,
         **how: Any,
     ) -> io.NodeOutput:

@@ -3,10 +3,10 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 
 from .node_message import say
-from .sockets import CLIP
+from .sockets import WORKED_CLIP
 from .widgets import asked_size, size_inputs
 
 _MOST_PX = 512
@@ -27,7 +27,7 @@ class CropToMask(io.ComfyNode):
             ),
             search_aliases=["crop and stitch", "inpaint crop", "region", "zoom"],
             inputs=[
-                CLIP.Input("clip", tooltip="The whole clip, from Clip."),
+                WORKED_CLIP.Input("clip", tooltip="The whole clip, from Clip."),
                 io.Mask.Input(
                     "mask",
                     tooltip="What is edited (above 0), of the clip's size; one for all frames or one for each.",
@@ -52,7 +52,7 @@ class CropToMask(io.ComfyNode):
                 ),
             ],
             outputs=[
-                CLIP.Output(display_name="clip", tooltip="The box, for Apply edit and Finish clip."),
+                WORKED_CLIP.Output(display_name="clip", tooltip="The box, for Apply edit and Finish clip."),
                 io.Mask.Output(
                     display_name="mask", tooltip="The mask in the box, for Apply edit and Finish clip."
                 ),
@@ -63,7 +63,7 @@ class CropToMask(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, clip: WorkingClip, mask: Tensor, margin: int, reach: int, width: int, height: int
+        cls, clip: WorkedClip, mask: Tensor, margin: int, reach: int, width: int, height: int
     ) -> io.NodeOutput:
         cropped, inner = clip.cropped_to(
             mask, margin_px=margin, reach_px=reach, size=asked_size(width, height)

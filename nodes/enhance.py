@@ -7,7 +7,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import LATENT_CHANNELS
 from reelpatch.recipes import RECIPES
@@ -18,7 +18,7 @@ from reelpatch.sampling.solvers import SOLVERS
 from .host_vae import check_vae
 from .node_message import say
 from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
-from .sockets import CLIP
+from .sockets import WORKED_CLIP
 
 
 class Enhance(io.ComfyNode):
@@ -36,7 +36,7 @@ class Enhance(io.ComfyNode):
                 "Finish clip."
             ),
             search_aliases=["denoise", "flicker", "ditto", "refine", "sdedit", "video to video"],
-            inputs=[*enhancer_links(), CLIP.Input("clip", tooltip="From Clip."), *enhancer_widgets()],
+            inputs=[*enhancer_links(), WORKED_CLIP.Input("clip", tooltip="From Clip."), *enhancer_widgets()],
             outputs=[
                 io.Guider.Output(tooltip="For SamplerCustomAdvanced."),
                 io.Sampler.Output(tooltip="For SamplerCustomAdvanced."),
@@ -54,7 +54,7 @@ class Enhance(io.ComfyNode):
         model: ModelPatcher,
         vae: Any,
         positive: Any,
-        clip: WorkingClip,
+        clip: WorkedClip,
         recipe: str,
         last_steps: int,
         negative: Any = None,

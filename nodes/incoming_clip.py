@@ -7,15 +7,15 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.frames import check_clip
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.errors import BadInput
 
-from .sockets import CLIP
+from .sockets import WORKED_CLIP
 
-FORMS = [io.Video, io.Image, CLIP]
+FORMS = [io.Video, io.Image, WORKED_CLIP]
 
 
-class Given(NamedTuple):
+class IncomingClip(NamedTuple):
     """Frames [F, H, W, 3] in [0, 1]; the rate is None where the form has none."""
 
     frames: Tensor
@@ -23,21 +23,21 @@ class Given(NamedTuple):
     sound: Any
 
 
-def frames_of(value: Any) -> Given:
+def frames_of(value: Any) -> IncomingClip:
     """The frames that a clip has: of a Clip node, those of its source. Raises: BadInput for what is no clip."""
-    if isinstance(value, WorkingClip):
-        return Given(value.source, value.fps, value.sound)
+    if isinstance(value, WorkedClip):
+        return IncomingClip(value.source, value.fps, value.sound)
     if isinstance(value, Tensor):
         check_clip(value)
-        return Given(value, None, None)
+        return IncomingClip(value, None, None)
     components = value.get_components()
     # Decoded to float, colours can lie a little outside what a screen shows; NaN stays, and is refused.
     frames = components.images.clamp(0, 1)
     check_clip(frames)
-    return Given(frames, Fraction(components.frame_rate), components.audio)
+    return IncomingClip(frames, Fraction(components.frame_rate), components.audio)
 
 
-def pair_of(before: Any, after: Any) -> tuple[Given, Given]:
+def pair_of(before: Any, after: Any) -> tuple[IncomingClip, IncomingClip]:
     """Both clips. Raises: BadInput where they differ in length or size."""
     first, second = frames_of(before), frames_of(after)
     if first.frames.shape != second.frames.shape:

@@ -11,7 +11,7 @@ from torch import Tensor
 from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.sampling.guidance import Guidance, GuidancePlan, Window
+from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
 from reelpatch.windows.edit_window import EditWindow
 
 from .apply import check_module
@@ -91,7 +91,7 @@ class EditLongClip(io.ComfyNode):
                 sigmas=sigmas,
                 references=references or [],
                 strength=strength,
-                active=Window(start, end),
+                active=StepRange(start, end),
                 skip_hints=skip_hints,
                 on_step=told.on_step,
             )

@@ -8,7 +8,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io, ui
 
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.plan.cards import CARDS, find_card
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine
@@ -20,7 +20,7 @@ from reelpatch.recipes import RECIPES, Recipe
 from reelpatch.recipes.finder import find_present
 from reelpatch.sampling.guidance import Guidance
 
-from .sockets import CLIP
+from .sockets import WORKED_CLIP
 from .widgets import MORE_PIXELS, asked_size, size_inputs
 
 THIS_MACHINE = "this machine"
@@ -61,7 +61,7 @@ class Plan(io.ComfyNode):
         card: str,
         vram: float,
         ram: float,
-        clip: WorkingClip | None = None,
+        clip: WorkedClip | None = None,
     ) -> io.NodeOutput:
         settings = _settings(recipe, steps, cfg)
         length, size = (settings.frames, (settings.height, settings.width))
@@ -109,7 +109,9 @@ def _this_machine() -> Machine:
 def _inputs() -> list[io.Input]:
     """What Plan asks for, in the order of its widgets."""
     return [
-        CLIP.Input("clip", optional=True, tooltip="A clip whose working size and length are planned for."),
+        WORKED_CLIP.Input(
+            "clip", optional=True, tooltip="A clip whose working size and length are planned for."
+        ),
         io.Combo.Input("recipe", options=_plannable(), tooltip="The method."),
         *size_inputs(
             "Working width in pixels; 0 (with height 0) is the clip's, or the recipe's.", MORE_PIXELS

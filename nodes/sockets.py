@@ -2,6 +2,6 @@
 
 from comfy_api.latest import io
 
-CLIP = io.Custom("REELPATCH_CLIP")  # reelpatch.clips.worked_clip.WorkingClip
+WORKED_CLIP = io.Custom("REELPATCH_CLIP")  # reelpatch.clips.worked_clip.WorkedClip
 REFERENCES = io.Custom("REELPATCH_REFERENCES")  # list of images [h, w, 1 | 3 | 4]
 GUIDANCE = io.Custom("REELPATCH_GUIDANCE")  # reelpatch.sampling.guidance.GuidancePlan

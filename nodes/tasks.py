@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.frames import Box
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.edits.vace.tasks import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
@@ -18,7 +18,7 @@ from reelpatch.errors import BadInput
 from .clips import MAX_FPS, part_of_sound
 from .node_message import say
 from .sampling import numbers
-from .sockets import CLIP, REFERENCES
+from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import MAX_SIDE_PX
 
 DEFAULT_FPS = 16
@@ -44,7 +44,7 @@ class VaceTask(io.ComfyNode):
             ],
             inputs=_inputs(),
             outputs=[
-                CLIP.Output(
+                WORKED_CLIP.Output(
                     display_name="clip",
                     tooltip="For Apply edit and Finish clip, which gives kept frames and pixels back as they were.",
                 ),
@@ -159,13 +159,13 @@ def _kept(task: dict[str, Any], clip: Tensor | None, sizing: Sizing) -> tuple[in
     return tuple(sorted(named))
 
 
-def _working(built: BuiltTask, leading: _Frames | None, fps: float, *, has_clip: bool) -> WorkingClip:
+def _working(built: BuiltTask, leading: _Frames | None, fps: float, *, has_clip: bool) -> WorkedClip:
     """What Apply edit and Finish clip need: the source video, and what of it is made up."""
     rate = _rate(fps) if leading is None else leading.fps
     sound = None
     if leading is not None and has_clip and built.speed == 1:
         sound = part_of_sound(leading.sound, Fraction(0), len(built.input.clip) / rate)
-    clip = WorkingClip.of(built.input.clip, rate / built.speed, method=None, sound=sound)
+    clip = WorkedClip.of(built.input.clip, rate / built.speed, method=None, sound=sound)
     return replace(clip, made_up=built.input.hard_mask)
 
 

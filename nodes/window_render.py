@@ -13,7 +13,7 @@ from reelpatch.edits.vace.context import build_context, trim_references
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import latent_shape
 from reelpatch.progress import OnProgress
-from reelpatch.sampling.guidance import GuidancePlan, Window
+from reelpatch.sampling.guidance import GuidancePlan, StepRange
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.sampling.solvers import SOLVERS
 
@@ -37,7 +37,7 @@ class WindowRender:
     sigmas: Tensor
     references: Sequence[Tensor]
     strength: float
-    active: Window
+    active: StepRange
     skip_hints: bool
     on_step: OnStep
 

@@ -50,7 +50,7 @@ class CutOut:
 
 
 @dataclass(frozen=True, eq=False)
-class WorkingClip:
+class WorkedClip:
     """The chosen frames of a source, and the plan that fits them to the model.
 
     Shapes: source `[F, H, W, 3]` in [0, 1]; made_up `[F, H, W]`, 1 where the source only stands in for what is to be
@@ -74,7 +74,7 @@ class WorkingClip:
         method: FitMethod | None,
         size: tuple[int, int] | None = None,
         sound: Any = None,
-    ) -> "WorkingClip":
+    ) -> "WorkedClip":
         """The clip fitted by `method` to `size` = (height, width), or to the nearest legal one.
 
         Raises: BadInput for what is no clip, and as `plan_fit`.
@@ -112,7 +112,7 @@ class WorkingClip:
 
     def cropped_to(
         self, where: Tensor, *, margin_px: int, reach_px: int, size: tuple[int, int] | None = None
-    ) -> tuple["WorkingClip", Tensor]:
+    ) -> tuple["WorkedClip", Tensor]:
         """The boxes around a mask as a clip of their own, and the mask in them, `[F, h, w]`.
 
         Units: `margin_px` of picture around what may change, which is the mask and `reach_px` beyond it; `size` =
@@ -129,7 +129,7 @@ class WorkingClip:
             )
         mask = self.source_mask(where)
         boxes = plan_crop(grow_mask(mask, px=reach_px), margin_px=margin_px)
-        inner = WorkingClip.of(crop(self.source, boxes), self.fps, method="pad", size=size, sound=self.sound)
+        inner = WorkedClip.of(crop(self.source, boxes), self.fps, method="pad", size=size, sound=self.sound)
         return replace(inner, cut_out=CutOut(self.source, boxes, reach_px)), crop(mask, boxes)
 
     def finished(self, edited: Tensor, where: Tensor | None = None, how: Finish = Finish()) -> Tensor:

@@ -15,17 +15,17 @@ from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import latent_shape
 from reelpatch.headless.hosts.denoiser import Denoiser
-from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
+from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 
-class Editor(RecipeRunner):
+class Editor(LoadedRecipe):
     """Edits clips with one recipe; weights are read when first needed and kept.
 
-    Raises: `BadInput` as `RecipeRunner`, and for a recipe that has no edit module.
+    Raises: `BadInput` as `LoadedRecipe`, and for a recipe that has no edit module.
     """
 
     @staticmethod
@@ -86,7 +86,7 @@ class Editor(RecipeRunner):
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
         self.prepare(plan.frames, plan.size, len(references))
-        with told_when_memory_ends(self.device):
+        with explain_out_of_memory(self.device):
             positive = self.text(instruction, on_progress)
             negative = self.negative(on_progress)
             context = self._context(fit(clip, plan), mask, references, plan, on_progress)

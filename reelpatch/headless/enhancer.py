@@ -7,17 +7,17 @@ from torch import Tensor
 from reelpatch.clips.frames import FitPlan, as_clip, as_video, fit, plan_fit, restore
 from reelpatch.edits.enhance.noising import noised
 from reelpatch.headless.hosts.denoiser import Denoiser
-from reelpatch.headless.loaded_recipe import RecipeRunner, told_when_memory_ends
+from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 
-class Enhancer(RecipeRunner):
+class Enhancer(LoadedRecipe):
     """Noises a clip a little and denoises it again, by the last steps of the recipe's schedule.
 
-    Raises: `BadInput` as `RecipeRunner`, for a recipe that does something else, and for more last steps than the
+    Raises: `BadInput` as `LoadedRecipe`, for a recipe that does something else, and for more last steps than the
     recipe's backbone was made for.
     """
 
@@ -60,7 +60,7 @@ class Enhancer(RecipeRunner):
     ) -> Tensor:
         """The enhanced latents [16, n + 1, H / 8, W / 8] of frames [4n + 1, H, W, 3], of legal size."""
         self.prepare(len(frames), (frames.shape[1], frames.shape[2]))
-        with told_when_memory_ends(self.device):
+        with explain_out_of_memory(self.device):
             positive, negative = self.text(caption, on_progress), self.negative(on_progress)
             on_progress("encoding the clip", 0, 1)
             clip = self.vae.encode(as_video(frames)).cpu()
@@ -82,7 +82,7 @@ class Enhancer(RecipeRunner):
     def decoded(self, latents: Tensor, on_progress: OnProgress = silent) -> Tensor:
         """The frames [4n + 1, H, W, 3] of latents, in [0, 1]."""
         self.make_room_for_decoding()
-        with told_when_memory_ends(self.device):
+        with explain_out_of_memory(self.device):
             on_progress("decoding", 0, 1)
             video = self.vae.decode(latents)
             on_progress("decoding", 1, 1)

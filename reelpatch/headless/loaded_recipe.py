@@ -66,7 +66,7 @@ class LoadedTransformer:
             lora.at_step(step, num_steps)
 
 
-class RecipeRunner:
+class LoadedRecipe:
     """The models of one recipe; weights are read when first needed and kept.
 
     `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
@@ -288,7 +288,7 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
 
 
 @contextmanager
-def told_when_memory_ends(device: torch.device) -> Generator[None]:
+def explain_out_of_memory(device: torch.device) -> Generator[None]:
     """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
     try:
         yield

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
-from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
+from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 
 Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
 FOLDERS: dict[Role, str] = {
@@ -97,7 +97,7 @@ class Recipe:
     solver: str = "unipc"
     solver_options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     strength: float = 1.0
-    window: Window = field(default_factory=Window)
+    window: StepRange = field(default_factory=StepRange)
     negative_prompt: str = ""
     examples: tuple[str, ...] = ()
     notes: str = ""

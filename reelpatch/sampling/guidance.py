@@ -50,7 +50,7 @@ class NoiseRange:
 
 
 @dataclass(frozen=True)
-class Window:
+class StepRange:
     """The part of a run in which something acts, from `start` to `end` as fractions of its steps.
 
     Step i of n stands at i/n, and both ends belong to the window. So a window from 0 always has the first step,
@@ -100,11 +100,11 @@ class SkipLayers:
     end: float
 
     def __post_init__(self) -> None:
-        Window(self.start, self.end)  # for its checks
+        StepRange(self.start, self.end)  # for its checks
 
     def active(self, step: int, num_steps: int) -> bool:
-        """Whether the blocks are skipped in this step's negative pass; the ends count as in `Window`."""
-        return Window(self.start, self.end).active(step, num_steps)
+        """Whether the blocks are skipped in this step's negative pass; the ends count as in `StepRange`."""
+        return StepRange(self.start, self.end).active(step, num_steps)
 
 
 @dataclass(frozen=True)

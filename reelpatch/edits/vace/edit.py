@@ -13,7 +13,7 @@ from reelpatch.edits.contract import Capability, Forward, RunningEdit, RunningEd
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import PATCH_CELLS, TokenGrid
-from reelpatch.sampling.guidance import Window
+from reelpatch.sampling.guidance import StepRange
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class VaceContext:
 
     context: Tensor
     strength: float | Sequence[float] = 1.0
-    window: Window = field(default_factory=Window)
+    window: StepRange = field(default_factory=StepRange)
 
     def __post_init__(self) -> None:
         given = [self.strength] if isinstance(self.strength, int | float) else self.strength

@@ -99,13 +99,13 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.recipes import recipe
-    from reelpatch.sampling.guidance import Guidance, Window
+    from reelpatch.sampling.guidance import Guidance, StepRange
 
     settings = recipe(options.recipe).planned_for(options.steps)
     return replace(
         settings,
         guidance=settings.guidance if options.guidance is None else Guidance(options.guidance),
-        window=settings.window if options.window is None else Window(*options.window),
+        window=settings.window if options.window is None else StepRange(*options.window),
     )
 
 

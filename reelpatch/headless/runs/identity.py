@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import reelpatch
-from reelpatch.headless.loaded_recipe import RecipeRunner
+from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.windows.file_stamp import stamp, weight_stamp
 from reelpatch.windows.plan_windows import WindowPlan
@@ -14,7 +14,7 @@ from reelpatch.windows.plan_windows import WindowPlan
 _NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit")
 
 
-def request_identity(request: RunRequest, runner: RecipeRunner) -> dict[str, Any]:
+def request_identity(request: RunRequest, runner: LoadedRecipe) -> dict[str, Any]:
     """Of a run that works on a clip whole: everything that was asked for, files with their stamps."""
     asked = {field.name: getattr(request, field.name) for field in fields(request)}
     return identity(runner, None) | {
@@ -22,7 +22,7 @@ def request_identity(request: RunRequest, runner: RecipeRunner) -> dict[str, Any
     }
 
 
-def identity(runner: RecipeRunner, plan: WindowPlan | None) -> dict[str, Any]:
+def identity(runner: LoadedRecipe, plan: WindowPlan | None) -> dict[str, Any]:
     """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
     files = runner.files
     weights = (files.backbone, files.module, files.vae, files.text_encoder)

@@ -64,7 +64,7 @@ class RunRequest:
         ]
 
     def for_runner(self) -> dict[str, Any]:
-        """The arguments of a `RecipeRunner`, but for its recipe."""
+        """The arguments of a `LoadedRecipe`, but for its recipe."""
         return {
             "models": self.models,
             "device": self.device,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reelpatch.clips.frames import Size
-from reelpatch.headless.loaded_recipe import RecipeRunner
+from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.lora import LoraReport
 from reelpatch.windows.window_run import LongClip
 
@@ -42,7 +42,7 @@ class RunResult:
     def of(
         cls,
         request: Named,
-        runner: RecipeRunner,
+        runner: LoadedRecipe,
         shape: tuple[int, ...],
         fps: Fraction,
         began: float,
@@ -65,7 +65,7 @@ class RunResult:
         )
 
     @classmethod
-    def of_windows(cls, request: Named, runner: RecipeRunner, clip: LongClip, began: float) -> "RunResult":
+    def of_windows(cls, request: Named, runner: LoadedRecipe, clip: LongClip, began: float) -> "RunResult":
         """Of a clip that was worked on in windows."""
         shape = (clip.plan.clip_frames, *clip.header.size)
         return cls.of(request, runner, shape, clip.fps, began, len(clip.plan.windows))

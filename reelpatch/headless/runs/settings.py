@@ -7,7 +7,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.runs.request import EnhanceRequest
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import Guidance, Window
+from reelpatch.sampling.guidance import Guidance, StepRange
 from reelpatch.sampling.schedules import make_sigmas
 
 _MAX_SEED = 2**63 - 1
@@ -55,7 +55,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
         skip_hints=request.skip_hints,
         steps=settings.steps if request.steps is None else request.steps,
         guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
-        window=settings.window if request.window is None else Window(*request.window),
+        window=settings.window if request.window is None else StepRange(*request.window),
     )
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     return settings

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from reelpatch.headless.loaded_recipe import RecipeRunner
+from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.runs.identity import request_identity
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.media.video_io import Frames, Video
@@ -12,7 +12,7 @@ from reelpatch.windows.kept_work import KeptWork, kept_if_writing_fails
 
 
 def make_and_write(
-    request: RunRequest, runner: RecipeRunner, video: Video, make: Callable[[], Frames]
+    request: RunRequest, runner: LoadedRecipe, video: Video, make: Callable[[], Frames]
 ) -> Frames:
     """Writes what `make` returns, with all else that the clip `video` has; returns it.
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from reelpatch.clips.worked_clip import WorkingClip
+from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.context import GRAY
 from reelpatch.errors import BadInput
 
@@ -17,8 +17,8 @@ LAID_OUT = torch.where(HOLE[..., None] > 0, GRAY, CLIP)
 WHITE = torch.ones_like(CLIP)
 
 
-def working() -> WorkingClip:
-    return replace(WorkingClip.of(LAID_OUT, Fraction(8), method=None), made_up=HOLE)
+def working() -> WorkedClip:
+    return replace(WorkedClip.of(LAID_OUT, Fraction(8), method=None), made_up=HOLE)
 
 
 def test_what_is_kept_comes_back_without_a_mask() -> None:
@@ -38,9 +38,9 @@ def test_a_soft_mask_blends_with_the_clip_and_never_with_gray() -> None:
 
 
 def test_an_edited_clip_without_a_task_is_handed_on_whole() -> None:
-    assert torch.equal(WorkingClip.of(CLIP, Fraction(8), method=None).finished(WHITE), WHITE)
+    assert torch.equal(WorkedClip.of(CLIP, Fraction(8), method=None).finished(WHITE), WHITE)
 
 
 def test_a_mask_that_keeps_nothing_of_the_edit_is_refused() -> None:
     with pytest.raises(BadInput, match="0 everywhere"):
-        WorkingClip.of(CLIP, Fraction(8), method=None).finished(WHITE, HOLE * 0)
+        WorkedClip.of(CLIP, Fraction(8), method=None).finished(WHITE, HOLE * 0)

@@ -6,11 +6,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reelpatch.errors import BadInput
-from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
+from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 from reelpatch.sampling.schedules import make_sigmas, timestep
 
 FRACTIONS = st.integers(0, 20).map(lambda n: n / 20)
-WINDOWS = st.tuples(FRACTIONS, FRACTIONS).map(sorted).map(lambda ends: Window(*ends))
+WINDOWS = st.tuples(FRACTIONS, FRACTIONS).map(sorted).map(lambda ends: StepRange(*ends))
 
 
 def test_guidance_goes_past_the_positive_prediction() -> None:
@@ -51,13 +51,13 @@ def test_ditto_skips_block_2_in_steps_1_and_2() -> None:
     ],
 )
 def test_both_ends_of_a_window_belong_to_it(ends: tuple[float, float], steps: int, active: list[int]) -> None:
-    assert [step for step in range(steps) if Window(*ends).active(step, steps)] == active
+    assert [step for step in range(steps) if StepRange(*ends).active(step, steps)] == active
 
 
 @pytest.mark.parametrize("ends", [(-0.1, 1), (0, 1.1), (0.6, 0.5), (float("nan"), 1)])
 def test_a_window_outside_the_run_is_refused(ends: tuple[float, float]) -> None:
     with pytest.raises(BadInput, match="use 0 and 1"):
-        Window(*ends)
+        StepRange(*ends)
     with pytest.raises(BadInput):
         SkipLayers((2,), *ends)
 
@@ -69,7 +69,9 @@ def test_a_window_outside_the_run_is_refused(ends: tuple[float, float]) -> None:
     steps=st.integers(1, 60),
     shift=st.sampled_from([1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0]),
 )
-def test_noise_levels_tell_the_same_as_steps(window: Window, schedule: str, steps: int, shift: float) -> None:
+def test_noise_levels_tell_the_same_as_steps(
+    window: StepRange, schedule: str, steps: int, shift: float
+) -> None:
     sigmas = make_sigmas(schedule, steps, shift=shift)
     levels = sigmas[:-1].tolist()
     whole = [timestep(level, truncate=True) / 1000 for level in levels]
@@ -82,5 +84,5 @@ def test_noise_levels_tell_the_same_as_steps(window: Window, schedule: str, step
 
 def test_inner_levels_of_a_step_count_as_that_step() -> None:
     sigmas = make_sigmas("euler", 4, shift=1)  # 1, .75, .5, .25
-    within = Window(0.25, 0.5).noise_range(sigmas)
+    within = StepRange(0.25, 0.5).noise_range(sigmas)
     assert [level for level in (0.9, 0.751, 0.75, 0.6, 0.3, 0.25, 0.1) if level in within] == [0.75, 0.6, 0.3]

@@ -13,7 +13,7 @@ from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.block import rotary_table
-from reelpatch.sampling.guidance import Window
+from reelpatch.sampling.guidance import StepRange
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 GRID = TokenGrid(3, 2, 2)
@@ -111,15 +111,15 @@ def test_a_context_without_references_starts_after_those_of_others() -> None:
 @pytest.mark.parametrize(
     ("strength", "window", "steps"),
     [
-        (1.0, Window(), [0, 1, 2, 3]),
-        (1.0, Window(0.2, 0.7), [1, 2]),
-        (0.0, Window(), []),
-        ([0.0, 0.0, 0.0], Window(), []),
-        ([0.0, 0.5, 0.0], Window(0.0, 0.0), [0]),
+        (1.0, StepRange(), [0, 1, 2, 3]),
+        (1.0, StepRange(0.2, 0.7), [1, 2]),
+        (0.0, StepRange(), []),
+        ([0.0, 0.0, 0.0], StepRange(), []),
+        ([0.0, 0.5, 0.0], StepRange(0.0, 0.0), [0]),
     ],
 )
 def test_nothing_runs_at_strength_zero_or_outside_the_window(
-    strength: float | Sequence[float], window: Window, steps: list[int]
+    strength: float | Sequence[float], window: StepRange, steps: list[int]
 ) -> None:
     module = make_module()
     runs: list[int] = []

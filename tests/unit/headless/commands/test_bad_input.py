@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from reelpatch.headless.commands.main import BAD_INPUT, main
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.loaded_recipe import told_when_memory_ends
+from reelpatch.headless.loaded_recipe import explain_out_of_memory
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import check_output, write_video
 from reelpatch.recipes import recipe
@@ -294,7 +294,7 @@ def test_no_write_permission() -> None:
 
 def test_memory_that_ends() -> None:
     cpu = torch.device("cpu")
-    with pytest.raises(ValueError, match="lower --size or --frames"), told_when_memory_ends(cpu):
+    with pytest.raises(ValueError, match="lower --size or --frames"), explain_out_of_memory(cpu):
         torch.empty(2**50, dtype=torch.uint8)
 
 

@@ -13,7 +13,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.embedded_texts import padded_text
-from reelpatch.sampling.guidance import Guidance, SkipLayers, Window
+from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_euler, sample_flow_unipc
 from tests.golden import tiny_wan
@@ -236,7 +236,7 @@ def test_an_edit_outside_its_window_costs_and_changes_nothing(
 ) -> None:
     starts: list[int] = []
     handle = edit.module.vace_patch_embedding.register_forward_hook(lambda *_: starts.append(1))
-    late = VaceEdit(edit.module, [VaceContext(CONTEXT, window=Window(0.5, 1.0))])
+    late = VaceEdit(edit.module, [VaceContext(CONTEXT, window=StepRange(0.5, 1.0))])
     states: dict[str, list[Tensor]] = {"plain": [], "late": []}
     for name, edits in (("plain", []), ("late", [late])):
         sample_flow_euler(
