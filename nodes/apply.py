@@ -9,7 +9,6 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from nodes.host_vae import encoder
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.context import build_context
@@ -20,6 +19,7 @@ from reelpatch.families.lattice import LATENT_CHANNELS
 from reelpatch.sampling.guidance import StepRange
 
 from .host import attach, attached_edits
+from .host_vae import encoder
 from .node_message import say
 from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import skip_hints_input

@@ -8,8 +8,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.mask_picture import MaskChannel
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
 from reelpatch.windows.edit_window import EditWindow

@@ -1,4 +1,4 @@
-"""Train the demo family from nothing: `python -m reelpatch.headless.demo.training FOLDER`.
+"""Train the demo family from nothing: `python -m training FOLDER`.
 
 Every stage goes on where it was stopped; FOLDER keeps its checkpoints and may be deleted afterwards.
 """
@@ -15,7 +15,7 @@ NUM_SCENES = 9216
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m reelpatch.headless.demo.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("folder", type=Path, help="where checkpoints go (about 400 MB)")
     parser.add_argument("--models", type=Path, help="where the finished files go (default: FOLDER/models)")
     parser.add_argument("--start", type=Path, metavar="MODELS", help="go on from these finished files")

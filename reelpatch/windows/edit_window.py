@@ -8,8 +8,8 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
-from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise

@@ -12,9 +12,12 @@ ROOT = Path(__file__).parents[2]
 # Each level may import itself and what stands before it.
 LEVELS = (
     ("reelpatch.errors", "reelpatch.progress"),
-    ("reelpatch.families.lattice", "reelpatch.weights", "reelpatch.sampling"),
-    ("reelpatch.edits", "reelpatch.clips", "reelpatch.recipes"),
-    ("reelpatch.plan", "reelpatch.measure", "reelpatch.media"),
+    ("reelpatch.families",),
+    ("reelpatch.weights", "reelpatch.sampling", "reelpatch.clips"),
+    ("reelpatch.edits",),
+    ("reelpatch.media",),
+    ("reelpatch.windows",),
+    ("reelpatch.recipes", "reelpatch.measure", "reelpatch.plan"),
     ("reelpatch.headless", "nodes"),
 )
 ENGINE = frozenset({"torch", "einops", "safetensors", "numpy"})
@@ -84,8 +87,10 @@ def allowed(path: Path) -> frozenset[str]:
     # Clips in files need what ComfyUI reads its own with. Control maps, motion and plots wait until they are called: ComfyUI has Pillow, but may lack OpenCV.
     drawn = {
         "reelpatch.clips": {"cv2"},
+        "reelpatch.edits": {"cv2"},
         "reelpatch.measure": {"cv2", "PIL"},
         "reelpatch.media": {"av", "PIL"},
+        "reelpatch.windows": {"av"},
     }
     return ENGINE | next((more for room, more in drawn.items() if is_within(name, room)), set())
 
@@ -114,9 +119,50 @@ def test_imports_run_one_way(path: Path) -> None:
             assert not {name for name in imports(path) if is_within(name, other)}
 
 
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that reach each other."""
+    reached: dict[str, set[str]] = {}
+    for start in arrows:
+        found, waiting = set(), [start]
+        while waiting:
+            for name in arrows[waiting.pop()] - found:
+                found.add(name)
+                waiting.append(name)
+        reached[start] = found
+    groups = {frozenset({one} | {other for other in reached[one] if one in reached[other]}) for one in arrows}
+    return sorted(sorted(group) for group in groups if len(group) > 1)
+
+
+def arrows_between(paths: list[Path]) -> dict[str, set[str]]:
+    """Which module imports which, imports within functions included."""
+    names = {module_name(path) for path in paths}
+
+    def module_of(name: str) -> str | None:
+        return next((one for one in (name, name.rpartition(".")[0]) if one in names), None)
+
+    return {
+        module_name(path): {found for name in imports(path) if (found := module_of(name))}
+        - {module_name(path)}
+        for path in paths
+    }
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    assert circles(arrows_between(FILES)) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
+
+
+def test_the_top_of_the_host_is_short() -> None:
+    entries = {path.name for path in (ROOT / "reelpatch" / "headless").iterdir()} - {"__pycache__"}
+    assert len(entries) <= 12
+
+
 def test_a_wrong_import_would_be_found(tmp_path: Path) -> None:
     path = tmp_path / "x.py"
-    path.write_text("def f():\n    from reelpatch.headless import edit\n    import av.container\n")
+    path.write_text("def f():\n    from reelpatch.headless.runs import edit\n    import av.container\n")
     assert list(imports(path)) == ["reelpatch.headless.runs.edit", "av.container"]
     assert foreign(path) == {"av"}
     assert level_of("reelpatch.headless.runs.edit") == len(LEVELS) - 1

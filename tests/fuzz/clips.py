@@ -174,11 +174,10 @@ def fault_of(ended: Ended) -> str:
 
 def import_what_edits() -> None:
     """What every edit would import by itself, once for all of them."""
-    import reelpatch.headless.long_clips.editing
     import reelpatch.headless.runs.edit
 
     assert reelpatch.headless.runs.edit.run_edit
-    assert reelpatch.headless.long_clips.editing
+    assert reelpatch.headless.runs.edit
 
 
 def faults(

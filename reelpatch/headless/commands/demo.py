@@ -1,4 +1,4 @@
-"""`reelpatch demo`."""
+"""The verb `demo`: made-up clips are edited with the weights that come along."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,12 @@ from reelpatch.headless.commands import console, option_values
 from reelpatch.headless.commands.console import listing
 
 
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_demo)
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the subparsers of the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "demo", help="edit made-up clips with the weights that come along"
+    )
+    parser.set_defaults(run=_run)
     parser.add_argument(
         "--out",
         type=Path,
@@ -27,7 +31,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.demo.command import run_demo
 
     if options.evaluate < 0:

@@ -1,4 +1,4 @@
-"""`reelpatch edit`."""
+"""The verb `edit`: a clip is edited by an instruction."""
 
 import argparse
 from pathlib import Path
@@ -17,8 +17,10 @@ from reelpatch.headless.commands.run_options import (
 )
 
 
-def _add_edit(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_edit)
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the subparsers of the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser("edit", help="edit a clip by instruction")
+    parser.set_defaults(run=_run)
     add = parser.add_argument
     add("clip", type=Path, metavar="CLIP", help="mp4, mov, webm, mkv, gif, or a folder of images")
     add("instruction", metavar="INSTRUCTION", help="what is to change, in quotes")
@@ -75,7 +77,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
 
 
-def _edit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.edit import run_edit
     from reelpatch.headless.runs.request import EditRequest
 

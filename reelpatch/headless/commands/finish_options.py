@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from reelpatch.headless.commands import option_values
 
 if TYPE_CHECKING:
-    from reelpatch.clips.finishing import Finishing
+    from reelpatch.clips.worked_clip import Finishing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def chosen(options: argparse.Namespace) -> "Finishing":
     """What the options say. Raises: BadInput for numbers that no edit can have."""
     from reelpatch.clips.finish import Finish
-    from reelpatch.clips.finishing import Finishing
+    from reelpatch.clips.worked_clip import Finishing
 
     values: dict[str, Any] = {
         "grow_px": options.grow,

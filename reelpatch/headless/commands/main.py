@@ -9,19 +9,23 @@ from typing import Any, NoReturn
 
 import reelpatch
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands import compare as compare_command
-from reelpatch.headless.commands import console
-from reelpatch.headless.commands import convert as convert_command
-from reelpatch.headless.commands import enhance as enhance_command
-from reelpatch.headless.commands import measure as measure_command
-from reelpatch.headless.commands import plan as plan_command
-from reelpatch.headless.commands import task as tasks_command
-from reelpatch.headless.commands.demo import _add_demo
-from reelpatch.headless.commands.edit import _add_edit
-from reelpatch.headless.commands.inspect import _add_inspect
-from reelpatch.headless.commands.recipes import _add_recipes
+from reelpatch.headless.commands import (
+    compare,
+    console,
+    convert,
+    demo,
+    edit,
+    enhance,
+    inspect,
+    measure,
+    plan,
+    recipes,
+    task,
+)
 from reelpatch.media.disk_faults import disk_fault
 
+# They import what they run only when they run, so that --help and mistakes are answered at once.
+_VERBS = (edit, demo, recipes, inspect, enhance, plan, task, convert, measure, compare)
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
@@ -80,22 +84,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"reelpatch {reelpatch.__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_edit(verbs.add_parser("edit", help="edit a clip by instruction"))
-    _add_demo(verbs.add_parser("demo", help="edit made-up clips with the weights that come along"))
-    _add_recipes(verbs.add_parser("recipes", help="list the published methods, or show one"))
-    _add_inspect(verbs.add_parser("inspect", help="tell what weight files are and where they belong"))
-    enhance_command.add_to(verbs)
-    plan_command.add_to(verbs)
-    tasks_command.add_to(verbs)
-    convert_command.add_to(verbs)
-    measure_command.add_to(verbs)
-    compare_command.add_to(verbs)
+    for one in _VERBS:
+        one.add_to(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
-
-
-# The verbs import what they run only when they run, so that --help and mistakes are answered at once.
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:

@@ -1,57 +1,18 @@
-"""The verb `recipes`: the published methods, and which of their files are there."""
+"""The verb `recipes`: the published methods are listed, or one is shown with its files."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands.recipe_page import recipe_page
-from reelpatch.headless.models.recipe_files import (
-    FileStatus,
-    known_models_folder,
-    look_for_files,
-    models_folder,
-)
-from reelpatch.recipes import recipe
 
 
-def show_recipe(
-    name: str, models: Path | None, *, fetches: bool, allows_http: bool = False
-) -> tuple[dict[str, Any], str]:
-    """The record of a recipe and, where a models folder is known, the state of its files; then the same as a page.
-
-    With `fetches`, what is missing is downloaded first, and never without.
-
-    Raises: `BadInput` for an unknown recipe, and for `fetches` as `download` and where no folder is known.
-    """
-    record = recipe(name)
-    if not fetches and known_models_folder(record, models) is None:
-        return record.as_dict(), recipe_page(record)
-    folder = models_folder(record, models)
-    statuses = look_for_files(record, folder)
-    if fetches and any(status.found is None for status in statuses):
-        _download(statuses, folder, allows_http=allows_http)
-        statuses = look_for_files(record, folder)
-    answer = record.as_dict() | {
-        "models": str(folder),
-        "files": [status.as_dict() for status in statuses],
-        "ready": all(status.found for status in statuses) and not record.unsupported,
-    }
-    return answer, recipe_page(record, statuses, folder)
-
-
-def _download(statuses: tuple[FileStatus, ...], folder: Path, *, allows_http: bool) -> None:
-    from reelpatch.headless.models.download import download  # the hub's client takes a second to import
-
-    missing = [status for status in statuses if status.found is None]
-    for status in missing:
-        if (folder / status.file.folder / status.file.names[0]).exists():
-            raise BadInput(status.problem)  # a file of that name is there, and not ours to replace
-    download([status.file for status in missing], folder, allows_http=allows_http)
-
-
-def _add_recipes(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_recipes)
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the subparsers of the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "recipes", help="list the published methods, or show one"
+    )
+    parser.set_defaults(run=_run)
     parser.description = """\
 Lists the published methods, or shows one: its settings, its licence, and which of its files are in a models folder,
 told by their headers. Nothing is ever downloaded without --download."""
@@ -66,11 +27,11 @@ told by their headers. Nothing is ever downloaded without --download."""
     add("--allow-http", action="store_true", help="fetch from an HF_ENDPOINT without https too")
 
 
-def _recipes(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.recipes import RECIPES
 
     if options.name:
-        from reelpatch.headless.commands.recipes import show_recipe
+        from reelpatch.headless.commands.show_recipe import show_recipe
 
         return show_recipe(
             options.name, options.models, fetches=options.download, allows_http=options.allow_http

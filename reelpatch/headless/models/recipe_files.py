@@ -12,7 +12,7 @@ from reelpatch.recipes.finder import check_pair, find_present, find_weights, pla
 from reelpatch.weights.completeness import check_complete
 from reelpatch.weights.header import KnownFile
 
-SHIPPED_MODELS = Path(__file__).parent / "demo" / "models"
+SHIPPED_MODELS = Path(__file__).parents[1] / "demo" / "models"
 COMFYUI_PATH = "COMFYUI_PATH"
 _SHOWN_AS_GB = 10**8
 

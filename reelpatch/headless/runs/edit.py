@@ -2,24 +2,27 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
-from reelpatch.clips.finishing import WorkedPart
 from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import build_mask, time_reach
+from reelpatch.clips.worked_clip import WorkedPart
 from reelpatch.families.lattice import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
+from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.headless.runs.whole_clip import make_and_write
-from reelpatch.media.mask_file import read_mask
+from reelpatch.media.mask_file import WindowMask, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
 from reelpatch.media.stills import read_still
@@ -27,7 +30,9 @@ from reelpatch.media.video_io import Frames, Video, first_frames, read_video
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
-from reelpatch.windows.window_run import LongClip, find_windows
+from reelpatch.windows.edit_window import EditWindow
+from reelpatch.windows.file_stamp import stamp, stamps
+from reelpatch.windows.window_run import LongClip, find_windows, run_windows
 
 _log = logging.getLogger(__name__)
 
@@ -86,8 +91,6 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
 def _run_in_windows(
     request: EditRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
 ) -> RunResult:
-    from reelpatch.headless.long_clips.editing import edit_long_clip  # which is made of what stands here
-
     began = time.monotonic()
     references = tuple(to_floats(read_still(path)) for path in request.references)
     editor = Editor(settings, **request.for_runner())
@@ -158,3 +161,43 @@ def _announce_run(request: EditRequest, editor: Editor) -> None:
         editor.device,
         request.target,
     )
+
+
+def edit_long_clip(
+    request: EditRequest,
+    clip: LongClip,
+    editor: Editor,
+    references: tuple[Tensor, ...],
+    on_progress: OnProgress,
+) -> None:
+    """Edits a clip in windows and writes the result.
+
+    Raises: `BadInput` as `run_windows`, and for a mask that does not fit the clip.
+    """
+    mask = None
+    if request.mask is not None or request.when is not None:
+        mask = WindowMask(request.mask, request.when, clip.header, clip.plan.clip_frames, request.asked_mask)
+        if request.mask is not None:
+            _log.info("%s", mask.describe())
+    else:
+        request.finishing.check_without_mask()
+    render = partial(editor.render, instruction=request.instruction, references=references)
+    work = EditWindow(render, mask, request.finishing, request.seed, request.size, request.fit)
+    run = identity(editor, clip.plan) | {
+        "clip": stamp(request.clip),
+        "frame rate": str(clip.fps),
+        "instruction": request.instruction,
+        "mask": stamp(request.mask),
+        "mask taken as": asdict(request.asked_mask),
+        "time range": request.when,
+        "references": stamps(request.references),
+        "seed": request.seed,
+        "size": request.size,
+        "fit": request.fit,
+        "finishing": asdict(request.finishing),
+    }
+    if mask is None:
+        run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)
+        return
+    with closing(mask):
+        run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -2,13 +2,16 @@
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.frames import plan_fit
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
+from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EnhanceRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.settings import enhance_settings
@@ -19,7 +22,10 @@ from reelpatch.media.video_io import Frames, first_frames, read_video
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
-from reelpatch.windows.window_run import LongClip, find_windows
+from reelpatch.sampling.noise import FrameNoise
+from reelpatch.windows.enhance_window import EnhanceWindow
+from reelpatch.windows.file_stamp import stamp
+from reelpatch.windows.window_run import LongClip, find_windows, run_windows
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +72,6 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
 def _run_in_windows(
     request: EnhanceRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
 ) -> RunResult:
-    from reelpatch.headless.long_clips.enhancing import enhance_long_clip  # which is made of what stands here
-
     began = time.monotonic()
     enhancer = Enhancer(settings, **request.for_runner())
     refuse_inputs(request.target, enhancer.weight_files, "--out")
@@ -94,3 +98,33 @@ def _announce_run(request: EnhanceRequest, enhancer: Enhancer) -> None:
         enhancer.device,
         request.target,
     )
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """An enhancer and what the clip shows. As `LatentEnhancer`."""
+
+    enhancer: Enhancer
+    caption: str
+
+    def denoised(self, frames: Tensor, *, seed: FrameNoise, on_progress: OnProgress) -> Tensor:
+        return self.enhancer.denoised(frames, self.caption, seed=seed, on_progress=on_progress)
+
+    def decoded(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
+        return self.enhancer.decoded(latents, on_progress)
+
+
+def enhance_long_clip(
+    request: EnhanceRequest, clip: LongClip, enhancer: Enhancer, on_progress: OnProgress
+) -> None:
+    """Enhances a clip in windows and writes the result. Raises: `BadInput` as `run_windows`."""
+    work = EnhanceWindow(Captioned(enhancer, request.caption), request.seed, request.size, request.fit)
+    run = identity(enhancer, clip.plan) | {
+        "clip": stamp(request.clip),
+        "frame rate": str(clip.fps),
+        "caption": request.caption,
+        "seed": request.seed,
+        "size": request.size,
+        "fit": request.fit,
+    }
+    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -6,9 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from reelpatch.clips.finishing import Finishing
 from reelpatch.clips.frames import Box, Method, Size
 from reelpatch.clips.mask_rule import AskedMask
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.loaded_recipe import MachineOptions

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
-from reelpatch.headless.commands.recipes import show_recipe
+from reelpatch.headless.commands.show_recipe import show_recipe
 from reelpatch.headless.models.recipe_files import RecipeFiles, headers_found
 from reelpatch.recipes import WeightFile, recipe
 from reelpatch.recipes.finder import find_present, find_weights, places_in

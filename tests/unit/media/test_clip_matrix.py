@@ -14,7 +14,7 @@ import torch
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import Finish
-from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 

@@ -201,7 +201,7 @@ def test_ctrl_c_leaves_nothing_behind(models_folder: Path, clip_path: Path, tmp_
     process = subprocess.Popen(
         [sys.executable, "-m", "reelpatch", *map(str, arguments), "--steps", "100000"],
         stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])},
         text=True,
         preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 -- it only sets a signal
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands.recipes import show_recipe
+from reelpatch.headless.commands.show_recipe import show_recipe
 from reelpatch.headless.models.recipe_files import RecipeFiles, look_for_files
 from reelpatch.recipes import recipe
 from reelpatch.recipes.finder import check_weights

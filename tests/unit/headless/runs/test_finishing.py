@@ -12,7 +12,7 @@ from PIL import Image
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import Finish
-from reelpatch.clips.finishing import Finishing
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.media.video_io import Video, read_video
