@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, field
 
 _PARAMETERS = ("weight", "bias", "gamma")
-
-
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
 

@@ -1,9 +1,4 @@
-"""One table per model says how its layers are called in each naming; every name here is read from those tables.
-
-A row pairs the native path (as the Wan authors' files spell it) with the other one; `#` stands for a block
-number. A path is a layer or a bare parameter; a key is a path, or a layer's path and its `.weight`, `.bias`
-or `.gamma`. Source: the state dicts of Wan2.1 and ali-vilab/VACE, diffusers 0.42 and transformers 5.
-"""
+"""The bare names of keys, which tools put words before and between."""
 
 _PREFIXES = ("diffusion_model.", "model.")
 # FSDP and torch.compile put these between the names of nested modules; VDOT's weights are saved with the first.

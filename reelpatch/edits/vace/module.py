@@ -1,4 +1,4 @@
-"""The VACE edit: a second, smaller stack of blocks that reads a context and adds hints to the main stream.
+"""The edit module of VACE: a second, smaller stack of blocks that reads a context and adds hints to the main stream.
 
 The stack runs in lockstep with the main blocks, so that one stream and one hint are alive for each context
 (running it ahead, as the reference does, keeps every hint: 8 x 303 MB for 73 frames of 832x480 at 14B in bf16).

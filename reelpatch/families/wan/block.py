@@ -1,4 +1,4 @@
-"""The Wan transformer block, the rotary table it is used with, and plain attention.
+"""The Wan transformer block and the rotary table it is used with.
 
 Shape letters: B batch, N tokens, T text rows, D width, A heads, E head width (D = A * E).
 The compute dtype is that of the text rows. The residual stream may be wider (`norm3` then has to be as wide):

@@ -1,4 +1,4 @@
-"""diffusers' Wan transformer as a host of edits, and the denoiser that a solver calls."""
+"""diffusers' Wan transformer as a host of edits."""
 
 from __future__ import annotations
 

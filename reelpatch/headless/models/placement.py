@@ -1,4 +1,4 @@
-"""What of an edit's weights stays on the card, as the plan says for this clip, and what is streamed to it."""
+"""Decides which weights of an edit stay on the GPU and which are streamed to it, as the plan says for this clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What `edit`, `task` and `enhance` are asked for alike, and what they tell of what they did."""
+"""The requests of `edit`, `task` and `enhance`: everything that a run is asked for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
