@@ -64,6 +64,7 @@ def long_enhance(recipe: Recipe, model: Output, vae: Output, video: Output, text
             **{"recipe": recipe.name, "last_steps": 0, "window_frames": recipe.frames, "overlap": 0},
             **{"fit": "pad", "width": 0, "height": 0},
             **{"filename_prefix": "reelpatch/long_clip_enhanced", "seed": 1},
+            "accept_damage": False,
         },
         width=400,
     )
