@@ -73,7 +73,10 @@ def owned_output(target: Path) -> Generator[None]:
         raise BadInput(refusal(error, target, "--output")) from error
     ended = threading.Event()
     try:
-        _write_owner(descriptor)
+        try:
+            _write_owner(descriptor)
+        except OSError as error:
+            raise BadInput(refusal(error, target, "--output")) from error
         threading.Thread(target=_beat, args=(path, ended), daemon=True).start()
         yield
     finally:

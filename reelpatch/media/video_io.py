@@ -149,7 +149,8 @@ def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
     num_frames = len(video.frames)
     if not 1 <= frames <= num_frames:
         raise BadInput(
-            f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames} (--frames)."
+            f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames}.",
+            option="--frames",
         )
     short = replace(video, frames=video.frames[:frames], times_s=video.times_s and video.times_s[:frames])
     return replace(short, sound_end_s=short.duration_s) if frames < num_frames else video

@@ -11,7 +11,7 @@ MAX_UNPACKED_BYTES = 8 * 2**20
 """Of all that is not a stored tensor; the list of a model of 14 billion numbers takes less than 1 MiB."""
 MAX_TENSORS_PER_FILE = 2
 """How many times the file's own size its tensors may come to; more than once where several share their numbers."""
-_LIFT = "get it from a source you trust, or lift the bound (`reelpatch convert --any-size`)"
+_LIFT = "get it from a source you trust, or lift the bound"
 # What makes memory out of a number alone, and stands in no file of weights.
 _FROM_A_NUMBER = "bytearray"
 
@@ -40,7 +40,8 @@ def check_tensors(path: Path, num_bytes: int, *, any_size: bool) -> None:
     if num_bytes > MAX_TENSORS_PER_FILE * in_file and not any_size:
         raise BadInput(
             f"{path} has {in_file / 1e6:.3g} MB, but its tensors claim {num_bytes / 1e6:.3g} MB, more than "
-            f"{MAX_TENSORS_PER_FILE} times as much: {_LIFT}."
+            f"{MAX_TENSORS_PER_FILE} times as much: {_LIFT}.",
+            option="--any-size",
         )
 
 
@@ -55,7 +56,8 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo], *, any_size: bool
     if unpacked > MAX_UNPACKED_BYTES and not any_size:
         raise BadInput(
             f"{path} unpacks to {unpacked / 1e6:.3g} MB beside its tensors, where {MAX_UNPACKED_BYTES / 1e6:.3g} MB is the "
-            f"bound: {_LIFT}."
+            f"bound: {_LIFT}.",
+            option="--any-size",
         )
 
 

@@ -361,7 +361,7 @@ def test_what_was_taken_is_said_before_work_and_kept_pixels_are_the_clip_s(
     [
         (["--mask-channel", "hue"], "no mask channel 'hue': use one of auto, luma"),
         (["--mask-threshold", "2"], "the mask threshold is 2"),
-        (["--mask-threshold", "nan"], "the mask threshold is nan"),
+        (["--mask-threshold", "nan"], "'nan' is no number"),
         (["--mask-channel", "luma", "--no-mask"], "none was given"),
         (["--mask-channel", "alpha"], "has no transparency"),
     ],

@@ -116,7 +116,7 @@ def test_named_pipes_are_not_waited_for(tmp_path: Path) -> None:
         lambda: read_video(tmp_path / "clip.mp4", folder_fps=Fraction(1)),
         lambda: clip_size(tmp_path / "clip.mp4"),
         lambda: read_still(tmp_path / "image.png"),
-        lambda: read_mask(tmp_path / "image.png", None),
+        lambda: read_mask(tmp_path / "image.png", AskedMask(), size=(64, 64), lengths=(1,)),
         lambda: read_video(tmp_path, folder_fps=Fraction(1)),
     ):
         with pytest.raises(BadInput, match="is a named pipe, not a file"):

@@ -40,7 +40,7 @@ def test_a_program_that_inflates_is_refused_before_it_does(plain: Path) -> None:
     bomb = rewritten(plain, {"data.pkl": program}, deflated="data.pkl")
     assert bomb.stat().st_size < 2**20
     tracemalloc.start()
-    with pytest.raises(BadInput, match=r"unpacks to 33.6 MB .* where 8.39 MB is the bound: .*--any-size"):
+    with pytest.raises(BadInput, match=r"unpacks to 33.6 MB .* where 8.39 MB is the bound: .*lift the bound"):
         open_pickle(bomb)
     assert tracemalloc.get_traced_memory()[1] < MAX_UNPACKED_BYTES
     tracemalloc.stop()

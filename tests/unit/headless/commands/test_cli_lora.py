@@ -74,7 +74,7 @@ def test_loras_change_the_result_and_are_told(
     ("arguments", "message"),
     [
         (["{lora}:strong"], "'strong' is no strength"),
-        (["{lora}:nan"], "not all numbers"),
+        (["{lora}:nan"], "'nan' is no strength"),
         (["{lora}:1,2,3,4,5,6,7,8,9"], "9 strengths were given for a run of 4 steps"),
         (["{lora}:1,0", "--lora-merge"], "strengths that change from step to step"),
         (["{folder}/none.safetensors"], "none.safetensors can't be read"),

@@ -105,7 +105,7 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
         (["--mask", "MASK", "--grow", "999"], "(--grow)"),
         (["--mask", "MASK", "--blend", "edges"], "such as 8 pixels (--feather)"),
         (["--mask", "MASK", "--crop", "-3"], "(--crop)"),
-        (["--match", "mean", "--match-frames", "nan"], "(--match-frames)"),
+        (["--match", "mean", "--match-frames", "nan"], "--match-frames: 'nan' is no number"),
         (["--match", "hue"], "--match"),
     ],
 )
