@@ -233,7 +233,7 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         sockets={"video": "VIDEO", "images": "IMAGE"},
         links={"video": load["VIDEO"]},
         widgets={
-            "fit": "area",
+            "fit": "pad",
             "width": recipe.width,
             "height": recipe.height,
             "first_frame": workflow.first_frame,

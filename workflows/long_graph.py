@@ -34,7 +34,7 @@ def long_edit(
             **{"sigmas": settings["SIGMAS"], "guidance": settings["guidance"], "video": video},
         },
         widgets={
-            **{"window_frames": recipe.frames, "overlap": 0, "fit": "area"},
+            **{"window_frames": recipe.frames, "overlap": 0, "fit": "pad"},
             **{"width": recipe.width, "height": recipe.height},
             **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
             **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},

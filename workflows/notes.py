@@ -16,8 +16,6 @@ def note(title: str, recipe: Recipe, loaders: Sequence[Node], how: str = "") -> 
         if how and not recipe.enhances
         else "The result has the clip's own size, rate and sound."
     )
-    if not how:
-        result = f"A clip of another shape is worked on at its own, with as many pixels (fit: area). {result}"
     text = "\n".join(
         [
             f"# {title}",

@@ -12,7 +12,6 @@ from reelpatch.headless.commands.run_options import (
     add_mask_options,
     add_run,
     add_window_options,
-    chosen_fit,
     chosen_mask,
 )
 
@@ -83,7 +82,6 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing", "asked_mask"}
     values = {name: value for name, value in vars(options).items() if name in taken}
-    values["fit"] = chosen_fit(options.fit, options.size)
     with console.progress_bars() as on_progress:
         request = EditRequest(
             **values,

@@ -6,7 +6,6 @@ from typing import Any
 
 from reelpatch.headless.commands import console, option_values
 from reelpatch.headless.commands.run_options import (
-    USUAL,
     add_accept_damage,
     add_fit,
     add_guidance,
@@ -15,7 +14,6 @@ from reelpatch.headless.commands.run_options import (
     add_machine_options,
     add_seed,
     add_window_options,
-    chosen_fit,
 )
 
 
@@ -55,7 +53,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         help="working size in pixels, multiples of 16 (the clip's)",
     )
     add("--frames", type=option_values.whole, metavar="N", help="enhance the first N frames alone")
-    add_fit(add, USUAL)
+    add_fit(add, "pad")
     add(
         "--fps",
         type=option_values.fps,
@@ -85,7 +83,6 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     taken = set(EnhanceRequest.__dataclass_fields__) - {"loras"}
     values = {name: value for name, value in vars(options).items() if name in taken}
-    values["fit"] = chosen_fit(options.fit, options.size)
     with console.progress_bars() as on_progress:
         result = run_enhance(EnhanceRequest(**values, loras=tuple(options.loras)), on_progress)
     return result.as_dict(), f"{result.output}\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
-from reelpatch.headless.commands.run_options import add_fit, chosen_fit
+from reelpatch.headless.commands.run_options import add_fit
 
 
 def add_to(verbs: Any) -> None:
@@ -159,11 +159,10 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
             )
         frames = length
     frames = frames if options.frames is None else options.frames
-    fit = chosen_fit(options.fit, options.size)
-    if fit is None:
+    if options.fit is None:
         return frames, options.size or size
     from reelpatch.clips.frames import plan_fit
     from reelpatch.headless.runs.request import size_for
 
-    plan = plan_fit(frames, *size, size=size_for(options.size, fit, recipe), method=fit)
+    plan = plan_fit(frames, *size, size=size_for(options.size, options.fit, recipe), method=options.fit)
     return plan.frames, plan.size

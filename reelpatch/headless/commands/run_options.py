@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
 
 if TYPE_CHECKING:
-    from reelpatch.clips.frames import Method, Size
+    from reelpatch.clips.frames import Method
     from reelpatch.clips.mask_rule import AskedMask
 
 # As in `reelpatch.clips.frames`, which needs torch and would slow down --help.
 FITS: tuple[Method, ...] = ("pad", "crop", "stretch", "area")
-USUAL: Literal[True] = True
-"""What a bare `--fit` leaves: which fit it is depends on `--size`."""
 
 
 def add_run_options(add: Any) -> None:
@@ -58,27 +56,19 @@ def add_guidance(add: Any) -> None:
     )
 
 
-def add_fit(add: Any, default: Literal[True] | None = None) -> None:
+def add_fit(add: Any, default: Method | None = None) -> None:
     """How a clip is brought to size, None for not at all; `add` as above."""
     add(
         "--fit",
         nargs="?",
-        const=USUAL,
+        const="pad",
         choices=FITS,
         default=default,
         help=(
             "bring the clip to a legal size and length, and undo it in the result: pad with its own edges, crop, stretch, "
-            "or area, the legal size of its own shape with the pixels of --size or of the recipe (area where --size is "
-            "given, else pad)"
+            "or area, the legal size of its own shape with the pixels of --size or of the recipe (pad)"
         ),
     )
-
-
-def chosen_fit(fit: Method | Literal[True] | None, size: Size | None) -> Method | None:
-    """The fit that `--fit` stands for where the clip is to be worked on at `size`, or near its own."""
-    if fit is True:
-        return "pad" if size is None else "area"
-    return fit
 
 
 def add_lora_options(add: Any) -> None:

@@ -73,7 +73,8 @@ def test_a_clip_gives_size_and_length(capsys: Captured, clip_path: Path) -> None
     ("options", "width", "height"),
     [
         (("--fit", "pad", "--size", "64x48"), 64, 48),
-        (("--fit", "--size", "64x48"), 48, 48),  # by area: of a square, as is the clip
+        (("--fit", "--size", "64x48"), 64, 48),
+        (("--fit", "area", "--size", "64x48"), 48, 48),  # of a square, as is the clip
         (("--fit", "area"), 64, 64),  # what the recipe was made for
         (("--fit",), 32, 32),
     ],
