@@ -27,12 +27,16 @@ _KEEPS_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # FFmpeg's own decoders o
 def main_stream(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that players show: the default one, else the first; pictures attached to sound are none.
 
-    Raises: `BadInput` where there is none.
+    Raises: `BadInput` where there is none, or none of a kind that can be decoded.
     """
     streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
     if not streams:
         raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
-    return next((one for one in streams if one.disposition & Disposition.default), streams[0])
+    shown = next((one for one in streams if one.disposition & Disposition.default), streams[0])
+    found: VideoCodecContext | None = shown.codec_context
+    if found is None:
+        raise BadInput(f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264.")
+    return shown
 
 
 def said_of_streams(container: InputContainer, stream: VideoStream) -> str | None:

@@ -167,3 +167,20 @@ def test_digits_of_other_scripts_count(tmp_path: Path) -> None:
     for name in names:
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / name)
     assert [path.name for path in images_in(tmp_path)] == [names[0], names[2], names[1], names[3]]
+
+
+def test_a_stream_without_a_decoder_is_refused(tmp_path: Path) -> None:
+    """As after a flipped bit in a name of a codec, or with a camera's own codec; PyAV gives no codec context there."""
+    clip = tmp_path / "clip.mov"
+    film(clip, codec="mpeg4", options={})
+    content = clip.read_bytes()
+    assert content.count(b"mp4v") == 1
+    clip.write_bytes(content.replace(b"mp4v", b"zzzz"))
+    for read in (
+        lambda: read_video(clip, folder_fps=Fraction(1)),
+        lambda: look_through(clip, folder_fps=Fraction(1)),
+        lambda: clip_size(clip),
+        lambda: read_mask(clip, AskedMask(), size=(64, 64), lengths=(1,)),
+    ):
+        with pytest.raises(BadInput, match=r"of a kind that has no decoder here: convert it to H\.264\."):
+            read()
