@@ -35,7 +35,9 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
     shown = next((one for one in streams if one.disposition & Disposition.default), streams[0])
     found: VideoCodecContext | None = shown.codec_context
     if found is None:
-        raise BadInput(f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264.")
+        raise BadInput(
+            f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264."
+        )
     return shown
 
 

@@ -172,10 +172,10 @@ def test_digits_of_other_scripts_count(tmp_path: Path) -> None:
 def test_a_stream_without_a_decoder_is_refused(tmp_path: Path) -> None:
     """As after a flipped bit in a name of a codec, or with a camera's own codec; PyAV gives no codec context there."""
     clip = tmp_path / "clip.mov"
-    film(clip, codec="mpeg4", options={})
+    film(clip)
     content = clip.read_bytes()
-    assert content.count(b"mp4v") == 1
-    clip.write_bytes(content.replace(b"mp4v", b"zzzz"))
+    assert content.count(b"avc1") == 1
+    clip.write_bytes(content.replace(b"avc1", b"zzzz"))
     for read in (
         lambda: read_video(clip, folder_fps=Fraction(1)),
         lambda: look_through(clip, folder_fps=Fraction(1)),
