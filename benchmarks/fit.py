@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from reelpatch.clips.frames import Method, plan_fit
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import judge, kept_edges, psnr_db
 from reelpatch.headless.demo.scenes import Example, Frames
@@ -86,7 +87,7 @@ def edit(editor: Editor, example: Example, method: Method, square: int) -> Frame
     """The edited clip at the scale of the scene."""
     height, width = example.source.shape[1:3]
     clip = scaled(example.source, (ENLARGED * height, ENLARGED * width))
-    plan = plan_fit(*clip.shape[:3], size=(square, square), method=method)
+    plan = plan_fit(*clip.shape[:3], lattice=WAN.lattice, size=(square, square), method=method)
     edited = editor.render(torch.from_numpy(clip), example.instruction, seed=example.seed, plan=plan)
     return scaled(edited.numpy(), (height, width))
 

@@ -22,7 +22,7 @@ from benchmarks.memory_caps import memory_caps
 from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
-from reelpatch.families.lattice import PATCH_CELLS
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.float8_products import WEIGHTS, float8_linear
 from reelpatch.headless.models.wan_vae import Vae
@@ -79,7 +79,7 @@ class Setting:
         sizes = self.sizes
         backbone = Transformer(sizes.dim, sizes.ffn_dim, sizes.num_layers)
         frames, rows, columns = shape
-        tokens = frames * (rows // PATCH_CELLS) * (columns // PATCH_CELLS)
+        tokens = WAN.lattice.grid(frames, rows, columns).tokens
         module = EditModule(backbone, num_blocks=len(sizes.layers))
         return (backbone.flops(tokens) + module.flops(tokens)).total
 
@@ -157,7 +157,7 @@ def edits(setting: Setting, contenders: Contenders, top: float) -> Section:
 def products(setting: Setting) -> Section:
     """A feed-forward layer of fp8 weights over the long clip's tokens: widened for each use, and multiplied in fp8."""
     frames, rows, columns = setting.long
-    tokens = frames * (rows // PATCH_CELLS) * (columns // PATCH_CELLS)
+    tokens = WAN.lattice.grid(frames, rows, columns).tokens
     generator = torch.Generator(setting.device).manual_seed(0)
     x, weight = (
         torch.randn(count, setting.sizes.dim, device=setting.device, dtype=setting.dtype, generator=generator)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from reelpatch.families.lattice import FRAMES_PER_LATENT
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.runs.edit import run_edit
 from reelpatch.headless.runs.enhance import run_enhance
@@ -92,7 +92,7 @@ def cost(folder: Path, verb: str, enlarged: int) -> dict[str, Any]:
         clip, instruction = long_scene(FIRST_SEED, frames, enlarged)
         write_video(Video(clip, Fraction(scenes.FPS)), folder / "clip.mp4")
         seconds, peak, _ = run(verb, folder / "clip.mp4", folder / "x.mp4", instruction)
-        windows = len(plan_windows(frames, WINDOW, usual_overlap(WINDOW)).windows)
+        windows = len(plan_windows(frames, WINDOW, usual_overlap(WINDOW, WAN.lattice), WAN.lattice).windows)
         rows[f"{times} times"] = {
             "frames": frames,
             "windows": windows,
@@ -122,7 +122,7 @@ def memory(folder: Path, verb: str, enlarged: int) -> dict[str, Any]:
 
 def joins(folder: Path, verb: str, clips: int, times: int) -> dict[str, Any]:
     frames = (WINDOW - 1) * times + 1
-    plan = plan_windows(frames, WINDOW, usual_overlap(WINDOW))
+    plan = plan_windows(frames, WINDOW, usual_overlap(WINDOW, WAN.lattice), WAN.lattice)
     join = join_late if verb == "edit" else join_early
     seen: list[float] = []
     to_inner: list[float] = []
@@ -134,11 +134,11 @@ def joins(folder: Path, verb: str, clips: int, times: int) -> dict[str, Any]:
             read_video(folder / name, folder_fps=Fraction(1)).frames for name in ("clip.mp4", "x.mp4")
         )
         # The first frame that is shown as the later window made it.
-        at = [one.first + join(one.overlap) for one in plan.windows[1:]]
+        at = [one.first + join(one.overlap, WAN.lattice) for one in plan.windows[1:]]
         seen += [one.visibility for one in measure(source, result, at=at).joins]
         changes = np.abs(np.diff(result.astype(np.int16), axis=0)).mean((1, 2, 3))
         # Where one latent frame ends and the next begins; the first window has one such place inside it.
-        inside, *others = changes[FRAMES_PER_LATENT::FRAMES_PER_LATENT]
+        inside, *others = changes[WAN.lattice.frames_per_latent :: WAN.lattice.frames_per_latent]
         to_inner.append(fmean(others) / inside)
         sys.stderr.write(f"\r{number + 1}/{clips}")
     return {

@@ -15,7 +15,7 @@ from benchmarks import results
 from benchmarks.models import CONTEXT_CHANNELS, Contenders, Inputs, Sizes, make_contenders
 from benchmarks.timing import Times, interleaved
 from reelpatch.edits.vace.module import VaceModule
-from reelpatch.families.lattice import PATCH_CELLS, TokenGrid
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.models.stored_layers import StoredOperations, hold_as_stored
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.plan.job import Job
@@ -108,8 +108,8 @@ def _capped(
 def _resident(sizes: Sizes, given: Inputs, cap: int) -> int:
     """How many blocks the plan leaves on a card of that size. The VAE, which the plan counts, is not here."""
     ditto = recipe("ditto-global")
-    grid = TokenGrid.of_latents((given.latents.shape[2], given.latents.shape[3], given.latents.shape[4]))
-    size = (8 * PATCH_CELLS * grid.rows, 8 * PATCH_CELLS * grid.columns)
+    grid = WAN.lattice.grid(*given.latents.shape[2:])
+    size = (WAN.lattice.size_multiple * grid.rows, WAN.lattice.size_multiple * grid.columns)
     job = Job(ditto, 4 * (grid.frames - 1) + 1, size)
     memory = plan_memory(job, models_of(ditto, {}), placement="streamed", vram=cap * GIB)
     assert memory.num_blocks == sizes.num_layers + len(sizes.layers)

@@ -15,7 +15,7 @@ from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import LATENT_CHANNELS
+from reelpatch.families.wan.family import WAN
 from reelpatch.sampling.guidance import StepRange
 
 from .host import attach, attached_edits
@@ -112,7 +112,7 @@ def empty_latents(model: ModelPatcher) -> Tensor:
     ((rows, columns),) = sizes
     frames = max(shape[0] for shape in shapes)
     device = comfy.model_management.intermediate_device()
-    return torch.zeros(1, LATENT_CHANNELS, frames, rows, columns, device=device)
+    return torch.zeros(1, WAN.lattice.channels, frames, rows, columns, device=device)
 
 
 def _inputs() -> list[io.Input]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from reelpatch.clips.worked_clip import WorkedClip, pick_frames, stills
 from reelpatch.edits.vace.context import trim_references
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 from .incoming_clip import frames_of
 from .node_message import say
@@ -73,6 +74,7 @@ class Clip(io.ComfyNode):
         clip = WorkedClip.of(
             pictures[picks],
             new_rate or rate,
+            lattice=WAN.lattice,
             method=chosen_fit(fit),
             size=asked_size(width, height),
             sound=part_of_sound(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import LATENT_CHANNELS
+from reelpatch.families.wan.family import WAN
 from reelpatch.recipes import RECIPES
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import GuidancePlan
@@ -95,7 +95,7 @@ def check_enhancer(model: ModelPatcher) -> None:
     """Raises: `BadInput` unless `model` is a Wan text-to-video backbone of 16 channels."""
     backbone = model.get_model_object("diffusion_model")
     is_wan = isinstance(backbone, comfy.ldm.wan.model.WanModel)
-    if not is_wan or backbone.in_dim != LATENT_CHANNELS or backbone.model_type != "t2v":
+    if not is_wan or backbone.in_dim != WAN.lattice.channels or backbone.model_type != "t2v":
         what = f"a Wan model of {backbone.in_dim} channels" if is_wan else f"a {type(model.model).__name__}"
         raise BadInput(
             f"this MODEL is {what}, but clips are enhanced by a Wan text-to-video backbone of 16 channels: load Wan2.2 "

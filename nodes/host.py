@@ -31,7 +31,8 @@ from reelpatch.edits.contract import (
 from reelpatch.edits.vace.edit import VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
-from reelpatch.families.lattice import LATENT_CHANNELS, TokenGrid
+from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.sizes import named_widths
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"
@@ -86,7 +87,7 @@ def check_backbone(model: ModelPatcher, module_width: int) -> None:
             "this MODEL is a Wan backbone with a VACE module merged in, which would go on working beside the edit: "
             "load the file with Load backbone, which leaves that module out, or use a text-to-video file."
         )
-    if backbone.in_dim != LATENT_CHANNELS or backbone.model_type != "t2v":
+    if backbone.in_dim != WAN.lattice.channels or backbone.model_type != "t2v":
         what = "of the 48-channel VAE (5B)" if backbone.in_dim == 48 else "for image-to-video"
         raise BadInput(
             f"this MODEL is a Wan backbone {what}, but edit modules are made for text-to-video with 16 channels: "
@@ -95,7 +96,7 @@ def check_backbone(model: ModelPatcher, module_width: int) -> None:
     if backbone.dim != module_width:
         raise BadInput(
             f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
-            "models (5120 is 14B, 1536 is 1.3B); choose a pair of the same size."
+            f"models ({named_widths()}); choose a pair of the same size."
         )
 
 
@@ -180,7 +181,7 @@ def forward_of(block: BlockArguments, x: Tensor, *, num_blocks: int) -> Forward:
     """
     options, tokens = block["transformer_options"], block["img"]
     frames, rows, columns = x.shape[-3:]
-    grid = TokenGrid.of_latents((frames, rows, columns))
+    grid = WAN.lattice.grid(frames, rows, columns)
     if tokens.shape[1] != grid.tokens:
         raise BadInput(
             f"the backbone works on {tokens.shape[1]} tokens, but the latents make {grid.tokens}: another node adds "

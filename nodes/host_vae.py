@@ -10,7 +10,7 @@ from torch import Tensor
 from reelpatch.clips.frames import as_clip
 from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import LATENT_CHANNELS
+from reelpatch.families.wan.family import WAN
 
 # HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
 CORE, CORE_WAN = "comfy.ldm.", "comfy.ldm.wan."
@@ -38,7 +38,7 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
 
 def check_vae(vae: Any) -> None:
     """Raises: `BadInput` for a VAE of another family than Wan2.1's."""
-    if vae.latent_channels != LATENT_CHANNELS or vae.latent_dim != 3:
+    if vae.latent_channels != WAN.lattice.channels or vae.latent_dim != 3:
         what = "an image VAE" if vae.latent_dim != 3 else f"a video VAE of {vae.latent_channels} channels"
         raise BadInput(
             f"this is {what}, but edit modules read latents of the Wan2.1 VAE (16 channels): load "

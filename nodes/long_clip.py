@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.clips.worked_clip import Finishing
+from reelpatch.families.wan.family import WAN
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
 from reelpatch.windows.edit_window import EditWindow
@@ -96,7 +97,9 @@ class EditLongClip(io.ComfyNode):
                 on_step=told.on_step,
             )
             given = None if where is None else part
-            return EditWindow(render, given, finishing, seed, asked_size(width, height), chosen_fit(fit))
+            return EditWindow(
+                render, given, finishing, seed, asked_size(width, height), chosen_fit(fit), WAN.lattice
+            )
 
         with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames, asked)) as part:
             return run_long(

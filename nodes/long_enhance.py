@@ -7,6 +7,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
+from reelpatch.families.wan.family import WAN
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.windows.enhance_window import EnhanceWindow
@@ -65,7 +66,7 @@ class EnhanceLongClip(io.ComfyNode):
 
         def work(told: Told) -> EnhanceWindow:
             enhancer = WindowEnhancer(guider, vae, sampler, sigmas, told.on_step)
-            return EnhanceWindow(enhancer, seed, asked_size(width, height), chosen_fit(fit))
+            return EnhanceWindow(enhancer, seed, asked_size(width, height), chosen_fit(fit), WAN.lattice)
 
         return run_long(cls, clip, prefix=filename_prefix, mask=None, num_steps=len(sigmas) - 1, work=work)
 
@@ -84,8 +85,8 @@ class WindowEnhancer:
         """The enhanced latents [16, T, h, w], in the VAE's own numbers."""
         on_progress("encoding the clip", 0, 1)
         latents = self.vae.encode(frames)
-        count, rows, columns = latents.shape[-3:]
-        noise = draw_noise((count, rows, columns), seed)[None]
+        channels, count, rows, columns = latents.shape[-4:]
+        noise = draw_noise((channels, count, rows, columns), seed)[None]
         samples = sample_window(self.guider, noise, latents, self.sampler, self.sigmas, seed, self.on_step)
         return samples[0].float().cpu()
 

@@ -17,6 +17,7 @@ from comfy_api.latest import InputImpl, io, ui
 
 import reelpatch
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_write import announce_result, check_output
@@ -112,7 +113,12 @@ def file_of(video: Any, name: str) -> Path:
 def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> LongClip:
     """The windows of a video; an overlap of 0 is the usual one. Raises: `BadInput` as `look_through` and `plan_windows`."""
     header = look_through(path, folder_fps=Fraction(1), accept_damage=accept_damage)
-    plan = plan_windows(header.num_frames, window_frames, overlap or usual_overlap(window_frames))
+    plan = plan_windows(
+        header.num_frames,
+        window_frames,
+        overlap or usual_overlap(window_frames, WAN.lattice),
+        WAN.lattice,
+    )
     return LongClip(header, plan)
 
 

@@ -14,6 +14,7 @@ from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.edits.vace.tasks import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 from .clips import MAX_FPS, part_of_sound
 from .node_message import say
@@ -165,7 +166,7 @@ def _working(built: BuiltTask, leading: _Frames | None, fps: float, *, has_clip:
     sound = None
     if leading is not None and has_clip and built.speed == 1:
         sound = part_of_sound(leading.sound, Fraction(0), len(built.input.clip) / rate)
-    clip = WorkedClip.of(built.input.clip, rate / built.speed, method=None, sound=sound)
+    clip = WorkedClip.of(built.input.clip, rate / built.speed, lattice=WAN.lattice, method=None, sound=sound)
     return replace(clip, made_up=built.input.hard_mask)
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from reelpatch.clips.frames import FitPlan, fit, fit_mask, restore
 from reelpatch.edits.vace.context import build_context, trim_references
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
-from reelpatch.families.lattice import latent_shape
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, StepRange
 from reelpatch.sampling.noise import FrameNoise, draw_noise
@@ -60,7 +59,7 @@ class WindowRender:
             self.edit_module.model, [VaceContext(context, self.strength, self.active)], self.skip_hints
         )
         edited = attach(self.model, edit, self.edit_module)
-        shape = latent_shape(plan.frames, plan.size, references=len(self.references))
+        shape = plan.lattice.latent_shape(plan.frames, plan.size, references=len(self.references))
         noise = draw_noise(shape, seed, references=len(self.references))[None]
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),

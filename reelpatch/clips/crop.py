@@ -8,7 +8,6 @@ from torch import Tensor
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import SIZE_MULTIPLE
 
 _SMOOTH_FRAMES = 4.0  # deviation of the Gaussian that steadies the box
 _MOST_PX = 512
@@ -36,10 +35,11 @@ class CropPlan:
         return f"Only a box of {inner} that follows the mask is edited, out of {outer}: {self.savings:.1f} times fewer pixels."
 
 
-def plan_crop(mask: Tensor, *, margin_px: int = 16) -> CropPlan:
+def plan_crop(mask: Tensor, *, multiple: int, margin_px: int = 16) -> CropPlan:
     """The smallest box of legal size that holds the mask of every frame and a margin, moving smoothly with it.
 
-    Where the picture ends, the margin does, and a side that it cannot hold becomes the picture's own.
+    Legal sides are multiples of `multiple`. Where the picture ends, the margin does, and a side that it cannot hold becomes
+    the picture's own.
 
     Shapes: mask [F, H, W], with what is edited above 0.
     Raises: BadInput for a mask that is 0 everywhere, and for a margin that is negative or larger than any clip.
@@ -48,8 +48,8 @@ def plan_crop(mask: Tensor, *, margin_px: int = 16) -> CropPlan:
         raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", option="--crop")
     is_edited = mask > 0
     Cover.of(mask).check_any()
-    rows, row_size = _axis(is_edited.any(2), margin_px)
-    columns, column_size = _axis(is_edited.any(1), margin_px)
+    rows, row_size = _axis(is_edited.any(2), margin_px, multiple)
+    columns, column_size = _axis(is_edited.any(1), margin_px, multiple)
     size = mask.shape[1], mask.shape[2]
     return CropPlan(size, (row_size, column_size), tuple(zip(rows, columns, strict=True)))
 
@@ -78,14 +78,14 @@ def stitch(edited: Tensor, plan: CropPlan, source: Tensor) -> Tensor:
     return result
 
 
-def _axis(is_edited: Tensor, margin: int) -> tuple[list[int], int]:
+def _axis(is_edited: Tensor, margin: int, multiple: int) -> tuple[list[int], int]:
     """Where the box begins in each frame, and its length, along one axis; is_edited [F, length]."""
     length = is_edited.shape[1]
     spans = [
         (int(line.nonzero()[0]), int(line.nonzero()[-1]) + 1) if line.any() else None for line in is_edited
     ]
     widest = max(last - first for first, last in filter(None, spans))
-    needed = -(-(widest + 2 * margin) // SIZE_MULTIPLE) * SIZE_MULTIPLE
+    needed = -(-(widest + 2 * margin) // multiple) * multiple
     room = needed if needed <= length else length
     middles = _smoothed([None if span is None else (span[0] + span[1]) / 2 for span in spans])
     starts: list[int] = []

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_frames, nearest_size
+from reelpatch.families.lattice import Lattice
 
 Method = Literal["pad", "crop", "stretch", "area"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -58,6 +58,7 @@ class FitPlan:
     size: Size
     kept: Box
     placed: Box
+    lattice: Lattice
 
     @property
     def is_identity(self) -> bool:
@@ -88,9 +89,17 @@ class FitPlan:
 
 
 def plan_fit(
-    frames: int, height: int, width: int, *, size: Size | None = None, method: Method | None = None
+    frames: int,
+    height: int,
+    width: int,
+    *,
+    lattice: Lattice,
+    size: Size | None = None,
+    method: Method | None = None,
 ) -> FitPlan:
     """The way from a clip to the legal size and length nearest to it, or to `size` = (height, width).
+
+    `lattice` is that of the model that works on it, and says what is legal.
 
     `pad` keeps everything and its aspect, `crop` fills the working size and edits the centre, `stretch` fills
     it with everything. `area` works on everything at `size_of_area`, with as many pixels as `size` or the clip has.
@@ -103,28 +112,28 @@ def plan_fit(
         raise BadInput(
             f"the clip has {frames} frames of {_named((height, width))}: give a clip with at least one frame."
         )
-    if size is not None and nearest_size(*size) != size:
+    if size is not None and lattice.nearest_size(*size) != size:
         raise BadInput(
-            f"the size {_named(size)} is not a multiple of {SIZE_MULTIPLE} both ways: "
-            f"ask for {_named(nearest_size(*size))}."
+            f"the size {_named(size)} is not a multiple of {lattice.size_multiple} both ways: "
+            f"ask for {_named(lattice.nearest_size(*size))}."
         )
     if method is None:
-        _refuse_unfit(frames, (height, width), size)
+        _refuse_unfit(frames, (height, width), size, lattice)
         method = "pad"  # it has nothing to do then
     source = Box(0, 0, height, width)
-    target = _target(source.size, size, method)
+    target = _target(source.size, size, method, lattice)
     kept, placed = _boxes(source.size, target, method, is_free=size is None)
-    return FitPlan(frames, source.size, _frames_at_least(frames), target, kept, placed)
+    return FitPlan(frames, source.size, lattice.frames_at_least(frames), target, kept, placed, lattice)
 
 
-def size_of_area(source: Size, area: Size) -> Size:
+def size_of_area(source: Size, area: Size, lattice: Lattice) -> Size:
     """The legal size nearest to the aspect of `source` that has about the pixels of `area`, and no more.
 
     16:9 on the pixels of 832x480 is 832x464, as Ditto's published graph has it.
 
     Guarantees: a legal size on its own pixels is itself; turned by a quarter, the answer turns too.
     """
-    budget = max(1, area[0] * area[1] // SIZE_MULTIPLE**2)
+    budget = max(1, area[0] * area[1] // lattice.size_multiple**2)
     short, long = min(source), max(source)
     fitting = isqrt(budget * short // long)
     found: list[tuple[int, int]] = []
@@ -134,7 +143,7 @@ def size_of_area(source: Size, area: Size) -> Size:
             found.append((across, max(1, min(wanted, budget // across))))
     # Of equally near ones the larger; aspects are compared as how many times one is the other.
     across, along = min(found, key=lambda sides: (_apart(sides, (short, long)), -sides[0]))
-    sides = (across * SIZE_MULTIPLE, along * SIZE_MULTIPLE)
+    sides = (across * lattice.size_multiple, along * lattice.size_multiple)
     return sides if source[0] <= source[1] else (sides[1], sides[0])
 
 
@@ -211,28 +220,25 @@ def as_clip(video: Tensor) -> Tensor:
     return rearrange(video, "c f h w -> f h w c").add(1).div(2).clamp(0, 1)
 
 
-def _refuse_unfit(frames: int, source: Size, size: Size | None) -> None:
-    wanted = size or nearest_size(*source)
-    if source == wanted and _frames_at_least(frames) == frames:
+def _refuse_unfit(frames: int, source: Size, size: Size | None, lattice: Lattice) -> None:
+    wanted = size or lattice.nearest_size(*source)
+    if source == wanted and lattice.frames_at_least(frames) == frames:
         return
-    padded = f"{_named(size or _legal_size(*source, 'pad'))} and {_frames_at_least(frames)} frames"
+    padded = (
+        f"{_named(size or _legal_size(source, 'pad', lattice))} and {lattice.frames_at_least(frames)} frames"
+    )
     raise BadInput(
         f"the clip is {_named(source)} with {frames} frames, but the model works on {_named(wanted)} and "
-        f"{nearest_frames(frames)} frames: choose the fit 'pad' to work on {padded} and have it "
+        f"{lattice.nearest_frames(frames)} frames: choose the fit 'pad' to work on {padded} and have it "
         "undone in the result (or 'area', 'crop', or 'stretch'), or bring the clip to those numbers.",
         option="--fit",
     )
 
 
-def _frames_at_least(frames: int) -> int:
-    """The next length of the form 4n + 1."""
-    return -(-(frames - 1) // FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1
-
-
-def _target(source: Size, size: Size | None, method: Method) -> Size:
+def _target(source: Size, size: Size | None, method: Method, lattice: Lattice) -> Size:
     if method == "area":
-        return size_of_area(source, size or source)
-    return size or _legal_size(*source, method)
+        return size_of_area(source, size or source, lattice)
+    return size or _legal_size(source, method, lattice)
 
 
 def _apart(sides: tuple[int, int], aspect: tuple[int, int]) -> Fraction:
@@ -240,16 +246,12 @@ def _apart(sides: tuple[int, int], aspect: tuple[int, int]) -> Fraction:
     return max(ratio, 1 / ratio)
 
 
-def _legal_size(height: int, width: int, method: Method) -> Size:
+def _legal_size(source: Size, method: Method, lattice: Lattice) -> Size:
+    height, width = source
     if method == "stretch":
-        return nearest_size(height, width)
-    if method == "pad":
-        return _up(height), _up(width)
-    return _up(height - SIZE_MULTIPLE + 1), _up(width - SIZE_MULTIPLE + 1)
-
-
-def _up(pixels: int) -> int:
-    return max(SIZE_MULTIPLE, -(-pixels // SIZE_MULTIPLE) * SIZE_MULTIPLE)
+        return lattice.nearest_size(height, width)
+    room = 0 if method == "pad" else lattice.size_multiple - 1
+    return lattice.side_at_least(height - room), lattice.side_at_least(width - room)
 
 
 def _boxes(source: Size, target: Size, method: Method, *, is_free: bool) -> tuple[Box, Box]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reelpatch.clips.frames import is_in_unit_range
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import FRAMES_PER_LATENT, mask_frame_picks
+from reelpatch.families.lattice import Lattice
 
 
 def luma(images: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
 
 @dataclass(frozen=True)
 class TimeReach:
-    """What a time range really touches: 4 frames share a latent frame, and the mask sees one frame of each.
+    """What a time range really touches: frames share a latent frame, and the mask sees one frame of each.
 
     Units: frames and latent frames counted from 0; ranges include both ends.
     """
@@ -127,6 +127,7 @@ class TimeReach:
     edited_latents: tuple[int, ...]  # those holding pixels of the asked frames
     marked_latents: tuple[int, ...]  # those whose mask channels say "edit"
     reached: tuple[int, int]  # all frames stored in either kind
+    frames_per_latent: int
 
     @property
     def is_exact(self) -> bool:
@@ -141,32 +142,29 @@ class TimeReach:
         if not self.marked_latents:
             return (
                 f"The time range {asked} is too short for the model to see in its mask, "
-                f"which looks at one frame in {FRAMES_PER_LATENT}: it may come out unedited."
+                f"which looks at one frame in {self.frames_per_latent}: it may come out unedited."
             )
         return (
             f"For the time range {asked} the model works on frames {reached}, because "
-            f"{FRAMES_PER_LATENT} frames share a latent frame and its mask looks at one of them: "
+            f"{self.frames_per_latent} frames share a latent frame and its mask looks at one of them: "
             "only pasting back keeps the others."
         )
 
 
-def time_reach(when: tuple[int, int], frames: int) -> TimeReach:
+def time_reach(when: tuple[int, int], frames: int, lattice: Lattice) -> TimeReach:
     """The latent frames that an edit of the frames `when` = (first, last) touches in a clip of `frames`.
 
     Raises: BadInput for a range outside the clip or a length that is not legal.
     """
     check_time_range(when, frames)
     first, last = when
-    edited = tuple(range(_latent_of(first), _latent_of(last) + 1))
-    marked = tuple(t for t, pick in enumerate(mask_frame_picks(frames)) if first <= pick <= last)
-    touched = edited + marked
-    begin = max(0, FRAMES_PER_LATENT * (min(touched) - 1) + 1)
-    return TimeReach(when, edited, marked, (begin, FRAMES_PER_LATENT * max(touched)))
-
-
-def _latent_of(frame: int) -> int:
+    per_latent = lattice.frames_per_latent
     # Frame 0 is stored alone, then 1-4, 5-8, ...
-    return -(-frame // FRAMES_PER_LATENT)
+    edited = tuple(range(-(-first // per_latent), -(-last // per_latent) + 1))
+    marked = tuple(t for t, pick in enumerate(lattice.mask_frame_picks(frames)) if first <= pick <= last)
+    touched = edited + marked
+    begin = max(0, per_latent * (min(touched) - 1) + 1)
+    return TimeReach(when, edited, marked, (begin, per_latent * max(touched)), per_latent)
 
 
 def _widened(plane: Tensor, reach: int) -> Tensor:

@@ -15,7 +15,7 @@ from reelpatch.clips.frames import Method as FitMethod
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import build_mask, grow_mask
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import latent_frames
+from reelpatch.families.lattice import Lattice
 
 
 def pick_frames(
@@ -71,6 +71,7 @@ class WorkedClip:
         frames: Tensor,
         fps: Fraction,
         *,
+        lattice: Lattice,
         method: FitMethod | None,
         size: tuple[int, int] | None = None,
         sound: Any = None,
@@ -81,7 +82,9 @@ class WorkedClip:
         """
         check_clip(frames)
         num_frames, height, width = frames.shape[:3]
-        return cls(frames, plan_fit(num_frames, height, width, size=size, method=method), fps, sound)
+        return cls(
+            frames, plan_fit(num_frames, height, width, lattice=lattice, size=size, method=method), fps, sound
+        )
 
     @property
     def frames(self) -> Tensor:
@@ -128,8 +131,11 @@ class WorkedClip:
                 "the clip was laid out by a VACE task, which says itself what is made up: leave Crop to mask out."
             )
         mask = self.source_mask(where)
-        boxes = plan_crop(grow_mask(mask, px=reach_px), margin_px=margin_px)
-        inner = WorkedClip.of(crop(self.source, boxes), self.fps, method="pad", size=size, sound=self.sound)
+        lattice = self.plan.lattice
+        boxes = plan_crop(grow_mask(mask, px=reach_px), multiple=lattice.size_multiple, margin_px=margin_px)
+        inner = WorkedClip.of(
+            crop(self.source, boxes), self.fps, lattice=lattice, method="pad", size=size, sound=self.sound
+        )
         return replace(inner, cut_out=CutOut(self.source, boxes, reach_px)), crop(mask, boxes)
 
     def finished(self, edited: Tensor, where: Tensor | None = None, how: Finish = Finish()) -> Tensor:
@@ -166,7 +172,7 @@ class WorkedClip:
 
         Raises: BadInput for latents that are too short to hold the clip.
         """
-        own = latent_frames(self.plan.frames)
+        own = self.plan.lattice.latent_frames(self.plan.frames)
         if num_latent_frames < own:
             raise BadInput(
                 f"the latents have {num_latent_frames} frames, but the clip takes {own} ({self.plan.frames} frames): "
@@ -211,7 +217,7 @@ class Finishing:
     how: Finish = Finish()
     crop_px: int | None = None
 
-    def part_of(self, source: Tensor, mask: Tensor | None) -> WorkedPart:
+    def part_of(self, source: Tensor, mask: Tensor | None, lattice: Lattice) -> WorkedPart:
         """What is worked on, of the clip [F, H, W, 3] and its mask [F, H, W].
 
         Raises: BadInput for what needs a mask where there is none, and as `plan_crop`.
@@ -223,7 +229,7 @@ class Finishing:
             return WorkedPart(source, source, mask, None, self.how)
         # The box holds all that pasting back may touch, so that nothing is cut off at its border.
         reach = max(0, self.how.grow_px) + self.how.feather_px
-        plan = plan_crop(grow_mask(mask, px=reach), margin_px=self.crop_px)
+        plan = plan_crop(grow_mask(mask, px=reach), multiple=lattice.size_multiple, margin_px=self.crop_px)
         return WorkedPart(source, crop(source, plan), crop(mask, plan), plan, self.how)
 
     def check_without_mask(self) -> None:

@@ -13,7 +13,6 @@ from reelpatch.edits.vace.context import build_context, trim_references
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import latent_shape
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
@@ -82,7 +81,7 @@ class Editor(LoadedRecipe):
     ) -> Tensor:
         """As `edit`, but as the model made it: outside the mask, pixels have been through the VAE."""
         check_instruction(instruction)
-        plan = plan or plan_fit(*clip.shape[:3])
+        plan = plan or plan_fit(*clip.shape[:3], lattice=self.recipe.lattice)
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
         self.prepare(plan.frames, plan.size, len(references))
@@ -90,7 +89,7 @@ class Editor(LoadedRecipe):
             positive = self.text(instruction, on_progress)
             negative = self.negative(on_progress)
             context = self._context(fit(clip, plan), mask, references, plan, on_progress)
-            shape = latent_shape(plan.frames, plan.size, references=len(references))
+            shape = plan.lattice.latent_shape(plan.frames, plan.size, references=len(references))
             noise = draw_noise(shape, seed, references=len(references))
             latents = self.sample(
                 self._denoiser(positive, negative, context, on_progress),

@@ -46,7 +46,7 @@ class Enhancer(LoadedRecipe):
         Guarantees: the same seed gives the same noise on every device.
         Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
         """
-        plan = plan or plan_fit(*clip.shape[:3])
+        plan = plan or plan_fit(*clip.shape[:3], lattice=self.recipe.lattice)
         latents = self.denoised(fit(clip, plan), caption, seed=seed, on_progress=on_progress)
         return restore(self.decoded(latents, on_progress), plan, clip)
 
@@ -65,8 +65,9 @@ class Enhancer(LoadedRecipe):
             on_progress("encoding the clip", 0, 1)
             clip = self.vae.encode(as_video(frames)).cpu()
             on_progress("encoding the clip", 1, 1)
-            count, rows, columns = clip.shape[1:]
-            start = noised(clip, draw_noise((count, rows, columns), seed), float(self.sigmas[0]))
+            channels, count, rows, columns = clip.shape
+            noise = draw_noise((channels, count, rows, columns), seed)
+            start = noised(clip, noise, float(self.sigmas[0]))
             models = self.transformer(on_progress)
             denoiser = Denoiser(
                 models.backbone,

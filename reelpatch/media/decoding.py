@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import av
 from av.codec.context import CodecContext
@@ -33,8 +34,8 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
     if not streams:
         raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
     shown = next((one for one in streams if one.disposition & Disposition.default), streams[0])
-    found: VideoCodecContext | None = shown.codec_context
-    if found is None:
+    decoder: Any = shown.codec_context  # None where FFmpeg has no decoder, whatever PyAV's types say
+    if decoder is None:
         raise BadInput(
             f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264."
         )

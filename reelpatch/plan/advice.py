@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from reelpatch.families.lattice import FRAMES_PER_LATENT, SIZE_MULTIPLE, nearest_size
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, Offload, is_fitting, memory_on
 from reelpatch.plan.memory import GIB
 from reelpatch.plan.models import Models
 
-_SMALLEST_SIDE = 16 * SIZE_MULTIPLE  # of a picture that is still worth editing
+_SMALLEST_SIDE_PX = 256  # of a picture that is still worth editing
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def _smaller_clip(fits: Callable[[Job], bool], job: Job) -> list[Advice]:
 
 
 def _fewer_frames(fits: Callable[[Job], bool], job: Job) -> Advice | None:
-    for frames in range(job.frames - FRAMES_PER_LATENT, 0, -FRAMES_PER_LATENT):
+    step = job.recipe.lattice.frames_per_latent
+    for frames in range(job.frames - step, 0, -step):
         if fits(replace(job, frames=frames)):
             return Advice(
                 "--frames", str(frames), f"--frames {frames}: the longest clip of this size that fits"
@@ -79,9 +79,11 @@ def _fewer_frames(fits: Callable[[Job], bool], job: Job) -> Advice | None:
 
 def _smaller_size(fits: Callable[[Job], bool], job: Job) -> Advice | None:
     height, width = job.size
-    for side in range(min(job.size) - SIZE_MULTIPLE, _SMALLEST_SIDE - 1, -SIZE_MULTIPLE):
+    lattice = job.recipe.lattice
+    step = lattice.size_multiple
+    for side in range(min(job.size) - step, _SMALLEST_SIDE_PX - 1, -step):
         factor = side / min(job.size)
-        size = nearest_size(round(height * factor), round(width * factor))
+        size = lattice.nearest_size(round(height * factor), round(width * factor))
         if fits(replace(job, size=size)):
             value = f"{size[1]}x{size[0]}"
             return Advice("--size", value, f"--size {value}: the largest size of this shape that fits")

@@ -6,6 +6,7 @@ where a run is to be expected, and a number of its own is worth more as soon as 
 
 from dataclasses import dataclass
 
+from reelpatch.families.wan.sizes import WAN_14B
 from reelpatch.plan.job import Work
 from reelpatch.plan.memory import GIB, Memory
 
@@ -15,7 +16,7 @@ DISK_BYTES_PER_S = (
     int(3.2e9),
 )  # NVMe of PCIe 4 and 3; files that RAM has no room for come from there
 PAGEABLE_BYTES_PER_S = int(6e9)  # over the bus, from memory that is not pinned
-_REFERENCE_NUMBERS = 29_640 * 5120  # of the hidden state that `block_ms` was derived for
+_REFERENCE_NUMBERS = 29_640 * WAN_14B.dim  # of the hidden state that `block_ms` was derived for
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Card:
 
     `engine` is the whole forward in plain PyTorch (bf16, its own attention); `linear` and `attention` are the best
     kernels (8 bits; cuDNN, FlashAttention-3 or SageAttention); `vae` is both ends of the VAE. `block_ms` is what
-    norms and other small operations of a block add at 29,640 tokens of width 5120, fused.
+    norms and other small operations of a block add at 29,640 tokens of the 14B model, fused.
     """
 
     name: str

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import TokenGrid, latent_shape
+from reelpatch.families.lattice import TokenGrid
 from reelpatch.plan.models import Models
 from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe
@@ -36,7 +36,7 @@ class Job:
     contexts: int = 1
 
     def __post_init__(self) -> None:
-        latent_shape(self.frames, self.size)  # refuses what is not legal
+        self.recipe.lattice.latent_shape(self.frames, self.size)  # refuses what is not legal
         if self.references < 0:
             raise BadInput(f"--references is {self.references}: give the number of images, 0 for none.")
         if self.contexts < 1:
@@ -49,7 +49,8 @@ class Job:
     @property
     def grid(self) -> TokenGrid:
         """How the tokens lie; references come first."""
-        return TokenGrid.of_latents(latent_shape(self.frames, self.size, references=self.references))
+        lattice = self.recipe.lattice
+        return lattice.grid(*lattice.latent_shape(self.frames, self.size, references=self.references)[1:])
 
     @property
     def pixels(self) -> int:

@@ -6,6 +6,8 @@ Source: the layers of Wan2.1 and ali-vilab/VACE; the counts equal those of `Flop
 
 from dataclasses import dataclass, replace
 
+from reelpatch.families.wan.sizes import WAN_1_3B, WAN_5B, WAN_14B, WanSize
+
 TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
 FREQ_DIM = 256
 CLIP_ROWS, CLIP_DIM = 257, 1280  # image tokens of image-to-video backbones of Wan2.1
@@ -75,6 +77,11 @@ class Transformer:
     out_channels: int = 16
     text_dim: int = 4096
     has_image_tokens: bool = False
+
+    @classmethod
+    def of(cls, size: WanSize) -> "Transformer":
+        """A text-to-video backbone of 16 channels of that size."""
+        return cls(size.dim, size.ffn_dim, size.num_blocks)
 
     @property
     def block(self) -> Parameters:
@@ -178,9 +185,8 @@ class EditModule:
         return block * self.num_blocks + Flops(linear=projections + embedding)
 
 
-T2V_14B = Transformer(dim=5120, ffn_dim=13824, num_blocks=40)
-T2V_1_3B = Transformer(dim=1536, ffn_dim=8960, num_blocks=30)
+T2V_14B, T2V_1_3B = Transformer.of(WAN_14B), Transformer.of(WAN_1_3B)
 I2V_14B = replace(T2V_14B, in_channels=36, has_image_tokens=True)
-TI2V_5B = Transformer(dim=3072, ffn_dim=14336, num_blocks=30, in_channels=48, out_channels=48)
-VACE_14B = EditModule(T2V_14B, num_blocks=8)
-VACE_1_3B = EditModule(T2V_1_3B, num_blocks=15)
+TI2V_5B = replace(Transformer.of(WAN_5B), in_channels=48, out_channels=48)
+VACE_14B = EditModule(T2V_14B, WAN_14B.num_vace_blocks)
+VACE_1_3B = EditModule(T2V_1_3B, WAN_1_3B.num_vace_blocks)

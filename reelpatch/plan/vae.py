@@ -8,7 +8,13 @@ ComfyUI does not compute them (diffusers does: 1 % more for 73 frames). Source: 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reelpatch.families.lattice import FRAMES_PER_LATENT, LATENT_CELL_PX, LATENT_CHANNELS
+from reelpatch.families.wan.family import WAN
+
+CHANNELS, FRAMES_PER_LATENT, CELL_PX = (
+    WAN.lattice.channels,
+    WAN.lattice.frames_per_latent,
+    WAN.lattice.cell_px,
+)
 
 CUBE, SQUARE = 27, 9  # taps of a 3x3x3 and a 3x3 convolution
 TIME_TAPS = 3
@@ -46,7 +52,7 @@ class VaeSizes:
     """A VAE of the Wan2.1 kind. Units: pictures in pixels (height, width), lengths in frames of pixels."""
 
     base_dim: int = 96
-    latent_channels: int = LATENT_CHANNELS
+    latent_channels: int = CHANNELS
 
     @property
     def parameters(self) -> int:
@@ -78,16 +84,16 @@ class VaeSizes:
                     yield Layer(TIME_TAPS, width, width, 2 * cell, (0, frames[1]))
         yield from _middle(widths[-1])
         moments = 2 * self.latent_channels
-        yield from _head(widths[-1], moments, LATENT_CELL_PX, (1, 1))
-        yield Layer(1, moments, moments, LATENT_CELL_PX, (1, 1))
+        yield from _head(widths[-1], moments, CELL_PX, (1, 1))
+        yield Layer(1, moments, moments, CELL_PX, (1, 1))
 
     def decoder(self) -> Iterator[Layer]:
         """Its layers, in the order they run."""
         widths = [self.base_dim * width for width in reversed(_WIDTHS)]
         frames = (1, 1)
         channels = self.latent_channels
-        yield Layer(1, channels, channels, LATENT_CELL_PX, frames)
-        yield Layer(CUBE, channels, widths[0], LATENT_CELL_PX, frames)
+        yield Layer(1, channels, channels, CELL_PX, frames)
+        yield Layer(CUBE, channels, widths[0], CELL_PX, frames)
         yield from _middle(widths[0])
         inputs = widths[0]
         for stage, width in enumerate(widths):
@@ -105,7 +111,7 @@ class VaeSizes:
 
     def _flops(self, layers: tuple[Layer, ...], frames: int, size: tuple[int, int]) -> int:
         pixels = size[0] * size[1]
-        cells = pixels // LATENT_CELL_PX**2
+        cells = pixels // CELL_PX**2
         attention = 4 * cells * cells * self.base_dim * _WIDTHS[-1]  # of each latent frame by itself
         later = (frames - 1) // FRAMES_PER_LATENT
         first_chunk, later_chunk = (
@@ -125,11 +131,11 @@ def _residual(inputs: int, outputs: int, cell_px: int, frames: tuple[int, int]) 
 
 def _middle(width: int) -> Iterator[Layer]:
     frames = (1, 1)
-    yield from _residual(width, width, LATENT_CELL_PX, frames)
-    yield Layer(0, 0, width, LATENT_CELL_PX, frames)
-    yield Layer(1, width, 3 * width, LATENT_CELL_PX, frames)
-    yield Layer(1, width, width, LATENT_CELL_PX, frames)
-    yield from _residual(width, width, LATENT_CELL_PX, frames)
+    yield from _residual(width, width, CELL_PX, frames)
+    yield Layer(0, 0, width, CELL_PX, frames)
+    yield Layer(1, width, 3 * width, CELL_PX, frames)
+    yield Layer(1, width, width, CELL_PX, frames)
+    yield from _residual(width, width, CELL_PX, frames)
 
 
 def _head(width: int, outputs: int, cell_px: int, frames: tuple[int, int]) -> Iterator[Layer]:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
+from reelpatch.families.lattice import Lattice
+from reelpatch.families.registry import family
 from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 
 Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
@@ -73,7 +75,7 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
+    `family` names that of its models; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
     `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
     `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
     where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
@@ -104,6 +106,12 @@ class Recipe:
     start_step: int = 0
     expert_boundary: float | None = None
     unsupported: str = ""
+    family: str = "wan"
+
+    @property
+    def lattice(self) -> Lattice:
+        """How its models lay out a clip."""
+        return family(self.family).lattice
 
     @property
     def enhances(self) -> bool:

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reelpatch.families.lattice import LATENT_CHANNELS
+from reelpatch.families.lattice import LatentShape
 from reelpatch.sampling.solvers import NoiseSampler
 
-LatentShape = tuple[int, int, int]  # frames, rows, columns
 _REFERENCE, _CLIP = 0, 1  # streams that share no number
 
 
@@ -27,33 +26,33 @@ class FrameNoise:
     stream: int = 0
 
     def sampler(self, x: Tensor, *, references: int = 0) -> NoiseSampler:
-        """What draws fresh noise, [1, 16, T, h, w] like `x`, at every step of a run; the same in every part."""
+        """What draws fresh noise, [1, C, T, h, w] like `x`, at every step of a run; the same in every part."""
         streams = count(self.stream + 1)
 
         def draw(_sigma: float, _sigma_next: float) -> Tensor:
             noise = replace(self, stream=next(streams))
-            frames, rows, columns = x.shape[-3:]
-            return noise.draw((frames, rows, columns), references=references)[None].to(x)
+            channels, frames, rows, columns = x.shape[-4:]
+            return noise.draw((channels, frames, rows, columns), references=references)[None].to(x)
 
         return draw
 
     def draw(self, shape: LatentShape, *, references: int = 0) -> Tensor:
-        """[16, frames, rows, columns]; the frames of references, which are in front, are the same in every part."""
-        frames, rows, columns = shape
+        """Noise of that shape; the frames of references, which are in front, are the same in every part."""
+        channels, frames, rows, columns = shape
         keys = [(_REFERENCE, number) for number in range(references)]
         keys += [(_CLIP, self.first + number) for number in range(frames - references)]
         drawn = [
-            torch.randn(LATENT_CHANNELS, rows, columns, generator=_generator(self.seed, self.stream, *key))
+            torch.randn(channels, rows, columns, generator=_generator(self.seed, self.stream, *key))
             for key in keys
         ]
         return torch.stack(drawn, dim=1)
 
 
 def draw_noise(shape: LatentShape, seed: int | FrameNoise, *, references: int = 0) -> Tensor:
-    """Noise [16, frames, rows, columns], drawn in one go for a clip that is worked on whole."""
+    """Noise of that shape, drawn in one go for a clip that is worked on whole."""
     if isinstance(seed, FrameNoise):
         return seed.draw(shape, references=references)
-    return torch.randn(LATENT_CHANNELS, *shape, generator=torch.Generator("cpu").manual_seed(seed))
+    return torch.randn(*shape, generator=torch.Generator("cpu").manual_seed(seed))
 
 
 def noise_seed(seed: int | FrameNoise) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan.layouts import BACKBONE, VACE, fit
+from reelpatch.families.wan.sizes import WITH_VACE
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.pickles import open_pickle
 from reelpatch.weights.safetensors_writer import SafetensorsWriter, num_bytes
@@ -27,8 +28,18 @@ OnProgress = Callable[[str, int, int], None]
 PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8", "fp8-scaled")
 # (D width, F feed-forward, I and O latent channels, T text, Q time, V context, blocks, VACE blocks)
 PUBLISHED = {
-    "VACE-14B": (5120, 13824, 16, 16, 4096, 256, 96, 40, 8),
-    "VACE-1.3B": (1536, 8960, 16, 16, 4096, 256, 96, 30, 15),
+    f"VACE-{size.name}": (
+        size.dim,
+        size.ffn_dim,
+        16,
+        16,
+        4096,
+        256,
+        96,
+        size.num_blocks,
+        size.num_vace_blocks,
+    )
+    for size in WITH_VACE
 }
 _LETTERS = "DFIOTQV"
 _FLOAT8 = torch.float8_e4m3fn
@@ -189,10 +200,10 @@ def _verified(weights: Mapping[str, Tensor], source: Path, *, is_size_free: bool
             return model
     width, blocks, vace_blocks = sizes[0], sizes[-2], sizes[-1]
     if not is_size_free:
+        known = " nor ".join(f"{name} ({of[0]}, {of[-2]}, {of[-1]})" for name, of in PUBLISHED.items())
         raise BadInput(
-            f"{source} is {width} wide with {blocks} blocks and {vace_blocks} VACE blocks, which is neither VACE-14B "
-            "(5120, 40, 8) nor VACE-1.3B (1536, 30, 15): get a complete file, or name the blocks its VACE blocks "
-            "belong to (--vace-layers)."
+            f"{source} is {width} wide with {blocks} blocks and {vace_blocks} VACE blocks, which is neither {known}: "
+            "get a complete file, or name the blocks its VACE blocks belong to (--vace-layers)."
         )
     return f"a VACE model of width {width}"
 

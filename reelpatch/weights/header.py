@@ -14,6 +14,7 @@ from reelpatch.families.strangers import Mark, find_mark, wan_task
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
 from reelpatch.families.wan import names as wan_names
+from reelpatch.families.wan.sizes import BY_WIDTH
 from reelpatch.weights import names, storage
 from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
 from reelpatch.weights.safetensors_header import read_header
@@ -33,7 +34,6 @@ _WAN_KEY = re.compile(
     r"(vace_)?blocks\.\d+\.(self_attn\.norm_k\.weight|cross_attn\.norm_k\.weight|modulation)"
 )
 _BLOCK = re.compile(r"\d{1,3}")
-_SIZES = {1536: "1.3B", 3072: "5B", 5120: "14B"}  # by width
 _VAE_WIDTHS = {96: "", 24: "light: a quarter of the widths"}
 # What has this size, these input channels and this image branch. Where one header serves several, all are named.
 _PUBLISHED = {
@@ -146,7 +146,7 @@ class KnownFile:
     @property
     def size(self) -> str:
         """`14B`, `5B` or `1.3B` where the width is that of such a model; else empty."""
-        return _SIZES.get(self.width, "")
+        return BY_WIDTH[self.width].name if self.width in BY_WIDTH else ""
 
     @cached_property
     def variant(self) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reelpatch.families.kinds import Kind
 from reelpatch.families.strangers import wan_task
+from reelpatch.families.wan.sizes import BY_WIDTH
 from reelpatch.weights import storage
 from reelpatch.weights.header import KnownFile
 from reelpatch.weights.known_files import promise
 from reelpatch.weights.safetensors_header import shown
 
 _NUM_NAMED = 3
-_BLOCKS = {"1.3B": (30, 15), "5B": (30, 15), "14B": (40, 8)}  # main and VACE blocks of the published sizes
 _CONTEXT_CHANNELS = 96
 _IMAGE_CHANNELS = 36  # 16 of noise, 4 of mask, 16 of the image
 _TEXT_WIDTH = 4096
@@ -77,11 +77,10 @@ def _of_sizes(file: KnownFile) -> Iterator[str]:
         shape = file.tensors[embedding].shape
         if shape[1:2] != (_IMAGE_CHANNELS,):
             yield f"{embedding} is {list(shape)}, where image-to-video takes {_IMAGE_CHANNELS} channels"
-    expected = _BLOCKS.get(file.size)
-    for stack, index in (("blocks", 0), ("vace_blocks", 1)):
-        number = file.count(stack)
-        if expected and number and number != expected[index]:
-            yield f"it has {number} {stack} where {file.size} models have {expected[index]}"
+    if size := BY_WIDTH.get(file.width):
+        for stack, expected in (("blocks", size.num_blocks), ("vace_blocks", size.num_vace_blocks)):
+            if (number := file.count(stack)) and number != expected:
+                yield f"it has {number} {stack} where {size.name} models have {expected}"
     if file.kind is Kind.OTHER_BACKBONE and not wan_task(file.keys):
         yield f"no published model has the tensors of one for {file.variant}"
     yield from _of_widths(file.fit.sizes)

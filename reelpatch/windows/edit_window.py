@@ -10,6 +10,7 @@ from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.worked_clip import Finishing
+from reelpatch.families.lattice import Lattice
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
@@ -41,6 +42,7 @@ class EditWindow:
     seed: int
     size: Size | None
     fit: Method | None
+    lattice: Lattice
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
@@ -50,17 +52,22 @@ class EditWindow:
         if window.overlap:
             clip[: window.overlap] = job.carried["pictures"].float() / 255
             mask = torch.ones(clip.shape[:3]) if mask is None else mask
-            mask[: join_late(window.overlap)] = 0
+            mask[: self._joined(window.overlap)] = 0
         finished = to_bytes(clip)
         if mask is None or bool(mask[window.overlap :].any()):
             finished = to_bytes(self._edited(clip, mask, window, on_progress))
         tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
-        return FinishedWindow(finished[join_late(window.overlap) : num_frames - keep + join_late(keep)], tail)
+        return FinishedWindow(
+            finished[self._joined(window.overlap) : num_frames - keep + self._joined(keep)], tail
+        )
+
+    def _joined(self, overlap: int) -> int:
+        return join_late(overlap, self.lattice)
 
     def _edited(
         self, clip: Tensor, mask: Tensor | None, window: FrameWindow, on_progress: OnProgress
     ) -> Tensor:
-        part, overlap = self.finishing.part_of(clip, mask), window.overlap
+        part, overlap = self.finishing.part_of(clip, mask, self.lattice), window.overlap
         kept = part.mask
         if overlap and kept is not None:
             kept = torch.cat([torch.zeros_like(kept[:overlap]), kept[overlap:]])
@@ -68,7 +75,7 @@ class EditWindow:
             part.clip,
             mask=kept,
             seed=FrameNoise(self.seed, window.first_latent),
-            plan=plan_fit(*part.clip.shape[:3], size=self.size, method=self.fit),
+            plan=plan_fit(*part.clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit),
             on_progress=on_progress,
         )
         if overlap and self.finishing.how.match is None:
@@ -76,5 +83,5 @@ class EditWindow:
             edited = match_part(edited, edited[:overlap], part.clip[:overlap])
             # In a box that follows the mask, what stands still moves.
             if part.crop is None:
-                edited = without_step(edited, part.clip[: join_late(overlap)])
+                edited = without_step(edited, part.clip[: self._joined(overlap)])
         return part.finished(edited)

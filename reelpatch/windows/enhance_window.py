@@ -9,7 +9,7 @@ from torch import Tensor
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.frames import Method, Size, fit, plan_fit, restore
-from reelpatch.families.lattice import latent_frames
+from reelpatch.families.lattice import Lattice
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.plan_windows import dissolve_latents, join_early, without_step
@@ -37,11 +37,12 @@ class EnhanceWindow:
     seed: int
     size: Size | None
     fit: Method | None
+    lattice: Lattice
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
         clip, shared, keep = to_floats(job.pictures), job.window.overlap, job.keep
-        plan = plan_fit(*clip.shape[:3], size=self.size, method=self.fit)
+        plan = plan_fit(*clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)
         noise = FrameNoise(self.seed, job.window.first_latent)
         latents = self.enhancer.denoised(fit(clip, plan), seed=noise, on_progress=on_progress)
         if shared:
@@ -50,10 +51,15 @@ class EnhanceWindow:
         if shared:
             before = job.carried["pictures"].float() / 255
             enhanced = match_part(enhanced, enhanced[:shared], before)
-            enhanced = without_step(enhanced, before[: join_early(shared)])
+            enhanced = without_step(enhanced, before[: join_early(shared, self.lattice)])
         finished = to_bytes(enhanced)
         left: dict[str, Tensor] = {}
         if keep:
             left["pictures"] = torch.from_numpy(finished[len(finished) - keep :].copy())
-            left["latents"] = latents[:, latents.shape[1] - latent_frames(keep) :]
-        return FinishedWindow(finished[join_early(shared) : len(finished) - keep + join_early(keep)], left)
+            left["latents"] = latents[:, latents.shape[1] - self.lattice.latent_frames(keep) :]
+        return FinishedWindow(
+            finished[
+                join_early(shared, self.lattice) : len(finished) - keep + join_early(keep, self.lattice)
+            ],
+            left,
+        )

@@ -6,40 +6,35 @@ import torch
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import FRAMES_PER_LATENT, nearest_frames
+from reelpatch.families.lattice import Lattice
 
-SHORTEST_WINDOW = FRAMES_PER_LATENT + 1
-FADE_FRAMES = FRAMES_PER_LATENT  # longer, and things that move leave a ghost
+FADE_FRAMES = 4  # longer, and things that move leave a ghost
 _USUAL_OVERLAP = 4  # windows share one part in so many
-_HALF_LATENT = FRAMES_PER_LATENT // 2
 
 
 @dataclass(frozen=True)
 class FrameWindow:
     """A part of a clip that is worked on at once.
 
-    Units: frames counted from 0. `frames` is of the form 4n + 1 and may reach beyond the clip, whose last frame is then
-    repeated; `overlap` frames at its start are the last ones of the window before, none in the first.
+    Units: frames counted from 0. `frames` is a legal length and may reach beyond the clip, whose last frame is then
+    repeated; `overlap` frames at its start are the last ones of the window before, none in the first. `first_latent` is
+    where its first latent frame stands among those of the whole clip.
     """
 
     first: int
     frames: int
     overlap: int
+    first_latent: int
 
     @property
     def end(self) -> int:
         """The frame after the last one worked on."""
         return self.first + self.frames
 
-    @property
-    def first_latent(self) -> int:
-        """Where its first latent frame stands among those of the whole clip."""
-        return self.first // FRAMES_PER_LATENT
-
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """The windows of a clip of `clip_frames`, in order; each begins at a multiple of 4 frames."""
+    """The windows of a clip of `clip_frames`, in order; each begins where a latent frame does."""
 
     clip_frames: int
     windows: tuple[FrameWindow, ...]
@@ -59,58 +54,62 @@ class WindowPlan:
         )
 
 
-def plan_windows(clip_frames: int, length: int, overlap: int) -> WindowPlan:
+def plan_windows(clip_frames: int, length: int, overlap: int, lattice: Lattice) -> WindowPlan:
     """As few windows of `length` frames as share at least `overlap`, spread evenly over a clip.
 
-    All windows begin at a multiple of 4 frames, so that latent frames of overlapping windows stand for the same time.
+    All windows begin where a latent frame of the clip does, so that latent frames of overlapping windows stand for the same time.
     A clip that is no longer than a window has one.
 
-    Raises: BadInput for a length or overlap that is not of the form 4n + 1, or leaves nothing new in a window.
+    Raises: BadInput for a length or overlap that is not legal (4n + 1 with Wan), or leaves nothing new in a window.
     """
-    if length < SHORTEST_WINDOW or nearest_frames(length) != length:
+    per_latent, legal = lattice.frames_per_latent, lattice.legal_lengths
+    if length <= per_latent or lattice.nearest_frames(length) != length:
         raise BadInput(
-            f"a window of {length} frames does not fit the model, which takes 4n + 1: "
-            f"use {max(SHORTEST_WINDOW, nearest_frames(length))}.",
+            f"a window of {length} frames does not fit the model, which takes {legal}: "
+            f"use {max(per_latent + 1, lattice.nearest_frames(length))}.",
             option="--window-frames",
         )
-    most = length - FRAMES_PER_LATENT
-    if nearest_frames(overlap) != overlap or not 1 <= overlap <= most:
+    most = length - per_latent
+    if lattice.nearest_frames(overlap) != overlap or not 1 <= overlap <= most:
         raise BadInput(
-            f"an overlap of {overlap} frames does not fit windows of {length}: use 4n + 1, from 1 to {most}, such as "
-            f"{usual_overlap(length)}.",
+            f"an overlap of {overlap} frames does not fit windows of {length}: use {legal}, from 1 to {most}, such as "
+            f"{usual_overlap(length, lattice)}.",
             option="--overlap",
         )
-    needed = -(-(clip_frames - 1) // FRAMES_PER_LATENT)  # steps of 4 frames after the first frame
-    own = length // FRAMES_PER_LATENT
+    needed = -(-(clip_frames - 1) // per_latent)  # latent frames after the first
+    own = length // per_latent
     if needed <= own:
-        return WindowPlan(clip_frames, (FrameWindow(0, FRAMES_PER_LATENT * needed + 1, 0),))
-    stride = (length - overlap) // FRAMES_PER_LATENT
+        return WindowPlan(clip_frames, (FrameWindow(0, per_latent * needed + 1, 0, 0),))
+    stride = (length - overlap) // per_latent
     last = -(-(needed - own) // stride)
-    starts = [FRAMES_PER_LATENT * (index * (needed - own) // last) for index in range(last + 1)]
-    windows = [FrameWindow(0, length, 0)]
-    for start in starts[1:]:
-        windows.append(FrameWindow(start, length, windows[-1].end - start))
+    starts = [index * (needed - own) // last for index in range(last + 1)]
+    windows = [FrameWindow(0, length, 0, 0)]
+    for latent in starts[1:]:
+        first = per_latent * latent
+        windows.append(FrameWindow(first, length, windows[-1].end - first, latent))
     return WindowPlan(clip_frames, tuple(windows))
 
 
-def usual_overlap(length: int) -> int:
-    """How much windows of a length share unless said otherwise: about a quarter, 5 frames at least."""
-    quarter = (length // _USUAL_OVERLAP - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
-    return min(max(quarter, SHORTEST_WINDOW), length - FRAMES_PER_LATENT)
+def usual_overlap(length: int, lattice: Lattice) -> int:
+    """How much windows of a length share unless said otherwise: about a quarter, two latent frames at least."""
+    per_latent = lattice.frames_per_latent
+    quarter = (length // _USUAL_OVERLAP - 1) // per_latent * per_latent + 1
+    return min(max(quarter, per_latent + 1), length - per_latent)
 
 
-def join_late(overlap: int) -> int:
+def join_late(overlap: int, lattice: Lattice) -> int:
     """How many of the frames that two windows share are shown as the earlier one made them: nearly all of them.
 
-    The join lies in the middle of a latent frame, whose four frames the decoder makes together: where one latent frame
+    The join lies in the middle of a latent frame, whose frames the decoder makes together: where one latent frame
     ends and the next begins, a clip changes most as it is.
     """
-    return overlap - _HALF_LATENT if overlap > FRAMES_PER_LATENT else overlap
+    per_latent = lattice.frames_per_latent
+    return overlap - per_latent // 2 if overlap > per_latent else overlap
 
 
-def join_early(overlap: int) -> int:
+def join_early(overlap: int, lattice: Lattice) -> int:
     """As `join_late`, but as few as can be: for latents that `dissolve_latents`, which does the rest of the way."""
-    return join_late(min(overlap, FRAMES_PER_LATENT + 1))
+    return join_late(min(overlap, lattice.frames_per_latent + 1), lattice)
 
 
 def without_step(part: Tensor, shared: Tensor) -> Tensor:
@@ -131,7 +130,7 @@ def without_step(part: Tensor, shared: Tensor) -> Tensor:
 def dissolve_latents(before: Tensor, after: Tensor) -> Tensor:
     """The latents of a window, going over from those of the window before where they overlap.
 
-    Its first latent frame stands for one frame instead of four, so it stays its own.
+    Its first latent frame stands for one frame alone, so it stays its own.
 
     Shapes: before [C, m, h, w], the last ones of the window before; after and result [C, n, h, w], n >= m.
     """

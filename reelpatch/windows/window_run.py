@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.families.lattice import Lattice
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
 from reelpatch.media.sound import SoundPlan
@@ -85,10 +86,12 @@ class WindowJob:
 Work = Callable[[WindowJob, OnProgress], FinishedWindow]
 
 
-def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: Fraction) -> LongClip | None:
+def find_windows(
+    clip: Path, options: WindowOptions, *, lattice: Lattice, usual: int, folder_fps: Fraction
+) -> LongClip | None:
     """The windows of a clip; None where it is worked on whole, because it is short or that was asked for.
 
-    Unless said otherwise, windows are as long as the recipe was made for, `usual`.
+    Unless said otherwise, windows are as long as the recipe was made for, `usual`; `lattice` is that of its models.
 
     Raises: `BadInput` for options that do not go together, and as `look_through`.
     """
@@ -100,8 +103,8 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
             )
         return None
     length = options.length or usual
-    overlap = usual_overlap(length) if options.overlap is None else options.overlap
-    plan_windows(1, length, overlap)  # refuses what is not legal
+    overlap = usual_overlap(length, lattice) if options.overlap is None else options.overlap
+    plan_windows(1, length, overlap, lattice)  # refuses what is not legal
     if _counted(clip) <= length:
         return None
     header = look_through(clip, folder_fps=folder_fps, accept_damage=options.accept_damage)
@@ -111,7 +114,7 @@ def find_windows(clip: Path, options: WindowOptions, *, usual: int, folder_fps: 
             f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames}.",
             option="--frames",
         )
-    plan = plan_windows(num_frames, length, overlap)
+    plan = plan_windows(num_frames, length, overlap, lattice)
     return LongClip(header, plan) if len(plan.windows) > 1 else None
 
 

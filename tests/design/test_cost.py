@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceBlock, VaceConfig, VaceModule
-from reelpatch.families.lattice import TokenGrid, latent_shape
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.plan.transformer import T2V_14B, VACE_14B
@@ -27,8 +27,8 @@ from reelpatch.sampling.solvers import sample_flow_unipc
 from tests.design.operators import Operators, WhereTheHostWaits, counted
 from tests.unit.plan.live_bytes import LiveBytes
 
-SHAPE = latent_shape(73, (480, 832))
-TOKENS = TokenGrid.of_latents(SHAPE).tokens
+SHAPE = WAN.lattice.latent_shape(73, (480, 832))[1:]
+TOKENS = WAN.lattice.grid(*SHAPE).tokens
 DIM, FFN, HEADS = 5120, 13824, 40
 LAYERS = tuple(range(0, 40, 5))
 BF16 = torch.bfloat16

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import latent_shape
+from reelpatch.families.wan.family import WAN
 from reelpatch.recipes import NON_COMMERCIAL, RECIPES, Recipe, recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas, timestep
@@ -27,7 +27,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     assert len(make_sigmas(record.schedule, record.steps, shift=record.shift)) == record.steps + 1
     solver = inspect.signature(SOLVERS[record.solver])
     assert set(record.solver_options) <= set(solver.parameters)
-    latent_shape(record.frames, (record.height, record.width))
+    WAN.lattice.latent_shape(record.frames, (record.height, record.width))
     for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
     assert len(record.files_for("module")) == (0 if record.unsupported or record.enhances else 1)

@@ -15,13 +15,14 @@ from reelpatch.clips.frames import as_video, check_clip
 from reelpatch.clips.masks import check_mask
 from reelpatch.clips.references import check_reference, letterbox
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import LATENT_CELL_PX, LATENT_CHANNELS, latent_shape, mask_frame_picks
+from reelpatch.families.wan.family import WAN
 
 # video [3, F, H, W] in [-1, 1] -> normalised latents [16, T, H/8, W/8]
 Encode = Callable[[Tensor], Tensor]
 EDITED_ABOVE = 0.5  # a mask value above this is edited; diffusers and the official code agree
 GRAY = 0.5  # 0 in the VAE's [-1, 1]: what stands for "nothing here"
-REFERENCE_BLANKS = LATENT_CHANNELS + LATENT_CELL_PX**2  # reactive and mask channels of a reference are zero
+CELL_PX = WAN.lattice.cell_px
+REFERENCE_BLANKS = WAN.lattice.channels + CELL_PX**2  # reactive and mask channels of a reference are zero
 
 
 def build_context(
@@ -77,7 +78,7 @@ def _completed(
 ) -> tuple[Tensor, Tensor]:
     """Clip and mask, made up where absent; everything is checked before the VAE spends time on it."""
     frames, height, width = shape
-    latent_shape(frames, (height, width))  # refuses what is not legal
+    WAN.lattice.latent_shape(frames, (height, width))  # refuses what is not legal
     for number, image in enumerate(references, 1):
         check_reference(image, number)
     if clip is None:
@@ -115,5 +116,5 @@ def fold_mask(mask: Tensor) -> Tensor:
     In time each latent frame takes the one pixel frame that nearest-exact resampling picks; values stay soft.
     Source: Wan-Video VACE, `vace_encode_masks`.
     """
-    picked = mask[list(mask_frame_picks(mask.shape[0]))]
-    return rearrange(picked, "t (h r) (w c) -> (r c) t h w", r=LATENT_CELL_PX, c=LATENT_CELL_PX)
+    picked = mask[list(WAN.lattice.mask_frame_picks(mask.shape[0]))]
+    return rearrange(picked, "t (h r) (w c) -> (r c) t h w", r=CELL_PX, c=CELL_PX)

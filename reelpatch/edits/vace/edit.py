@@ -12,7 +12,9 @@ from torch import Tensor
 from reelpatch.edits.contract import Capability, Forward, RunningEdit, RunningEdits
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import PATCH_CELLS, TokenGrid
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.sizes import named_widths
 from reelpatch.sampling.guidance import StepRange
 
 
@@ -118,7 +120,7 @@ def _check_fit(config: VaceConfig, forward: Forward) -> None:
     if width != config.dim:
         raise BadInput(
             f"the edit module is {config.dim} wide and the backbone {width}: they belong to different models "
-            f"(5120 is 14B, 1536 is 1.3B); choose a pair of the same size."
+            f"({named_widths()}); choose a pair of the same size."
         )
     if config.layers[-1] >= forward.num_blocks:
         raise BadInput(
@@ -129,7 +131,7 @@ def _check_fit(config: VaceConfig, forward: Forward) -> None:
 
 def _padded(context: Tensor, grid: TokenGrid, channels: int, number: int) -> Tensor:
     """The context at the sample's length. Raises: `BadInput` for another size, or more frames than the sample."""
-    rows, columns = PATCH_CELLS * grid.rows, PATCH_CELLS * grid.columns
+    rows, columns = (WAN.lattice.patch_cells * cells for cells in (grid.rows, grid.columns))
     wanted = (channels, grid.frames, rows, columns)
     found = tuple(context.shape)
     if len(found) != 4 or (found[0], *found[2:]) != (channels, rows, columns) or found[1] > grid.frames:

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import PATCH_CELLS
 from reelpatch.families.wan.block import WanBlock
+from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.sizes import WITH_VACE
 from reelpatch.weights.finite import CHECKED_BYTES, is_finite
 
-HEAD_DIM = 128  # of every published Wan model
-PATCH = (1, PATCH_CELLS, PATCH_CELLS)  # latent frames, rows and columns of a token
+PATCH = (1, WAN.lattice.patch_cells, WAN.lattice.patch_cells)  # latent frames, rows and columns of a token
 LAYERS_KEY = "reelpatch.vace_layers"
 """File metadata: the main blocks that hints follow, such as "0,2,4,6"."""
 
-# (width, number of VACE blocks) -> the main blocks they hang on; Wan2.1-VACE config.json.
-PUBLISHED_LAYERS = {(5120, 8): tuple(range(0, 40, 5)), (1536, 15): tuple(range(0, 30, 2))}
+# (width, number of VACE blocks) -> the main blocks they hang on.
+PUBLISHED_LAYERS = {(size.dim, size.num_vace_blocks): size.vace_layers for size in WITH_VACE}
 
 
 class VaceBlock(WanBlock):
@@ -180,7 +180,7 @@ def _config_of(
             f"{source} has {num_blocks} VACE blocks, but {len(layers)} layers were named for them "
             f"({', '.join(map(str, layers))}): name one for each block."
         )
-    return VaceConfig(dim, ffn_dim, num_heads or max(1, dim // HEAD_DIM), layers, channels)
+    return VaceConfig(dim, ffn_dim, num_heads or max(1, dim // WAN.head_dim), layers, channels)
 
 
 def _check_keys(state_dict: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> None:

@@ -18,16 +18,11 @@ from torch import Tensor
 
 from reelpatch.clips.frames import Size
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import (
-    FRAMES_PER_LATENT,
-    SIZE_MULTIPLE,
-    latent_frames,
-    nearest_frames,
-    nearest_size,
-)
+from reelpatch.families.wan.family import WAN
 
 Sampling = Literal["first", "uniform"]
 _WHOLE = 255
+_MULTIPLE, _PER_LATENT = WAN.lattice.size_multiple, WAN.lattice.frames_per_latent
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class TokenBudget:
 
         Raises: BadInput for a length or size that is not legal; the message offers the nearest.
         """
-        legal_frames, legal_size = nearest_frames(frames), nearest_size(height, width)
+        legal_frames, legal_size = WAN.lattice.nearest_frames(frames), WAN.lattice.nearest_size(height, width)
         if frames != legal_frames:
             raise BadInput(
                 f"a length of {frames} frames does not fit the model, which takes 1, 5, 9, ... (4n + 1) frames: "
@@ -55,12 +50,12 @@ class TokenBudget:
             )
         if (height, width) != legal_size:
             raise BadInput(
-                f"the size {_named((height, width))} is not a multiple of {SIZE_MULTIPLE} both ways: "
+                f"the size {_named((height, width))} is not a multiple of {_MULTIPLE} both ways: "
                 f"use {_named(legal_size)}.",
                 option="--size",
             )
-        frame_tokens = Fraction(height * width, SIZE_MULTIPLE**2)
-        return cls(frame_tokens, int(frame_tokens * latent_frames(frames)))
+        frame_tokens = Fraction(height * width, _MULTIPLE**2)
+        return cls(frame_tokens, int(frame_tokens * WAN.lattice.latent_frames(frames)))
 
 
 @dataclass(frozen=True)
@@ -125,16 +120,16 @@ def plan_size(
     Raises: BadInput for a clip that is smaller than one token, or that is too long and narrow for the budget.
     """
     height, width = size
-    if frames < 1 or min(size) < SIZE_MULTIPLE:
+    if frames < 1 or min(size) < _MULTIPLE:
         raise BadInput(
-            f"the clip has {frames} frames of {_named(size)}: give at least one of {SIZE_MULTIPLE}x{SIZE_MULTIPLE}."
+            f"the clip has {frames} frames of {_named(size)}: give at least one of {_MULTIPLE}x{_MULTIPLE}."
         )
     area = min(
         Fraction(budget.tokens),
         budget.frame_tokens,
-        Fraction((height // SIZE_MULTIPLE) * (width // SIZE_MULTIPLE)),
+        Fraction((height // _MULTIPLE) * (width // _MULTIPLE)),
     )
-    latents = min((frames - 1) // FRAMES_PER_LATENT + 1, int(budget.tokens / area))
+    latents = min((frames - 1) // _PER_LATENT + 1, int(budget.tokens / area))
     area = min(area, Fraction(budget.tokens // latents))
     rows = round(sqrt(area * height / width))
     columns = int(area / rows) if rows else 0
@@ -144,9 +139,9 @@ def plan_size(
             "crop it, or ask for more.",
             option="--size",
         )
-    count = FRAMES_PER_LATENT * (latents - 1) + 1
+    count = _PER_LATENT * (latents - 1) + 1
     picks = even_picks(frames, count, times_s) if sampling == "uniform" else tuple(range(count))
-    return SizePlan(frames, size, (rows * SIZE_MULTIPLE, columns * SIZE_MULTIPLE), picks)
+    return SizePlan(frames, size, (rows * _MULTIPLE, columns * _MULTIPLE), picks)
 
 
 def even_picks(frames: int, count: int, times_s: Sequence[Fraction] | None = None) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from reelpatch.edits.vace import task_layouts as tasks
 from reelpatch.edits.vace.sizing import Sampling, SizePlan, TokenBudget, cover, plan_size
 from reelpatch.edits.vace.task_layouts import Sides, VaceInput
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import FRAMES_PER_LATENT
+from reelpatch.families.wan.family import WAN
 
 # What it is, and the option that gives it on the command line.
 _WORDS = {
@@ -160,7 +160,8 @@ def draw_frames(count: int, clip_frames: int, sizing: Sizing, *, seed: int) -> t
     """
     if sizing.sampling == "uniform":
         raise BadInput("frames cannot be drawn from evenly picked ones: name them.", option="--keep")
-    within = (min(sizing.frames, clip_frames) - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
+    per_latent = WAN.lattice.frames_per_latent
+    within = (min(sizing.frames, clip_frames) - 1) // per_latent * per_latent + 1
     if not 0 < count < within:
         raise BadInput(
             f"{count} frames were to be kept at random: ask for at least 1 and fewer than the {within} that are worked "

@@ -164,5 +164,11 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
     from reelpatch.clips.frames import plan_fit
     from reelpatch.headless.runs.request import size_for
 
-    plan = plan_fit(frames, *size, size=size_for(options.size, options.fit, recipe), method=options.fit)
+    plan = plan_fit(
+        frames,
+        *size,
+        lattice=recipe.lattice,
+        size=size_for(options.size, options.fit, recipe),
+        method=options.fit,
+    )
     return plan.frames, plan.size

@@ -22,7 +22,7 @@ from reelpatch.edits.contract import (
 )
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
-from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
@@ -73,7 +73,7 @@ def edited(
     check_needs(edits, OFFERED, host="the diffusers host")
     blocks: Sequence[nn.Module] = list(transformer.blocks)
     frames, rows, columns = latents.shape[-3:]
-    grid = TokenGrid.of_latents((frames, rows, columns))
+    grid = WAN.lattice.grid(frames, rows, columns)
     running = RunningEdits(())
 
     def begin(_block: nn.Module, inputs: tuple[Any, ...]) -> None:

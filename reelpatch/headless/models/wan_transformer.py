@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from diffusers import WanTransformer3DModel
 
-from reelpatch.edits.vace.module import HEAD_DIM, VaceModule
+from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
 from reelpatch.headless.models.lora import apply_lora
@@ -38,12 +39,12 @@ def load_backbone(
     """
     file = expect_weights(path, Kind.BACKBONE, Kind.VACE)
     width, num_channels = file.shape("patch_embedding.weight")[:2]
-    if width % HEAD_DIM:
-        raise BadInput(f"{path} is {width} wide, but heads are {HEAD_DIM} wide; use a multiple of that.")
+    if width % WAN.head_dim:
+        raise BadInput(f"{path} is {width} wide, but heads are {WAN.head_dim} wide; use a multiple of that.")
     with torch.device("meta"):
         model = WanTransformer3DModel(
-            num_attention_heads=width // HEAD_DIM,
-            attention_head_dim=HEAD_DIM,
+            num_attention_heads=width // WAN.head_dim,
+            attention_head_dim=WAN.head_dim,
             in_channels=num_channels,
             out_channels=file.shape("head.head.bias")[0] // 4,
             text_dim=file.shape("text_embedding.0.weight")[1],
@@ -53,7 +54,7 @@ def load_backbone(
         )
     # The rotary tables are computed, not stored in files, so they can't stay on the meta device.
     rope = model.rope
-    model.rope = type(rope)(HEAD_DIM, rope.patch_size, rope.max_seq_len).to(device)
+    model.rope = type(rope)(WAN.head_dim, rope.patch_size, rope.max_seq_len).to(device)
     fill(
         model,
         file,

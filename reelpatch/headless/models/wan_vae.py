@@ -6,6 +6,7 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
+from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import vae_native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill
 from reelpatch.headless.models.small_clip_kernels import speed_up_small_clips
@@ -13,7 +14,7 @@ from reelpatch.plan.memory import TILE_PX, TILE_STRIDE_PX
 from reelpatch.weights.header import Kind
 from reelpatch.weights.weight_files import expect_weights
 
-_FRAMES_PER_LATENT, _PIXELS_PER_LATENT = 4, 8
+_FRAMES_PER_LATENT, _PIXELS_PER_LATENT = WAN.lattice.frames_per_latent, WAN.lattice.cell_px
 
 
 class Vae:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.families.lattice import Lattice
 from reelpatch.media.video_io import Video
 from reelpatch.recipes import Recipe
 from reelpatch.windows.window_run import LongClip
@@ -34,9 +35,11 @@ class LongRequest(Protocol):
     def fit(self) -> Method | None: ...
 
 
-def announce_windows(request: LongRequest, clip: LongClip) -> FitPlan:
+def announce_windows(request: LongRequest, clip: LongClip, lattice: Lattice) -> FitPlan:
     """Says what was read and how it is cut up; returns how a window is brought to size."""
-    plan = plan_fit(clip.plan.clip_frames, *clip.header.size, size=request.size, method=request.fit)
+    plan = plan_fit(
+        clip.plan.clip_frames, *clip.header.size, lattice=lattice, size=request.size, method=request.fit
+    )
     announce_clip(request.clip, clip.header.video, clip.duration_s)
     _log.info("%s", plan.describe())
     _log.info("%s", clip.plan.describe())

@@ -14,7 +14,6 @@ from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.worked_clip import WorkedPart
-from reelpatch.families.lattice import latent_frames
 from reelpatch.headless.editor import Editor, check_instruction
 from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
 from reelpatch.headless.runs.identity import identity
@@ -62,6 +61,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     long_clip = find_windows(
         request.clip,
         request.windows,
+        lattice=settings.lattice,
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
@@ -95,7 +95,7 @@ def _run_in_windows(
     references = tuple(to_floats(read_still(path)) for path in request.references)
     editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
-    plan = announce_windows(request, clip)
+    plan = announce_windows(request, clip, settings.lattice)
     _announce_run(request, editor)
     warn_of_much_work(plan, settings)
     edit_long_clip(request, clip, editor, references, on_progress)
@@ -106,13 +106,13 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     folder_fps = request.fps or Fraction(settings.fps)
     video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     if request.frames is not None and request.fit is None:
-        latent_frames(request.frames)  # refuses what is not legal
+        settings.lattice.latent_frames(request.frames)  # refuses what is not legal
     clip_frames = len(video.frames)
     video = first_frames(video, request.frames, request.clip)
     mask = _mask(request, video, clip_frames)
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    part = request.finishing.part_of(to_floats(video.frames), mask)
-    plan = plan_fit(*part.clip.shape[:3], size=request.size, method=request.fit)
+    part = request.finishing.part_of(to_floats(video.frames), mask, settings.lattice)
+    plan = plan_fit(*part.clip.shape[:3], lattice=settings.lattice, size=request.size, method=request.fit)
     return _Material(video, part, references, plan)
 
 
@@ -142,7 +142,7 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
         _log.info("%s", material.part.crop.describe())
     _log.info("%s", plan.describe())
     if request.when is not None:
-        _log.info("%s", time_reach(request.when, plan.frames).describe())
+        _log.info("%s", time_reach(request.when, plan.frames, plan.lattice).describe())
     _announce_run(request, editor)
     warn_of_much_work(plan, editor.recipe)
 
@@ -182,7 +182,15 @@ def edit_long_clip(
     else:
         request.finishing.check_without_mask()
     render = partial(editor.render, instruction=request.instruction, references=references)
-    work = EditWindow(render, mask, request.finishing, request.seed, request.size, request.fit)
+    work = EditWindow(
+        render,
+        mask,
+        request.finishing,
+        request.seed,
+        request.size,
+        request.fit,
+        editor.recipe.lattice,
+    )
     run = identity(editor, clip.plan) | {
         "clip": stamp(request.clip),
         "frame rate": str(clip.fps),

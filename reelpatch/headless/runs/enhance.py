@@ -45,6 +45,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     long_clip = find_windows(
         request.clip,
         request.windows,
+        lattice=settings.lattice,
         usual=settings.frames,
         folder_fps=folder_fps,
     )
@@ -52,7 +53,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
         return _run_in_windows(request, settings, long_clip, on_progress)
     video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     video = first_frames(video, request.frames, request.clip)
-    plan = plan_fit(*video.frames.shape[:3], size=request.size, method=request.fit)
+    plan = plan_fit(*video.frames.shape[:3], lattice=settings.lattice, size=request.size, method=request.fit)
     enhancer = Enhancer(settings, **request.for_runner())
     refuse_inputs(request.target, enhancer.weight_files, "--out")
     announce_clip(request.clip, video, video.duration_s)
@@ -75,7 +76,7 @@ def _run_in_windows(
     began = time.monotonic()
     enhancer = Enhancer(settings, **request.for_runner())
     refuse_inputs(request.target, enhancer.weight_files, "--out")
-    plan = announce_windows(request, clip)
+    plan = announce_windows(request, clip, settings.lattice)
     _announce_run(request, enhancer)
     warn_of_much_work(plan, settings)
     enhance_long_clip(request, clip, enhancer, on_progress)
@@ -118,7 +119,13 @@ def enhance_long_clip(
     request: EnhanceRequest, clip: LongClip, enhancer: Enhancer, on_progress: OnProgress
 ) -> None:
     """Enhances a clip in windows and writes the result. Raises: `BadInput` as `run_windows`."""
-    work = EnhanceWindow(Captioned(enhancer, request.caption), request.seed, request.size, request.fit)
+    work = EnhanceWindow(
+        Captioned(enhancer, request.caption),
+        request.seed,
+        request.size,
+        request.fit,
+        enhancer.recipe.lattice,
+    )
     run = identity(enhancer, clip.plan) | {
         "clip": stamp(request.clip),
         "frame rate": str(clip.fps),

@@ -185,7 +185,7 @@ def check_one_window_is_what_the_nodes_for_short_clips_make():
     path = edited(video, graph=graph(30))
     source = video.get_components().images
     model, latent = apply(backbone(), module(), clip=clip(source))
-    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-3:]))[None]
+    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-4:]))[None]
 
     class Noise:
         seed = 3

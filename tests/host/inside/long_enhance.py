@@ -66,7 +66,7 @@ def check_one_window_is_what_the_nodes_for_short_clips_make():
     source = clip(pictures(Path(video.get_stream_source())).float() / 255)
     given = {"model": backbone(), "vae": LongVae(), "positive": text(1), "negative": text(2), "clip": source}
     guider, sampler, sigmas, latent = call("ReelpatchEnhance", recipe="enhance", last_steps=0, **given)
-    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-3:]))[None]
+    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-4:]))[None]
 
     class Noise:
         seed = 3

@@ -6,13 +6,14 @@ import torch
 from reelpatch.clips.finish import Finish
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 SIZE = (90, 140)
 
 
 def clip(frames: int = 6) -> WorkedClip:
     pictures = torch.rand(frames, *SIZE, 3, generator=torch.Generator().manual_seed(0))
-    return WorkedClip.of(pictures, Fraction(8), method="pad", sound="its sound")
+    return WorkedClip.of(pictures, Fraction(8), method="pad", sound="its sound", lattice=WAN.lattice)
 
 
 def moving_mask(frames: int = 6) -> torch.Tensor:

@@ -19,6 +19,7 @@ from reelpatch.clips.frames import (
     size_of_area,
 )
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 sides = st.integers(1, 70)
 legal_sides = st.integers(1, 5).map(lambda n: 16 * n)
@@ -30,7 +31,7 @@ def test_any_clip_fits_and_comes_back(
     frames: int, height: int, width: int, size: tuple[int, int] | None, method: Method
 ) -> None:
     clip = torch.rand(frames, height, width, 3)
-    plan = plan_fit(frames, height, width, size=size, method=method)
+    plan = plan_fit(frames, height, width, size=size, method=method, lattice=WAN.lattice)
     fitted = fit(clip, plan)
     assert fitted.shape == (plan.frames, *plan.size, 3)
     assert plan.frames % 4 == 1
@@ -54,20 +55,20 @@ def test_any_clip_fits_and_comes_back(
 @given(st.integers(1, 20), sides, sides)
 def test_padding_without_a_wanted_size_changes_no_pixel(frames: int, height: int, width: int) -> None:
     clip = torch.rand(frames, height, width, 3)
-    plan = plan_fit(frames, height, width, method="pad")
+    plan = plan_fit(frames, height, width, method="pad", lattice=WAN.lattice)
     assert torch.equal(restore(fit(clip, plan), plan, clip), clip)
     assert all(0 <= new - old < 16 for new, old in zip(plan.size, (height, width), strict=True))
 
 
 def test_padding_repeats_the_border() -> None:
     clip = torch.rand(1, 12, 16, 3)
-    fitted = fit(clip, plan_fit(1, 12, 16, method="pad"))
+    fitted = fit(clip, plan_fit(1, 12, 16, method="pad", lattice=WAN.lattice))
     assert torch.equal(fitted, clip[:, [0, 0, *range(12), 11, 11]])
 
 
 def test_what_crop_leaves_out_stands_as_it_was() -> None:
     clip = torch.rand(2, 40, 50, 3)
-    plan = plan_fit(2, 40, 50, method="crop")
+    plan = plan_fit(2, 40, 50, method="crop", lattice=WAN.lattice)
     assert (plan.size, plan.kept) == ((32, 48), Box(4, 1, 32, 48))
     edited = torch.rand(5, 32, 48, 3)
     result = restore(edited, plan, clip)
@@ -84,7 +85,7 @@ def test_a_scaled_picture_comes_back_where_it_was(method: Method, size: tuple[in
         [(rows + 0 * columns).sin(), (0 * rows + columns).cos(), (rows - columns).sin()], dim=2
     )
     clip = (picture / 2 + 0.5)[None]
-    plan = plan_fit(1, 90, 120, size=size, method=method)
+    plan = plan_fit(1, 90, 120, size=size, method=method, lattice=WAN.lattice)
     back = restore(fit(clip, plan), plan, clip)
     assert (back - clip).abs().max() < 0.02
 
@@ -93,7 +94,7 @@ def test_a_scaled_picture_comes_back_where_it_was(method: Method, size: tuple[in
 def test_a_mask_of_the_whole_clip_stays_whole(
     frames: int, height: int, width: int, size: tuple[int, int] | None, method: Method
 ) -> None:
-    plan = plan_fit(frames, height, width, size=size, method=method)
+    plan = plan_fit(frames, height, width, size=size, method=method, lattice=WAN.lattice)
     assert (fit_mask(torch.ones(frames, height, width), plan) > 0.9999).all()
     assert (fit_mask(torch.zeros(frames, height, width), plan) == 0).all()
 
@@ -115,21 +116,21 @@ def test_a_mask_of_the_whole_clip_stays_whole(
     ],
 )
 def test_the_size_of_an_area(source: Size, area: Size, wanted: Size) -> None:
-    assert size_of_area(source, area) == wanted
+    assert size_of_area(source, area, lattice=WAN.lattice) == wanted
 
 
 @given(st.tuples(st.integers(1, 4000), st.integers(1, 4000)), st.tuples(legal_sides, legal_sides))
 def test_the_size_of_an_area_has_no_more_pixels_and_turns_with_the_clip(source: Size, area: Size) -> None:
-    height, width = size_of_area(source, area)
+    height, width = size_of_area(source, area, lattice=WAN.lattice)
     assert height % 16 == width % 16 == 0
     assert 0 < height * width <= area[0] * area[1]
-    assert size_of_area((height, width), (height, width)) == (height, width)
-    assert size_of_area(source[::-1], area) == (width, height)
+    assert size_of_area((height, width), (height, width), lattice=WAN.lattice) == (height, width)
+    assert size_of_area(source[::-1], area, lattice=WAN.lattice) == (width, height)
 
 
 def test_a_legal_clip_is_left_alone() -> None:
     clip = torch.rand(9, 32, 48, 3)
-    plan = plan_fit(9, 32, 48)
+    plan = plan_fit(9, 32, 48, lattice=WAN.lattice)
     assert plan.is_identity
     assert fit(clip, plan) is clip
     assert torch.equal(restore(clip, plan, clip), clip)
@@ -151,25 +152,31 @@ def test_an_unfit_clip_is_refused_with_what_would_fit(
     frames: int, height: int, width: int, size: tuple[int, int] | None, words: list[str]
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        plan_fit(frames, height, width, size=size)
+        plan_fit(frames, height, width, size=size, lattice=WAN.lattice)
     assert [word for word in words if word not in str(refusal.value)] == []
 
 
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (plan_fit(9, 32, 48), "edited as it is: 48x32, 9 frames"),
+        (plan_fit(9, 32, 48, lattice=WAN.lattice), "edited as it is: 48x32, 9 frames"),
         (
-            plan_fit(70, 200, 300, method="pad"),
+            plan_fit(70, 200, 300, method="pad", lattice=WAN.lattice),
             "(300x200, 70 frames) is worked on as 304x208, 73 frames: bordered by its own edge pixels; "
             "its last frame repeated 3 times; the result is 300x200, 70 frames again",
         ),
-        (plan_fit(9, 40, 50, method="crop"), "only its central 48x32 are edited"),
-        (plan_fit(9, 41, 50, method="stretch"), "scaled to 48x48"),
-        (plan_fit(9, 100, 100, size=(32, 64), method="pad"), "scaled to 32x32; bordered"),
-        (plan_fit(9, 1080, 1920, size=(480, 832), method="area"), "as 832x464, 9 frames: scaled to 832x464;"),
+        (plan_fit(9, 40, 50, method="crop", lattice=WAN.lattice), "only its central 48x32 are edited"),
+        (plan_fit(9, 41, 50, method="stretch", lattice=WAN.lattice), "scaled to 48x48"),
         (
-            plan_fit(9, 100, 100, size=(32, 64), method="crop"),
+            plan_fit(9, 100, 100, size=(32, 64), method="pad", lattice=WAN.lattice),
+            "scaled to 32x32; bordered",
+        ),
+        (
+            plan_fit(9, 1080, 1920, size=(480, 832), method="area", lattice=WAN.lattice),
+            "as 832x464, 9 frames: scaled to 832x464;",
+        ),
+        (
+            plan_fit(9, 100, 100, size=(32, 64), method="crop", lattice=WAN.lattice),
             "only its central 100x50 are edited; scaled to 64x32",
         ),
     ],
@@ -179,7 +186,7 @@ def test_the_plan_says_what_it_does(plan: FitPlan, words: str) -> None:
 
 
 def test_a_plan_refuses_the_wrong_clip() -> None:
-    plan = plan_fit(2, 40, 50, method="crop")
+    plan = plan_fit(2, 40, 50, method="crop", lattice=WAN.lattice)
     clip = torch.rand(2, 40, 50, 3)
     with pytest.raises(ValueError, match="plan is for 2 frames of 50x40"):
         fit(clip[:1], plan)

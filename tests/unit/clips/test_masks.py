@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reelpatch.clips.masks import build_mask, check_mask, feather_mask, grow_mask, luma, time_reach
 from reelpatch.edits.vace.context import fold_mask
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 lengths = st.integers(0, 20).map(lambda n: 4 * n + 1)
 
@@ -158,7 +159,7 @@ def test_time_reach(
     reached: tuple[int, int],
     words: str,
 ) -> None:
-    reach = time_reach(when, frames)
+    reach = time_reach(when, frames, lattice=WAN.lattice)
     assert (reach.edited_latents, reach.marked_latents, reach.reached) == (edited, marked, reached)
     assert words in reach.describe()
 
@@ -167,7 +168,7 @@ def test_time_reach(
 def test_time_reach_agrees_with_the_folded_mask(frames: int, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, frames - 1))
     last = data.draw(st.integers(first, frames - 1))
-    reach = time_reach((first, last), frames)
+    reach = time_reach((first, last), frames, lattice=WAN.lattice)
     folded = fold_mask(build_mask(None, (first, last), frames=frames, height=8, width=8))
     assert reach.marked_latents == tuple(folded[0, :, 0, 0].nonzero().flatten().tolist())
     assert reach.reached[0] <= first <= last <= reach.reached[1] < frames

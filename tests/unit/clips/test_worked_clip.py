@@ -9,6 +9,7 @@ import torch
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.context import GRAY
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 
 CLIP = torch.rand(5, 32, 48, 3) * 0.4  # never gray
 HOLE = torch.zeros(5, 32, 48)
@@ -18,7 +19,7 @@ WHITE = torch.ones_like(CLIP)
 
 
 def working() -> WorkedClip:
-    return replace(WorkedClip.of(LAID_OUT, Fraction(8), method=None), made_up=HOLE)
+    return replace(WorkedClip.of(LAID_OUT, Fraction(8), method=None, lattice=WAN.lattice), made_up=HOLE)
 
 
 def test_what_is_kept_comes_back_without_a_mask() -> None:
@@ -38,9 +39,11 @@ def test_a_soft_mask_blends_with_the_clip_and_never_with_gray() -> None:
 
 
 def test_an_edited_clip_without_a_task_is_handed_on_whole() -> None:
-    assert torch.equal(WorkedClip.of(CLIP, Fraction(8), method=None).finished(WHITE), WHITE)
+    assert torch.equal(
+        WorkedClip.of(CLIP, Fraction(8), method=None, lattice=WAN.lattice).finished(WHITE), WHITE
+    )
 
 
 def test_a_mask_that_keeps_nothing_of_the_edit_is_refused() -> None:
     with pytest.raises(BadInput, match="0 everywhere"):
-        WorkedClip.of(CLIP, Fraction(8), method=None).finished(WHITE, HOLE * 0)
+        WorkedClip.of(CLIP, Fraction(8), method=None, lattice=WAN.lattice).finished(WHITE, HOLE * 0)

@@ -15,6 +15,7 @@ import torch
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import Finish
 from reelpatch.clips.worked_clip import Finishing
+from reelpatch.families.wan.family import WAN
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 
@@ -92,7 +93,7 @@ def test_the_result_has_the_source_s_length_size_rate_and_sound(
 
     mask = torch.zeros(num_frames, *shown)
     mask[:, 4:9, 4:9] = 1
-    part = Finishing(Finish(feather_px=2)).part_of(to_floats(source.frames), mask)
+    part = Finishing(Finish(feather_px=2)).part_of(to_floats(source.frames), mask, lattice=WAN.lattice)
     made = to_bytes(part.finished(1 - part.clip))
     write_video(replace(source, frames=made), out)
 

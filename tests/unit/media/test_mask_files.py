@@ -17,6 +17,7 @@ from PIL import Image
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.commands.main import BAD_INPUT, main
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.mask_file import WindowMask, read_mask
@@ -336,7 +337,7 @@ def test_windows_read_the_same_mask(tmp_path: Path, clip: Path) -> None:
     expected = whole.clone()
     expected[[0, 8]] = 0
     assert torch.equal(torch.cat([parts[0][:4], parts[1]]), expected)
-    assert plan_windows(FRAMES, 5, 1).windows[1].first == 4
+    assert plan_windows(FRAMES, 5, 1, lattice=WAN.lattice).windows[1].first == 4
 
 
 def test_what_was_taken_is_said_before_work_and_kept_pixels_are_the_clip_s(

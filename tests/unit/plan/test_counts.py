@@ -6,7 +6,7 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransforme
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import UMT5Config, UMT5EncoderModel
 
-from reelpatch.families.lattice import TokenGrid, latent_shape
+from reelpatch.families.wan.family import WAN
 from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
 from reelpatch.plan.transformer import (
     I2V_14B,
@@ -25,7 +25,9 @@ TERA = 1e12
 
 
 def tokens(frames: int, height: int, width: int, references: int = 0) -> int:
-    return TokenGrid.of_latents(latent_shape(frames, (height, width), references=references)).tokens
+    return WAN.lattice.grid(
+        *WAN.lattice.latent_shape(frames, (height, width), references=references)[1:]
+    ).tokens
 
 
 def tera(flops: Flops) -> tuple[float, float, float, float]:

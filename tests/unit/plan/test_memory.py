@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
-from reelpatch.families.lattice import latent_shape
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
@@ -39,7 +39,7 @@ def live_step(job: Job, models: Models) -> int:
     """Two blocks stand for all: each frees what it made."""
     sizes, dtype = models.backbone, {2: torch.bfloat16, 4: torch.float32}[models.compute_bytes]
     heads = sizes.dim // 128
-    shape = latent_shape(job.frames, job.size)
+    shape = WAN.lattice.latent_shape(job.frames, job.size)[1:]
     with FakeTensorMode():
         torch.set_default_dtype(dtype)
         try:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import write_video
@@ -38,7 +39,7 @@ def clip(tmp_path: Path) -> LongClip:
     path = tmp_path / "in" / "clip.mkv"
     path.parent.mkdir()
     write_video(Video(moving_square(21), Fraction(8)), path)
-    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5))
+    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
 
 
 class Work:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.windows.plan_windows import (
     FrameWindow,
     dissolve_latents,
@@ -29,7 +30,7 @@ def cuts(draw: st.DrawFn) -> tuple[int, int, int]:
 @given(cuts())
 def test_every_frame_is_in_a_window_and_no_window_is_too_many(cut: tuple[int, int, int]) -> None:
     frames, length, overlap = cut
-    plan = plan_windows(frames, length, overlap)
+    plan = plan_windows(frames, length, overlap, lattice=WAN.lattice)
     windows = plan.windows
     assert windows[0].first == 0
     assert windows[-1].end - frames in range(4)  # the last frame is repeated up to 4n + 1
@@ -48,19 +49,19 @@ def test_every_frame_is_in_a_window_and_no_window_is_too_many(cut: tuple[int, in
 
 
 def test_a_plan_says_what_will_be_done() -> None:
-    plan = plan_windows(200, 73, 17)
+    plan = plan_windows(200, 73, 17, lattice=WAN.lattice)
     assert [(one.first, one.overlap) for one in plan.windows] == [(0, 0), (40, 33), (84, 29), (128, 29)]
     assert plan.describe() == (
         "The clip of 200 frames is worked on in 4 windows of 73 frames that share 29 to 33, from frame 0, 40, 84, 128."
     )
     assert plan.windows[1].first_latent == 10
-    assert plan_windows(60, 73, 17).windows == (FrameWindow(0, 61, 0),)
+    assert plan_windows(60, 73, 17, lattice=WAN.lattice).windows == (FrameWindow(0, 61, 0, 0),)
 
 
 @pytest.mark.parametrize(("length", "overlap"), [(5, 1), (9, 5), (13, 5), (49, 9), (73, 17), (81, 17)])
 def test_the_usual_overlap_is_a_quarter(length: int, overlap: int) -> None:
-    assert usual_overlap(length) == overlap
-    plan_windows(500, length, overlap)
+    assert usual_overlap(length, lattice=WAN.lattice) == overlap
+    plan_windows(500, length, overlap, lattice=WAN.lattice)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,12 @@ def test_the_usual_overlap_is_a_quarter(length: int, overlap: int) -> None:
 )
 def test_what_no_window_can_be_is_refused(length: int, overlap: int, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        plan_windows(500, length, overlap)
+        plan_windows(500, length, overlap, lattice=WAN.lattice)
 
 
 @given(cuts())
 def test_every_frame_is_shown_once_and_joins_lie_within_a_latent_frame(cut: tuple[int, int, int]) -> None:
-    windows = plan_windows(*cut).windows
+    windows = plan_windows(*cut, lattice=WAN.lattice).windows
     for join in (join_late, join_early):
         starts = [window.first + join(window.overlap) for window in windows]
         ends = [one.end - after.overlap + join(after.overlap) for one, after in itertools.pairwise(windows)]

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.commands.main import BAD_INPUT, UNEXPECTED, main
 from reelpatch.media.film_rate import as_written
 from reelpatch.media.frame_reader import look_through
@@ -39,7 +40,7 @@ def _caches_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def clip(tmp_path: Path) -> LongClip:
     path = tmp_path / "clip.mkv"
     write_video(Video(moving_square(21), Fraction(8)), path)
-    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5))
+    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
 
 
 def run(

@@ -51,7 +51,7 @@ def test_the_run_is_the_published_computation(models_folder: Path) -> None:
     found = enhancer.denoised(frames, seed=3)
     latents = enhancer.vae.encode(as_video(frames))
     sigmas = make_sigmas("native", 40, shift=12.0)[36:]
-    noise = draw_noise((2, 4, 4), 3)
+    noise = draw_noise((16, 2, 4, 4), 3)
     start = (1 - 0.571156) * latents + 0.571156 * noise
     models = enhancer.transformer()
     assert models.module is None

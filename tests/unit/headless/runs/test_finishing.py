@@ -13,6 +13,7 @@ from PIL import Image
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import Finish
 from reelpatch.clips.worked_clip import Finishing
+from reelpatch.families.wan.family import WAN
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.media.video_io import Video, read_video
@@ -39,7 +40,7 @@ for _index in range(5):
 )
 def test_no_value_of_8_bits_differs_beyond_the_feather(finishing: Finishing) -> None:
     clip = to_floats(SOURCE)
-    part = finishing.part_of(clip, MASK)
+    part = finishing.part_of(clip, MASK, lattice=WAN.lattice)
     assert (part.crop is None) == (finishing.crop_px is None)
     edited = torch.rand(part.clip.shape, generator=torch.Generator().manual_seed(0))
     result = to_bytes(part.finished(edited))
@@ -54,8 +55,8 @@ def test_a_crop_is_put_back_as_the_whole_picture_would_be() -> None:
     """With the same pixels from the model, the box changes nothing but what is worked on."""
     clip, how = to_floats(SOURCE), Finish(grow_px=2, feather_px=5)
     edited = torch.rand(clip.shape, generator=torch.Generator().manual_seed(1))
-    whole = Finishing(how).part_of(clip, MASK).finished(edited)
-    part = Finishing(how, crop_px=4).part_of(clip, MASK)
+    whole = Finishing(how).part_of(clip, MASK, lattice=WAN.lattice).finished(edited)
+    part = Finishing(how, crop_px=4).part_of(clip, MASK, lattice=WAN.lattice)
     assert part.crop is not None
     boxes = torch.stack(
         [
@@ -85,7 +86,7 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
     assert (answer["frames"], answer["width"], answer["height"]) == (5, 96, 64)
     source = read_video(clip, folder_fps=Fraction(1)).frames
     where = MASK[:1].expand(5, -1, -1)
-    part = Finishing(Finish(feather_px=2), 4).part_of(to_floats(source), where)
+    part = Finishing(Finish(feather_px=2), 4).part_of(to_floats(source), where, lattice=WAN.lattice)
     assert part.clip.shape[1:3] == (32, 32)
     editor = Editor(replace(recipe("demo"), steps=1), models_folder)
     edited = editor.render(part.clip, "make it sepia", mask=part.mask)
