@@ -102,7 +102,8 @@ def empty_latents(model: ModelPatcher) -> Tensor:
 
     Raises: `BadInput` when the edits on the model were made for clips of different sizes.
     """
-    shapes = {tuple(context.context.shape[1:]) for edit in attached_edits(model) for context in edit.contexts}
+    edits = [edit for edit in attached_edits(model) if isinstance(edit, VaceEdit)]
+    shapes = {tuple(context.context.shape[1:]) for edit in edits for context in edit.contexts}
     sizes = {shape[1:] for shape in shapes}
     if len(sizes) > 1:
         named = " and ".join(sorted(f"{8 * columns}x{8 * rows}" for rows, columns in sizes))

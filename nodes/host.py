@@ -22,13 +22,13 @@ from torch import Tensor
 
 from reelpatch.edits.contract import (
     Capability,
+    Edit,
     Forward,
     Moment,
     RunningEdits,
     begin_edits,
     check_needs,
 )
-from reelpatch.edits.vace.edit import VaceEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
@@ -51,31 +51,35 @@ class AfterBlock(Protocol):
     def __call__(self, index: int, tokens: Tensor, *, was_skipped: bool) -> Tensor: ...
 
 
-def attach(model: ModelPatcher, edit: VaceEdit, module: ModelPatcher) -> ModelPatcher:
-    """A copy of a MODEL on which `edit` is at work; `module` is the patcher of its weights. Edits add up.
+def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> ModelPatcher:
+    """A copy of a MODEL on which `edit` is at work; `module` is the patcher of its weights, None without any.
+
+    Edits add up.
 
     Raises: `BadInput` for a MODEL that edits cannot be attached to, saying what it is.
     """
     check_needs([edit], OFFERED, host="ComfyUI")
-    check_backbone(model, edit.module.config.dim)
+    check_backbone(model, edit.width)
     edited = model.clone()
     edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edit))
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
-    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(len(edit.contexts)))
+    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(edit.num_streams))
+    if module is None:
+        return edited
     for wrapper in module.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
         edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, STEPS_KEY, wrapper)
     edited.set_additional_models(KEY, _with(edited.get_additional_models_with_key(KEY), module))
     return edited
 
 
-def attached_edits(model: ModelPatcher) -> list[VaceEdit]:
+def attached_edits(model: ModelPatcher) -> list[Edit]:
     """The edits on a MODEL, in the order they were attached."""
     wrappers = model.get_wrappers(WrappersMP.DIFFUSION_MODEL, KEY)
     return [wrapper.edit for wrapper in wrappers]
 
 
-def check_backbone(model: ModelPatcher, module_width: int) -> None:
-    """Raises: `BadInput` unless `model` is a plain Wan text-to-video backbone as wide as the edit module."""
+def check_backbone(model: ModelPatcher, module_width: int | None) -> None:
+    """Raises: `BadInput` unless `model` is a plain Wan text-to-video backbone as wide as the edit module, if that has a width."""
     backbone = model.get_model_object("diffusion_model")
     if not isinstance(backbone, comfy.ldm.wan.model.WanModel):
         raise BadInput(
@@ -93,7 +97,7 @@ def check_backbone(model: ModelPatcher, module_width: int) -> None:
             f"this MODEL is a Wan backbone {what}, but edit modules are made for text-to-video with 16 channels: "
             "load a Wan2.1 T2V or Wan2.2 T2V-A14B file."
         )
-    if backbone.dim != module_width:
+    if module_width is not None and backbone.dim != module_width:
         raise BadInput(
             f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
             f"models ({named_widths()}); choose a pair of the same size."
@@ -153,7 +157,7 @@ class StreamMemory:
 class EditedForward:
     """One edit around the transformer's forward."""
 
-    edit: VaceEdit
+    edit: Edit
 
     def __call__(self, executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         args, kwargs, options = _with_own_options(args, kwargs)

@@ -8,12 +8,13 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from reelpatch.clips.frames import FitPlan, fit, fit_mask, restore
-from reelpatch.edits.vace.context import build_context, trim_references
-from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.clips.frames import FitPlan
+from reelpatch.edits.render import render
+from reelpatch.edits.vace.work import VaceWork
+from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, StepRange
-from reelpatch.sampling.noise import FrameNoise, draw_noise
+from reelpatch.sampling.noise import FrameNoise
 from reelpatch.sampling.solvers import SOLVERS
 
 from .host import attach
@@ -44,42 +45,47 @@ class WindowRender:
         self, clip: Tensor, *, mask: Tensor | None, seed: FrameNoise, plan: FitPlan, on_progress: OnProgress
     ) -> Tensor:
         """The edited clip [F, H, W, 3] as the model made it."""
-        on_progress("encoding the clip", 0, 1)
-        height, width = plan.size
-        context = build_context(
-            fit(clip, plan),
-            None if mask is None else fit_mask(mask, plan),
-            self.references,
-            encoder(self.vae),
-            frames=plan.frames,
-            height=height,
-            width=width,
-        )
-        edit = VaceEdit(
-            self.edit_module.model, [VaceContext(context, self.strength, self.active)], self.skip_hints
-        )
-        edited = attach(self.model, edit, self.edit_module)
-        shape = plan.lattice.latent_shape(plan.frames, plan.size, references=len(self.references))
-        noise = draw_noise(shape, seed, references=len(self.references))[None]
+        material = Material(clip, plan, mask, self.references)
+        return render(self, VaceWork(), material, seed=seed, on_progress=on_progress)
+
+    def encode(self, video: Tensor) -> Tensor:
+        """As `RenderHost`."""
+        return encoder(self.vae)(video)
+
+    def sample(
+        self,
+        work: EditWork,
+        prepared: Prepared,
+        noise: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress,  # noqa: ARG002 -- ComfyUI is told by `on_step`
+    ) -> Tensor:
+        """As `RenderHost`."""
+        settings = EditSettings(self.strength, self.active, self.skip_hints)
+        edited = self.model
+        for edit in work.edits(self.edit_module.model, prepared, settings):
+            edited = attach(edited, edit, self.edit_module)
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),
-            noise,
-            torch.zeros_like(noise),
-            self._sampler_of(noise, seed),
+            noise[None],
+            torch.zeros_like(noise)[None],
+            self._sampler_of(noise[None], seed, prepared.references),
             self.sigmas,
             seed,
             self.on_step,
         )
-        on_progress("decoding", 0, 1)
-        decoded = self.vae.decode(trim_references(samples, len(self.references)))
-        return restore(decoded[0].clamp(0, 1).to(clip), plan, clip)
+        return samples[0]
 
-    def _sampler_of(self, noise: Tensor, seed: FrameNoise) -> Any:
+    def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
+        """As `RenderHost`."""
+        on_progress("decoding", 0, 1)
+        return self.vae.decode(latents[None])[0].float().cpu().clamp(0, 1)
+
+    def _sampler_of(self, noise: Tensor, seed: int | FrameNoise, references: int) -> Any:
         """The sampler; one that adds noise of its own adds this part's."""
-        if (
-            not isinstance(self.sampler, FlowSampler)
-            or self.sampler.sampler_function is not SOLVERS["renoise"]
-        ):
-            return self.sampler
-        drawn = seed.sampler(noise, references=len(self.references))
-        return FlowSampler(SOLVERS["renoise"], {**self.sampler.extra_options, "noise_sampler": drawn})
+        sampler = self.sampler
+        is_renoising = isinstance(sampler, FlowSampler) and sampler.sampler_function is SOLVERS["renoise"]
+        if not is_renoising or not isinstance(seed, FrameNoise):
+            return sampler
+        drawn = seed.sampler(noise, references=references)
+        return FlowSampler(SOLVERS["renoise"], {**sampler.extra_options, "noise_sampler": drawn})

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from reelpatch.edits.capability import Capability
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.sampling.schedules import step_of
-
-
-class Capability(Enum):
-    """What a host can let an edit do; the value ends the sentence "this host cannot ..."."""
-
-    ADD_AFTER_BLOCK = "add to the token stream after a block"
-    BRING_TOKENS = "carry token segments that an edit brings along"
-    REPLACE_KEYS_VALUES = "let an edit replace the keys and values of self-attention"
 
 
 @dataclass(frozen=True)
@@ -86,6 +78,16 @@ class Edit(Protocol):
 
     @property
     def needs(self) -> frozenset[Capability]: ...
+
+    @property
+    def width(self) -> int | None:
+        """How wide a transformer it was made for; None fits any."""
+        ...
+
+    @property
+    def num_streams(self) -> int:
+        """How many token streams of its own run beside the main one, as memory is planned for them."""
+        ...
 
     def begin(self, forward: Forward) -> RunningEdit | None:
         """The edit at work in this forward, or None when it has nothing to do (strength 0, outside its window).

@@ -11,7 +11,6 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
-from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.attention import KERNELS, choose_attention
@@ -56,7 +55,7 @@ class LoadedTransformer:
     """A backbone, its edit module where the recipe has one, and the LoRAs on both; and how they lie on the card."""
 
     backbone: WanTransformer3DModel
-    module: VaceModule | None
+    module: nn.Module | None
     loras: tuple[AppliedLora, ...]
     placement: Placement | None
 
@@ -89,6 +88,7 @@ class LoadedRecipe:
     ) -> None:
         self.check(recipe)
         self.recipe = recipe
+        self.work = recipe.edit_kind.start_work()
         self.files = RecipeFiles.find(recipe, models)
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
         self.loras = (*of_recipe, *loras)
@@ -222,7 +222,7 @@ class LoadedRecipe:
             _log.info("%s.", attention.describe())
         module = None
         if self.files.module is not None:
-            module = load_module(self.files.module, dtype=self.dtype, device=device)
+            module = load_module(self.files.module, self.work, dtype=self.dtype, device=device)
         models = [model for model in (backbone, module) if model is not None]
         if self.machine.float8_products:
             _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))
@@ -232,12 +232,13 @@ class LoadedRecipe:
             self._stream(backbone, module, placement.resident_blocks)
         return LoadedTransformer(backbone, module, loras, placement)
 
-    def _stream(self, backbone: WanTransformer3DModel, module: VaceModule | None, resident: int) -> None:
+    def _stream(self, backbone: WanTransformer3DModel, module: nn.Module | None, resident: int) -> None:
         """Leaves all but the first `resident` blocks, the backbone's before the module's, where they are."""
         main: list[nn.Module] = list(backbone.blocks)
         stream_blocks(backbone, main[resident:], self.device)
         if module is not None:
-            stream_blocks(module, list(module.vace_blocks)[max(0, resident - len(main)) :], self.device)
+            of_module = next(part for part in module.children() if isinstance(part, nn.ModuleList))
+            stream_blocks(module, list(of_module)[max(0, resident - len(main)) :], self.device)
 
     def _drop_transformer(self) -> None:
         if self._transformer is not None:

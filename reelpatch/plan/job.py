@@ -9,8 +9,6 @@ from reelpatch.plan.models import Models
 from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe
 
-EDIT_ENCODES = 2  # what is kept and what is edited, each by itself
-
 
 @dataclass(frozen=True)
 class Pass:
@@ -109,7 +107,7 @@ def count_work(job: Job, models: Models) -> Work:
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(TEXT_ROWS),
-        encode=(1 if job.recipe.enhances else EDIT_ENCODES) * models.vae.encode_flops(job.frames, job.size)
+        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.size)
         + job.references * still,
         forward=job.pass_flops(models, Pass(0, job.streams)),
         denoise=denoise,

@@ -127,6 +127,7 @@ _VDOT = Recipe(
 )
 _ENHANCE = Recipe(
     name="enhance",
+    kind="enhance",
     title="Ditto's enhancer: sharper and steadier, by the last 4 of 40 steps of Wan2.2",
     files=(T2V_A14B_LOW, WAN_VAE, UMT5_XXL),
     schedule="native",
@@ -346,6 +347,7 @@ _ALL = (
     replace(
         _DEMO,
         name="demo-enhance",
+        kind="enhance",
         title="Demo: the enhancer on the tiny weights that come with Reelpatch",
         files=tuple(file for file in _DEMO.files if file.role not in ("module", "lora")),
         schedule=_ENHANCE.schedule,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from reelpatch.edits.kind import EditKind
+from reelpatch.edits.registry import edit_kind
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
 from reelpatch.families.lattice import Lattice
@@ -75,9 +77,9 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `family` names that of its models; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
-    `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
-    `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
+    `family` names that of its models, `kind` that of its edit; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
+    `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the
+    schedule, of an enhancer from the clip's own noised latents, and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
     where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
@@ -107,6 +109,7 @@ class Recipe:
     expert_boundary: float | None = None
     unsupported: str = ""
     family: str = "wan"
+    kind: str = "vace"
 
     @property
     def lattice(self) -> Lattice:
@@ -114,9 +117,14 @@ class Recipe:
         return family(self.family).lattice
 
     @property
+    def edit_kind(self) -> EditKind:
+        """What it does to a clip."""
+        return edit_kind(self.kind)
+
+    @property
     def enhances(self) -> bool:
         """Whether it goes over a finished clip, without an edit module and an instruction."""
-        return self.start_step > 0
+        return not self.edit_kind.is_instructed
 
     @property
     def num_run_steps(self) -> int:

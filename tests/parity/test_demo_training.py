@@ -10,6 +10,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.headless.hosts.wan_host import Moment, predict_velocity
 from reelpatch.headless.models.text_encoder import load_text_encoder
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
@@ -94,7 +95,7 @@ def test_finished_files_are_where_training_goes_on(tmp_path: Path) -> None:
 def _hosted(models: Path, latents: Tensor, context: Tensor | None) -> Tensor:
     folder = models / "diffusion_models"
     backbone = load_backbone(folder / "reelpatch_demo_t2v_bf16.safetensors", dtype=torch.float32)
-    module = load_module(folder / "reelpatch_demo_edit_module.safetensors", dtype=torch.float32)
+    module = load_module(folder / "reelpatch_demo_edit_module.safetensors", VaceWork(), dtype=torch.float32)
     encoder = load_text_encoder(
         models / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32
     )

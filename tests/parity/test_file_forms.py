@@ -18,6 +18,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.families.wan.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.text_encoder import load_text_encoder
@@ -78,7 +79,9 @@ class Family:
         self.words, self.video = torch.randn(1, 8, 24), torch.rand(3, 5, 16, 24) * 2 - 1
 
     def velocity(self, backbone: Path, module: Path) -> Tensor:
-        edit = VaceEdit(load_module(module, dtype=torch.float32), [VaceContext(self.context, strength=1.0)])
+        edit = VaceEdit(
+            load_module(module, VaceWork(), dtype=torch.float32), [VaceContext(self.context, strength=1.0)]
+        )
         with torch.no_grad():
             return predict_velocity(
                 load_backbone(backbone, dtype=torch.float32),

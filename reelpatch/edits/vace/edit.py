@@ -62,6 +62,14 @@ class VaceEdit:
     skip_hints: bool = False
     needs: frozenset[Capability] = field(default=frozenset({Capability.ADD_AFTER_BLOCK}), init=False)
 
+    @property
+    def width(self) -> int:
+        return self.module.config.dim
+
+    @property
+    def num_streams(self) -> int:
+        return len(self.contexts)
+
     def begin(self, forward: Forward) -> RunningEdit | None:
         config = self.module.config
         _check_fit(config, forward)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 from diffusers import WanTransformer3DModel
+from torch import nn
 
-from reelpatch.edits.vace.module import VaceModule
+from reelpatch.edits.work import EditWork
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import native_to_diffusers
@@ -68,12 +69,13 @@ def load_backbone(
 
 def load_module(
     path: Path,
+    work: EditWork,
     *,
     dtype: torch.dtype = torch.bfloat16,
     device: torch.device | str = "cpu",
     lora: Path | None = None,
-) -> VaceModule:
-    """The edit module of a module file or of a merged VACE backbone, with a LoRA at full strength if one is given.
+) -> nn.Module:
+    """The edit module, as its kind of edit builds it, of a module file or of a merged backbone, with a LoRA at full strength if one is given.
 
     Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
     """
@@ -81,9 +83,7 @@ def load_module(
     names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
     precision = Precision(dtype, _FP32, _STORED)
     weights = read_weights(file, names, precision=precision, device=torch.device(device))
-    module = VaceModule.from_state_dict(
-        weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path)
-    )
+    module = work.load(weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path))
     set_factors(module, weights.factors)
     if lora is not None:
         apply_lora(module, lora)

@@ -22,6 +22,7 @@ from reelpatch.media.video_io import Frames, first_frames, read_video
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
+from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.enhance_window import EnhanceWindow
 from reelpatch.windows.file_stamp import stamp
@@ -92,7 +93,7 @@ def _announce_run(request: EnhanceRequest, enhancer: Enhancer) -> None:
         settings.licence,
         settings.num_run_steps,
         settings.steps,
-        100 * float(enhancer.sigmas[0]),
+        100 * float(sigmas_of(enhancer.recipe)[0]),
         settings.guidance.scale,
         request.seed,
         str(enhancer.dtype).removeprefix("torch."),

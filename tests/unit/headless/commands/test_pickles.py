@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.weights.header import Kind
@@ -44,7 +45,7 @@ def test_a_module_in_half_precision(module_state: State, tmp_path: Path) -> None
     path = tmp_path / "module.pth"
     torch.save({key: tensor.bfloat16() for key, tensor in module_state.items()}, path)
     with pytest.raises(BadInput, match="say which main blocks"):  # a pickle has no metadata to say so
-        load_module(path, dtype=torch.bfloat16)
+        load_module(path, VaceWork(), dtype=torch.bfloat16)
 
 
 class _Harmful:

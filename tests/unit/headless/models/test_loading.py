@@ -9,6 +9,7 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import nonfinite_key
@@ -152,7 +153,9 @@ def test_a_broken_weight_can_be_found_after_loading(backbone_state: State, save:
 def test_an_edit_module_comes_from_its_own_or_a_merged_file(
     vace_state: State, module_state: State, save: SaveState, merged: bool
 ) -> None:
-    module = load_module(save(vace_state if merged else module_state, metadata=LAYERS), dtype=torch.float32)
+    module = load_module(
+        save(vace_state if merged else module_state, metadata=LAYERS), VaceWork(), dtype=torch.float32
+    )
     loaded = module.state_dict()
     assert loaded.keys() == module_state.keys()
     assert all(torch.equal(loaded[key], tensor) for key, tensor in module_state.items())
@@ -161,7 +164,7 @@ def test_an_edit_module_comes_from_its_own_or_a_merged_file(
 
 def test_a_key_that_is_no_part_of_an_edit_module_is_named(module_state: State, save: SaveState) -> None:
     with pytest.raises(BadInput, match=r"'controlnet\.bias'"):
-        load_module(save(module_state | {"controlnet.bias": torch.zeros(1)}, metadata=LAYERS))
+        load_module(save(module_state | {"controlnet.bias": torch.zeros(1)}, metadata=LAYERS), VaceWork())
 
 
 def test_a_width_without_whole_heads_is_refused(save: SaveState) -> None:
@@ -174,7 +177,7 @@ def test_a_width_without_whole_heads_is_refused(save: SaveState) -> None:
 
 
 def test_an_fp8_edit_module_stays_fp8(module_state: State, save: SaveState) -> None:
-    module = load_module(save(as_float8(module_state), metadata=LAYERS), dtype=torch.bfloat16)
+    module = load_module(save(as_float8(module_state), metadata=LAYERS), VaceWork(), dtype=torch.bfloat16)
     assert module.vace_blocks[1].ffn[0].weight.dtype is torch.float8_e4m3fn
     assert module.vace_blocks[1].after_proj.weight.dtype is torch.float8_e4m3fn
     assert module.vace_patch_embedding.weight.dtype is torch.bfloat16
@@ -195,4 +198,4 @@ def test_a_file_in_the_wrong_place_is_told_so(
     with pytest.raises(BadInput, match=r"is a VACE edit module.*a Wan text-to-video backbone or"):
         load_backbone(save(module_state))
     with pytest.raises(BadInput, match=r"is a Wan text-to-video backbone.*a VACE edit module or"):
-        load_module(save(backbone_state))
+        load_module(save(backbone_state), VaceWork())

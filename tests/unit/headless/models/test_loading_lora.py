@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.lora import apply_lora, merge_lora, remove_lora
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
@@ -124,7 +125,7 @@ def test_dittos_lora_goes_on_the_edit_module(module_state: State, save: SaveStat
         state = {key: t.to(torch.float8_e4m3fn) if t.ndim == 2 else t for key, t in state.items()}
     lora = ditto(state)
     path = save(state, metadata={LAYERS_KEY: "0,2"})
-    module = load_module(path, dtype=torch.float32, lora=save(lora, "ditto.safetensors"))
+    module = load_module(path, VaceWork(), dtype=torch.float32, lora=save(lora, "ditto.safetensors"))
     target = merged(state, lora, 1.0, (".lora_A.default.weight", ".lora_B.default.weight"))
     torch.manual_seed(4)
     hidden, wide = torch.randn(2, 5, 128), torch.randn(2, 5, 96)
@@ -135,7 +136,7 @@ def test_dittos_lora_goes_on_the_edit_module(module_state: State, save: SaveStat
             expected = nn.functional.linear(x, target[f"{name}.weight"], target[f"{name}.bias"].float())
             assert_rounds_alike(layer(x), expected, 16)  # sums of 128 products, in two parts or in one
     remove_lora(module)
-    plain = load_module(path, dtype=torch.float32)
+    plain = load_module(path, VaceWork(), dtype=torch.float32)
     assert module.state_dict().keys() == plain.state_dict().keys()
     assert same(bits(module), bits(plain))
 
@@ -144,7 +145,7 @@ def test_one_file_for_backbone_and_module_is_shared_out(vace_state: State, save:
     path = save(causvid(vace_state) | ditto(vace_state) | {"note": torch.zeros(1)}, "both.safetensors")
     model_path = save(vace_state, metadata={LAYERS_KEY: "0,2"})
     backbone = load_backbone(model_path, dtype=torch.float32)
-    module = load_module(model_path, dtype=torch.float32)
+    module = load_module(model_path, VaceWork(), dtype=torch.float32)
     report = apply_lora((backbone, module), path).report
     assert (report.num_layers, list(report.unmatched)) == (44, ["note"])
     remove_lora(backbone)

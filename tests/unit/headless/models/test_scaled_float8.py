@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reelpatch.edits.vace.module import LAYERS_KEY
+from reelpatch.edits.vace.work import VaceWork
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.lora import apply_lora, remove_lora
@@ -80,6 +81,7 @@ def test_an_edit_module_and_a_lora_on_scaled_weights(
 ) -> None:
     module = load_module(
         save(make(module_state, prefixed("diffusion_model.")), metadata={LAYERS_KEY: "0,2"}),
+        VaceWork(),
         dtype=torch.float32,
     )
     layer = module.vace_blocks[0].ffn[0]

@@ -1,0 +1,35 @@
+"""What enhancing does in a run: sampling begins at the clip itself, and nothing hangs on the transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from reelpatch.clips.frames import as_video, fit
+from reelpatch.edits.contract import Edit
+from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+
+
+class EnhanceWork:
+    """As `EditWork`."""
+
+    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
+        raise ValueError(f"enhancing has no weights of its own, and {len(weights)} tensors were given")
+
+    def prepare(self, material: Material, encode: Encode) -> Prepared:
+        latents = encode(as_video(fit(material.clip, material.plan))).cpu()
+        channels, frames, rows, columns = latents.shape
+        return Prepared((channels, frames, rows, columns), clip_latents=latents)
+
+    def edits(
+        self,
+        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
+        prepared: Prepared,  # noqa: ARG002
+        settings: EditSettings,  # noqa: ARG002
+    ) -> Sequence[Edit]:
+        return ()
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002
+        return latents

@@ -1,0 +1,52 @@
+"""The one way through an edit, in every host: prepare, sample, finish, decode, and give the clip back."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from reelpatch.clips.frames import restore
+from reelpatch.edits.work import EditWork, Material, Prepared
+from reelpatch.progress import OnProgress
+from reelpatch.sampling.noise import FrameNoise, draw_noise
+
+
+class RenderHost(Protocol):
+    """The models of a host, with the instruction and the settings of a run."""
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Latents [C, T, h, w], as the transformer reads them, of a video [3, F, H, W] in [-1, 1]."""
+        ...
+
+    def sample(
+        self,
+        work: EditWork,
+        prepared: Prepared,
+        noise: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress,
+    ) -> Tensor:
+        """The sampled latents, of the shape of `noise` [C, T, h, w], with the edit of `work` on the transformer."""
+        ...
+
+    def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
+        """The frames [F, H, W, 3] in [0, 1] of latents that were sampled."""
+        ...
+
+
+def make_latents(
+    host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
+) -> Tensor:
+    """The latents of the edited clip, without those of references."""
+    on_progress("encoding the clip", 0, 1)
+    prepared = work.prepare(material, host.encode)
+    on_progress("encoding the clip", 1, 1)
+    noise = draw_noise(prepared.shape, seed, references=prepared.references)
+    return work.finish(host.sample(work, prepared, noise, seed, on_progress), prepared)
+
+
+def render(
+    host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
+) -> Tensor:
+    """The edited clip at the size and length of the material's, [F, H, W, 3], as the model made it."""
+    latents = make_latents(host, work, material, seed=seed, on_progress=on_progress)
+    return restore(host.decode(latents, on_progress), material.plan, material.clip)

@@ -1,0 +1,14 @@
+"""The kind of edit that VACE, Ditto and VDOT are: hints of an edit module that reads the clip."""
+
+from reelpatch.edits.capability import Capability
+from reelpatch.edits.kind import EditKind
+
+VACE = EditKind(
+    name="vace",
+    families=("wan",),
+    needs=frozenset({Capability.ADD_AFTER_BLOCK}),
+    work=("reelpatch.edits.vace.work", "VaceWork"),
+    has_module=True,
+    is_instructed=True,
+    clip_encodes=2,  # what is kept, and what is edited
+)

@@ -1,0 +1,85 @@
+"""What a kind of edit does in a run, between a clip and its finished latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from reelpatch.clips.frames import FitPlan
+from reelpatch.edits.contract import Edit
+from reelpatch.families.lattice import LatentShape
+from reelpatch.sampling.guidance import StepRange
+
+Encode = Callable[[Tensor], Tensor]
+"""video [3, F, H, W] in [-1, 1] -> latents [C, T, h, w], as the transformer reads them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a person gives for an edit, and how it is fitted to the model.
+
+    Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], all in [0, 1].
+    """
+
+    clip: Tensor
+    plan: FitPlan
+    mask: Tensor | None = None
+    references: Sequence[Tensor] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What sampling needs of the material: the shape of the latents, and what the edit reads.
+
+    `references` frames stand in front of the clip's. Sampling begins at noise alone, or where there are `clip_latents`,
+    at those with noise on them.
+    """
+
+    shape: LatentShape
+    references: int = 0
+    clip_latents: Tensor | None = None
+    context: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints."""
+
+    strength: float = 1.0
+    window: StepRange = StepRange()
+    skip_hints: bool = False
+
+
+class EditWork(Protocol):
+    """The work of one kind of edit; hosts bring the models."""
+
+    def load(
+        self,
+        weights: Mapping[str, Tensor],
+        *,
+        beside: Mapping[str, Tensor] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        operations: Any = nn,
+        layers_cast: bool = False,
+        source: str = "this edit module",
+    ) -> nn.Module:
+        """The weights that the kind brings, by native name, as a module of the host's layers (`operations`).
+
+        Raises: `BadInput` for weights that are not such a module's.
+        """
+        ...
+
+    def prepare(self, material: Material, encode: Encode) -> Prepared:
+        """What sampling needs; `encode` is the host's VAE. Raises: `BadInput` for material that the edit cannot take."""
+        ...
+
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:
+        """What hangs on the transformer during the run."""
+        ...
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
+        """The latents of the clip alone, of what was sampled."""
+        ...

@@ -1,0 +1,72 @@
+"""The models of a recipe as the host of one run: its text, its VAE, its transformer with the edit on it."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from reelpatch.clips.frames import as_clip
+from reelpatch.edits.enhance.noising import noised
+from reelpatch.edits.work import EditSettings, EditWork, Prepared
+from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.progress import OnProgress
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.noise import FrameNoise
+
+
+@dataclass(frozen=True)
+class RecipeHost:
+    """As `RenderHost`. Shapes: texts [1, 512, 4096], `negative` None where no step has guidance."""
+
+    models: LoadedRecipe
+    positive: Tensor
+    negative: Tensor | None
+
+    @classmethod
+    def for_text(cls, models: LoadedRecipe, text: str, on_progress: OnProgress) -> "RecipeHost":
+        """The host of a run with that instruction or caption."""
+        return cls(models, models.text(text, on_progress), models.negative(on_progress))
+
+    def encode(self, video: Tensor) -> Tensor:
+        """As `RenderHost`."""
+        return self.models.vae.encode(video)
+
+    def sample(
+        self,
+        work: EditWork,
+        prepared: Prepared,
+        noise: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress,
+    ) -> Tensor:
+        """As `RenderHost`."""
+        recipe = self.models.recipe
+        sigmas = sigmas_of(recipe)
+        clip = prepared.clip_latents
+        start = noise if clip is None else noised(clip, noise, float(sigmas[0]))
+        transformer = self.models.transformer(on_progress)
+        settings = EditSettings(recipe.strength, recipe.window, recipe.skip_hints)
+        denoiser = Denoiser(
+            transformer.backbone,
+            self.positive,
+            sigmas,
+            negative=self.negative,
+            edits=work.edits(transformer.module, prepared, settings),
+            guidance=recipe.guidance,
+            skip_layers=recipe.skip_layers,
+            on_step=transformer.at_step,
+        )
+        return self.models.sample(denoiser, start, seed, on_progress, references=prepared.references)
+
+    def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
+        """As `RenderHost`."""
+        return decode(self.models, latents, on_progress)
+
+
+def decode(models: LoadedRecipe, latents: Tensor, on_progress: OnProgress) -> Tensor:
+    """The frames [F, H, W, 3] in [0, 1] of latents, once a transformer that is in the way has left the card."""
+    models.make_room_for_decoding()
+    on_progress("decoding", 0, 1)
+    video = models.vae.decode(latents)
+    on_progress("decoding", 1, 1)
+    return as_clip(video.cpu())
