@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import comfy.ldm.wan.model
 import torch
@@ -25,8 +25,6 @@ from reelpatch.edits.contract import (
     Edit,
     Forward,
     Moment,
-    RunningEdits,
-    begin_edits,
     check_needs,
 )
 from reelpatch.errors import BadInput
@@ -34,21 +32,14 @@ from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
 
+from .edited_pass import BlockArguments, EditedPass, embedder
+
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"
 """Wrappers around the transformer's forward under this key follow the steps of a run; an edit module's own go along."""
-OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
-# Core counts this much more memory for a merged VACE model than for its backbone (`supported_models.WAN21_Vace`).
-STREAM_MEMORY = 0.2
+OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
 
-BlockArguments = Mapping[str, Any]
 BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
-
-
-class AfterBlock(Protocol):
-    """As `RunningEdit.after_block`, which always is told whether the block was skipped."""
-
-    def __call__(self, index: int, tokens: Tensor, *, was_skipped: bool) -> Tensor: ...
 
 
 def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> ModelPatcher:
@@ -61,9 +52,11 @@ def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> Mode
     check_needs([edit], OFFERED, host="ComfyUI")
     check_backbone(model, edit.width)
     edited = model.clone()
-    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edit))
+    edits = (*attached_edits(model), edit)
+    edited.remove_wrappers_with_key(WrappersMP.DIFFUSION_MODEL, KEY)
+    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edits))
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
-    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, StreamMemory(edit.num_streams))
+    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, EditMemory(edit))
     if module is None:
         return edited
     for wrapper in module.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
@@ -75,7 +68,7 @@ def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> Mode
 def attached_edits(model: ModelPatcher) -> list[Edit]:
     """The edits on a MODEL, in the order they were attached."""
     wrappers = model.get_wrappers(WrappersMP.DIFFUSION_MODEL, KEY)
-    return [wrapper.edit for wrapper in wrappers]
+    return [edit for wrapper in wrappers for edit in wrapper.edits]
 
 
 def check_backbone(model: ModelPatcher, module_width: int | None) -> None:
@@ -137,48 +130,42 @@ def refuse_compiled_whole(executor: Any, model: ModelPatcher, *args: Any, **kwar
 
 
 @dataclass(frozen=True, eq=False)
-class StreamMemory:
-    """Counts the streams of an edit when ComfyUI plans memory for sampling.
+class EditMemory:
+    """Counts what an edit takes when ComfyUI plans memory for sampling.
 
-    The estimate is proportional to the latents' area, so the streams are declared as frames more.
+    The estimate is proportional to the latents' area, so that it is declared as frames more.
     """
 
-    num_streams: int
+    edit: Edit
 
     def __call__(
         self, executor: Any, model: ModelPatcher, noise_shape: Any, *args: Any, **kwargs: Any
     ) -> Any:
         shape = list(noise_shape)
-        shape[2] = math.ceil(shape[2] * (1 + STREAM_MEMORY * self.num_streams))
+        share = self.edit.memory_share(WAN.lattice.grid(*shape[-3:]))
+        shape[2] = math.ceil(shape[2] * (1 + share))
         return executor(model, shape, *args, **kwargs)
 
 
 @dataclass(frozen=True, eq=False)
 class EditedForward:
-    """One edit around the transformer's forward."""
+    """The edits of a MODEL around the transformer's forward."""
 
-    edit: Edit
+    edits: tuple[Edit, ...]
 
     def __call__(self, executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         args, kwargs, options = _with_own_options(args, kwargs)
-        blocks = executor.class_obj.blocks
-        running = RunningEdits(())
-
-        def begin(block: BlockArguments) -> None:
-            nonlocal running
-            running = begin_edits([self.edit], forward_of(block, x, num_blocks=len(blocks)))
-
-        def after(index: int, tokens: Tensor, *, was_skipped: bool) -> Tensor:
-            return running.after_block(index, tokens, was_skipped=was_skipped)
-
+        transformer = executor.class_obj
+        num_blocks = len(transformer.blocks)
+        edited = EditedPass(self.edits, lambda block: forward_of(block, x, transformer), num_blocks)
         replaced = options["patches_replace"]["dit"]
-        for index in range(len(blocks)):
+        for index in range(num_blocks):
             key = ("double_block", index)
-            replaced[key] = _chained(replaced.get(key), index, begin, after)
+            replaced[key] = _chained(replaced.get(key), index, edited)
         return executor(x, *args, **kwargs)
 
 
-def forward_of(block: BlockArguments, x: Tensor, *, num_blocks: int) -> Forward:
+def forward_of(block: BlockArguments, x: Tensor, transformer: Any) -> Forward:
     """What an edit is told, from the arguments of the first block and the latents `x` [B, C, T, h, w].
 
     Raises: `BadInput` for a backbone that carries tokens beside those of the latents.
@@ -200,8 +187,11 @@ def forward_of(block: BlockArguments, x: Tensor, *, num_blocks: int) -> Forward:
         modulation=block["vec"],
         text=block["txt"],
         rotary=block["pe"],
-        num_blocks=num_blocks,
+        num_blocks=len(transformer.blocks),
         moment=Moment.on(options["sample_sigmas"], float(options["sigmas"].flatten()[0]), conditional),
+        num_channels=x.shape[1],
+        head_dim=transformer.dim // transformer.num_heads,
+        embed=embedder(transformer, tokens),
         attention=_attention(options),
         rotate=apply_rope1,
         shown_frames=shown,
@@ -230,12 +220,10 @@ def _with_own_options(
 def _chained(
     standing: BlockPatch | None,
     index: int,
-    begin: Callable[[BlockArguments], None],
-    after: AfterBlock,
+    edited: EditedPass,
 ) -> BlockPatch:
     def block(arguments: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-        if index == 0:
-            begin(arguments)
+        arguments = edited.before_block(index, arguments)
         was_run = False
 
         def original(given: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +235,7 @@ def _chained(
             out = original(arguments)
         else:
             out = standing(arguments, {**extra, "original_block": original})
-        return {**out, "img": after(index, out["img"], was_skipped=not was_run)}
+        return {**out, "img": edited.after_block(index, out["img"], was_skipped=not was_run)}
 
     return block
 

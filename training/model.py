@@ -18,7 +18,8 @@ from transformers import UMT5Config, UMT5EncoderModel
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.families.attention import sdpa
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import WanBlock, rotary_table
+from reelpatch.families.wan.block import WanBlock
+from reelpatch.families.wan.rotary import rotary_table
 from training.words import MAX_TOKENS, WORDS
 
 DIM, FFN_DIM, NUM_HEADS, NUM_LAYERS = 128, 512, 1, 8

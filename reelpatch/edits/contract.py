@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from torch import Tensor
 
 from reelpatch.edits.capability import Capability
+from reelpatch.edits.carried import TokenSegment
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
@@ -37,9 +38,10 @@ class Moment:
 class Forward:
     """One pass of the host's transformer, as told to the edits before its first block.
 
-    Shapes: tokens `[B, N, D]` (patch-embedded noise); modulation `[B, 6, D]`, or `[B, N, 6, D]` where tokens have
+    Shapes: tokens `[B, N, D]` (patch-embedded noise, of latents of `num_channels`); modulation `[B, 6, D]`, or `[B, N, 6, D]` where tokens have
     timesteps of their own; text `[B, T, D]`, embedded, padding rows included.
-    `rotary` is the host's own rotary embedding; `attention` and `rotate` are the host's ways to compute.
+    `rotary` is the host's own rotary embedding, for heads of width `head_dim`; `attention` and `rotate` are the host's ways to
+    compute, and `embed` is its patch embedding, `[B, C, T, h, w]` -> `[B, N, D]`.
     A host that works on a long clip window by window names the latent frames this pass sees, `shown_frames`, and how
     many there are in all, `num_frames`; None means that it sees them all.
     """
@@ -51,6 +53,9 @@ class Forward:
     rotary: Any
     num_blocks: int
     moment: Moment
+    num_channels: int
+    head_dim: int
+    embed: Callable[[Tensor], Tensor]
     attention: Attention = sdpa
     rotate: Rotate = apply_rotary
     shown_frames: Sequence[int] | None = None
@@ -73,6 +78,14 @@ class RunningEdit(Protocol):
         ...
 
 
+class BringsTokens(RunningEdit, Protocol):
+    """A running edit of one that needs `BRING_TOKENS`."""
+
+    def segments(self) -> Sequence[TokenSegment]:
+        """What goes through all blocks beside the sample's tokens; `after_block` is told of those alone."""
+        ...
+
+
 class Edit(Protocol):
     """A way of changing what a transformer makes; strengths and windows are the edit's own affair."""
 
@@ -84,9 +97,8 @@ class Edit(Protocol):
         """How wide a transformer it was made for; None fits any."""
         ...
 
-    @property
-    def num_streams(self) -> int:
-        """How many token streams of its own run beside the main one, as memory is planned for them."""
+    def memory_share(self, grid: TokenGrid) -> float:
+        """How much more memory a forward on that grid takes, as a part of what it takes without the edit."""
         ...
 
     def begin(self, forward: Forward) -> RunningEdit | None:
@@ -109,6 +121,7 @@ class RunningEdits:
     """Several running edits as one: each goes on from what the one before it left."""
 
     parts: Sequence[RunningEdit]
+    segments: Sequence[TokenSegment] = ()
 
     def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
         for part in self.parts:
@@ -118,4 +131,13 @@ class RunningEdits:
 
 def begin_edits(edits: Iterable[Edit], forward: Forward) -> RunningEdits:
     """Those of `edits` that have something to do in this forward, in the given order."""
-    return RunningEdits([running for edit in edits if (running := edit.begin(forward)) is not None])
+    parts: list[RunningEdit] = []
+    segments: list[TokenSegment] = []
+    for edit in edits:
+        running = edit.begin(forward)
+        if running is None:
+            continue
+        parts.append(running)
+        if Capability.BRING_TOKENS in edit.needs:
+            segments += cast("BringsTokens", running).segments()
+    return RunningEdits(parts, segments)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import WanBlock, rotary_table
+from reelpatch.families.wan.block import WanBlock
 from reelpatch.families.wan.names import diffusers_to_native
+from reelpatch.families.wan.rotary import rotary_table
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input

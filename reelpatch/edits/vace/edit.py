@@ -17,6 +17,9 @@ from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
 from reelpatch.sampling.guidance import StepRange
 
+# ComfyUI counts this much more memory for a merged VACE model than for its backbone (`supported_models.WAN21_Vace`).
+STREAM_MEMORY = 0.2
+
 
 @dataclass(frozen=True, eq=False)
 class VaceContext:
@@ -66,9 +69,8 @@ class VaceEdit:
     def width(self) -> int:
         return self.module.config.dim
 
-    @property
-    def num_streams(self) -> int:
-        return len(self.contexts)
+    def memory_share(self, grid: TokenGrid) -> float:  # noqa: ARG002 -- the same at every size
+        return STREAM_MEMORY * len(self.contexts)
 
     def begin(self, forward: Forward) -> RunningEdit | None:
         config = self.module.config

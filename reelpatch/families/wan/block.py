@@ -1,4 +1,4 @@
-"""The Wan transformer block and the rotary table it is used with.
+"""The Wan transformer block.
 
 Shape letters: B batch, N tokens, T text rows, D width, A heads, E head width (D = A * E).
 The compute dtype is that of the text rows. The residual stream may be wider (`norm3` then has to be as wide):
@@ -14,31 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
-from reelpatch.families.lattice import TokenGrid
-
-ROTARY_THETA = 10000.0
-
-
-def rotary_table(grid: TokenGrid, head_dim: int, *, device: torch.device | str | None = None) -> Tensor:
-    """Cosine and sine of every token's angles, `[N, 1, E / 2, 2]` float32.
-
-    The E / 2 interleaved pairs go to frames, rows and columns in this order: rows and columns get
-    `head_dim // 6` pairs each, frames the rest (44/42/42 numbers of 128).
-
-    Source: Wan2.1 `rope_params`; angles in float64, as there.
-    """
-    plane_dim = 2 * (head_dim // 6)
-    axes = ((grid.frames, head_dim - 2 * plane_dim), (grid.rows, plane_dim), (grid.columns, plane_dim))
-    angles: list[Tensor] = []
-    for axis, (length, dim) in enumerate(axes):
-        exponents = torch.arange(0, dim, 2, dtype=torch.float64, device=device) / dim
-        positions = torch.arange(length, dtype=torch.float64, device=device)
-        along_axis = torch.outer(positions, ROTARY_THETA**-exponents)
-        shape = [1, 1, 1, dim // 2]
-        shape[axis] = length
-        angles.append(along_axis.view(shape).expand(grid.frames, grid.rows, grid.columns, -1))
-    angle_NP = torch.cat(angles, dim=-1).flatten(0, 2)
-    return torch.stack((angle_NP.cos(), angle_NP.sin()), dim=-1).float().unsqueeze(1)
 
 
 class SelfAttention(nn.Module):

@@ -7,10 +7,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor, nn
 
+from reelpatch.edits.carried import CarriedTokens, carried_on, check_can_carry
 from reelpatch.edits.contract import (
     Capability,
     Edit,
@@ -25,7 +27,7 @@ from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
-OFFERED = frozenset({Capability.ADD_AFTER_BLOCK})
+OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
 TIMESTEPS = 1000
 
 
@@ -74,10 +76,11 @@ def edited(
     blocks: Sequence[nn.Module] = list(transformer.blocks)
     frames, rows, columns = latents.shape[-3:]
     grid = WAN.lattice.grid(frames, rows, columns)
-    running = RunningEdits(())
+    running, carried = RunningEdits(()), CarriedTokens((), grid.tokens)
+    rotary_of_all: tuple[Tensor, Tensor] | None = None
 
-    def begin(_block: nn.Module, inputs: tuple[Any, ...]) -> None:
-        nonlocal running
+    def begin(_block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        nonlocal running, carried, rotary_of_all
         tokens, text, modulation, (cos, sin) = inputs
         forward = Forward(
             tokens=tokens,
@@ -89,20 +92,57 @@ def edited(
             rotary=torch.stack((cos[0, ..., 0::2], sin[0, ..., 1::2]), dim=-1),
             num_blocks=len(blocks),
             moment=moment,
+            num_channels=latents.shape[1],
+            head_dim=cos.shape[-1],
+            embed=lambda more: embed(transformer, more),
             attention=_attention_of(blocks[0]),
         )
         running = begin_edits(edits, forward)
+        if not running.segments:
+            return None
+        check_can_carry(modulation)
+        carried = CarriedTokens(running.segments, grid.tokens)
+        rotary_of_all = _rotary_of_all(carried, cos, sin)
+        return carried.joined(tokens), text, modulation, rotary_of_all
+
+    def carry(_block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return None if rotary_of_all is None else (*inputs[:3], rotary_of_all)
 
     def after(index: int) -> Any:
-        was_skipped = index in skipped_blocks
-        return lambda _block, _inputs, tokens: running.after_block(index, tokens, was_skipped=was_skipped)
+        return lambda _block, _inputs, stream: carried_on(
+            running,
+            carried,
+            index,
+            stream,
+            was_skipped=index in skipped_blocks,
+            is_last=index + 1 == len(blocks),
+        )
 
     with ExitStack() as hooks:
         if edits:
             hooks.callback(blocks[0].register_forward_pre_hook(begin).remove)
+            for block in blocks[1:]:
+                hooks.callback(block.register_forward_pre_hook(carry).remove)
             for index, block in enumerate(blocks):
                 hooks.callback(block.register_forward_hook(after(index)).remove)
         yield
+
+
+def embed(transformer: WanTransformer3DModel, latents: Tensor) -> Tensor:
+    """The transformer's own tokens of latents, `[B, C, T, h, w]` -> `[B, N, D]`; half a patch at an edge is filled with zeros."""
+    _, patch_rows, patch_columns = transformer.config["patch_size"]
+    borders = (0, -latents.shape[-1] % patch_columns, 0, -latents.shape[-2] % patch_rows)
+    padded = F.pad(latents.to(transformer.device, transformer.dtype), borders)
+    return transformer.patch_embedding(padded).flatten(2).transpose(1, 2)
+
+
+def _rotary_of_all(carried: CarriedTokens, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """diffusers' pair of tables, `[1, N, 1, E]`, for all tokens that go through the blocks."""
+    angles = [one.angles.repeat_interleave(2, dim=-1)[None, :, None] for one in carried.segments]
+    return (
+        carried.around(cos, [angle.cos().to(cos) for angle in angles], dim=1),
+        carried.around(sin, [angle.sin().to(sin) for angle in angles], dim=1),
+    )
 
 
 @contextmanager

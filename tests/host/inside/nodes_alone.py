@@ -302,7 +302,7 @@ def check_side_path_leaves_fp8_bits_alone():
 def _context(vae, images, mask):
     model = apply(backbone(), module(), vae=vae, clip=clip(images), mask=mask)[0]
     ((wrapper,),) = [model.get_wrappers("diffusion_model", "reelpatch")]
-    return wrapper.edit.contexts[0].context
+    return wrapper.edits[0].contexts[0].context
 
 
 def check_a_full_mask_costs_one_encode_from_the_second_clip_on():

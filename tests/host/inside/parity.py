@@ -31,7 +31,7 @@ def _vace_text(seed: int, contexts: list[torch.Tensor], strengths: list[float]) 
 
 def _contexts(model) -> list[torch.Tensor]:
     wrappers = model.get_wrappers("diffusion_model", "reelpatch")
-    return [context.context for wrapper in wrappers for context in wrapper.edit.contexts]
+    return [context.context for wrapper in wrappers for edit in wrapper.edits for context in edit.contexts]
 
 
 def _compare(

@@ -131,7 +131,7 @@ def check_references_stand_in_front_and_are_taken_off():
         clip, mask, references, shown, *_ = task("inpaint", references=count)
         edited, latent = apply(model, patch, clip=clip, mask=mask, references=references)
         assert latent["samples"].shape[2] == 3 + count
-        (edit,) = [one.edit for one in edited.get_wrappers("diffusion_model", "reelpatch")]
+        (edit,) = [edit for one in edited.get_wrappers("diffusion_model", "reelpatch") for edit in one.edits]
         context = edit.contexts[0].context
         for number, image in enumerate(frames(count, (20, 30), seed=9) if count else []):
             letterbox = __import__("reelpatch.clips.references", fromlist=["letterbox"]).letterbox

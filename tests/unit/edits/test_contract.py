@@ -16,6 +16,9 @@ FORWARD = Forward(
     rotary=None,
     num_blocks=2,
     moment=Moment(sigma=0.5, step=0, num_steps=2, conditional=(True,)),
+    num_channels=4,
+    head_dim=4,
+    embed=lambda latents: latents,
 )
 
 

@@ -12,7 +12,7 @@ from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import rotary_table
+from reelpatch.families.wan.rotary import rotary_table
 from reelpatch.sampling.guidance import StepRange
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
@@ -48,6 +48,9 @@ def make_forward(*, step: int = 0, dtype: torch.dtype = torch.float32, **changes
         rotary=rotary_table(GRID, DIM // NUM_HEADS),
         num_blocks=NUM_BLOCKS,
         moment=Moment(sigma=0.5, step=step, num_steps=4, conditional=(True, False)),
+        num_channels=16,
+        head_dim=DIM // NUM_HEADS,
+        embed=lambda latents: latents,
     )
     return replace(forward, **changes)
 

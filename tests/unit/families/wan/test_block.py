@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from reelpatch.families.attention import apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.block import WanBlock, rotary_table
+from reelpatch.families.wan.block import WanBlock
+from reelpatch.families.wan.rotary import rotary_table
 
 GRID = TokenGrid(2, 2, 3)
 DIM, FFN_DIM, NUM_HEADS = 64, 96, 2

@@ -134,13 +134,13 @@ def test_blocks_that_do_not_exist_cannot_be_skipped(backbone: WanTransformer3DMo
 
 def test_edits_that_need_more_than_hooks_are_refused(backbone: WanTransformer3DModel) -> None:
     class Greedy:
-        needs = frozenset({Capability.BRING_TOKENS})
+        needs = frozenset({Capability.REPLACE_KEYS_VALUES})
 
         def begin(self, _forward: Forward) -> RunningEdits:
             return RunningEdits(())
 
     with pytest.raises(
-        BadInput, match=r"Greedy cannot run in the diffusers host: .* cannot carry token segments"
+        BadInput, match=r"Greedy cannot run in the diffusers host: .* cannot let an edit replace"
     ):
         run(backbone, edits=[Greedy()])
 

@@ -1,0 +1,93 @@
+"""Token segments on their way through a transformer: beside the sample's tokens in every block, and cut off at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSegment:
+    """Tokens that an edit brings along: the sample's tokens see them, and they see those, at the step's timestep.
+
+    Shapes: tokens `[B or 1, n, D]`; angles `[n, E / 2]`, the rotary angle of every pair of a head, in radians.
+    `is_before` puts them in front of the sample's tokens, which matters to nothing but the order of sums.
+    """
+
+    tokens: Tensor
+    angles: Tensor
+    is_before: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedTokens:
+    """All segments of a forward around the sample's tokens, of which there are `num_own`."""
+
+    segments: Sequence[TokenSegment]
+    num_own: int
+
+    @property
+    def num_before(self) -> int:
+        """How many tokens stand in front of the sample's."""
+        return sum(one.tokens.shape[1] for one in self.segments if one.is_before)
+
+    def around(self, own: Tensor, others: Sequence[Tensor], *, dim: int) -> Tensor:
+        """What belongs to the sample's tokens, `own`, with what belongs to each segment around it."""
+        pairs = list(zip(self.segments, others, strict=True))
+        before = [other for one, other in pairs if one.is_before]
+        after = [other for one, other in pairs if not one.is_before]
+        return torch.cat([*before, own, *after], dim=dim)
+
+    def joined(self, tokens: Tensor) -> Tensor:
+        """The stream of the first block, from the sample's tokens `[B, N, D]`."""
+        others = [one.tokens.to(tokens).expand(len(tokens), -1, -1) for one in self.segments]
+        return self.around(tokens, others, dim=1)
+
+    def own(self, stream: Tensor) -> Tensor:
+        """The sample's tokens in a stream."""
+        return stream[:, self.num_before : self.num_before + self.num_own]
+
+    def with_own(self, stream: Tensor, tokens: Tensor) -> Tensor:
+        """The stream with other tokens of the sample in it."""
+        end = self.num_before + self.num_own
+        return torch.cat([stream[:, : self.num_before], tokens, stream[:, end:]], dim=1)
+
+
+class AfterBlock(Protocol):
+    """As `RunningEdit`."""
+
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor: ...
+
+
+def carried_on(
+    running: AfterBlock,
+    carried: CarriedTokens,
+    index: int,
+    stream: Tensor,
+    *,
+    was_skipped: bool,
+    is_last: bool,
+) -> Tensor:
+    """The stream that goes on after a block, in which edits change the sample's tokens alone; only those after the last one."""
+    if not carried.segments:
+        return running.after_block(index, stream, was_skipped=was_skipped)
+    own = carried.own(stream)
+    tokens = running.after_block(index, own, was_skipped=was_skipped)
+    if is_last:
+        return tokens
+    return stream if tokens is own else carried.with_own(stream, tokens)
+
+
+def check_can_carry(modulation: Tensor) -> None:
+    """Raises: `BadInput` for a backbone whose tokens have timesteps of their own, `[B, N, 6, D]`."""
+    if modulation.ndim == 4 and modulation.shape[1] > 1:
+        raise BadInput(
+            "this backbone gives every token a timestep of its own (Wan2.2 TI2V-5B), which token segments do not have "
+            "yet: use a backbone of 16 channels."
+        )

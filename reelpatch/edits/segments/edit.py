@@ -1,0 +1,118 @@
+"""In-context editing: latents of the source and of references as token segments beside the clip that is being made.
+
+Source: Bernini-R (bytedance), VideoCoF (knightyxp) and their relatives, which embed all latents by the backbone's own
+patch embedding and attend over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from reelpatch.edits.carried import TokenSegment
+from reelpatch.edits.contract import Capability, Forward
+from reelpatch.errors import BadInput
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.rotary import grid_positions, rotary_angles, source_turn
+from reelpatch.sampling.guidance import StepRange
+
+
+@dataclass(frozen=True, eq=False)
+class LatentSegment:
+    """Latents that are seen but not changed.
+
+    Shapes: latents `[C, T, h, w]`, normalised as the transformer reads them.
+    `times` are the places in time of its latent frames, counted as the target's own are, from 0; None is 0 to T - 1.
+    `source` is Bernini-R's number of the stream, 0 for none. `is_before` puts its tokens in front of the target's.
+    """
+
+    latents: Tensor
+    times: tuple[int, ...] | None = None
+    source: float = 0
+    is_before: bool = False
+
+    def __post_init__(self) -> None:
+        frames = self.latents.shape[1] if self.latents.ndim == 4 else 0
+        if not frames or not bool(torch.isfinite(self.latents).all()):
+            raise BadInput(
+                f"a segment's latents have the shape {list(self.latents.shape)} or are not finite: give [channels, frames, "
+                "rows, columns] with at least one frame."
+            )
+        if self.times is not None and len(self.times) != frames:
+            raise BadInput(
+                f"a segment of {frames} latent frames was given {len(self.times)} places in time: give one for each."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentsEdit:
+    """Segments at work in a part of the steps; the transformer's own patch embedding makes their tokens."""
+
+    segments: Sequence[LatentSegment]
+    window: StepRange = field(default_factory=StepRange)
+    needs: frozenset[Capability] = field(default=frozenset({Capability.BRING_TOKENS}), init=False)
+    width: int | None = field(default=None, init=False)
+
+    def memory_share(self, grid: TokenGrid) -> float:
+        """How many tokens come along, for each of the target's."""
+        cells = WAN.lattice.patch_cells**2
+        tokens = sum(one.latents[0].numel() / cells for one in self.segments)
+        return tokens / grid.tokens
+
+    def begin(self, forward: Forward) -> RunningSegments | None:
+        moment = forward.moment
+        if not self.segments or not self.window.active(moment.step, moment.num_steps):
+            return None
+        return RunningSegments(
+            [
+                _embedded(segment, forward, number)
+                for number, segment in enumerate(_shown(self.segments, forward), start=1)
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RunningSegments:
+    """As `RunningEdit`; nothing is added between blocks."""
+
+    carried: Sequence[TokenSegment]
+
+    def segments(self) -> Sequence[TokenSegment]:
+        return self.carried
+
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:  # noqa: ARG002
+        return tokens
+
+
+def _shown(segments: Sequence[LatentSegment], forward: Forward) -> Sequence[LatentSegment]:
+    """In a pass that sees a part of a long sample, segments as long as the sample are cut with it; stills stay."""
+    shown = forward.shown_frames
+    if shown is None:
+        return segments
+    return [
+        LatentSegment(one.latents[:, list(shown)], None, one.source, one.is_before)
+        if one.latents.shape[1] == forward.num_frames
+        else one
+        for one in segments
+    ]
+
+
+def _embedded(segment: LatentSegment, forward: Forward, number: int) -> TokenSegment:
+    channels, frames, rows, columns = segment.latents.shape
+    if channels != forward.num_channels:
+        raise BadInput(
+            f"segment {number} has {channels} channels, but the backbone reads {forward.num_channels}: encode it with the "
+            "VAE of this backbone."
+        )
+    grid = WAN.lattice.grid(frames, rows, columns)
+    positions = grid_positions(grid, device=forward.tokens.device)
+    if segment.times is not None:
+        times = torch.tensor(segment.times, dtype=positions.dtype, device=positions.device)
+        positions[:, 0] = times[positions[:, 0].long()]
+    angles = rotary_angles(positions, forward.head_dim)
+    angles = angles + source_turn(segment.source, forward.head_dim, angles)
+    return TokenSegment(forward.embed(segment.latents[None]), angles, segment.is_before)

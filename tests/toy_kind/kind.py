@@ -1,0 +1,12 @@
+from reelpatch.edits.capability import Capability
+from reelpatch.edits.kind import EditKind
+
+TOY = EditKind(
+    name="toy",
+    families=("wan",),
+    needs=frozenset({Capability.ADD_AFTER_BLOCK}),
+    work=("tests.toy_kind.work", "ToyWork"),
+    has_module=False,
+    is_instructed=True,
+    clip_encodes=1,
+)

@@ -1,0 +1,52 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reelpatch.clips.frames import as_video, fit
+from reelpatch.edits.capability import Capability
+from reelpatch.edits.contract import Edit, Forward
+from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.families.lattice import TokenGrid
+
+
+@dataclass(frozen=True)
+class AddedConstant:
+    constant: float
+    needs: frozenset[Capability] = frozenset({Capability.ADD_AFTER_BLOCK})
+    width: int | None = None
+
+    def memory_share(self, grid: TokenGrid) -> float:  # noqa: ARG002 -- as `Edit`
+        return 0.0
+
+    def begin(self, forward: Forward) -> "AddedConstant | None":  # noqa: ARG002
+        return self if self.constant else None
+
+    def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:  # noqa: ARG002
+        # The same for every token, but not for every channel: the head's norm takes away what all channels share.
+        ramp = torch.linspace(-1, 1, tokens.shape[-1], device=tokens.device, dtype=tokens.dtype)
+        return tokens + self.constant * ramp if index == 1 else tokens
+
+
+class ToyWork:
+    """Sampling begins at noise, and the clip is read for its size alone."""
+
+    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
+        raise ValueError(f"{len(weights)} tensors for an edit without any")
+
+    def prepare(self, material: Material, encode: Encode) -> Prepared:
+        channels, frames, rows, columns = encode(as_video(fit(material.clip, material.plan))).shape
+        return Prepared((channels, frames, rows, columns))
+
+    def edits(
+        self,
+        module: nn.Module | None,  # noqa: ARG002
+        prepared: Prepared,  # noqa: ARG002
+        settings: EditSettings,
+    ) -> Sequence[Edit]:
+        return (AddedConstant(settings.strength),)
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002
+        return latents

@@ -1,0 +1,97 @@
+"""Segments beside a clip, in the diffusers host."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor
+
+from reelpatch.edits.contract import Edit, Moment
+from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
+from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.edits.vace.module import VaceModule
+from reelpatch.errors import BadInput
+from reelpatch.families.lattice import TokenGrid
+from reelpatch.headless.hosts.wan_host import predict_velocity
+from reelpatch.sampling.guidance import StepRange
+from tests.golden import tiny_wan
+from tests.golden.deterministic import make_input
+from tests.golden.rounding import depth_of, rounding
+
+MOMENT = Moment(sigma=0.625, step=0, num_steps=4, conditional=(True,))
+CLIP, SOURCE = make_input((1, 4, 3, 4, 6)), make_input((4, 2, 4, 6), 0.31, 2.0)
+TEXT = make_input((1, 512, 24), 0.17, 1.0)
+CONTEXT = make_input((12, 3, 4, 6), 0.23, 3.0)
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[WanTransformer3DModel, VaceModule]:
+    backbone, _, module = tiny_wan.vace((0, 2), 12)
+    return backbone, module
+
+
+@pytest.fixture
+def backbone(models: tuple[WanTransformer3DModel, VaceModule]) -> Iterator[WanTransformer3DModel]:
+    yield models[0]
+    assert not any(block._forward_hooks or block._forward_pre_hooks for block in models[0].blocks)
+
+
+@torch.no_grad()
+def run(backbone: WanTransformer3DModel, edits: list[Edit], latents: Tensor = CLIP, **options: Any) -> Tensor:
+    return predict_velocity(backbone, latents, TEXT, moment=MOMENT, edits=edits, **options)
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_segment_that_lies_before_the_clip_in_time_is_a_longer_clip(
+    backbone: WanTransformer3DModel, is_before: bool
+) -> None:
+    """As VideoCoF's sequence without its own places: rotary embedding knows differences of places alone."""
+    longer = run(backbone, [], torch.cat([SOURCE[None], CLIP], dim=2))[:, :, 2:]
+    segment = LatentSegment(SOURCE, times=(-2, -1), is_before=is_before)
+    found = run(backbone, [SegmentsEdit([segment])])
+    assert found.shape == longer.shape
+    assert tiny_wan.largest_difference(found, longer) <= rounding(
+        float(longer.abs().max()), depth_of(backbone)
+    )
+    assert tiny_wan.largest_difference(found, run(backbone, [])) > 2e-4
+
+
+def test_source_and_places_change_what_is_seen(backbone: WanTransformer3DModel) -> None:
+    plain = run(backbone, [SegmentsEdit([LatentSegment(SOURCE)])])
+    for other in (LatentSegment(SOURCE, source=1), LatentSegment(SOURCE, times=(0, 5))):
+        assert tiny_wan.largest_difference(run(backbone, [SegmentsEdit([other])]), plain) > 1e-4
+
+
+def test_hints_go_to_the_clips_own_tokens(models: tuple[WanTransformer3DModel, VaceModule]) -> None:
+    backbone, module = models
+    hints, segments = VaceEdit(module, [VaceContext(CONTEXT)]), SegmentsEdit([LatentSegment(SOURCE)])
+    both = run(backbone, [segments, hints])
+    assert torch.equal(both, run(backbone, [hints, segments]))
+    for alone in ([hints], [segments]):
+        assert tiny_wan.largest_difference(both, run(backbone, alone)) > 5e-4
+    skipped = run(backbone, [segments, hints], skipped_blocks=frozenset({2}))
+    assert tiny_wan.largest_difference(both, skipped) > 5e-4
+
+
+def test_outside_its_steps_nothing_is_carried(backbone: WanTransformer3DModel) -> None:
+    late = SegmentsEdit([LatentSegment(SOURCE)], StepRange(0.5, 1.0))
+    assert torch.equal(run(backbone, [late]), run(backbone, []))
+    assert torch.equal(run(backbone, [SegmentsEdit([])]), run(backbone, []))
+
+
+def test_what_cannot_be_a_segment_is_refused(backbone: WanTransformer3DModel) -> None:
+    with pytest.raises(BadInput, match="segment 1 has 5 channels, but the backbone reads 4: encode it"):
+        run(backbone, [SegmentsEdit([LatentSegment(torch.zeros(5, 1, 4, 6))])])
+    with pytest.raises(BadInput, match="give \\[channels, frames, rows, columns\\] with at least one frame"):
+        LatentSegment(torch.zeros(4, 0, 4, 6))
+    with pytest.raises(BadInput, match="not finite"):
+        LatentSegment(torch.full((4, 1, 4, 6), float("nan")))
+    with pytest.raises(BadInput, match="of 2 latent frames was given 1 places in time"):
+        LatentSegment(SOURCE, times=(0,))
+
+
+def test_memory_is_counted_by_tokens() -> None:
+    edit = SegmentsEdit([LatentSegment(SOURCE), LatentSegment(SOURCE[:, :1])])
+    assert edit.memory_share(TokenGrid(3, 2, 3)) == pytest.approx(1.0)
