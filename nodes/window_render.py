@@ -48,6 +48,11 @@ class WindowRender:
         material = Material(clip, plan, mask, self.references)
         return render(self, VaceWork(), material, seed=seed, on_progress=on_progress)
 
+    @property
+    def settings(self) -> EditSettings:
+        """As `RenderHost`."""
+        return EditSettings(self.strength, self.active, self.skip_hints)
+
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
         return encoder(self.vae)(video)
@@ -61,9 +66,8 @@ class WindowRender:
         on_progress: OnProgress,  # noqa: ARG002 -- ComfyUI is told by `on_step`
     ) -> Tensor:
         """As `RenderHost`."""
-        settings = EditSettings(self.strength, self.active, self.skip_hints)
         edited = self.model
-        for edit in work.edits(self.edit_module.model, prepared, settings):
+        for edit in work.edits(self.edit_module.model, prepared, self.settings):
             edited = attach(edited, edit, self.edit_module)
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),

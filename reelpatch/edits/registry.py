@@ -7,6 +7,7 @@ from reelpatch.errors import BadInput
 
 _KINDS: dict[str, tuple[str, str]] = {
     "vace": ("reelpatch.edits.vace.kind", "VACE"),
+    "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
     "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
 }
 

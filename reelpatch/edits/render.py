@@ -5,13 +5,18 @@ from typing import Protocol
 from torch import Tensor
 
 from reelpatch.clips.frames import restore
-from reelpatch.edits.work import EditWork, Material, Prepared
+from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 
 class RenderHost(Protocol):
     """The models of a host, with the instruction and the settings of a run."""
+
+    @property
+    def settings(self) -> EditSettings:
+        """How the edit is to be at work."""
+        ...
 
     def encode(self, video: Tensor) -> Tensor:
         """Latents [C, T, h, w], as the transformer reads them, of a video [3, F, H, W] in [-1, 1]."""
@@ -38,7 +43,7 @@ def make_latents(
 ) -> Tensor:
     """The latents of the edited clip, without those of references."""
     on_progress("encoding the clip", 0, 1)
-    prepared = work.prepare(material, host.encode)
+    prepared = work.prepare(material, host.settings, host.encode)
     on_progress("encoding the clip", 1, 1)
     noise = draw_noise(prepared.shape, seed, references=prepared.references)
     return work.finish(host.sample(work, prepared, noise, seed, on_progress), prepared)

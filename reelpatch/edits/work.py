@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from reelpatch.clips.frames import FitPlan
 from reelpatch.edits.contract import Edit
+from reelpatch.edits.segments.edit import LatentSegment
+from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.families.lattice import LatentShape
 from reelpatch.sampling.guidance import StepRange
 
@@ -35,22 +37,27 @@ class Prepared:
     """What sampling needs of the material: the shape of the latents, and what the edit reads.
 
     `references` frames stand in front of the clip's. Sampling begins at noise alone, or where there are `clip_latents`,
-    at those with noise on them.
+    at those with noise on them. The edit reads a `context`, or `segments`.
     """
 
     shape: LatentShape
     references: int = 0
     clip_latents: Tensor | None = None
     context: Tensor | None = None
+    segments: Sequence[LatentSegment] = ()
 
 
 @dataclass(frozen=True)
 class EditSettings:
-    """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints."""
+    """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints.
+
+    `layout` is how an in-context method lays out its sequence.
+    """
 
     strength: float = 1.0
     window: StepRange = StepRange()
     skip_hints: bool = False
+    layout: SegmentLayout | None = None
 
 
 class EditWork(Protocol):
@@ -72,7 +79,7 @@ class EditWork(Protocol):
         """
         ...
 
-    def prepare(self, material: Material, encode: Encode) -> Prepared:
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
         """What sampling needs; `encode` is the host's VAE. Raises: `BadInput` for material that the edit cannot take."""
         ...
 

@@ -27,6 +27,12 @@ class RecipeHost:
         """The host of a run with that instruction or caption."""
         return cls(models, models.text(text, on_progress), models.negative(on_progress))
 
+    @property
+    def settings(self) -> EditSettings:
+        """As `RenderHost`."""
+        recipe = self.models.recipe
+        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.segments)
+
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
         return self.models.vae.encode(video)
@@ -45,13 +51,12 @@ class RecipeHost:
         clip = prepared.clip_latents
         start = noise if clip is None else noised(clip, noise, float(sigmas[0]))
         transformer = self.models.transformer(on_progress)
-        settings = EditSettings(recipe.strength, recipe.window, recipe.skip_hints)
         denoiser = Denoiser(
             transformer.backbone,
             self.positive,
             sigmas,
             negative=self.negative,
-            edits=work.edits(transformer.module, prepared, settings),
+            edits=work.edits(transformer.module, prepared, self.settings),
             guidance=recipe.guidance,
             skip_layers=recipe.skip_layers,
             on_step=transformer.at_step,

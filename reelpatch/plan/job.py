@@ -51,6 +51,17 @@ class Job:
         return lattice.grid(*lattice.latent_shape(self.frames, self.size, references=self.references)[1:])
 
     @property
+    def tokens(self) -> int:
+        """How many go through every block: the clip's, and those of segments beside it, references taken as large as the clip."""
+        layout = self.recipe.segments
+        if layout is None:
+            return self.grid.tokens
+        lattice = self.recipe.lattice
+        per_frame = self.grid.tokens // self.grid.frames
+        clip = lattice.latent_frames(self.frames)
+        return per_frame * (2 * clip + layout.grounding + self.references)
+
+    @property
     def pixels(self) -> int:
         """Of the clip, all frames together."""
         return self.frames * self.size[0] * self.size[1]
@@ -79,7 +90,7 @@ class Job:
 
     def pass_flops(self, models: Models, one: Pass) -> Flops:
         """Of one of its forwards."""
-        tokens = self.grid.tokens
+        tokens = self.tokens
         backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
         return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
 

@@ -51,7 +51,7 @@ class Plan:
             "licence": job.recipe.licence,
             "clip": {"frames": job.frames, "width": width, "height": height, "references": job.references},
             "edits": job.contexts,
-            "tokens": grid.tokens,
+            "tokens": job.tokens,
             "grid": asdict(grid),
             "steps": job.recipe.num_run_steps,
             "forwards": len(list(job.passes())),
@@ -143,7 +143,7 @@ def _duration(
         card,
         work,
         memory,
-        hidden_numbers=job.grid.tokens * models.backbone.dim,
+        hidden_numbers=job.tokens * models.backbone.dim,
         stored_bytes=models.stored_bytes,
         ram=machine.ram,
     )

@@ -54,7 +54,9 @@ def _work(plan: Plan) -> Iterator[_Line]:
     edits = f", {job.contexts} edits at once" if job.contexts > 1 else ""
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     grid, forwards = job.grid, len(list(job.passes()))
-    yield _Row("tokens", f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}")
+    own = f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}"
+    beside = "" if job.tokens == grid.tokens else f"; {job.tokens:,} with those of segments beside them"
+    yield _Row("tokens", own + beside)
     yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} each"
     )

@@ -180,6 +180,30 @@ LIGHTX2V_LORA = WeightFile(
     size="14B",
     other_sizes_gb={"lightx2v_T2V_14B_cfg_step_distill_v2_lora_rank64_bf16.safetensors": 0.63},
 )
+VIDEOCOF_LORA = WeightFile(
+    role="lora",
+    names=("videocof.safetensors",),
+    url=_hub("XiangpengYang/VideoCoF", "videocof.safetensors"),
+    size_gb=None,
+    licence=APACHE,
+    size="14B",
+)
+FUSIONX_LORA = WeightFile(
+    role="lora",
+    names=("Wan2.1_Text_to_Video_14B_FusionX_LoRA.safetensors",),
+    url=_hub("MonsterMMORPG/Wan_GGUF", "Wan2.1_Text_to_Video_14B_FusionX_LoRA.safetensors"),
+    size_gb=None,
+    licence=UNKNOWN_LICENCE,
+    size="14B",
+)
+BERNINI_1_3B = WeightFile(
+    role="backbone",
+    names=("wan2.1_bernini_1.3B_fp16.safetensors",),
+    url=_hub("Comfy-Org/Bernini-R", "split_files/diffusion_models/wan2.1_bernini_1.3B_fp16.safetensors"),
+    size_gb=2.84,
+    licence=APACHE,
+    size="1.3B",
+)
 CHRONOEDIT_LORA = WeightFile(
     role="lora",
     names=(

@@ -1,10 +1,7 @@
-"""The published methods, one record each, and how to get one by name."""
+"""The published methods that edit through VACE or enhance, and the demo: one record each."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 
-from reelpatch.errors import BadInput
 from reelpatch.recipes.files import (
     APACHE,
     CAUSVID_1_3B_LORA,
@@ -199,7 +196,7 @@ _DEMO = Recipe(
     notes="Knows six colours, three shapes, five backgrounds and three styles.",
 )
 
-_ALL = (
+METHODS = (
     _DITTO_GLOBAL,
     replace(
         _DITTO_GLOBAL,
@@ -363,15 +360,3 @@ _ALL = (
         ),
     ),
 )
-RECIPES: Mapping[str, Recipe] = {record.name: record for record in _ALL}
-
-
-def recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises: BadInput for an unknown name; the message offers the closest ones, or all.
-    """
-    if name in RECIPES:
-        return RECIPES[name]
-    close = get_close_matches(name, RECIPES, cutoff=0.5) or list(RECIPES)
-    raise BadInput(f"there is no recipe '{name}': did you mean {' or '.join(close)}?")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from reelpatch.edits.kind import EditKind
 from reelpatch.edits.registry import edit_kind
+from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
 from reelpatch.families.lattice import Lattice
@@ -77,7 +78,8 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `family` names that of its models, `kind` that of its edit; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
+    `family` names that of its models, `kind` that of its edit, and
+    `segments` how an in-context one lays out its sequence; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
     `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the
     schedule, of an enhancer from the clip's own noised latents, and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
     where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
@@ -110,6 +112,7 @@ class Recipe:
     unsupported: str = ""
     family: str = "wan"
     kind: str = "vace"
+    segments: SegmentLayout | None = None
 
     @property
     def lattice(self) -> Lattice:
@@ -125,6 +128,10 @@ class Recipe:
     def enhances(self) -> bool:
         """Whether it goes over a finished clip, without an edit module and an instruction."""
         return not self.edit_kind.is_instructed
+
+    def prompt_for(self, instruction: str) -> str:
+        """The text that its model reads, of what a person says."""
+        return instruction if self.segments is None else self.segments.prompt_for(instruction)
 
     @property
     def num_run_steps(self) -> int:

@@ -33,7 +33,9 @@ _PATTERNS = tuple(
     for pattern, kind, size in (
         (r"Wan2_1-T2V-14B_.*|wan2\.1_t2v_14B_.*|wan2\.2_t2v_(high|low)_noise_14B_.*", Kind.BACKBONE, "14B"),
         (r"Wan2_2-T2V-A14B-(HIGH|LOW)_.*", Kind.BACKBONE, "14B"),
-        (r"Wan2_1-T2V-1_3B_.*|wan2\.1_t2v_1\.3B_.*", Kind.BACKBONE, "1.3B"),
+        (r"Wan2_1-T2V-1_3B_.*|wan2\.1_t2v_1\.3B_.*|wan2\.1_bernini_1\.3B_.*", Kind.BACKBONE, "1.3B"),
+        (r"wan2\.2_bernini_r_(high|low)_noise_.*", Kind.BACKBONE, "14B"),
+        (r"videocof|Wan2\.1_Text_to_Video_14B_FusionX_LoRA", Kind.LORA, "14B"),
         (r"Wan2_1-VACE[_-]module[_-]14B_.*|Wan2_2_Fun_VACE_module_A14B_.*", Kind.EDIT_MODULE, "14B"),
         (r"ditto_\w+_comfy", Kind.EDIT_MODULE, "14B"),
         (r"Wan2_1-VACE[_-]module[_-]1_3B_.*", Kind.EDIT_MODULE, "1.3B"),

@@ -36,7 +36,7 @@ class ToyWork:
     def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
         raise ValueError(f"{len(weights)} tensors for an edit without any")
 
-    def prepare(self, material: Material, encode: Encode) -> Prepared:
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         channels, frames, rows, columns = encode(as_video(fit(material.clip, material.plan))).shape
         return Prepared((channels, frames, rows, columns))
 

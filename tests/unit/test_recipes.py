@@ -14,6 +14,8 @@ from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import SOLVERS
 
 SIZE_NOT_PUBLISHED = {
+    "videocof.safetensors",
+    "Wan2.1_Text_to_Video_14B_FusionX_LoRA.safetensors",
     "vdot_14b.pt",
     "clip_vision_h.safetensors",
     "Wan2.1_T2V_1.3B_SelfForcing_DMD-FP16-LoRA-Rank32.safetensors",
@@ -30,7 +32,8 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     WAN.lattice.latent_shape(record.frames, (record.height, record.width))
     for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
-    assert len(record.files_for("module")) == (0 if record.unsupported or record.enhances else 1)
+    has_module = record.edit_kind.has_module and not record.unsupported
+    assert len(record.files_for("module")) == has_module
     assert 0 <= record.start_step < record.steps
 
 
@@ -104,6 +107,7 @@ def test_every_published_method_is_there() -> None:
             "causvid",
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
+        *("videocof", "videocof-fast", "bernini-r-1.3b"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
     }
 

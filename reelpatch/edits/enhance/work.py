@@ -18,7 +18,7 @@ class EnhanceWork:
     def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
         raise ValueError(f"enhancing has no weights of its own, and {len(weights)} tensors were given")
 
-    def prepare(self, material: Material, encode: Encode) -> Prepared:
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         latents = encode(as_video(fit(material.clip, material.plan))).cpu()
         channels, frames, rows, columns = latents.shape
         return Prepared((channels, frames, rows, columns), clip_latents=latents)

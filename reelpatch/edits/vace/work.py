@@ -41,7 +41,7 @@ class VaceWork:
             source=source,
         )
 
-    def prepare(self, material: Material, encode: Encode) -> Prepared:
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         plan = material.plan
         height, width = plan.size
         context = build_context(

@@ -150,6 +150,8 @@ def _announce(request: EditRequest, material: _Material, editor: Editor) -> None
 def _announce_run(request: EditRequest, editor: Editor) -> None:
     settings = editor.recipe
     _log.info("%s", editor.files.describe())
+    if settings.segments is not None and (told := settings.segments.told_of(request.instruction)):
+        _log.info("%s", told)
     _log.info(
         "Recipe %s (%s): %d steps, guidance %g, seed %d, %s on %s; the result goes to %s.",
         settings.name,

@@ -36,7 +36,9 @@ def run(capsys: Captured, *arguments: object) -> dict:
 
 def test_it_is_known_by_name() -> None:
     assert edit_kind("toy") is TOY
-    with pytest.raises(BadInput, match="there is no kind of edit 'other': use one of vace, enhance, toy"):
+    with pytest.raises(
+        BadInput, match="there is no kind of edit 'other': use one of vace, segments, enhance, toy"
+    ):
         edit_kind("other")
 
 

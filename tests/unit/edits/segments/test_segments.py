@@ -16,6 +16,8 @@ from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.solvers import sample_flow_unipc
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 from tests.golden.rounding import depth_of, rounding
@@ -95,3 +97,26 @@ def test_what_cannot_be_a_segment_is_refused(backbone: WanTransformer3DModel) ->
 def test_memory_is_counted_by_tokens() -> None:
     edit = SegmentsEdit([LatentSegment(SOURCE), LatentSegment(SOURCE[:, :1])])
     assert edit.memory_share(TokenGrid(3, 2, 3)) == pytest.approx(1.0)
+
+
+@torch.no_grad()
+def test_a_source_whose_velocity_is_nothing_is_one_put_back_at_each_call(
+    backbone: WanTransformer3DModel,
+) -> None:
+    """VideoCoF samples source and clip as one, and sets the source's velocity to 0."""
+    sigmas = make_sigmas("native", 4, shift=3.0)
+
+    def whole(x: Tensor, sigma: Tensor, **_extra: object) -> Tensor:
+        velocity = run(backbone, [], x)
+        velocity[:, :, :2] = 0
+        return x - sigma.view(-1, 1, 1, 1, 1) * velocity
+
+    def alone(x: Tensor, sigma: Tensor, **_extra: object) -> Tensor:
+        segments = SegmentsEdit([LatentSegment(SOURCE, times=(-2, -1), is_before=True)])
+        return x - sigma.view(-1, 1, 1, 1, 1) * run(backbone, [segments], x)
+
+    together = sample_flow_unipc(whole, torch.cat([SOURCE[None], CLIP], dim=2), sigmas)
+    apart = sample_flow_unipc(alone, CLIP, sigmas)
+    size = float(apart.abs().max())
+    assert tiny_wan.largest_difference(together[:, :, :2], SOURCE[None]) <= rounding(size, 4 * 8)
+    assert tiny_wan.largest_difference(together[:, :, 2:], apart) <= rounding(size, 4 * depth_of(backbone))

@@ -1,0 +1,55 @@
+"""How an in-context method lays out its sequence, and what it makes of an instruction: names and numbers alone."""
+
+import re
+from dataclasses import dataclass
+
+# What a change is named by, and what it goes on to; the object is what stands between.
+_OBJECT = re.compile(
+    r"\b(?:replace|swap|substitute|remove|delete|erase|get rid of|turn|change|make|recolou?r|paint)\s+(?:out\s+)?"
+    r"(?P<object>(?:the|a|an|his|her|their|its|all|every|both)\s+.+?|\w+)"
+    r"(?=\s+(?:with|for|into|to|from|by|in|so|look|red|green|blue|yellow|black|white|bigger|smaller|larger|darker|brighter)\b"
+    r"|[.,;!?]|$)",
+    re.IGNORECASE,
+)
+_NO_OBJECT = frozenset({"it", "this", "that", "them", "everything"})
+TARGET_AREA = "the target area"
+"""What VideoCoF's prompt names where the instruction names no object, as when something is added."""
+
+
+@dataclass(frozen=True)
+class SegmentLayout:
+    """The source clip beside the clip that is made, as its method was trained.
+
+    `source` is Bernini-R's number of the source's stream; references take the next ones, of at most `reference_px` a side.
+    Without `reference_px` there are no references. `grounding` latent frames, that show what will be changed, are made in
+    front of the clip; the source's places in time begin after them. `is_before` puts the source's tokens first.
+    `prompt` is the text that the model reads, with `{instruction}` and `{object}` filled in.
+    """
+
+    source: float = 0
+    reference_px: int | None = None
+    grounding: int = 0
+    is_before: bool = False
+    prompt: str = "{instruction}"
+
+    def prompt_for(self, instruction: str) -> str:
+        """The text that the model reads."""
+        words = instruction.strip().rstrip(".")
+        return self.prompt.format(instruction=words, object=object_of(words) or TARGET_AREA)
+
+    def told_of(self, instruction: str) -> str:
+        """What is to be said of how the instruction was read; empty where it is taken as it is."""
+        if "{object}" not in self.prompt:
+            return ""
+        found = object_of(instruction)
+        if found is None:
+            return f"The instruction names no object that is there already, so that the prompt says '{TARGET_AREA}'."
+        return f"What is to be changed was read as '{found}'."
+
+
+def object_of(instruction: str) -> str | None:
+    """What an instruction changes, as it names it: `the lamp` of "remove the lamp"; None where it names nothing."""
+    found = _OBJECT.search(instruction)
+    if found is None or found["object"].lower() in _NO_OBJECT:
+        return None
+    return found["object"]

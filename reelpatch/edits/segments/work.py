@@ -1,0 +1,74 @@
+"""What an in-context edit does in a run: the source, and references, are encoded and ride along as token segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reelpatch.clips.frames import as_video, fit
+from reelpatch.clips.references import check_reference
+from reelpatch.edits.contract import Edit
+from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
+from reelpatch.edits.segments.layout import SegmentLayout
+from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.errors import BadInput
+from reelpatch.families.lattice import Lattice
+
+
+class SegmentsWork:
+    """As `EditWork`."""
+
+    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
+        raise ValueError(
+            f"an in-context edit has no module of its own, and {len(weights)} tensors were given"
+        )
+
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
+        layout, plan = settings.layout or SegmentLayout(), material.plan
+        if material.references and layout.reference_px is None:
+            raise BadInput(
+                f"{len(material.references)} references were given, but this method takes none: leave them out, or use "
+                "bernini-r-1.3b.",
+                option="--reference",
+            )
+        source = encode(as_video(fit(material.clip, plan)))
+        times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))
+        segments = [LatentSegment(source, times, layout.source, layout.is_before)]
+        for number, image in enumerate(material.references, start=1):
+            check_reference(image, number)
+            still = encode(as_video(_scaled(image, layout.reference_px or 0, plan.lattice)))
+            segments.append(LatentSegment(still, source=layout.source + number))
+        shape = plan.lattice.latent_shape(plan.frames, plan.size, references=layout.grounding)
+        return Prepared(shape, layout.grounding, segments=segments)
+
+    def edits(
+        self,
+        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
+        prepared: Prepared,
+        settings: EditSettings,
+    ) -> Sequence[Edit]:
+        return (SegmentsEdit(prepared.segments, settings.window),) if settings.strength else ()
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
+        return latents[..., prepared.references :, :, :]
+
+
+def _scaled(image: Tensor, most_px: int, lattice: Lattice) -> Tensor:
+    """A reference as a clip of one frame, at the legal size nearest to its own shape, no side over `most_px`.
+
+    Shapes: [h, w, 1, 3 or 4] in [0, 1] -> [1, H, W, 3]; what is transparent becomes white.
+    """
+    rgb = image[..., :3].expand(-1, -1, 3)
+    if image.shape[-1] == 4:
+        rgb = torch.lerp(torch.ones_like(rgb), rgb, image[..., 3:])
+    height, width = rgb.shape[:2]
+    scale = min(1.0, most_px / max(height, width))
+    size = lattice.nearest_size(round(height * scale), round(width * scale))
+    if size == (height, width):
+        return rgb[None]
+    resized = F.interpolate(rgb.permute(2, 0, 1)[None], size=size, mode="bicubic", antialias=True)
+    return resized.permute(0, 2, 3, 1).clamp(0, 1)

@@ -1,0 +1,93 @@
+"""The published methods that edit in context: the source clip's tokens beside those of the clip that is made."""
+
+from dataclasses import replace
+
+from reelpatch.edits.segments.layout import SegmentLayout
+from reelpatch.recipes.files import (
+    APACHE,
+    BERNINI_1_3B,
+    FUSIONX_LORA,
+    T2V_14B_BF16,
+    UMT5_XXL,
+    UNKNOWN_LICENCE,
+    VIDEOCOF_LORA,
+    WAN_VAE,
+)
+from reelpatch.recipes.record import Recipe
+from reelpatch.sampling.guidance import Guidance
+
+# The English negative prompt of Wan2.1, as VideoCoF runs it.
+ENGLISH_NEGATIVE_PROMPT = (
+    "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, "
+    "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, poorly drawn "
+    "faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, many people in "
+    "the background, walking backwards"
+)
+
+_VIDEOCOF = Recipe(
+    name="videocof",
+    title="VideoCoF: sees what to change before it changes it, in 50 steps",
+    kind="segments",
+    segments=SegmentLayout(
+        grounding=1,
+        is_before=True,
+        prompt=(
+            "A video sequence showing three parts: first the original scene, then grounded {object}, and finally the same "
+            "scene but {instruction}"
+        ),
+    ),
+    files=(T2V_14B_BF16, VIDEOCOF_LORA, WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=50,
+    shift=3.0,
+    guidance=Guidance(5.0),
+    negative_prompt=ENGLISH_NEGATIVE_PROMPT,
+    width=832,
+    height=480,
+    frames=33,
+    fps=10,
+    licence=APACHE,
+    source="https://huggingface.co/XiangpengYang/VideoCoF, run as its inference.py does",
+    examples=("Remove the lamp.", "Replace the dog with a fox.", "Add a hat to the man."),
+    notes=(
+        "Takes no mask and no references into the model; a mask keeps the rest of the picture by pasting back. Trained on 33 "
+        "frames, and by its authors good for about four times as many."
+    ),
+)
+IN_CONTEXT = (
+    Recipe(
+        name="bernini-r-1.3b",
+        title="Bernini-R 1.3B: edits by instruction and by reference pictures",
+        kind="segments",
+        segments=SegmentLayout(source=1, reference_px=848),
+        files=(BERNINI_1_3B, WAN_VAE, UMT5_XXL),
+        schedule="native",
+        steps=40,
+        shift=3.0,
+        guidance=Guidance(5.0),
+        negative_prompt="",
+        width=832,
+        height=480,
+        frames=81,
+        fps=16,
+        licence=APACHE,
+        source="https://huggingface.co/Comfy-Org/Bernini-R (Bernini-R of ByteDance), with plain guidance",
+        examples=("Turn the car red.", "Remove the person in the background."),
+        notes=(
+            "Guidance compares with the empty text, the source in both passes, as ComfyUI's own template runs it; the chain of "
+            "guidance over several sources, which its authors use for references, is not done here."
+        ),
+    ),
+    _VIDEOCOF,
+    replace(
+        _VIDEOCOF,
+        name="videocof-fast",
+        title="VideoCoF with the FusionX LoRA: 4 steps, one pass each",
+        files=(T2V_14B_BF16, VIDEOCOF_LORA, FUSIONX_LORA, WAN_VAE, UMT5_XXL),
+        steps=4,
+        guidance=Guidance(1.0),
+        negative_prompt="",
+        licence=UNKNOWN_LICENCE,
+        source="https://huggingface.co/XiangpengYang/VideoCoF, run as its fast_infer.py does",
+    ),
+)
