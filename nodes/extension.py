@@ -6,6 +6,7 @@ from .apply import ApplyEdit
 from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .compare import Compare
+from .context_edit import EditInContext
 from .crop import CropToMask
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
@@ -40,6 +41,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Compare,
     Measure,
     Plan,
+    EditInContext,
 )
 
 

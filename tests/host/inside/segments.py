@@ -7,7 +7,7 @@ from types import ModuleType
 
 import comfy.latent_formats
 import torch
-from tiny import LATENT, apply, backbone, difference, module, noise, sample, text
+from tiny import LATENT, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
 
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 
@@ -83,3 +83,22 @@ def check_a_kind_from_outside_runs():
     assert difference(plain, edited) > 1e-3
     (off,) = ToyWork().edits(None, prepared, EditSettings(strength=0.0))
     assert difference(plain, sample(host().attach(base, off, None))) == 0
+
+
+def check_the_node_edits_in_context():
+    base, worked = backbone(torch.float32), clip()
+    given = {"model": base, "vae": Vae(), "clip": worked, "start": 0.0, "end": 1.0}
+    made = {}
+    for recipe in ("bernini-r-1.3b", "videocof"):
+        model, latent, prompt = call(
+            "ReelpatchEditInContext", recipe=recipe, instruction="Remove the lamp.", **given
+        )
+        made[recipe] = sample(model, latent=latent["samples"], noise=noise(tuple(latent["samples"].shape)))
+        assert made[recipe].shape[2] == worked.references_in(made[recipe].shape[2]) + 3
+        assert "Remove the lamp" in prompt
+    assert made["videocof"].shape[2] == made["bernini-r-1.3b"].shape[2] + 1
+    source = comfy.latent_formats.Wan21().process_in(Vae().encode(worked.frames))
+    by_hand = host().attach(base, SegmentsEdit([LatentSegment(source[0], source=1)]), None)
+    found = difference(made["bernini-r-1.3b"], sample(by_hand))
+    assert found < 1e-5
+    return found
