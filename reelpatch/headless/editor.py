@@ -9,10 +9,10 @@ from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, as_clip, fit, fit_mask, plan_fit, restore
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
+from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.vace.context import build_context, trim_references
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.gray_latents import GrayLatents
-from reelpatch.errors import BadInput
 from reelpatch.families.lattice import latent_shape
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
@@ -147,9 +147,3 @@ class Editor(LoadedRecipe):
             skip_layers=recipe.skip_layers,
             on_step=models.at_step,
         )
-
-
-def check_instruction(instruction: str) -> None:
-    """Raises: `BadInput` for an instruction without a word in it."""
-    if not instruction.strip():
-        raise BadInput("the instruction is empty: say what is to change, such as 'make the circle blue'.")
