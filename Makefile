@@ -16,7 +16,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
-# The numbers by the kernels of other processors, some twenty minutes on two cores: README says what it sets.
+# The numbers by the kernels of other processors, some twenty minutes on two cores: docs/versions.md says what it sets.
 test-cpus: $(VENV)/.test
 	$(BIN)/python -m tests.cpus
 

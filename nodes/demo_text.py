@@ -20,15 +20,17 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.names import umt5_wan_to_hf
-from reelpatch.weights.header import Kind, KnownFile, expect
+from reelpatch.weights.closed_vocabulary import ClosedVocabulary
+from reelpatch.weights.header import Kind, KnownFile
 
-from .files import listed, missing_or_true
+from .files import chosen_file, listed, missing_or_true
+from .instruction import EMPTY_KEY
 
 FOLDER = "text_encoders"
 DEMO_FILE = "reelpatch_demo_umt5.safetensors"
 TOKENIZER_KEY = "tokenizer_json"
 NAME = "umt5demo"
-END = 1  # the id of the end of text, UMT5's
+PAD, END = 0, 1  # the ids of padding and of the end of text, UMT5's
 TEXT_ROWS, TEXT_WIDTH = 512, 4096  # what a Wan backbone reads
 
 
@@ -63,7 +65,7 @@ class DemoTextEncoder(io.ComfyNode):
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
         path = Path(folder_paths.get_full_path_or_raise(FOLDER, file))
-        known = expect(path, Kind.UMT5)
+        known = chosen_file(path, Kind.UMT5)
         if TOKENIZER_KEY not in known.metadata:
             raise BadInput(
                 f"{path} has no tokenizer in it, so it is not the demo's: use Load CLIP with type wan."
@@ -84,7 +86,7 @@ def load_text_encoder(file: KnownFile) -> comfy.sd.CLIP:
                 layer="last",
                 textmodel_json_config=config,
                 dtype=dtype,
-                special_tokens={"end": END, "pad": 0},
+                special_tokens={"end": END, "pad": PAD},
                 model_class=comfy.text_encoders.t5.T5,
                 enable_attention_masks=True,
                 zero_out_masked=True,
@@ -100,6 +102,12 @@ def load_text_encoder(file: KnownFile) -> comfy.sd.CLIP:
             super().__init__(
                 device=device, dtype=dtype, model_options=model_options or {}, name=NAME, clip_model=Encoder
             )
+
+        def encode_token_weights(self, token_weight_pairs: Any) -> tuple[Any, ...]:
+            """The rows, and in the conditioning whether there was no word at all: what edits is not to be empty."""
+            rows, pooled, *others = super().encode_token_weights(token_weight_pairs)
+            ids = {token for batch in token_weight_pairs[NAME] for token, *_ in batch}
+            return rows, pooled, {**(others[0] if others else {}), EMPTY_KEY: ids <= {PAD, END}}
 
     class Words(comfy.sd1_clip.SD1Tokenizer):
         def __init__(self, embedding_directory: Any = None, tokenizer_data: Any = None) -> None:
@@ -132,7 +140,7 @@ class _Words(comfy.sd1_clip.SDTokenizer):
             pad_to_max_length=False,
             max_length=TEXT_ROWS,
             min_length=TEXT_ROWS,
-            pad_token=0,
+            pad_token=PAD,
             tokenizer_data=data,
         )
 
@@ -142,13 +150,14 @@ class _FromJson:
 
     def __init__(self, text: str) -> None:
         self._tokenizer = Tokenizer.from_str(text)
+        self._closed = ClosedVocabulary.of(text)
 
     @classmethod
     def from_pretrained(cls, text: str) -> "_FromJson":
         return cls(text)
 
     def __call__(self, text: str) -> dict[str, list[int]]:
-        ids = self._tokenizer.encode(text).ids
+        ids = self._tokenizer.encode(self._closed.known(text) if self._closed else text).ids
         return {"input_ids": ids if ids[-1:] == [END] else [*ids, END]}
 
     def get_vocab(self) -> dict[str, int]:

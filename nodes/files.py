@@ -7,10 +7,21 @@ from pathlib import Path
 
 import folder_paths
 
+from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes import RECIPES, WeightFile
+from reelpatch.weights.header import KnownFile, expect, identify
 
 DEMO_MATERIAL = Path(__file__).parents[1] / "workflows"
 DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
+LOADED_BY = {
+    Kind.BACKBONE: "Load backbone",
+    Kind.VACE: "Load backbone or Load edit module",
+    Kind.EDIT_MODULE: "Load edit module",
+    Kind.LORA: "Load LoRA (any naming)",
+    Kind.VAE21: "Load VAE",
+    Kind.UMT5: "Load CLIP with type wan",
+}
 _SHOWN_CHARACTERS = 60
 
 
@@ -49,10 +60,25 @@ def missing_or_true(folder: str, file: object, *others: str) -> bool | str:
     source = Path(known.url)
     if source.suffix == ".pt" and Path(file).suffix != ".pt":
         return (
-            f"'{file}' is not in models/{folder}: download {known.url}, and make this file of it there with the "
-            "command 'reelpatch convert'."
+            f"'{file}' is not in models/{folder}: download {known.url}, put it there, and make this file of it with the "
+            "node Convert weights."
         )
     return f"'{file}' is not in models/{folder}: download it from {known.url} and put it there."
+
+
+def chosen_file(path: Path, *kinds: Kind) -> KnownFile:
+    """The file if it is of one of these kinds. Raises: `BadInput` that says what it is, and which node loads it."""
+    found = identify(path)
+    if found.kind not in kinds and found.kind in LOADED_BY and found.tensors:
+        wanted = " or ".join(kind.words for kind in kinds)
+        home = found.kind.folder
+        places = folder_paths.folder_names_and_paths.get(home, ([], set()))[0]
+        is_home = any(path.is_relative_to(place) for place in places)
+        raise BadInput(
+            f"{path.name} is {found.words}, but {wanted} is needed here: "
+            f"{'' if is_home else f'put it into models/{home} and '}use {LOADED_BY[found.kind]} for it."
+        )
+    return expect(path, *kinds)
 
 
 def published(file: str) -> WeightFile | None:

@@ -18,6 +18,7 @@ from reelpatch.windows.edit_window import EditWindow
 from .apply import check_module
 from .host import check_backbone
 from .host_vae import check_vae
+from .instruction import check_conditioning
 from .long_inputs import long_edit_inputs
 from .long_run import Told, file_of, run_long, windows_of
 from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
@@ -37,7 +38,17 @@ class EditLongClip(io.ComfyNode):
                 "Edits a video of any length in windows that overlap, reading and writing frames as they are needed. "
                 "Finished windows are kept in the output folder: after a cancel, the same graph goes on from there."
             ),
-            search_aliases=["long video", "windows", "chunks", "vace", "ditto", "context", "batch"],
+            search_aliases=[
+                "edit video",
+                "restyle",
+                "long video",
+                "windows",
+                "chunks",
+                "vace",
+                "ditto",
+                "context",
+                "batch",
+            ],
             inputs=long_edit_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
@@ -74,6 +85,7 @@ class EditLongClip(io.ComfyNode):
         skip_hints: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
+        check_conditioning(positive)
         check_module(edit_module)
         check_vae(vae)
         check_backbone(model, edit_module.model.config.dim)

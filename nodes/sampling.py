@@ -14,6 +14,8 @@ from reelpatch.sampling.guidance import Guidance, GuidancePlan, SkipLayers
 from reelpatch.sampling.schedules import step_of
 from reelpatch.sampling.solvers import SOLVERS
 
+from .host import attached_edits
+from .instruction import check_conditioning
 from .sockets import GUIDANCE
 
 
@@ -147,6 +149,8 @@ class GuidanceSchedule(io.ComfyNode):
         negative: Any = None,
         settings: GuidancePlan | None = None,
     ) -> io.NodeOutput:
+        if attached_edits(model):
+            check_conditioning(positive)
         plan = settings or GuidancePlan(
             Guidance(cfg, numbers(steps, "steps")), skip_layers(skip_blocks, skip_start, skip_end)
         )

@@ -1,4 +1,4 @@
-"""Masks, images and references beside the demo's clip, made from it: `python -m workflows.demo_material`.
+"""The demo's clip, and masks, images and references made from it: `python -m workflows.demo_material`.
 
 The long clip is a scene of its own. The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
 """
@@ -10,10 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.long_clips import FIRST_SEED, long_scene
+from reelpatch.clips.bytes_and_floats import to_bytes
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.shown_edits import SCENE
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 
@@ -37,7 +41,8 @@ def red_thing(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def write(folder: Path = FOLDER) -> None:
     """Writes all of it beside the clip."""
-    clip = read_video(folder / CLIP, folder_fps=Fraction(8))
+    write_video(Video(to_bytes(torch.from_numpy(scenes.render(SCENE))), Fraction(scenes.FPS)), folder / CLIP)
+    clip = read_video(folder / CLIP, folder_fps=Fraction(scenes.FPS))
     mask = red_thing(clip.frames)
     write_video(Video(np.repeat(mask[..., None], 3, axis=-1), clip.fps), folder / MASK_CLIP)
     long, _ = long_scene(FIRST_SEED, LONG_FRAMES)

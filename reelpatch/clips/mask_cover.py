@@ -65,6 +65,7 @@ class Cover:
     def check(self, asked: AskedMask) -> None:
         """For a mask from a file: where its meaning was found out, it may not cover nearly nothing or nearly all.
 
+        One that covers whole frames and leaves others out says when to edit, and is taken.
         Raises: BadInput for one that does, and as `check_any`.
         """
         self.check_any()
@@ -77,7 +78,7 @@ class Cover:
                 "say how the mask is meant.",
                 option="--mask-channel, --mask-threshold",
             )
-        if min(found) > _NEARLY_ALL:
+        if min(found) > _NEARLY_ALL and len(found) == len(self.shares):
             raise BadInput(
                 f"the mask covers nearly all, {_percent(min(found))} of the picture: leave it out to edit everything, or "
                 "say how it is meant.",

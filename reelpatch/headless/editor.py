@@ -8,9 +8,9 @@ from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
+from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.render import render
 from reelpatch.edits.work import Material
-from reelpatch.errors import BadInput
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost
 from reelpatch.progress import OnProgress, silent
@@ -82,9 +82,3 @@ class Editor(LoadedRecipe):
             host = RecipeHost.for_text(self, self.recipe.prompt_for(instruction), on_progress)
             material = Material(clip, plan, mask, references)
             return render(host, self.work, material, seed=seed, on_progress=on_progress)
-
-
-def check_instruction(instruction: str) -> None:
-    """Raises: `BadInput` for an instruction without a word in it."""
-    if not instruction.strip():
-        raise BadInput("the instruction is empty: say what is to change, such as 'make the circle blue'.")

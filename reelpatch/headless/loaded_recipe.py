@@ -21,6 +21,7 @@ from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.text_cache import TextCache
+from reelpatch.headless.models.tokenizer import check_words
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.headless.models.wan_vae import Vae, load_vae
 from reelpatch.plan.job import Job
@@ -29,6 +30,7 @@ from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.solvers import SOLVERS
 from reelpatch.sampling.strengths import StrengthSchedule
+from reelpatch.weights.header import Kind, expect
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
@@ -144,6 +146,10 @@ class LoadedRecipe:
                 card=self._card_bytes,
                 is_limited=self.machine.vram_limit is not None,
             )
+
+    def check_text(self, text: str) -> None:
+        """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
+        check_words(expect(self.files.text_encoder, Kind.UMT5), text)
 
     def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
         """The embedding of a text, [1, 512, 4096]; texts are remembered."""

@@ -192,7 +192,14 @@ _DEMO = Recipe(
     fps=8,
     licence=APACHE,
     source="reelpatch/headless/demo",
-    examples=("make the circle blue", "remove the square", "make it sepia"),
+    examples=(
+        "make the red circle blue",
+        "make the green square pink",
+        "remove the green square",
+        "change the background to a night sky",
+        "make it sepia",
+        "make it grayscale",
+    ),
     notes="Knows six colours, three shapes, five backgrounds and three styles.",
 )
 

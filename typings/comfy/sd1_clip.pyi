@@ -28,6 +28,7 @@ class SD1ClipModel(nn.Module):
         name: str,
         clip_model: type[nn.Module],
     ) -> None: ...
+    def encode_token_weights(self, token_weight_pairs: Any) -> tuple[Any, ...]: ...
 
 class SDTokenizer:
     def __init__(

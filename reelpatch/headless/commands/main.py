@@ -33,9 +33,9 @@ Edits video clips by instruction, with editing modules on Wan-family models."""
 _EPILOG = """\
 examples:
   reelpatch demo --out demo_out
-  reelpatch edit clip.mp4 "make the circle blue" --output blue.mp4
+  reelpatch edit clip.mp4 "make the red circle blue" --output blue.mp4
   reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
-  reelpatch edit clip.mp4 "remove the square" --mask mask.png --when 0-24 --seed 7
+  reelpatch edit clip.mp4 "remove the green square" --mask mask.png --when 0-24 --seed 7
   reelpatch enhance edited.mp4 --out steadier.mp4
   reelpatch plan --recipe ditto-global --vram 12 --ram 32
   reelpatch recipes ditto-global

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -318,23 +319,25 @@ def _edit(
     rng: np.random.Generator, kind: str, scene: Scene, thing: Thing, source: Frames
 ) -> tuple[Frames, str, Frames]:
     """Region, value and fully edited clip (before any mask) of one edit."""
+    choices: dict[str, Sequence[str]] = {
+        "recolour": [colour for colour in HUES if colour != thing.colour],
+        "remove": (),
+        "background": BACKGROUNDS,
+        "style": STYLES,
+    }
+    value = str(rng.choice(choices[kind])) if choices[kind] else ""
     nothing = np.zeros(source.shape[:3], np.float32)
+    region = coverage(thing) if kind in ("recolour", "remove") else nothing
+    return region, value, edited(scene, kind, value, thing)
+
+
+def edited(scene: Scene, kind: str, value: str, thing: Thing) -> Frames:
+    """The clip of a scene after an edit of all of it; `thing` is what is recoloured or removed."""
     if kind == "recolour":
-        value = str(rng.choice([c for c in HUES if c != thing.colour]))
-        new = Thing(thing.shape, value, thing.radius_px, thing.start_px, thing.velocity_px)
-        return (
-            coverage(thing),
-            value,
-            render(Scene(tuple(new if t is thing else t for t in scene.things), scene.background)),
-        )
+        things = tuple(replace(one, colour=value) if one is thing else one for one in scene.things)
+        return render(replace(scene, things=things))
     if kind == "remove":
-        return (
-            coverage(thing),
-            "",
-            render(Scene(tuple(t for t in scene.things if t is not thing), scene.background)),
-        )
+        return render(replace(scene, things=tuple(one for one in scene.things if one is not thing)))
     if kind == "background":
-        value = str(rng.choice(BACKGROUNDS))
-        return nothing, value, render(Scene(scene.things, value))
-    value = str(rng.choice(STYLES))
-    return nothing, value, apply_style(source, value)
+        return render(replace(scene, background=value))
+    return apply_style(render(scene), value)

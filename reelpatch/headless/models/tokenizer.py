@@ -9,6 +9,7 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from reelpatch.errors import BadInput
+from reelpatch.weights.closed_vocabulary import ClosedVocabulary
 from reelpatch.weights.header import KnownFile
 
 METADATA_KEY = "tokenizer_json"
@@ -22,7 +23,7 @@ Tokenize = Callable[[str], list[int]]
 
 
 def find_tokenizer(file: KnownFile) -> Tokenize:
-    """Text to token ids, the closing `</s>` included.
+    """Text to token ids, the closing `</s>` included; a word that a closed vocabulary lacks is `BadInput`.
 
     Raises: `BadInput` where there is none, saying where to get it, and for one with more tokens than the encoder.
     """
@@ -33,6 +34,13 @@ def find_tokenizer(file: KnownFile) -> Tokenize:
             f"The tokenizer of {file.path} has {num_tokens} tokens but the encoder only {num_rows}; use its own."
         )
     return tokenize
+
+
+def check_words(file: KnownFile, text: str) -> None:
+    """Raises: `BadInput` for words that the encoder's own tokenizer is known not to have, from its header alone."""
+    closed = ClosedVocabulary.of(file.metadata[METADATA_KEY]) if METADATA_KEY in file.metadata else None
+    if closed is not None:
+        closed.known(text)
 
 
 def _from_inside(file: KnownFile) -> tuple[int, Tokenize] | None:
@@ -69,9 +77,10 @@ def _from_json(text: str, source: Path) -> tuple[int, Tokenize]:
     end = tokenizer.token_to_id(_END)
     if end is None:
         raise BadInput(f"The tokenizer of {source} has no {_END} token; use the one of {_SOURCE}.")
+    closed = ClosedVocabulary.of(text)
     # Not the file's own post-processor: some add the end token, some do not.
     return tokenizer.get_vocab_size(), lambda prompt: [
-        *tokenizer.encode(prompt, add_special_tokens=False).ids,
+        *tokenizer.encode(closed.known(prompt) if closed else prompt, add_special_tokens=False).ids,
         end,
     ]
 

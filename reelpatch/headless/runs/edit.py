@@ -14,7 +14,8 @@ from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.worked_clip import WorkedPart
-from reelpatch.headless.editor import Editor, check_instruction
+from reelpatch.edits.instruction import check_instruction
+from reelpatch.headless.editor import Editor
 from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
@@ -70,6 +71,7 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     material = _read(request, settings)
     editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
+    editor.check_text(request.instruction)
     _announce(request, material, editor)
 
     def edited() -> Frames:
@@ -95,6 +97,7 @@ def _run_in_windows(
     references = tuple(to_floats(read_still(path)) for path in request.references)
     editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
+    editor.check_text(request.instruction)
     plan = announce_windows(request, clip, settings.lattice)
     _announce_run(request, editor)
     warn_of_much_work(plan, settings)

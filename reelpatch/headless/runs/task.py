@@ -13,10 +13,11 @@ from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.mask_rule import AskedMask
+from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.vace.control_maps import with_map
 from reelpatch.edits.vace.tasks import TASKS, BuiltTask, Sizing, TaskMaterial, build_task, draw_frames
 from reelpatch.errors import BadInput
-from reelpatch.headless.editor import Editor, check_instruction
+from reelpatch.headless.editor import Editor
 from reelpatch.headless.runs.request import TaskRequest
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.settings import chosen_settings
@@ -103,6 +104,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
     built = laid_out.built
     editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
+    editor.check_text(request.prompt)
     _log.info("%s", built.describe())
     _log.info("%s", editor.files.describe())
     _log.info(

@@ -139,7 +139,7 @@ def check_module_that_is_something_else():
 
     return [
         refused(load(tensors["a full model"]), "is a Wan text-to-video backbone", "VACE edit module"),
-        refused(load(tensors["lora"]), "is a LoRA", "'loras'"),
+        refused(load(tensors["lora"]), "is a LoRA", "put it into models/loras and use Load LoRA"),
         refused(load(tensors["vae"]), "is a Wan2.1 VAE", "'vae'"),
     ]
 
@@ -322,6 +322,60 @@ def check_a_transformer_compiled_whole():
     after, before = compiled(apply(backbone(), module())[0]), apply(compiled(backbone()), module())[0]
     for model in (after, before):
         refused(lambda model=model: sample(model), "TorchCompileModel", "edits work between its blocks")
+
+
+def check_the_demo_names_words_that_it_does_not_know():
+    words = call("ReelpatchDemoTextEncoder", file="reelpatch_demo_umt5.safetensors")[0]
+    return [
+        refused(lambda said=said: call("CLIPTextEncode", clip=words, text=said), f"'{word}'", "; it knows ")
+        for said, word in (
+            ("make the circle a dragon", "dragon"),
+            ("把圆形变成蓝色", "把圆形变成蓝色"),
+            ("make it (zebra:1.3)", "zebra"),
+        )
+    ]
+
+
+def check_an_empty_instruction():
+    """An edit needs words; a negative prompt, and what enhances, do without."""
+    words = call("ReelpatchDemoTextEncoder", file="reelpatch_demo_umt5.safetensors")[0]
+    empty, full = (call("CLIPTextEncode", clip=words, text=said)[0] for said in (" ", "make it sepia"))
+    given = {"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.2, "skip_end": 0.7}
+
+    def guider(model, positive, negative):
+        return call("ReelpatchGuidanceSchedule", model=model, positive=positive, negative=negative, **given)
+
+    edited = apply(backbone(), module())[0]
+    guider(edited, full, empty)
+    guider(backbone(), empty, empty)
+    return refused(
+        lambda: guider(edited, empty, full), "the instruction is empty", "make the red circle blue"
+    )
+
+
+def check_a_file_for_another_loader_names_that_loader():
+    named = {
+        "ReelpatchLoadBackbone": (
+            "module",
+            "use Load edit module for it",
+            {"storage": "from file", "compute": "auto"},
+        ),
+        "ReelpatchLoadEditModule": ("backbone", "use Load backbone for it", {}),
+    }
+    register()
+    said = []
+    for node, (what, words, more) in named.items():
+        name = files()[what].name
+        message = refused(
+            lambda node=node, name=name, more=more: call(node, file=name, **more),
+            name,
+            words,
+            "is needed here",
+        )
+        assert str(FOLDER) not in message
+        assert "belongs" not in message
+        said.append(message)
+    return said
 
 
 def check_a_file_that_is_no_name():

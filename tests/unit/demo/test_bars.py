@@ -1,6 +1,6 @@
 """The shipped weights on held-out scenes, held to their bars.
 
-`reelpatch demo --evaluate 256` prints the figures of the README; here 96 scenes keep `make test` short.
+`reelpatch demo --evaluate 256` prints the figures of docs/measured.md; here 96 scenes keep `make test` short.
 """
 
 from __future__ import annotations

@@ -154,6 +154,21 @@ def test_an_empty_instruction(refused: Refused, text: str) -> None:
     assert "the instruction is empty" in refused(text=text)
 
 
+@pytest.mark.parametrize("options", [(), ("--window-frames", "5", "--overlap", "1")])
+@pytest.mark.parametrize(
+    ("text", "word"), [("make the circle a dragon", "'dragon'"), ("把圆形变成蓝色", "'把圆形变成蓝色'")]
+)
+def test_words_that_the_demo_does_not_know(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, text: str, word: str, options: tuple[str, ...]
+) -> None:
+    """Found before any weights are read."""
+    monkeypatch.setattr("reelpatch.headless.models.embedded_texts.load_text_encoder", None)
+    sentence = refused(*options, text=text)
+    assert sentence.startswith("the demo does not know ")
+    assert word in sentence
+    assert "it knows blue, circle, it, make, remove, sepia, the" in sentence
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

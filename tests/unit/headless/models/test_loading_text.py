@@ -75,8 +75,10 @@ def test_text_is_cleaned_as_wan_does(text: str, cleaned: str) -> None:
 def test_tokens_end_in_the_end_token(state: State, save: SaveState) -> None:
     encoder = load_text_encoder(save(state, metadata=METADATA), dtype=torch.float32)
     assert encoder.tokens(" make it   red") == [3, 4, 5, 1]
-    assert encoder.tokens("make it golden") == [3, 4, 2, 1]
+    assert encoder.tokens("Make it red!") == [3, 4, 5, 1]
     assert encoder.tokens("") == [1]
+    with pytest.raises(BadInput, match="does not know 'golden'"):
+        encoder.tokens("make it golden")
 
 
 def test_long_text_is_cut_with_a_warning(

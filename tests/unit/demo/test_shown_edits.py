@@ -1,0 +1,78 @@
+"""What README, notes and recipes show of the demo is done on the clip that it ships with, whatever the seed."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.judge import judge, psnr_db
+from reelpatch.headless.demo.shown_edits import SCENE, SHOWN_EDITS, ShownEdit
+from reelpatch.headless.editor import Editor
+from reelpatch.media.video_io import read_video
+from reelpatch.recipes import RECIPES
+from workflows.templates import WORKFLOWS
+
+ROOT = Path(__file__).parents[3]
+SEEDS = range(1, 6)
+
+
+class OfOneClip(Editor):
+    """Encodes its one clip once, for all instructions and seeds."""
+
+    def _context(self, *given: Any) -> Tensor:
+        if not hasattr(self, "_made"):
+            self._made = super()._context(*given)
+        return self._made
+
+
+@pytest.fixture(scope="module")
+def editor() -> Editor:
+    return OfOneClip(RECIPES["demo"])
+
+
+@pytest.fixture(scope="module")
+def clip() -> Tensor:
+    path = ROOT / "workflows" / "reelpatch_demo_clip.mp4"
+    return to_floats(read_video(path, folder_fps=Fraction(scenes.FPS)).frames)
+
+
+def test_the_shipped_clip_is_the_scene(clip: Tensor) -> None:
+    truth = scenes.render(SCENE)
+    assert clip.shape == truth.shape
+    # The mp4's codec loses little: less than the judge's own bars, by far.
+    assert psnr_db(clip.numpy(), truth, truth[..., 0] >= 0) > 28
+
+
+@pytest.mark.parametrize("edit", SHOWN_EDITS, ids=lambda edit: edit.instruction)
+def test_it_is_done_with_every_seed(editor: Editor, clip: Tensor, edit: ShownEdit) -> None:
+    example = edit.example()
+    done = {
+        seed: judge(example, editor.edit(clip, edit.instruction, seed=seed).numpy()).hit for seed in SEEDS
+    }
+    assert all(done.values()), done
+
+
+@pytest.mark.parametrize("edit", SHOWN_EDITS, ids=lambda edit: edit.instruction)
+def test_the_judge_passes_the_truth_and_no_copy(edit: ShownEdit) -> None:
+    example = edit.example()
+    assert judge(example, example.target).hit
+    assert not judge(example, example.source).hit
+
+
+def test_no_other_example_is_shown() -> None:
+    judged = {edit.instruction for edit in SHOWN_EDITS}
+    assert set(RECIPES["demo"].examples) <= judged
+    assert {one.instruction for one in WORKFLOWS if one.recipe == "demo" and not one.is_long} <= judged
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r'^- "([^"]+)"$', readme, re.MULTILINE)
+    assert len(listed) >= 4
+    assert set(listed) <= judged
+    in_python = re.findall(r'editor\.edit\(frames, "([^"]+)"\)', readme)
+    assert set(in_python) <= judged
