@@ -33,8 +33,7 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
     if not streams:
         raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
     shown = next((one for one in streams if one.disposition & Disposition.default), streams[0])
-    found: VideoCodecContext | None = shown.codec_context
-    if found is None:
+    if getattr(shown, "codec_context", None) is None:  # whatever its types say, where there is no decoder
         raise BadInput(
             f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264."
         )
