@@ -28,7 +28,7 @@ def run_inside(suite: str, folder: Path, *settings: str, options: Sequence[str] 
     Raises: `Absent`; `Disagree` where the check fails, with what it said.
     """
     python, checkout = _host()
-    path, models = folder / "results.json", folder / "models"
+    models = folder / "models"
     models.mkdir(exist_ok=True)
     environment = {
         **os.environ,
@@ -36,7 +36,7 @@ def run_inside(suite: str, folder: Path, *settings: str, options: Sequence[str] 
         "REELPATCH_BENCHMARK": " ".join(settings),
     }
     done = subprocess.run(
-        [python, str(INSIDE), str(path), str(models), suite, *options],
+        [python, str(INSIDE), str(folder), str(models), suite, *options],
         env=environment,
         cwd=checkout,
         capture_output=True,
@@ -46,7 +46,7 @@ def run_inside(suite: str, folder: Path, *settings: str, options: Sequence[str] 
     if done.returncode:
         last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
         raise Absent(f"ComfyUI did not start: {last}")
-    (found,) = json.loads(path.read_text(encoding="utf-8")).values()
+    (found,) = json.loads((folder / f"{suite}.json").read_text(encoding="utf-8")).values()
     if not found["passed"]:
         raise results.Disagree(found["value"])
     return found["value"]

@@ -73,7 +73,7 @@ class LoadBackbone(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: object = "") -> bool | str:
         return missing_or_true("diffusion_models", file)
 
     @classmethod

@@ -84,7 +84,7 @@ def run_long(
             )
             return _shown(target)
         inputs = ("video", clip.header.path), ("mask", mask)
-        check_output(target, inputs, "filename_prefix")
+        check_output(target, inputs)
         sound = announce_result(clip.result, target)
         told = Told(node, clip, num_steps, [*filter(None, [notes]), *sound.losses])
         of_window = work(told)

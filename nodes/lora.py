@@ -57,7 +57,7 @@ class LoadLora(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: object = "") -> bool | str:
         return missing_or_true(FOLDER, file)
 
     @classmethod

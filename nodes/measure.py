@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import comfy.utils
@@ -16,6 +17,8 @@ from reelpatch.errors import BadInput
 from reelpatch.measure.measures import measure, num_steps
 
 from .incoming_clip import FORMS, pair_of
+
+_SHOWN = 40  # of what is no number
 
 
 class Measure(io.ComfyNode):
@@ -85,8 +88,10 @@ class Measure(io.ComfyNode):
 
 def _frame_numbers(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdecimal() for part in parts):
-        raise BadInput(f"joins is '{text}': give frame numbers with commas between them, such as 69,138.")
+    if not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        raise BadInput(
+            f"joins is '{text[:_SHOWN]}': give frame numbers with commas between them, such as 69,138."
+        )
     return tuple(int(part) for part in parts)
 
 

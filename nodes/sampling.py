@@ -1,5 +1,6 @@
 """Samplers and the guider: the engine's solvers as ComfyUI's SAMPLER, and guidance on chosen steps."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -17,6 +18,9 @@ from reelpatch.sampling.solvers import SOLVERS
 from .host import attached_edits
 from .instruction import check_conditioning
 from .sockets import GUIDANCE
+
+_DIGITS, _SHOWN = 5, 40  # of a number in a list, and of what is no number
+_COUNT = re.compile(rf"[0-9]{{1,{_DIGITS}}}")
 
 
 class FlowSampler(comfy.samplers.KSAMPLER):
@@ -176,11 +180,13 @@ def numbers(text: str, name: str) -> Collection[int] | None:
     found: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()) or int(last or first) < int(first):
+        ends = first, last or first
+        if not all(_COUNT.fullmatch(end) for end in ends) or int(ends[1]) < int(ends[0]):
             raise BadInput(
-                f"'{part}' in {name} is neither a number nor a range such as 0-2: separate them by commas."
+                f"'{part[:_SHOWN]}' in {name} is neither a number of up to {_DIGITS} digits nor a range such as 0-2: separate "
+                "them by commas."
             )
-        found.update(range(int(first), int(last or first) + 1))
+        found.update(range(int(ends[0]), int(ends[1]) + 1))
     return frozenset(found) or None
 
 

@@ -23,7 +23,8 @@ from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import MAX_SIDE_PX
 
 DEFAULT_FPS = 16
-_BOX = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*")
+_BOX = re.compile(r"\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*")
+_SHOWN = 40  # of what is no box
 
 
 class VaceTask(io.ComfyNode):
@@ -130,7 +131,7 @@ def boxes(text: str) -> tuple[Box, ...]:
         box = _BOX.fullmatch(part)
         if box is None:
             raise BadInput(
-                f"'{part.strip()}' in boxes is no box: write left,top,width,height in pixels, such as 40,20,64,64, "
+                f"'{part.strip()[:_SHOWN]}' in boxes is no box: write left,top,width,height in pixels, such as 40,20,64,64, "
                 "with a semicolon between two boxes."
             )
         left, top, width, height = map(int, box.groups())

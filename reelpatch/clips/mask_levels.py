@@ -13,6 +13,7 @@ Plane = NDArray[Any]  # [H, W], one value for each pixel, of 8 or 16 bits
 
 # Segmenters number what they find from 1; a soft mask has brighter parts than this.
 _MOST_LABELS = 50
+_VOID = 255  # where PASCAL VOC and those who follow it leave open what is shown, mostly the rims of things
 # In 255ths: so far from a level a lossy codec may put what was even.
 LOSSY_NOISE = 24
 _FLOOR = 16
@@ -23,6 +24,7 @@ _REACH_PX = 3
 class Levels:
     """Values up to `keep` are 0, from `edit` on 1; between them soft. Where `cut` is set, 1 from it on and 0 below.
 
+    `void` is a value that says nothing of its pixels, which are kept; it goes with a `cut`.
     Units: values as they are stored in the file.
     """
 
@@ -30,11 +32,13 @@ class Levels:
     edit: float
     cut: float | None
     words: str
+    void: int | None = None
 
     def apply(self, plane: Plane) -> NDArray[np.float32]:
         """The mask [H, W] in [0, 1]."""
         if self.cut is not None:
-            return (plane >= self.cut).astype(np.float32)
+            marked = plane >= self.cut
+            return (marked if self.void is None else marked & (plane != self.void)).astype(np.float32)
         ramp = (plane.astype(np.float32) - np.float32(self.keep)) / np.float32(self.edit - self.keep)
         return ramp.clip(0, 1).astype(np.float32)
 
@@ -55,11 +59,32 @@ def find_levels(
     if has_labels:
         numbers = "the label 1 is" if high == 1 else f"the labels 1 to {high} are"
         return Levels(0, high, 1, f"{numbers} edited")
+    if not is_lossy and full == high == _VOID and _has_void(values, samples):
+        return Levels(
+            0,
+            high,
+            1,
+            f"labels up to {values[-2]} are edited, and {_VOID}, which marks no label, is kept",
+            _VOID,
+        )
     if is_constant(low, high, full, is_lossy=is_lossy):
         return Levels(0, full, full / 2, "one value everywhere")
     if len(values) == 2:
         return Levels(low, high, high, f"two values, {low} is kept and {high} is edited")
     return _of_shape(low, high, samples, full=full, is_lossy=is_lossy)
+
+
+def _has_void(values: Sequence[int], samples: Sequence[Plane]) -> bool:
+    """Whether all but the brightest value are labels: small, more than the brightest, and even rather than noise."""
+    if len(values) < 3 or not 0 < values[-2] <= _MOST_LABELS:
+        return False
+    num_void = num_labelled = num_even = 0
+    for plane in samples:
+        labelled = (plane > 0) & (plane < _VOID)
+        num_void += int((plane == _VOID).sum())
+        num_labelled += int(labelled.sum())
+        num_even += int((labelled[:, 1:] & (plane[:, 1:] == plane[:, :-1])).sum())
+    return num_labelled > num_void and num_even > num_labelled / 2
 
 
 def is_constant(low: float, high: float, full: int, *, is_lossy: bool) -> bool:

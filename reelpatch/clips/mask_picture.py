@@ -13,6 +13,7 @@ MaskChannel = Literal[
     "auto", "luma", "inverse-luma", "alpha", "inverse-alpha", "red", "green", "blue", "labels"
 ]
 MASK_CHANNELS: tuple[MaskChannel, ...] = get_args(MaskChannel)
+_VOID = (224, 224, 192)  # in the palette of PASCAL VOC
 _COLOURED = 48  # of 255: so far apart are the channels of what is no gray, whatever a codec did to it
 
 
@@ -66,8 +67,11 @@ def _one_colour(index: int) -> Callable[[MaskPicture], Plane]:
 
 
 def _labels(picture: MaskPicture) -> Plane:
-    """255 wherever there is any colour at all."""
-    lit = picture.colour > 0 if picture.colour.ndim == 2 else picture.colour.any(2)
+    """255 wherever there is any colour at all but that of PASCAL VOC's void, which says nothing of its pixels."""
+    if picture.colour.ndim == 2:
+        lit = picture.colour > 0
+    else:
+        lit = picture.colour.any(2) & (picture.colour != _VOID).any(2)
     return np.where(lit, 255, 0).astype(np.uint8)
 
 

@@ -23,7 +23,7 @@ _WORDS: dict[MaskChannel, str] = {
     "red": "red channel",
     "green": "green channel",
     "blue": "blue channel",
-    "labels": "colours but black",
+    "labels": "colours but black and PASCAL VOC's void",
 }
 
 

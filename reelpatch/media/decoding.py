@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import av
 from av.codec.context import CodecContext
@@ -34,8 +33,7 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
     if not streams:
         raise BadInput(f"{path} holds no video stream: give a video file, a GIF or a folder of images.")
     shown = next((one for one in streams if one.disposition & Disposition.default), streams[0])
-    decoder: Any = shown.codec_context  # None where FFmpeg has no decoder, whatever PyAV's types say
-    if decoder is None:
+    if getattr(shown, "codec_context", None) is None:  # whatever its types say, where there is no decoder
         raise BadInput(
             f"the video stream of {path} is of a kind that has no decoder here: convert it to H.264."
         )

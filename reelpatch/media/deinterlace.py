@@ -15,6 +15,8 @@ _FILTER, _SETTINGS = "bwdif", "mode=send_frame:parity=auto:deint=interlaced"
 # A frame without neighbours does not tell what moves in it: its lines are drawn from each other.
 _ALONE, _ALONE_SETTINGS = "estdif", "mode=frame:deint=interlaced"
 
+_Times = tuple[int | None, int, Fraction | None]  # when a frame is shown, for how long, and the clock of both
+
 
 def progressive(frames: Iterable[VideoFrame], say: Callable[[str], None]) -> Generator[VideoFrame]:
     """The same frames in the same number, order and time; from the first interlaced one on they go through FFmpeg's filter."""
@@ -30,9 +32,9 @@ def progressive(frames: Iterable[VideoFrame], say: Callable[[str], None]) -> Gen
 def _filtered(first: VideoFrame, rest: Iterator[VideoFrame]) -> Generator[VideoFrame]:
     second = next(rest, None)
     graph = _graph(first, *(_ALONE, _ALONE_SETTINGS) if second is None else (_FILTER, _SETTINGS))
-    times: deque[tuple[int | None, Fraction | None]] = deque()
+    times: deque[_Times] = deque()
     for frame in chain((first,) if second is None else (first, second), rest):
-        times.append((frame.pts, frame.time_base))
+        times.append((frame.pts, frame.duration, frame.time_base))
         graph.push(frame)
         yield from _timed(graph, times)
     graph.push(None)
@@ -51,14 +53,14 @@ def _graph(frame: VideoFrame, name: str, settings: str) -> Graph:
     return graph
 
 
-def _timed(graph: Graph, times: deque[tuple[int | None, Fraction | None]]) -> Generator[VideoFrame]:
+def _timed(graph: Graph, times: deque[_Times]) -> Generator[VideoFrame]:
     while True:
         try:
             frame = graph.pull()
         except (av.BlockingIOError, av.EOFError):
             return
         assert isinstance(frame, VideoFrame)
-        frame.pts, base = times.popleft()
+        frame.pts, frame.duration, base = times.popleft()
         if base is not None:
             frame.time_base = base
         yield frame

@@ -43,5 +43,6 @@ def check_ending(path: Path, option: str) -> None:
     if not is_folder_of_frames(path) and path.suffix.lower() not in {".mp4", ".mkv"}:
         raise BadInput(
             f"the output {path} does not end in .mp4, in .mkv (without loss) or in nothing (a folder of PNG frames): "
-            f"rename it ({option})."
+            "rename it.",
+            option=option,
         )

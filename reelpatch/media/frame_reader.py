@@ -14,6 +14,7 @@ from reelpatch.errors import BadInput
 from reelpatch.media.damage import Damage
 from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader, Frames
+from reelpatch.media.frame_times import shown_s
 from reelpatch.media.opening import opened
 from reelpatch.media.video_io import Video, folder_frames, folder_pixel_aspect, header_of
 
@@ -49,11 +50,12 @@ def look_through(path: Path, *, folder_fps: Fraction, accept_damage: bool | None
     with opened(path) as container:
         stream = main_stream(container, path)
         frames = decoded_frames(container, stream, path, damage)
-        frame = next(frames)
-        first = reader.upright(frame)
-        pts = [frame.pts, *(frame.pts for frame in frames)]
+        last = next(frames)
+        first, pts = reader.upright(last), [last.pts]
+        for last in frames:
+            pts.append(last.pts)
         damage.judge()
-        video = header_of(container, stream, pts, first[None], reader.way_up, path)
+        video = header_of(container, stream, (pts, shown_s(last, stream)), first[None], reader.way_up, path)
     return ClipHeader(path, len(pts), (first.shape[0], first.shape[1]), video, accept_damage)
 
 

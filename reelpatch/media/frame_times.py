@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from reelpatch.media.film_rate import SLOWEST_S
 
 # Frames that stand within this part of a frame from where a fixed rate would put them have a fixed rate.
 _EVEN = Fraction(1, 10)
@@ -33,6 +36,17 @@ def frame_times(
     if any(one > other for one, other in pairwise(times)):
         return start, None
     return start, _apart(times, 1 / fps)
+
+
+def shown_s(frame: VideoFrame, stream: VideoStream) -> Fraction:
+    """For how many seconds a decoded frame is shown; 0 where its file does not say."""
+    return max(frame.duration or 0, 0) * (stream.time_base or Fraction(0))
+
+
+def is_longer(last_s: Fraction, fps: Fraction, stream: VideoStream) -> bool:
+    """Whether the last frame is shown for longer than the others, by more than the film's clock can be off."""
+    slack = max(_EVEN, fps * (stream.time_base or 0))
+    return (1 + slack) / fps < last_s <= SLOWEST_S  # what is said beyond that, no film can hold
 
 
 def _apart(times: Sequence[Fraction], frame_s: Fraction) -> tuple[Fraction, ...]:

@@ -14,7 +14,7 @@ from reelpatch.errors import BadInput
 from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.frame_colour import ColourReader
 from reelpatch.media.opening import opened
-from reelpatch.media.stills import images_in, is_still, open_still
+from reelpatch.media.stills import check_one_picture, images_in, is_still, open_still
 
 _MORE_STILLS = (".tif", ".tiff", ".gif", ".tga", ".pgm", ".ppm", ".pbm", ".jp2", ".jfif")
 _LOSSLESS_STILLS = frozenset({"PNG", "BMP", "TIFF", "GIF", "TGA", "PPM"})
@@ -38,7 +38,7 @@ def mask_pictures(path: Path, size: tuple[int, int]) -> Generator[MaskPicture]:
 
     Units: `size` = (height, width) is the clip's, which every picture has to have; stills are checked before they are
     decoded.
-    Raises: BadInput for what is unreadable or of another size, and for a still that is to be shown turned.
+    Raises: BadInput for what is unreadable or of another size, and for a still that is animated or to be shown turned.
     """
     if path.is_dir():
         for image in images_in(path):
@@ -81,6 +81,7 @@ def _still(path: Path, size: tuple[int, int]) -> MaskPicture:
         found = image.height, image.width
         if found != size[::-1]:  # before anything is decoded, which looking for marks does too
             check_size(found, size, path)
+        check_one_picture(image, path, "mask", option="--mask")
         if image.getexif().get(_ORIENTATION, 1) != 1:
             raise BadInput(
                 f"the mask {path} carries a mark that it is to be shown turned (EXIF orientation), which some programs "

@@ -23,36 +23,41 @@ def refuse_inputs(path: Path, inputs: Inputs, option: str = "--output") -> None:
             continue
         if _is_same(path, source):
             raise BadInput(
-                f"the output {path} is the {what} itself, which is never overwritten: name another ({option})."
+                f"the output {path} is the {what} itself, which is never overwritten: name another.",
+                option=option,
             )
         if _is_within(source, windows_folder(path)):
             raise BadInput(
                 f"the {what} {source} lies where the finished windows of the output {path} are kept, which are taken away "
-                f"in the end: move it, or name another output ({option})."
+                "in the end: move it, or name another output.",
+                option=option,
             )
         if source.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES and _is_same(path.parent, source):
             raise BadInput(
-                f"the output {path} lies among the images of the {what} {source}, which stay as they are: name another "
-                f"({option})."
+                f"the output {path} lies among the images of the {what} {source}, which stay as they are: name another.",
+                option=option,
             )
 
 
 def check_name(path: Path, option: str = "--output") -> None:
     """Raises: `BadInput` for a name that no file or folder can have here."""
     if "\0" in str(path) or path.name in {"", ".."}:
-        raise BadInput(f"the output {str(path)!r} names no file: give a name ({option}).")
+        raise BadInput(f"the output {str(path)!r} names no file: give a name.", option=option)
     num_bytes = len(os.fsencode(path.name))
     if num_bytes > MAX_NAME_BYTES:
         raise BadInput(
             f"the name of the output {path} is {num_bytes} bytes long, but {MAX_NAME_BYTES} are the most: name a shorter "
-            f"one ({option})."
+            "one.",
+            option=option,
         )
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise BadInput(f"the output {path} cannot be ({error.strerror}): name another ({option}).") from error
+        raise BadInput(
+            f"the output {path} cannot be ({error.strerror}): name another.", option=option
+        ) from error
 
 
 def check_replaceable(path: Path, option: str = "--output") -> None:
@@ -64,16 +69,18 @@ def check_replaceable(path: Path, option: str = "--output") -> None:
         return
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput(f"the output {path} is a device or a pipe, not a file: name another ({option}).")
+        raise BadInput(f"the output {path} is a device or a pipe, not a file: name another.", option=option)
     if not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
         raise BadInput(
-            f"the output {path} exists and is write-protected: allow writing, or name another ({option})."
+            f"the output {path} exists and is write-protected: allow writing, or name another.",
+            option=option,
         )
     folder = path.absolute().parent.stat()
     user = os.geteuid() if hasattr(os, "geteuid") else 0
     if folder.st_mode & stat.S_ISVTX and user not in {0, path.lstat().st_uid, folder.st_uid}:
         raise BadInput(
-            f"the output {path} belongs to somebody else, who alone may replace it: name another ({option})."
+            f"the output {path} belongs to somebody else, who alone may replace it: name another.",
+            option=option,
         )
 
 

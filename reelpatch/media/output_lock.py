@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from reelpatch.errors import BadInput
-from reelpatch.media.saving import refusal
+from reelpatch.media.saving import not_written
 
 BEAT_S = 3.0  # how often an owner touches its file
 WATCH_S = 12.0  # for how long another machine looks for that
@@ -70,13 +70,13 @@ def owned_output(target: Path) -> Generator[None]:
     try:
         descriptor = _taken(path, target)
     except OSError as error:
-        raise BadInput(refusal(error, target, "--output")) from error
+        raise not_written(error, target, "--output") from error
     ended = threading.Event()
     try:
         try:
             _write_owner(descriptor)
         except OSError as error:
-            raise BadInput(refusal(error, target, "--output")) from error
+            raise not_written(error, target, "--output") from error
         threading.Thread(target=_beat, args=(path, ended), daemon=True).start()
         yield
     finally:

@@ -30,7 +30,7 @@ def saved_at(path: Path, option: str = "--output") -> Generator[Path]:
         if part.exists():
             replace_durably(part, path)
     except OSError as error:
-        raise BadInput(refusal(error, path, option)) from error
+        raise not_written(error, path, option) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -50,7 +50,7 @@ def saved_folder(path: Path, option: str = "--output") -> Generator[Path]:
                 path.rmdir()  # refused by the system where files have come in meanwhile
             replace_durably(part, path)
     except OSError as error:
-        raise BadInput(refusal(error, path, option)) from error
+        raise not_written(error, path, option) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -63,13 +63,14 @@ def check_folder(path: Path, inputs: Inputs = (), option: str = "--output") -> N
     check_name(path, option)
     refuse_inputs(path, inputs, option)
     if path.is_symlink():
-        raise BadInput(f"the output {path} is a link: name the folder that it leads to ({option}).")
+        raise BadInput(f"the output {path} is a link: name the folder that it leads to.", option=option)
     if path.exists() and not path.is_dir():
         raise BadInput(
-            f"the output {path} is a file, not a folder for frames: name another, or end it in .mp4 or .mkv ({option})."
+            f"the output {path} is a file, not a folder for frames: name another, or end it in .mp4 or .mkv.",
+            option=option,
         )
     if path.is_dir() and any(path.iterdir()):
-        raise BadInput(f"the folder {path} has files in it: name a new or an empty one ({option}).")
+        raise BadInput(f"the folder {path} has files in it: name a new or an empty one.", option=option)
     with saved_folder(path, option) as part:
         part.rmdir()
 
@@ -83,10 +84,10 @@ def check_place(path: Path, suffix: str, inputs: Inputs = (), option: str = "--o
     check_name(path, option)
     if path.suffix.lower() != suffix:
         raise BadInput(
-            f"the output {path} does not end in {suffix}, which is what is written: rename it ({option})."
+            f"the output {path} does not end in {suffix}, which is what is written: rename it.", option=option
         )
     if path.is_dir():
-        raise BadInput(f"the output {path} is a folder: name a file in it ({option}).")
+        raise BadInput(f"the output {path} is a folder: name a file in it.", option=option)
     refuse_inputs(path, inputs, option)
     check_replaceable(path, option)
     with saved_at(path, option) as part:
@@ -96,12 +97,12 @@ def check_place(path: Path, suffix: str, inputs: Inputs = (), option: str = "--o
         _log.warning("%s exists, and is replaced when the result is complete.", path)
 
 
-def refusal(error: OSError, path: Path, option: str) -> str:
+def not_written(error: OSError, path: Path, option: str) -> BadInput:
     """Why something cannot be written at `path`, and what to do."""
     if error.errno in _FULL:
-        return f"there is no room left to write {path}: free some, or choose another place ({option})."
-    if not path.parent.is_dir():
-        return (
-            f"the folder {path.parent} of the output does not exist: make it, or choose another ({option})."
-        )
-    return f"{path} cannot be written ({error.strerror}): choose a place you may write to ({option})."
+        said = f"there is no room left to write {path}: free some, or choose another place."
+    elif not path.parent.is_dir():
+        said = f"the folder {path.parent} of the output does not exist: make it, or choose another."
+    else:
+        said = f"{path} cannot be written ({error.strerror}): choose a place you may write to."
+    return BadInput(said, option=option)

@@ -45,9 +45,10 @@ def images_in(folder: Path) -> list[Path]:
 def read_still(path: Path) -> NDArray[np.uint8]:
     """An image, upright, as [H, W, 3], or [H, W, 4] where parts of it are transparent.
 
-    Raises: `BadInput` when it is missing, damaged or no image.
+    Raises: `BadInput` when it is missing, damaged or no image, and for an animation.
     """
     with open_still(path) as file:
+        check_one_picture(file, path, "image")
         image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
             image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
@@ -79,6 +80,17 @@ def open_still(path: Path, what: str = "image", *, option: str = "") -> Generato
         raise BadInput(
             f"the {what} {path} cannot be read ({reason}): give one that opens.", option=option
         ) from error
+
+
+def check_one_picture(image: Image.Image, path: Path, what: str, *, option: str = "") -> None:
+    """Raises: `BadInput` for an animation, of which no picture is meant alone; what a camera keeps beside a photo is none."""
+    number = getattr(image, "n_frames", 1)
+    if number > 1 and image.format != "MPO":
+        raise BadInput(
+            f"the {what} {path} is an animation of {number} pictures: save the one that is meant, or all of them as a GIF, a "
+            "film or a folder of images.",
+            option=option,
+        )
 
 
 def _opened(path: Path, formats: tuple[str, ...]) -> Image.Image:

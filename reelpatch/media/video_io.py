@@ -14,7 +14,7 @@ from reelpatch.media.damage import Damage
 from reelpatch.media.decoding import decoded_frames, main_stream
 from reelpatch.media.film_rate import check_rate
 from reelpatch.media.frame_colour import ColourReader, Frames
-from reelpatch.media.frame_times import frame_times
+from reelpatch.media.frame_times import frame_times, is_longer, shown_s
 from reelpatch.media.opening import opened
 from reelpatch.media.stills import IMAGE_SUFFIXES, images_in, png_pixel_aspect, read_still
 from reelpatch.media.upright import Upright
@@ -25,13 +25,15 @@ class Video:
     """A clip as it is shown: upright, in RGB of full range.
 
     Shapes: frames [F, H, W, 3].
-    Units: `times_s` counts from the first frame and is None where the rate is fixed; `start_s` is where the first
-    frame stands on the clock of `audio`, the file whose sound belongs to the clip.
+    Units: `times_s` counts from the first frame and is None where the rate is fixed, `last_s`, which goes with it, is how
+    long the last frame is shown, None for as long as the others on the whole; `start_s` is where the first frame stands on
+    the clock of `audio`, the file whose sound belongs to the clip.
     """
 
     frames: Frames
     fps: Fraction
     times_s: tuple[Fraction, ...] | None = None
+    last_s: Fraction | None = None
     pixel_aspect: Fraction = Fraction(1)
     audio: Path | None = None
     start_s: Fraction = Fraction(0)
@@ -40,8 +42,20 @@ class Video:
     @property
     def duration_s(self) -> Fraction:
         """From the first frame to the end of the last one."""
-        last = self.times_s[-1] if self.times_s else (len(self.frames) - 1) / self.fps
-        return last + 1 / self.fps
+        return self.shown_s(len(self.frames))
+
+    def shown_s(self, num_frames: int) -> Fraction:
+        """How long the first `num_frames` frames are shown."""
+        if self.times_s is None:
+            return num_frames / self.fps
+        if num_frames < len(self.times_s):
+            return self.times_s[num_frames]
+        return self.times_s[-1] + (self.last_s or 1 / self.fps)
+
+    def cut(self, num_frames: int) -> "Video":
+        """Times and sound up to where frame `num_frames` would begin; the frames are as they were."""
+        end, times = self.shown_s(num_frames), self.times_s and self.times_s[:num_frames]
+        return replace(self, times_s=times, last_s=times and end - times[-1], sound_end_s=end)
 
 
 def read_video(path: Path, *, folder_fps: Fraction, accept_damage: bool | None = None) -> Video:
@@ -62,39 +76,47 @@ def read_video(path: Path, *, folder_fps: Fraction, accept_damage: bool | None =
     reader, damage = ColourReader(path), Damage(path, accept_damage)
     frames: list[Frames] = []
     pts: list[int | None] = []
+    last_s = Fraction(0)
     with opened(path) as container:
         stream = main_stream(container, path)
         for frame in reader.shown(container, stream, decoded_frames(container, stream, path, damage)):
             frames.append(reader.upright(frame))
             pts.append(frame.pts)
+            last_s = shown_s(frame, stream)
         damage.judge()
-        return header_of(container, stream, pts, np.stack(frames), reader.way_up, path)
+        return header_of(container, stream, (pts, last_s), np.stack(frames), reader.way_up, path)
 
 
 def header_of(
     container: InputContainer,
     stream: VideoStream,
-    pts: Sequence[int | None],
+    shown: tuple[Sequence[int | None], Fraction],
     frames: Frames,
     way_up: Upright,
     path: Path,
 ) -> Video:
-    """The clip of these upright frames, with what its file says of it once all with their times `pts` were decoded.
+    """The clip of these upright frames, with what its file says of it once all were decoded.
 
+    `shown`: the frames' times, and for how many seconds the last one is shown, 0 where nothing says it.
     Raises: `BadInput` for a file that has no rate, or one that cannot be written.
     """
     fps = stream.average_rate or stream.guessed_rate
     if not fps:
         raise BadInput(f"{path} does not say how many frames it shows a second: convert it to mp4.")
+    pts, last_s = shown
     start, times = frame_times(pts, stream, fps)
     if times:
         fps = (len(times) - 1) / times[-1]
+    is_long = is_longer(last_s, fps, stream)
+    if is_long and times is None:
+        times = tuple(index / fps for index in range(len(pts)))
     check_rate(fps, times, path)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return Video(
         frames,
         fps,
         times_s=times,
+        last_s=last_s if is_long else None,
         pixel_aspect=1 / aspect if way_up.swaps_sides else aspect,
         audio=path if container.streams.audio else None,
         start_s=start,
@@ -152,5 +174,4 @@ def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
             f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames}.",
             option="--frames",
         )
-    short = replace(video, frames=video.frames[:frames], times_s=video.times_s and video.times_s[:frames])
-    return replace(short, sound_end_s=short.duration_s) if frames < num_frames else video
+    return replace(video.cut(frames), frames=video.frames[:frames]) if frames < num_frames else video

@@ -169,6 +169,10 @@ def _video_stream(
     if form.codec == "libx264":
         # Its macroblock tree reads memory that nobody wrote: the same small frames come out as other bytes each time.
         options["x264-params"] = "mbtree=0"
+    if video.last_s and form.container == "mp4":
+        options["bf"] = (
+            "0"  # an mp4 says how long the last frame is stored, which with B-frames is not the last shown
+        )
     stream = output.add_stream(form.codec, rate=as_written(video.fps), options=options)
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = height, width
@@ -200,14 +204,25 @@ def _encode(
         frame = _frame(image, stream.pix_fmt)
         base: Any = stream.codec_context.time_base
         frame.pts, frame.time_base = round(time_s / base), base
-        output.mux(stream.encode(frame))
+        output.mux(_packets(stream, frame, video))
         while upcoming and upcoming[0] <= time_s:
             output.mux(upcoming[1])
             upcoming = next(sound, None)
-    output.mux(stream.encode(None))
+    output.mux(_packets(stream, None, video))
     while upcoming:
         output.mux(upcoming[1])
         upcoming = next(sound, None)
+
+
+def _packets(stream: VideoStream, frame: VideoFrame | None, video: Video) -> list[Packet[VideoStream]]:
+    """What the encoder has ready; of the last frame, with how long it is shown."""
+    packets = stream.encode(frame)
+    if video.times_s and video.last_s:
+        base: Any = stream.codec_context.time_base
+        for packet in packets:
+            if packet.pts == round(video.times_s[-1] / base):
+                packet.duration = round(video.last_s / base)
+    return packets
 
 
 def _frame(image: Frames, pixel_format: str | None) -> VideoFrame:

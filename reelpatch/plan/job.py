@@ -36,13 +36,18 @@ class Job:
     def __post_init__(self) -> None:
         self.recipe.lattice.latent_shape(self.frames, self.size)  # refuses what is not legal
         if self.references < 0:
-            raise BadInput(f"--references is {self.references}: give the number of images, 0 for none.")
+            raise BadInput(
+                f"the number of references is {self.references}: use 0 for none, or more.",
+                option="--references",
+            )
         if self.contexts < 1:
             raise BadInput(
-                f"--edits is {self.contexts}: give the number of edits that run at once, at least 1."
+                f"the number of edits that run at once is {self.contexts}: use at least 1.", option="--edits"
             )
         if self.recipe.steps < 1:
-            raise BadInput(f"--steps is {self.recipe.steps}: give the number of denoising steps, at least 1.")
+            raise BadInput(
+                f"the number of denoising steps is {self.recipe.steps}: use at least 1.", option="--steps"
+            )
 
     @property
     def grid(self) -> TokenGrid:

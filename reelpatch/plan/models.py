@@ -198,7 +198,8 @@ def _published(
     if not needed <= found.keys():
         raise BadInput(
             f"the sizes of {file.names[0]} are not known without the file: name the models folder that has the files of "
-            f"'{recipe.name}' (--models DIR)."
+            f"'{recipe.name}'.",
+            option="--models DIR",
         )
     return _WAN_14B  # every part of it is replaced by what the headers say
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -54,18 +54,13 @@ class LongClip:
     @property
     def duration_s(self) -> Fraction:
         """Of what is worked on."""
-        times = self.header.video.times_s
-        last = times[self.plan.clip_frames - 1] if times else (self.plan.clip_frames - 1) / self.fps
-        return last + 1 / self.fps
+        return self.header.video.shown_s(self.plan.clip_frames)
 
     @property
     def result(self) -> Video:
         """What is written, but for its pictures."""
         video, num_frames = self.header.video, self.plan.clip_frames
-        if num_frames == self.header.num_frames:
-            return video
-        times = video.times_s and video.times_s[:num_frames]
-        return replace(video, times_s=times, sound_end_s=self.duration_s)
+        return video if num_frames == self.header.num_frames else video.cut(num_frames)
 
 
 @dataclass(frozen=True, eq=False)

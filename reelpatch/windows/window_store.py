@@ -23,7 +23,7 @@ from reelpatch.media.checksums import digest_of
 from reelpatch.media.decoding import decoded_frames
 from reelpatch.media.frame_colour import Frames
 from reelpatch.media.opening import opened
-from reelpatch.media.saving import refusal, saved_at
+from reelpatch.media.saving import not_written, saved_at
 
 _STATE = "state.json"
 _RATE = Fraction(25)  # of the parts, where no one looks at it
@@ -135,7 +135,7 @@ class WindowStore:
                     path.unlink(missing_ok=True)
                 self.folder.rmdir()
         except OSError as error:
-            raise BadInput(refusal(error, self.folder, "--output")) from error
+            raise not_written(error, self.folder, "--output") from error
 
     def _is_ours(self) -> bool:
         if not self.folder.is_dir():

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# These answer the command line alone, in its words.
-COMMAND_LINE = ("headless", "plan", "weights/convert.py")
+# These answer the command line alone, in its words, or have them taken away for nodes (`report_for_node`).
+COMMAND_LINE = ("headless", "plan/report.py", "plan/advice.py", "weights/convert.py")
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
 FILES = sorted(
     path
@@ -20,7 +20,10 @@ FILES = sorted(
 
 
 def spoken(source: str) -> Iterator[str]:
-    """Every text of a source that may be shown: not its docstrings, nor what is given as `option`."""
+    """Every text of a source that may be shown: not its docstrings, nor what is given as `option`.
+
+    A variable `option` within a text reads as the option that it holds.
+    """
     tree = ast.parse(source)
     silent: set[ast.AST] = set()
     for node in ast.walk(tree):
@@ -31,6 +34,8 @@ def spoken(source: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in silent:
             yield node.value
+        elif isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
+            yield " --option" if node.value.id == "option" else ""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -40,5 +45,5 @@ def test_no_sentence_sends_a_person_in_comfyui_to_the_command_line(path: Path) -
 
 
 def test_a_sentence_with_an_option_would_be_found() -> None:
-    source = '"""See --fit."""\nraise BadInput(f"{x}: fit it (--fit).", option="--fit of it")\n'
-    assert [text for text in spoken(source) if OPTION.search(text)] == [": fit it (--fit)."]
+    source = '"""See --fit."""\nraise BadInput(f"{x}: fit it (--fit), or {option}.", option="--fit of it")\n'
+    assert [text for text in spoken(source) if OPTION.search(text)] == [": fit it (--fit), or ", " --option"]

@@ -19,6 +19,7 @@ from tests.host import comfy
 
 ROOT = Path(__file__).parents[2]
 START_S, RUN_S = 600, 900  # long, for machines that are busy with other things
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Server:
         while time.monotonic() < until:
             if history := self.ask(f"/history/{prompt_id}"):
                 return history[prompt_id]
-            time.sleep(1)
+            time.sleep(POLL_S)
         raise TimeoutError("the prompt did not end")
 
 
@@ -96,7 +97,7 @@ def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
         try:
             server.ask("/system_stats")
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(1)
+            time.sleep(POLL_S)
         else:
             return
     raise RuntimeError((server.base / "log").read_text()[-3000:])

@@ -1,11 +1,9 @@
-"""The nodes in a real ComfyUI on the CPU: each file in `inside` is one process that runs many checks."""
+"""The nodes in a real ComfyUI on the CPU: ComfyUI starts once, and each file in `inside` is one fork of it with many checks."""
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,10 @@ pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
 SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
-    *("vace_tasks", "memory"),
+    *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments"),
 )
-Run = Callable[[str], dict[str, Any]]
 
 
 def checks(suite: str) -> list[str]:
@@ -35,19 +32,25 @@ def checks(suite: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Run:
-    """The results of a file's checks; the process runs once."""
+def ran(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_folder: Path
+) -> Path:
+    """The folder with the results of all files of which tests were chosen."""
+    folder = tmp_path_factory.mktemp("inside")
+    chosen = {item.callspec.params["suite"] for item in request.session.items if item.path == request.path}
+    names = ",".join(suite for suite in SUITES if suite in chosen)
+    comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
+    return folder
 
-    @cache
-    def results(suite: str) -> dict[str, Any]:
-        path = tmp_path_factory.mktemp(suite) / "results.json"
-        comfy.run(INSIDE / "run.py", path, models_folder, suite, "--cpu")
-        return json.loads(path.read_text(encoding="utf-8"))
 
-    return results
+def results(folder: Path, suite: str) -> dict[str, Any]:
+    """What came out of the checks in a file."""
+    path, log = folder / f"{suite}.json", folder / f"{suite}.log"
+    assert path.is_file(), log.read_text(encoding="utf-8", errors="replace")[-3000:]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(("suite", "check"), [(suite, check) for suite in SUITES for check in checks(suite)])
-def test_inside_comfyui(run: Run, suite: str, check: str) -> None:
-    result = run(suite)[check]
+def test_inside_comfyui(ran: Path, suite: str, check: str) -> None:
+    result = results(ran, suite)[check]
     assert result["passed"], result["value"]

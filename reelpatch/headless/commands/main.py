@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -45,8 +46,21 @@ With --json, stdout holds exactly one JSON object, {"error": ...} when something
 stderr. Exit codes: 0 done, 1 unexpected error, 2 something to correct in what was given, 130 stopped by Ctrl-C."""
 
 
+_NO_VALUE = re.compile(r"argument (?:\S+/)?(--[\w-]+): expected .*argument")
+_NOT_KNOWN = re.compile(r"unrecognized arguments: (-\S*)")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if found := _NO_VALUE.fullmatch(message):
+            raise BadInput(
+                f"no value stands after {found[1]}: give one; a name that begins with a dash is written ./-NAME, any other "
+                f"value {found[1]}=-VALUE."
+            )
+        if found := _NOT_KNOWN.match(message):
+            raise BadInput(
+                f"there is no option {found[1]}: see {self.prog} --help; a name that begins with a dash is written ./-NAME."
+            )
         raise BadInput(f"{message}: see {self.prog} --help.")
 
 

@@ -167,5 +167,5 @@ def _result(laid_out: LaidOut, fps: Fraction) -> Video:
         return Video(frames, fps)
     if built.speed != 1:
         return Video(frames, source.fps / built.speed, pixel_aspect=source.pixel_aspect)
-    same = replace(source, frames=frames, times_s=source.times_s and source.times_s[: len(frames)])
-    return replace(same, sound_end_s=same.duration_s) if len(frames) < len(source.frames) else same
+    same = source.cut(len(frames)) if len(frames) < len(source.frames) else source
+    return replace(same, frames=frames)

@@ -99,10 +99,37 @@ async function template(page, name, seen) {
 
 /** Waits until the dialogs that a template brings up are away and the whole graph is in view. */
 async function settled(page) {
-  await page.waitForTimeout(1500);
+  await still(page);
   await page.keyboard.press("Escape");
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await page.waitForTimeout(2500);
+  await still(page);
+}
+
+const SAME_TIMES = 4; // looks, with the page's own frames drawn in between
+
+/** Waits until every node is drawn and nothing moves, comes or goes any more. */
+async function still(page) {
+  const until = Date.now() + PATIENCE_MS;
+  let before = "";
+  for (let same = 0; same < SAME_TIMES; ) {
+    if (Date.now() > until) throw new Error(`the page does not come to rest: ${before}`);
+    await page.waitForTimeout(100);
+    const { rest, isDrawn } = await page.evaluate(async () => {
+      const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+      await frame();
+      await frame();
+      const { offset, scale } = window.app.canvas.ds;
+      const dialogs = document.querySelectorAll("[role=dialog]").length;
+      const drawn = document.querySelectorAll("[data-node-id]").length;
+      return {
+        rest: [...offset, scale, dialogs, drawn],
+        isDrawn: !window.LiteGraph.vueNodesMode || drawn === window.app.graph.nodes.length,
+      };
+    });
+    const now = JSON.stringify([rest, await placed(page)]);
+    same = isDrawn && now === before ? same + 1 : 0;
+    before = now;
+  }
 }
 
 /** Where every node lies: [title, left, top, right, bottom], in the canvas's units or on the screen. */

@@ -8,14 +8,14 @@ from typing import Any
 
 import av
 import numpy as np
-import PIL.Image
 import pytest
 from av.stream import Disposition
+from PIL import Image
 
 from reelpatch.errors import BadInput
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import FrameReader, look_through
-from reelpatch.media.video_io import Video, read_video
+from reelpatch.media.video_io import Video, first_frames, read_video
 from reelpatch.media.video_write import write_video
 from tests.unit.media.numbered import SIDE, film, numbers, patch, picture
 
@@ -149,6 +149,42 @@ def test_a_last_frame_that_lasts_long_is_no_missing_end(tmp_path: Path) -> None:
         read(tmp_path / "cut.mkv")
 
 
+def last_shown_for(path: Path, seconds: int) -> None:
+    """A film in milliseconds, 40 of them for each frame, of which the last one stays on the screen."""
+    film(path.with_stem("short"), times_ms=[40 * index for index in range(9)])
+    with av.open(path.with_stem("short")) as source, av.open(path, "w") as output:
+        copy = output.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux() if packet.dts is not None]
+        last = max(packets, key=lambda packet: packet.pts or 0)
+        last.duration = round(seconds / last.time_base)
+        for packet in packets:
+            packet.stream = copy
+            output.mux(packet)
+
+
+@pytest.mark.parametrize("source", [".mkv", ".mp4"])
+@pytest.mark.parametrize("result", [".mkv", ".mp4"])
+def test_a_last_frame_that_lasts_long_does_so_in_the_result(tmp_path: Path, source: str, result: str) -> None:
+    clip, made = tmp_path / f"clip{source}", tmp_path / f"made{result}"
+    last_shown_for(clip, 3)
+    video, header = read(clip), look_through(clip, folder_fps=Fraction(24))
+    assert video.duration_s == header.video.shown_s(9) == pytest.approx(8 * 0.04 + 3)
+    write_video(video, made)
+    again = read(made)
+    assert again.duration_s == pytest.approx(8 * 0.04 + 3, abs=0.002)
+    with av.open(made) as file:
+        assert float(file.duration or 0) / av.time_base == pytest.approx(8 * 0.04 + 3, abs=0.05)
+    short = first_frames(video, 5, clip)
+    assert short.duration_s == short.sound_end_s == pytest.approx(5 * 0.04)
+
+
+def test_the_last_picture_of_a_gif_stays_as_long_as_it_did(tmp_path: Path) -> None:
+    images = [Image.fromarray(picture(number)) for number in range(3)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=[100, 100, 2000])
+    write_video(read(tmp_path / "a.gif"), tmp_path / "a.mp4")
+    assert read(tmp_path / "a.mp4").duration_s == pytest.approx(2.2)
+
+
 def test_a_dropped_frame_of_an_avi_is_no_missing_end(tmp_path: Path) -> None:
     """Capture programs write an empty chunk: the frame before is shown once more."""
     film(tmp_path / "clip.avi", codec="mjpeg", pix_fmt="yuvj420p", options={"qscale": "2"})
@@ -231,7 +267,7 @@ def test_images_of_a_folder_say_how_wide_their_pixels_are(tmp_path: Path) -> Non
     write_video(
         Video(np.stack([picture(0)]), Fraction(24), pixel_aspect=Fraction(16, 11)), tmp_path / "frames"
     )
-    with PIL.Image.open(tmp_path / "frames" / "frame_00000.png") as file:
+    with Image.open(tmp_path / "frames" / "frame_00000.png") as file:
         across, down = file.info["dpi"]
     assert down / across == pytest.approx(
         16 / 11, rel=1e-6

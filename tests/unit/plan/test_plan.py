@@ -160,9 +160,9 @@ def test_jobs_that_no_edit_could_be_are_refused() -> None:
     for wrong, words in (
         ({"frames": 74}, "73 or 77"),
         ({"size": (480, 830)}, "832x480"),
-        ({"references": -1}, "--references"),
-        ({"contexts": 0}, "--edits"),
-        ({"recipe": replace(DITTO, steps=0)}, "--steps"),
+        ({"references": -1}, "number of references is -1"),
+        ({"contexts": 0}, "at once is 0"),
+        ({"recipe": replace(DITTO, steps=0)}, "denoising steps is 0"),
     ):
         with pytest.raises(BadInput, match=words):
             replace(JOB, **wrong)
@@ -170,7 +170,7 @@ def test_jobs_that_no_edit_could_be_are_refused() -> None:
 
 def test_unknown_models_need_their_files() -> None:
     backbone = replace(DITTO.files[0], names=("other.safetensors",), size="")
-    with pytest.raises(BadInput, match=r"other\.safetensors.*--models"):
+    with pytest.raises(BadInput, match=r"other\.safetensors.*name the models folder"):
         models_of(replace(DITTO, files=(backbone, *DITTO.files[1:])), {})
 
 

@@ -81,6 +81,23 @@ def test_a_missing_clip(refused: Refused, tmp_path: Path) -> None:
     assert "there is no clip" in refused(clip=tmp_path / "none.mp4")
 
 
+@pytest.mark.parametrize("option", ["--output", "--mask", "--models", "--seed"])
+def test_a_value_that_begins_with_a_dash(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", "clip.mp4", "make it sepia", option, "-x.mp4"]) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert said.endswith(
+        f"no value stands after {option}: give one; a name that begins with a dash is written ./-NAME, any other value "
+        f"{option}=-VALUE.\n"
+    )
+
+
+def test_a_clip_that_begins_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", "clip.mp4", "make it sepia", "-x.mp4"]) == BAD_INPUT
+    assert "there is no option -x.mp4" in capsys.readouterr().err
+    assert main(["edit", "clip.mp4", "make it sepia", "--output=-x.gif"]) == BAD_INPUT
+    assert "the output -x.gif does not end in" in capsys.readouterr().err
+
+
 def test_an_unreadable_clip(refused: Refused, tmp_path: Path) -> None:
     clip = tmp_path / "x.mp4"
     clip.write_text("this is a letter, not a video. " * 50)

@@ -16,7 +16,7 @@ from reelpatch.headless.models.text_cache import TextCache, cache_folder
 from reelpatch.recipes import recipe
 from tests.forked import forked
 
-_TURNS = 150  # of each of four processes
+_FINDERS, _FINDS = 2, 1500  # of them, and of each of them
 ROWS = torch.zeros(1, 12, 8, dtype=torch.bfloat16)
 ROWS[:, :5] = torch.arange(40).view(1, 5, 8) / 40 + 0.1
 
@@ -144,27 +144,39 @@ def test_a_small_encoder_stays_and_nothing_is_written(models_folder: Path, cache
     assert not cache.folder.exists()
 
 
-def _work(folder: Path, encoder: Path, seed: int) -> int:
-    """Keeps and finds the same few texts as others do, in another order; 1 when something else came back than was kept."""
-    cache = TextCache(folder)
-    for turn in range(_TURNS):
-        number = (turn * (2 * seed + 1) + seed) % 7
-        rows = torch.full((1, 3, 8), number + 1.0)
-        found = cache.find(f"text {number}", encoder, torch.float32)
-        if found is not None and not torch.equal(found, rows):
-            return 1
-        cache.keep(f"text {number}", encoder, torch.float32, rows)
+def _keep(cache: TextCache, encoder: Path, turn: int) -> int:
+    """Keeps two texts by turns, each of which makes room by forgetting the other, until nobody asks any more."""
+    while len(list(cache.folder.parent.glob("*.done"))) < _FINDERS:
+        turn += 1
+        cache.keep(f"text {turn % 2}", encoder, torch.float32, torch.full((1, 3, 8), turn % 2 + 1.0))
     return 0
+
+
+def _find(cache: TextCache, encoder: Path, number: int) -> int:
+    """Asks for one of the texts again and again; 1 when something else comes back than was kept."""
+    try:
+        for _ in range(_FINDS):
+            found = cache.find("text 0", encoder, torch.float32)
+            if found is not None and not torch.equal(found, torch.ones(1, 3, 8)):
+                return 1
+        return 0
+    finally:
+        (cache.folder.parent / f"{number}.done").touch()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
 def test_four_processes_keep_find_and_forget_at_once(
     cache: TextCache, encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_cache, "_MAX_FILES", 2)
-    calls = [(str(seed), partial(_work, cache.folder, encoder, seed)) for seed in range(4)]
-    ended = list(forked(calls, jobs=4))
-    assert [(one.code, one.err) for one in ended] == [(0, "")] * 4
+    """A file is taken away again and again between two looks of those who read it."""
+    monkeypatch.setattr(text_cache, "_MAX_FILES", 1)
+    calls = [
+        (f"{work.__name__}{number}", partial(work, cache, encoder, number))
+        for number in range(_FINDERS)
+        for work in (_keep, _find)
+    ]
+    ended = list(forked(calls, jobs=len(calls)))
+    assert [(one.code, one.err) for one in ended] == [(0, "")] * len(calls)
     assert not list(cache.folder.glob("*.part"))
 
 
