@@ -89,8 +89,7 @@ def check_memory_of_segments_is_declared():
 
 
 def check_a_kind_from_outside_runs():
-
-    base = backbone(torch.float32)
+    toy, base = toy_work(), backbone(torch.float32)
     prepared = Prepared((16, *LATENT[2:]))
     (edit,) = toy.edits(None, prepared, EditSettings(strength=0.5))
     plain, edited = sample(base), sample(host().attach(base, edit, None))
