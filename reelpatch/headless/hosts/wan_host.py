@@ -74,58 +74,72 @@ def edited(
     """`edits` hung on the blocks by PyTorch hooks, for one forward with these `latents` that goes around some blocks."""
     check_needs(edits, OFFERED, host="the diffusers host")
     blocks: Sequence[nn.Module] = list(transformer.blocks)
-    frames, rows, columns = latents.shape[-3:]
-    grid = WAN.lattice.grid(frames, rows, columns)
-    running, carried = RunningEdits(()), CarriedTokens((), grid.tokens)
-    rotary_of_all: tuple[Tensor, Tensor] | None = None
-
-    def begin(_block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        nonlocal running, carried, rotary_of_all
-        tokens, text, modulation, (cos, sin) = inputs
-        forward = Forward(
-            tokens=tokens,
-            grid=grid,
-            modulation=modulation,
-            # I2V backbones put image tokens in front of the text; the edits' blocks know text alone.
-            text=text[:, -TEXT_ROWS:] if transformer.config["added_kv_proj_dim"] else text,
-            # diffusers holds each angle twice, once for either half of its pair.
-            rotary=torch.stack((cos[0, ..., 0::2], sin[0, ..., 1::2]), dim=-1),
-            num_blocks=len(blocks),
-            moment=moment,
-            num_channels=latents.shape[1],
-            head_dim=cos.shape[-1],
-            embed=lambda more: embed(transformer, more),
-            attention=_attention_of(blocks[0]),
-        )
-        running = begin_edits(edits, forward)
-        if not running.segments:
-            return None
-        check_can_carry(modulation)
-        carried = CarriedTokens(running.segments, grid.tokens)
-        rotary_of_all = _rotary_of_all(carried, cos, sin)
-        return carried.joined(tokens), text, modulation, rotary_of_all
-
-    def carry(_block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        return None if rotary_of_all is None else (*inputs[:3], rotary_of_all)
+    edited_pass = _EditedPass(transformer, edits, latents, moment)
 
     def after(index: int) -> Any:
-        return lambda _block, _inputs, stream: carried_on(
-            running,
-            carried,
-            index,
-            stream,
-            was_skipped=index in skipped_blocks,
-            is_last=index + 1 == len(blocks),
-        )
+        was_skipped = index in skipped_blocks
+        return lambda _block, _inputs, stream: edited_pass.after(index, stream, was_skipped=was_skipped)
 
     with ExitStack() as hooks:
         if edits:
-            hooks.callback(blocks[0].register_forward_pre_hook(begin).remove)
+            hooks.callback(blocks[0].register_forward_pre_hook(edited_pass.begin).remove)
             for block in blocks[1:]:
-                hooks.callback(block.register_forward_pre_hook(carry).remove)
+                hooks.callback(block.register_forward_pre_hook(edited_pass.carry).remove)
             for index, block in enumerate(blocks):
                 hooks.callback(block.register_forward_hook(after(index)).remove)
         yield
+
+
+class _EditedPass:
+    """The edits of one forward, as hooks around diffusers' blocks; each hook gets a block and what it is called with."""
+
+    def __init__(
+        self, transformer: WanTransformer3DModel, edits: Sequence[Edit], latents: Tensor, moment: Moment
+    ) -> None:
+        self._transformer, self._edits, self._moment = transformer, edits, moment
+        self._num_channels = latents.shape[1]
+        frames, rows, columns = latents.shape[-3:]
+        self._grid = WAN.lattice.grid(frames, rows, columns)
+        self._running, self._carried = RunningEdits(()), CarriedTokens((), self._grid.tokens)
+        self._rotary: tuple[Tensor, Tensor] | None = None  # of all tokens, where there are segments
+
+    def begin(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Before the first block."""
+        tokens, text, modulation, (cos, sin) = inputs
+        blocks = self._transformer.blocks
+        forward = Forward(
+            tokens=tokens,
+            grid=self._grid,
+            modulation=modulation,
+            # I2V backbones put image tokens in front of the text; the edits' blocks know text alone.
+            text=text[:, -TEXT_ROWS:] if self._transformer.config["added_kv_proj_dim"] else text,
+            # diffusers holds each angle twice, once for either half of its pair.
+            rotary=torch.stack((cos[0, ..., 0::2], sin[0, ..., 1::2]), dim=-1),
+            num_blocks=len(blocks),
+            moment=self._moment,
+            num_channels=self._num_channels,
+            head_dim=cos.shape[-1],
+            embed=lambda more: embed(self._transformer, more),
+            attention=_attention_of(blocks[0]),
+        )
+        self._running = begin_edits(self._edits, forward)
+        if not self._running.segments:
+            return None
+        check_can_carry(modulation)
+        self._carried = CarriedTokens(self._running.segments, self._grid.tokens)
+        self._rotary = _rotary_of_all(self._carried, cos, sin)
+        return self._carried.joined(tokens), text, modulation, self._rotary
+
+    def carry(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Before each block but the first."""
+        return None if self._rotary is None else (*inputs[:3], self._rotary)
+
+    def after(self, index: int, stream: Tensor, *, was_skipped: bool) -> Tensor:
+        """After each block."""
+        is_last = index + 1 == len(self._transformer.blocks)
+        return carried_on(
+            self._running, self._carried, index, stream, was_skipped=was_skipped, is_last=is_last
+        )
 
 
 def embed(transformer: WanTransformer3DModel, latents: Tensor) -> Tensor:
