@@ -32,8 +32,15 @@ def add_to(verbs: Any) -> None:
     add_lossless(add)
     add_accept_damage(add)
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
-    where = parser.add_argument_group("where and what to look at")
-    add = where.add_argument
+    _add_where(parser.add_argument_group("where and what to look at").add_argument)
+    _add_size(
+        parser.add_argument_group("size and length worked on; the result has those of the clip").add_argument
+    )
+    finish_options.add_options(parser)
+    add_run(parser)
+
+
+def _add_where(add: Any) -> None:
     add(
         "--mask",
         type=Path,
@@ -50,8 +57,9 @@ def add_to(verbs: Any) -> None:
         metavar="IMAGE",
         help="may be given several times",
     )
-    size = parser.add_argument_group("size and length worked on; the result has those of the clip")
-    add = size.add_argument
+
+
+def _add_size(add: Any) -> None:
     add(
         "--size",
         type=option_values.size,
@@ -72,8 +80,6 @@ def add_to(verbs: Any) -> None:
         help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
     )
     add_window_options(add)
-    finish_options.add_options(parser)
-    add_run(parser)
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
