@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan.layouts import BACKBONE, VACE, fit
 from reelpatch.families.wan.sizes import WITH_VACE
+from reelpatch.progress import OnProgress
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.pickles import open_pickle
 from reelpatch.weights.safetensors_writer import SafetensorsWriter, num_bytes
@@ -22,8 +23,6 @@ from reelpatch.weights.storage import MARKER
 
 Precision = Literal["bf16", "fp8", "fp8-scaled"]
 Shapes = dict[str, tuple[torch.dtype, tuple[int, ...]]]
-# (what is being done, how much of it is done, out of how much)
-OnProgress = Callable[[str, int, int], None]
 
 PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8", "fp8-scaled")
 # (D width, F feed-forward, I and O latent channels, T text, Q time, V context, blocks, VACE blocks)

@@ -86,13 +86,10 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.edit import run_edit
     from reelpatch.headless.runs.request import EditRequest
 
-    taken = set(EditRequest.__dataclass_fields__) - {"references", "loras", "finishing", "asked_mask"}
-    values = {name: value for name, value in vars(options).items() if name in taken}
     with console.progress_bars() as on_progress:
-        request = EditRequest(
-            **values,
+        request = EditRequest.from_options(
+            options,
             references=tuple(options.reference),
-            loras=tuple(options.loras),
             finishing=finish_options.chosen(options),
             asked_mask=chosen_mask(options),
         )

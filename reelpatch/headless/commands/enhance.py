@@ -81,8 +81,6 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.enhance import run_enhance
     from reelpatch.headless.runs.request import EnhanceRequest
 
-    taken = set(EnhanceRequest.__dataclass_fields__) - {"loras"}
-    values = {name: value for name, value in vars(options).items() if name in taken}
     with console.progress_bars() as on_progress:
-        result = run_enhance(EnhanceRequest(**values, loras=tuple(options.loras)), on_progress)
+        result = run_enhance(EnhanceRequest.from_options(options), on_progress)
     return result.as_dict(), f"{result.output}\n"

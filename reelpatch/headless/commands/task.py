@@ -173,13 +173,11 @@ def _request(options: argparse.Namespace) -> "TaskRequest":
 
     if options.frames is not None and options.frames < 1:
         raise BadInput(f"--frames is {options.frames}: give the number of frames, 4n + 1.")
-    taken = set(TaskRequest.__dataclass_fields__) - {"boxes", "references", "sides", "loras", "asked_mask"}
-    return TaskRequest(
-        **{name: value for name, value in vars(options).items() if name in taken},
+    return TaskRequest.from_options(
+        options,
         boxes=tuple(options.box),
         references=tuple(options.reference),
         sides=options.expand,
-        loras=tuple(options.loras),
         asked_mask=chosen_mask(options),
     )
 

@@ -1,10 +1,11 @@
 """The requests of `edit`, `task` and `enhance`: everything that a run is asked for."""
 
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from reelpatch.clips.frames import Box, Method, Size
 from reelpatch.clips.mask_rule import AskedMask
@@ -47,6 +48,13 @@ class RunRequest:
     lora_merge: bool = False
     output: Path | None = None
     lossless: bool = False
+
+    @classmethod
+    def from_options(cls, options: Namespace, **made: Any) -> Self:
+        """The request that options of the same names make, with `made` for what is made of several or named otherwise."""
+        names = {one.name for one in fields(cls)}
+        given = {name: value for name, value in vars(options).items() if name in names}
+        return cls(**given | {"loras": tuple(options.loras)} | made)
 
     @property
     def target(self) -> Path:

@@ -1,6 +1,7 @@
 """A LoRA as a side path equals the merged weights, leaves no trace when removed, and fits fp8 as well."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -282,8 +283,10 @@ def test_merging_into_wide_weights_equals_the_side_path(
         {key: tensor.to(dtype) for key, tensor in vace_state.items()}, metadata={LAYERS_KEY: "0,2"}
     )
     file_before = model_path.read_bytes()
-    beside = [load(model_path, dtype=dtype) for load in (load_backbone, load_module)]
-    into = [load(model_path, dtype=dtype) for load in (load_backbone, load_module)]
+    beside = [
+        load(model_path, dtype=dtype) for load in (load_backbone, partial(load_module, work=VaceWork()))
+    ]
+    into = [load(model_path, dtype=dtype) for load in (load_backbone, partial(load_module, work=VaceWork()))]
     apply_lora(beside, path, 0.8)
     report = merge_lora(into, path, 0.8)
     assert (report.num_layers, dict(report.unmatched)) == (24 + 9 + 20, {})
