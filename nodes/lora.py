@@ -8,6 +8,7 @@ from typing import Any
 import comfy.lora
 import comfy.utils
 import folder_paths
+import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
@@ -157,7 +158,13 @@ def _pairs(lora: Lora, prefix: str) -> dict[str, Any]:
     for name, pair in lora.pairs.items():
         named |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
         named[f"{name}.alpha"] = pair.down.new_tensor(pair.scale * pair.rank, dtype=pair.down.float().dtype)
-    return comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in lora.pairs})
+    for name, change in lora.factored.items():
+        named |= {f"{name}.{part}": tensor for part, tensor in change.parts()}
+        rank = next((group[1].shape[0] for group in (change.first, change.second) if group[1:]), None)
+        if rank is not None:  # core divides alpha by it; where both matrices are whole, it ignores alpha
+            named[f"{name}.alpha"] = torch.tensor(change.scale * rank)
+    layers = (*lora.pairs, *lora.factored)
+    return comfy.lora.load_lora(named, {name: f"{prefix}{name}{WEIGHT}" for name in layers})
 
 
 def _add_side_paths(patcher: ModelPatcher, added: Sequence[SidePath]) -> None:

@@ -30,13 +30,24 @@ if SHARED_BY > 1:
 
 # `make test` hands out whole files, in this order and then as they are found: whoever gets a long one last is waited for.
 LONGEST_FIRST = (
-    "tests/unit/demo/test_bars.py",
     "tests/host/test_inside.py",
+    "tests/unit/demo/test_bars.py",
     "tests/host/test_browser.py",
     "tests/host/test_server.py",
+    "tests/unit/media/test_clip_matrix.py",
+    "tests/unit/headless/runs/test_task.py",
     "tests/unit/windows/test_long_runs.py",
-    "tests/unit/headless/commands/test_cli.py",
-    "tests/fuzz/test_header_mutants.py",
+    "tests/unit/media/test_exact_files.py",
+    "tests/unit/windows/test_damaged_windows.py",
+    "tests/unit/plan/test_memory.py",
+    "tests/parity/test_file_forms.py",
+    "tests/host/test_benchmark.py",
+    "tests/unit/windows/test_kept_work.py",
+    "tests/test_cases.py",
+    "tests/unit/benchmarks/test_soak.py",
+    "tests/host/test_demo_files.py",
+    "tests/design/test_cost.py",
+    "tests/fuzz/test_clip_mutants.py",
 )
 
 WORDS = ("<pad>", "</s>", "<unk>", "make", "it", "sepia", "blue", "remove", "the", "circle")

@@ -281,6 +281,8 @@ def _variant(file: KnownFile) -> str:
         ranks = (
             f"ranks {lora.ranks[0]} to {lora.ranks[-1]}" if lora.ranks[1:] else f"rank {[*lora.ranks, 0][0]}"
         )
+        if lora.forms:
+            ranks = f"{' and '.join(lora.forms)}, {ranks if lora.ranks else 'whole matrices'}"
         return (
             f"for {lora.base_words(file.size)}"
             if lora.method

@@ -4,12 +4,14 @@ Nothing here knows a host: tensors go in under the file's names and come out und
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from reelpatch.weights.lora_alpha import PeftConfig
 from reelpatch.weights.lora_keys import LayerNames, Part, read_key
+from reelpatch.weights.lycoris import FactoredChange
+from reelpatch.weights.lycoris_parts import Layout
 
 Shapes = Mapping[str, tuple[int, ...]]
 _Parts = Mapping[Part, str]
@@ -47,18 +49,22 @@ class Lora:
     """What a LoRA adds at strength 1, and the file's other keys, each with the reason why it is not used.
 
     `pairs` by native layer name (`blocks.0.self_attn.q`), for matrices; `deltas` by native parameter name
-    (`blocks.0.norm3.weight`, `head.head.bias`, `blocks.0.modulation`), in the parameter's own shape.
+    (`blocks.0.norm3.weight`, `head.head.bias`, `blocks.0.modulation`), in the parameter's own shape; `factored`, by
+    native layer name, are LoHa's and LoKr's changes of matrices.
     """
 
     pairs: Mapping[str, LoraPair]
     deltas: Mapping[str, Tensor]
     unmatched: Mapping[str, str]
+    factored: Mapping[str, FactoredChange] = field(default_factory=dict[str, FactoredChange])
 
     @property
     def num_layers(self) -> int:
         """How many layers and bare parameters of the model it changes."""
         return len(
-            self.pairs.keys() | {name.removesuffix(".weight").removesuffix(".bias") for name in self.deltas}
+            self.pairs.keys()
+            | self.factored.keys()
+            | {name.removesuffix(".weight").removesuffix(".bias") for name in self.deltas}
         )
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -66,6 +72,8 @@ class Lora:
         for layer, pair in self.pairs.items():
             yield layer, pair.down
             yield layer, pair.up
+        for layer, change in self.factored.items():
+            yield from ((layer, tensor) for _, tensor in change.parts())
         yield from self.deltas.items()
 
 
@@ -78,7 +86,7 @@ def match_lora(state: Mapping[str, Tensor], shapes: Shapes, config: PeftConfig |
     matching = _Matching(state, shapes, config)
     for layer, parts in matching.layers.items():
         matching.place(layer, parts)
-    return Lora(matching.pairs, matching.deltas, matching.unmatched)
+    return Lora(matching.pairs, matching.deltas, matching.unmatched, matching.factored)
 
 
 class _Matching:
@@ -88,7 +96,9 @@ class _Matching:
         self.pairs: dict[str, LoraPair] = {}
         self.deltas: dict[str, Tensor] = {}
         self.unmatched: dict[str, str] = {}
+        self.factored: dict[str, FactoredChange] = {}
         self.layers: dict[str, dict[Part, str]] = {}
+        self.factors: dict[str, dict[str, str]] = {}  # of LoHa and LoKr: keys by layer and part
         self._methods: dict[str, str] = {}
         for key in state:
             self._sort_in(key)
@@ -99,7 +109,11 @@ class _Matching:
             self.unmatched[key] = "it is no part of a LoRA"
             return
         parts = self.layers.setdefault(read.layer, {})
-        if read.part == "other":
+        if read.part == "factor":
+            factors = self.factors.setdefault(read.layer, {})
+            if factors.setdefault(read.method, key) != key:
+                self.unmatched[key] = f"it is a second adapter in one file, beside {factors[read.method]}"
+        elif read.part == "other":
             # Whatever else the layer has is part of that method too: a DoRA's pair alone would be another change.
             self._methods.setdefault(read.layer, read.method)
             self.unmatched[key] = _unsupported(read.method)
@@ -110,12 +124,15 @@ class _Matching:
 
     def place(self, layer: str, parts: _Parts) -> None:
         native = self.names.native(layer)
+        factors = self.factors.get(layer, {})
         if layer in self._methods:
-            self._refuse(parts.values(), _unsupported(self._methods[layer]))
+            self._refuse([*parts.values(), *factors.values()], _unsupported(self._methods[layer]))
         elif native is None:
-            self._refuse(parts.values(), self.names.why_not(layer))
+            self._refuse([*parts.values(), *factors.values()], self.names.why_not(layer))
         else:
-            scale = self._place_pair(layer, native, parts)
+            if factors:
+                self._place_factors(layer, native, parts, factors)
+            scale = None if factors else self._place_pair(layer, native, parts)
             for part, parameter in _PARAMETERS.items():
                 if part in parts and part != "up_bias":
                     self._place_delta(native, parameter, parts[part])
@@ -127,7 +144,7 @@ class _Matching:
         keys = [parts[part] for part in _OF_PAIR if part in parts]
         shape = self.shapes.get(f"{native}.weight", ())
         reason = self._misfit(parts, shape)
-        if not reason and (native in self.pairs or f"{native}.weight" in self.deltas):
+        if not reason and self._is_changed(native):
             reason = f"other keys of the file change {native} already"
         if reason:
             self._refuse(keys, reason)
@@ -143,6 +160,43 @@ class _Matching:
         else:  # a convolution is small here, so that its product serves as well as a second path through it
             self.deltas[f"{native}.weight"] = pair.product().view(shape)
         return scale
+
+    def _place_factors(self, layer: str, native: str, parts: _Parts, keys: Mapping[str, str]) -> None:
+        """Puts a LoHa or a LoKr where it belongs."""
+        shape = self.shapes.get(f"{native}.weight", ())
+        layout = Layout.of({part: tuple(self.state[key].shape) for part, key in keys.items()})
+        alpha = self.state[parts["alpha"]] if "alpha" in parts else None
+        if isinstance(layout, str):
+            reason = layout
+        elif any(part in parts for part in ("down", "up", "up_bias")):
+            reason = f"the layer has both a pair and a {layout.method}"
+        elif layout.shape != shape:
+            reason = f"as a {layout.method} it changes {layout.shape}, but the layer is {shape}"
+        elif self._is_changed(native):
+            reason = f"other keys of the file change {native} already"
+        elif alpha is not None and alpha.numel() != 1:
+            reason = f"its alpha has the shape {tuple(alpha.shape)}, not that of one number"
+        elif alpha is not None and layout.rank and float(alpha) == 0:
+            reason = f"its alpha is 0, with which a {layout.method} changes nothing"
+        else:
+            first, second = (
+                tuple(self.state[keys[part]] for part in group) for group in (layout.first, layout.second)
+            )
+            scale = self._factor_scale(layer, layout.rank, alpha)
+            self.factored[native] = FactoredChange(layout.method, first, second, scale)
+            return
+        self._refuse([*keys.values(), *(parts[part] for part in _OF_PAIR if part in parts)], reason)
+
+    def _factor_scale(self, layer: str, rank: int | None, alpha: Tensor | None) -> float:
+        """Alpha over rank; where both matrices are whole, LyCORIS takes alpha for the rank, PEFT that of its settings."""
+        if alpha is not None:
+            return float(alpha) / rank if rank else 1.0
+        rank = rank or (self.config.rank if self.config else 0)
+        return self.config.scale(layer, rank) if self.config and rank else 1.0
+
+    def _is_changed(self, native: str) -> bool:
+        """Whether keys that came before change the layer's matrix."""
+        return native in self.pairs or native in self.factored or f"{native}.weight" in self.deltas
 
     def _misfit(self, parts: _Parts, shape: tuple[int, ...]) -> str:
         """Why the pair can't be used, as a clause; empty where it can."""
@@ -172,7 +226,7 @@ class _Matching:
             self._refuse(
                 [key], f"its shape {tuple(delta.shape)} does not fit {name}, which is {self.shapes[name]}"
             )
-        elif name in self.deltas:
+        elif name in self.deltas or name.removesuffix(".weight") in self.factored:
             self._refuse([key], f"other keys of the file change {name} already")
         else:
             delta = delta.view(self.shapes[name])
@@ -183,7 +237,7 @@ class _Matching:
 
 
 def _unsupported(method: str) -> str:
-    return f"{method} is not supported, only plain low-rank pairs and full differences"
+    return f"{method} is not supported, only low-rank pairs, LoHa, LoKr and full differences"
 
 
 def _fits(down: Tensor, up: Tensor, shape: tuple[int, ...]) -> bool:

@@ -14,14 +14,16 @@ METADATA_KEY = "lora_adapter_metadata"
 
 @dataclass(frozen=True)
 class PeftConfig:
-    """What PEFT keeps beside its tensors: one alpha, and other ones for some layers.
+    """What PEFT keeps beside its tensors: one alpha, other ones for some layers, and the rank (0 where it is not told).
 
-    Source: PEFT's `LoraConfig`, as in `adapter_config.json`; a layer's own alpha is found by the end of its name.
+    Source: PEFT's `LoraConfig`, and `LoHaConfig` and `LoKrConfig`, which call it `alpha`, as in `adapter_config.json`; a
+    layer's own alpha is found by the end of its name.
     """
 
     alpha: float
     layer_alphas: Mapping[str, float] = field(default_factory=dict[str, float])
     is_rank_stabilised: bool = False
+    rank: int = 0
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "PeftConfig | None":
@@ -31,7 +33,7 @@ class PeftConfig:
         """
         try:
             values = {_last(key): value for key, value in dict[str, Any](json.loads(text)).items()}
-            alpha = values.get("lora_alpha")
+            alpha = values.get("lora_alpha", values.get("alpha"))
             if alpha is None:
                 return None
             layer_alphas = dict[str, float](values.get("alpha_pattern") or {})
@@ -39,8 +41,9 @@ class PeftConfig:
                 float(alpha),
                 {str(layer): float(own) for layer, own in layer_alphas.items()},
                 bool(values.get("use_rslora")),
+                max(0, int(values.get("r") or 0)),
             )
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BadInput(
                 f"The LoRA settings in {source} are damaged ({error}); get them again, or remove them."
             ) from error

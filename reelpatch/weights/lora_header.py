@@ -8,6 +8,7 @@ from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
 from reelpatch.families.wan import names as wan_names
 from reelpatch.weights.lora_keys import METHODS, bare_layer, read_key
+from reelpatch.weights.lycoris_parts import Layout
 from reelpatch.weights.safetensors_header import shown
 
 _BLOCK = re.compile(r"(?P<stack>vace_blocks|blocks)_\d{1,3}(?=_|$)")
@@ -27,7 +28,8 @@ Pair = dict[str, TensorInfo]
 class LoraHeader:
     """`base` is what it changes, in words; `sizes` as `layouts.Fit` has them; `faults` are clauses.
 
-    `method` names the way in which some of its layers are changed that is no low-rank pair; empty for a plain LoRA.
+    `method` names the way in which some of its layers are changed that is not applied here; empty where all are. `forms` are
+    those of LoHa and LoKr that it has.
     """
 
     base: str
@@ -35,6 +37,7 @@ class LoraHeader:
     ranks: tuple[int, ...]
     method: str
     num_native: int
+    forms: tuple[str, ...]
     faults: tuple[str, ...]
 
     @property
@@ -74,6 +77,7 @@ def is_lora(keys: Collection[str]) -> bool:
 def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
     """What a LoRA's keys say of the model that it is for."""
     pairs: dict[str, Pair] = {}
+    factors: dict[str, Pair] = {}
     strangers: list[str] = []
     layers: dict[str, None] = {}
     methods: dict[str, str] = {}
@@ -85,6 +89,8 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
         layers[read.layer] = None
         if read.method in METHODS:
             methods[read.layer] = read.method
+        elif read.part == "factor":
+            factors.setdefault(read.layer, {})[read.method] = info
         elif read.part in ("down", "up"):
             if read.part in pairs.setdefault(read.layer, {}):
                 strangers.append(key)
@@ -93,25 +99,45 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
     sizes: dict[str, int] = {}
     misfits = list(_misfits(pairs, native, sizes))
     lone = [layer for layer, pair in pairs.items() if len(pair) < 2]
+    laid_out = {layer: _laid_out(parts) for layer, parts in factors.items()}
+    odd = list(_odd_factors(laid_out, native, sizes))
     faults = (
         (list(methods), f"of its {len(layers)} layers are {' and '.join(sorted({*methods.values()}))}"),
         (strangers, "keys are no part of a low-rank pair"),
         (lone, "pairs lack a half"),
         (misfits, "pairs have shapes that do not fit together or fit no layer"),
+        (odd, "layers have parts of a LoHa or LoKr that do not fit together or fit no layer"),
         ([layer for layer in layers if layer not in native], "layers are none of a Wan model"),
     )
     return LoraHeader(
         base=_base(native, list(layers)),
         sizes=sizes,
-        ranks=tuple(
-            sorted(
-                {pair["down"].shape[0] for pair in pairs.values() if "down" in pair and pair["down"].shape}
-            )
-        ),
+        ranks=tuple(sorted(_ranks(pairs, laid_out))),
         method=next(iter(methods.values()), ""),
         num_native=len(native),
+        forms=tuple(sorted({one.method for one in laid_out.values() if isinstance(one, Layout)})),
         faults=tuple(f"{len(items)} {what} ({shown(items[0])})" for items, what in faults if items),
     )
+
+
+def _ranks(pairs: Mapping[str, Pair], laid_out: Mapping[str, Layout | str]) -> set[int]:
+    of_pairs = {pair["down"].shape[0] for pair in pairs.values() if "down" in pair and pair["down"].shape}
+    return of_pairs | {one.rank for one in laid_out.values() if isinstance(one, Layout) and one.rank}
+
+
+def _laid_out(parts: Pair) -> Layout | str:
+    return Layout.of({part: info.shape for part, info in parts.items()})
+
+
+def _odd_factors(
+    laid_out: Mapping[str, Layout | str], native: Mapping[str, str], sizes: dict[str, int]
+) -> Iterator[str]:
+    for layer, layout in laid_out.items():
+        dims = _ROWS.get(f"{native.get(layer)}.weight", "").split()
+        if isinstance(layout, Layout) and len(dims) == 2:
+            layouts.bind(dims, layout.shape, sizes)
+        if isinstance(layout, str) or (len(dims) == 2 and not layouts.agrees(dims, layout.shape, sizes)):
+            yield layer
 
 
 def _with_article(words: str) -> str:

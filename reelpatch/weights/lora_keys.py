@@ -7,10 +7,11 @@ from typing import Literal
 
 from reelpatch.families.wan import names as wan_names
 from reelpatch.weights import names
+from reelpatch.weights.lycoris_parts import PARTS
 
 # `down` and `up` are a pair and `up_bias` what PEFT adds to its product; `weight`, `bias` and `modulation` are full
-# differences; `other` is of a method that is told by name.
-Part = Literal["down", "up", "up_bias", "alpha", "weight", "bias", "modulation", "other"]
+# differences; `factor` is one of several of a LoHa or LoKr, and `other` of a method that is told by name.
+Part = Literal["down", "up", "up_bias", "alpha", "weight", "bias", "modulation", "factor", "other"]
 
 _PAIR = re.compile(
     r"(?P<layer>.+?)[._](?:lora_(?P<half>A|B|down|up)|lora(?:_linear_layer)?\.(?P<old>down|up))"
@@ -25,8 +26,8 @@ _WHOLES: dict[str, Part] = {
 }
 _METHODS = (
     ("DoRA", r"dora_scale|lora_magnitude_vector(?:\.[\w.-]+)?"),
-    ("LoHa (LyCORIS)", r"hada_(?:w[12]_[ab]|t[12])"),
-    ("LoKr (LyCORIS)", r"lokr_(?:w[12](?:_[ab])?|t[12])"),
+    ("LoHa with a middle tensor (LyCORIS)", r"hada_t[12]"),
+    ("LoKr with a middle tensor (LyCORIS)", r"lokr_t[12]"),
     ("a LoCon with a middle tensor (LyCORIS)", r"lora_mid(?:\.weight)?"),
     ("OFT", r"oft_(?:blocks|diag|[Rrs])(?:\.[\w.-]+)?"),
     ("GLoRA", r"[ab][12]\.weight"),
@@ -36,10 +37,12 @@ _ODD_PARTS = (
     ("a bias within the pair", r"lora_(?:A|down)(?:\.[\w-]+)?\.bias"),
 )
 METHODS = frozenset(method for method, _ in _METHODS)
-"""The ways to change weights that are no low-rank pairs: a file that has such layers is none that is applied here."""
+"""The ways to change weights that are not applied here: a file that has such layers is none that is applied here."""
 _OTHER = tuple(
     (method, re.compile(rf"(?P<layer>.+?)\.(?:{pattern})")) for method, pattern in (*_METHODS, *_ODD_PARTS)
 )
+
+_FACTOR = re.compile(rf"(?P<layer>.+?)\.(?P<name>{'|'.join(sorted(PARTS, reverse=True))})")
 
 # A key without one of these is none of the above; said of a whole model's keys in a tenth of the time.
 _MARK = re.compile(
@@ -57,7 +60,7 @@ _TEXT_ENCODER = re.compile(r"lora_te\d?_|(?:text_encoder|te)\d?\.|conditioner\.|
 
 @dataclass(frozen=True)
 class LoraKey:
-    """The layer as the file spells it, and the part that the tensor plays; `method` names an `other` one."""
+    """The layer as the file spells it, and the part that the tensor plays; `method` names a `factor` or an `other` one."""
 
     layer: str
     part: Part
@@ -74,6 +77,8 @@ def read_key(key: str) -> LoraKey | None:
     for method, pattern in _OTHER:
         if found := pattern.fullmatch(key):
             return LoraKey(found["layer"], "other", method)
+    if found := _FACTOR.fullmatch(key):
+        return LoraKey(found["layer"], "factor", found["name"])
     if found := _PAIR.fullmatch(key):
         half = _HALVES[found["half"] or found["old"]]
         return LoraKey(found["layer"], "up_bias" if found["parameter"] == "bias" else half)

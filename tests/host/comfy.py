@@ -39,7 +39,7 @@ def run(script: Path, *arguments: Path | str) -> None:
         cwd=comfy,
         capture_output=True,
         text=True,
-        timeout=1800,  # half a minute of work; long, for machines that are busy with other things
+        timeout=7200,  # minutes of work at most; long, for machines that are busy with other things
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

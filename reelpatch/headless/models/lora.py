@@ -120,8 +120,8 @@ def merge_lora(
     models = [models] if isinstance(models, nn.Module) else models
     places = {name: place for model in models for name, place in find_places(model).items()}
     lora = _read(path, places)
-    for layer, pair in lora.pairs.items():
-        _add_to(places[f"{layer}.weight"], strength * pair.product(), _generator(seed, layer))
+    for layer, change in (*lora.pairs.items(), *lora.factored.items()):
+        _add_to(places[f"{layer}.weight"], strength * change.product(), _generator(seed, layer))
     for name, delta in lora.deltas.items():
         _add_to(places[name], strength * delta.float(), _generator(seed, name))
     return _report(path, lora)
@@ -140,7 +140,7 @@ def _read(path: Path, places: Mapping[str, Place]) -> Lora:
             f"The LoRA {path} fits no layer here: none of its {len(state)} keys is used ({key}: {reason}); "
             "choose one that was made for this model."
         )
-    scales = ((layer, pair.scale) for layer, pair in lora.pairs.items())
+    scales = ((layer, change.scale) for layer, change in (*lora.pairs.items(), *lora.factored.items()))
     broken = [name for name, scale in scales if not math.isfinite(scale)]
     broken += [name for name, tensor in lora.tensors() if not is_finite(tensor)]
     if broken:
@@ -167,7 +167,8 @@ def _peft_config(path: Path, metadata: Mapping[str, str]) -> PeftConfig | None:
 def _part(lora: Lora, places: Mapping[str, Place]) -> Lora:
     """What of a LoRA belongs to these places."""
     pairs = {layer: pair for layer, pair in lora.pairs.items() if f"{layer}.weight" in places}
-    return Lora(pairs, {name: delta for name, delta in lora.deltas.items() if name in places}, {})
+    factored = {layer: change for layer, change in lora.factored.items() if f"{layer}.weight" in places}
+    return Lora(pairs, {name: delta for name, delta in lora.deltas.items() if name in places}, {}, factored)
 
 
 def _report(path: Path, lora: Lora) -> LoraReport:

@@ -1,4 +1,4 @@
-"""A LoRA beside a model's weights: PEFT's layers for pairs, PyTorch's parametrizations for full differences."""
+"""A LoRA beside a model's weights: PEFT's layers for pairs, PyTorch's parametrizations for differences of any other form."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import cast
 from diffusers.utils.peft_utils import recurse_remove_peft_layers
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
-from torch import Tensor, dtype, finfo, float32, nn, promote_types
+from torch import Tensor, device, dtype, finfo, float32, nn, promote_types
 from torch.nn.utils import parametrize
 
 from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.weights.float8 import FLOAT8
 from reelpatch.weights.lora import Lora, LoraPair
+from reelpatch.weights.lycoris import FactoredChange
+from reelpatch.weights.lycoris_parts import Method
 
 _PEFT_CHILDREN = frozenset({"base_layer", "lora_A", "lora_B", "parametrizations"})
 _TINY = finfo(float32).tiny  # where a factor is 0, the weight is too, and stays so
@@ -82,6 +84,41 @@ def _native(name: str) -> str:
         return name
 
 
+class Difference(nn.Module):
+    """A full difference of one parameter, in its shape, at hand as it is."""
+
+    def __init__(self, delta: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("delta", delta)
+
+    def forward(self) -> Tensor:
+        return cast("Tensor", self.delta).float()
+
+
+class FactoredDifference(nn.Module):
+    """A LoHa's or LoKr's difference of one matrix, multiplied out each time that it is asked for.
+
+    It is divided by `factor`, that of a scaled weight, where there is one. Cost: the matrix in fp32, for as long as the
+    layer computes.
+    """
+
+    def __init__(self, change: FactoredChange, device: device, factor: Tensor | None) -> None:
+        super().__init__()
+        self._method: Method = change.method
+        self._scale, self._num_first = change.scale, len(change.first)
+        self.parts = nn.ParameterList(
+            nn.Parameter(tensor.to(device), requires_grad=False) for tensor in (*change.first, *change.second)
+        )
+        self.register_buffer("factor", factor)
+
+    def forward(self) -> Tensor:
+        parts = tuple(self.parts)
+        first, second = parts[: self._num_first], parts[self._num_first :]
+        product = FactoredChange(self._method, first, second, self._scale).product()
+        factor = cast("Tensor | None", self.factor)
+        return product if factor is None else product / factor.clamp(min=_TINY)
+
+
 class AddedDeltas(nn.Module):
     """A parametrization: the weight plus differences, each times its strength, summed in fp32 and rounded once.
 
@@ -93,10 +130,10 @@ class AddedDeltas(nn.Module):
         self.wide = wide
         self.strengths: dict[str, float] = {}
 
-    def add(self, delta: Tensor) -> str:
-        """Takes one more difference, at strength 0; returns its name."""
+    def add(self, difference: nn.Module) -> str:
+        """Takes one more difference, called for its value, at strength 0; returns its name."""
         name = f"delta{len(self.strengths)}"
-        self.register_buffer(name, delta)
+        self.add_module(name, difference)
         self.strengths[name] = 0.0
         return name
 
@@ -107,7 +144,7 @@ class AddedDeltas(nn.Module):
             return weight.clone() if weight.ndim == 1 else weight
         total = weight.float()
         for name, strength in active:
-            total = total + strength * getattr(self, name).float()
+            total = total + strength * getattr(self, name)()
         return total.to(self.wide if weight.dtype in FLOAT8 else promote_types(weight.dtype, self.wide))
 
 
@@ -141,8 +178,11 @@ def remove_side_paths(model: nn.Module) -> None:
             parametrize.remove_parametrizations(place.module, place.parameter, leave_parametrized=False)
 
 
-def _parametrized(places: dict[str, Place], lora: Lora) -> Iterator[tuple[AddedDeltas, Tensor]]:
-    for name, delta in lora.deltas.items():
+def _parametrized(places: dict[str, Place], lora: Lora) -> Iterator[tuple[AddedDeltas, nn.Module]]:
+    for name, change in (
+        *lora.deltas.items(),
+        *((f"{name}.weight", change) for name, change in lora.factored.items()),
+    ):
         place = places[name]
         module, parameter = place.module, place.parameter
         if not parametrize.is_parametrized(module, parameter):
@@ -150,8 +190,15 @@ def _parametrized(places: dict[str, Place], lora: Lora) -> Iterator[tuple[AddedD
             parametrize.register_parametrization(module, parameter, AddedDeltas(place.dtype), unsafe=True)
         lists = cast("nn.ModuleDict", module.parametrizations)
         added = cast("AddedDeltas", cast("nn.ModuleList", lists[parameter])[0])
-        own = delta.to(place.stored.device)
-        yield added, own if place.factor is None else own / place.factor.clamp(min=_TINY)
+        yield added, _difference(change, place)
+
+
+def _difference(change: Tensor | FactoredChange, place: Place) -> nn.Module:
+    on, factor = place.stored.device, place.factor
+    if isinstance(change, FactoredChange):
+        return FactoredDifference(change, on, factor)
+    own = change.to(on)
+    return Difference(own if factor is None else own / factor.clamp(min=_TINY))
 
 
 def _add_pairs(model: nn.Module, pairs: dict[str, LoraPair]) -> list[tuple[LoraLayer, str, float]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reelpatch.weights.float8 import widened
+from reelpatch.weights.float8 import FLOAT8, widened
 
 Product = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
@@ -36,9 +36,12 @@ class StoredLinear(nn.Linear):
         self.register_buffer("factor", None, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.product is not None:
-            return self.product(input, self.weight, self.factor, self.bias)
-        return functional.linear(input, widened(self.weight, self.factor, input.dtype), self.bias)
+        weight = (
+            self.weight
+        )  # read once: a LoRA's difference is added as it is read, and makes it a wider one
+        if self.product is not None and weight.dtype in FLOAT8:
+            return self.product(input, weight, self.factor, self.bias)
+        return functional.linear(input, widened(weight, self.factor, input.dtype), self.bias)
 
 
 class StoredEmbedding(nn.Embedding):

@@ -103,8 +103,8 @@ def check_every_loader_refuses_every_other_file_by_what_it_is():
 def check_what_is_no_plain_lora_is_refused_by_name():
     layers = [f"lycoris_blocks_{block}_self_attn_q" for block in range(2)]
     given = {
-        "a LoHa": ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
-        "a LoKr": ("lokr_w1", "lokr_w2_a", "lokr_w2_b"),
+        "a LoHa with a middle tensor": ("hada_t1", "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
+        "a LoKr with a middle tensor": ("lokr_w1", "lokr_t2", "lokr_w2_a", "lokr_w2_b"),
         "a DoRA": ("lora_down.weight", "lora_up.weight", "dora_scale"),
     }
     model = backbone()

@@ -132,6 +132,51 @@ def check_two_of_them_on_top_of_each_other():
     return compared(make, base)
 
 
+def lycoris(form: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """A LoHa or LoKr on square layers as LyCORIS writes it, and the full differences that its formula gives."""
+    generator = torch.Generator().manual_seed(23)
+    state, full = {}, {}
+    for layer in ("blocks.0.self_attn.q", "blocks.1.self_attn.o", "blocks.2.cross_attn.v"):
+        size = weights()[f"{layer}.weight"].shape[0]
+        made = [torch.randn(shape, generator=generator) / 4 for shape in ((size, 4), (4, size)) * 2]
+        names, delta = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"), None
+        if form == "loha":
+            delta = (made[0] @ made[1]) * (made[2] @ made[3]) / 4
+        else:
+            side = size // 8
+            made = [torch.randn(shape, generator=generator) / 4 for shape in ((8, 8), (side, 2), (2, side))]
+            names = ("lokr_w1", "lokr_w2_a", "lokr_w2_b")
+            delta = torch.kron(made[0], made[1] @ made[2]) / 2
+        name = f"lycoris_{layer.replace('.', '_')}"
+        state |= {f"{name}.{part}": tensor for part, tensor in zip(names, made, strict=True)}
+        state[f"{name}.alpha"] = torch.tensor(1.0)
+        full[f"diffusion_model.{layer}.diff"] = delta
+    return state, full
+
+
+def check_loha_and_lokr_beside_and_merged():
+    base, found = backbone(), {}
+    for form in ("loha", "lokr"):
+        state, full = lycoris(form)
+        file, same = written(f"{form}.safetensors", state), written(f"{form}_full.safetensors", full)
+        report = loaded(file, model=base)[2]
+        assert "3 layers changed" in report, report
+        assert "Not used" not in report, report
+        expected = sample(loaded(same, model=base)[0])
+        for how in ("side path", "merged"):
+            apart = difference(sample(loaded(file, how=how, model=base)[0]), expected)
+            assert apart <= 1e-4, (form, how, apart)
+            found[f"{form}, {how}"] = apart
+        assert difference(expected, sample(base)) > 1e-2, "it changes nothing"
+        found |= compared(
+            lambda strength, by_step, file=file: loaded(file, strength=strength, by_step=by_step, model=base)[
+                0
+            ],
+            base,
+        )
+    return found
+
+
 def check_values_share_the_steps():
     base, file = backbone(), written("of_backbone.safetensors", lora())
     halves, quarters = (sample(loaded(file, by_step=text, model=base)[0]) for text in ("1, 0", "1,1,0,0"))

@@ -1,6 +1,7 @@
 """The shipped weights on held-out scenes, held to their bars.
 
-`reelpatch demo --evaluate 256` prints the figures of docs/measured.md; here 96 scenes keep `make test` short.
+`reelpatch demo --evaluate 256` prints the figures of docs/measured.md; here 96 scenes, a third of them also with the fp8 base
+and by the VAE alone, keep `make test` short.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reelpatch.headless.demo.evaluate import evaluate
+from reelpatch.headless.demo.evaluate import Report, evaluate
 
 BARS = {
     "recolour, one object": 0.90,
@@ -23,8 +24,13 @@ BARS = {
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    return evaluate(96).as_dict()
+def judged() -> Report:
+    return evaluate(96, compare_each=3)
+
+
+@pytest.fixture(scope="module")
+def report(judged: Report) -> dict[str, Any]:
+    return judged.as_dict()
 
 
 @pytest.mark.parametrize(("group", "bar"), BARS.items())
@@ -49,5 +55,8 @@ def test_kept_pixels_are_exact(report: dict[str, Any]) -> None:
     assert report["kept_pixels_psnr_db_before_paste_back"] < 60  # so the exactness is paste-back's
 
 
-def test_fp8_does_as_well(report: dict[str, Any]) -> None:
-    assert abs(report["hit_rate_fp8"] - report["edits"]["all"]["hit_rate"]) <= 0.03
+def test_fp8_does_as_well(judged: Report) -> None:
+    """Scene by scene: of 32, one may go the other way where the edit is near the edge of its bar."""
+    pairs = [(one.edit.hit, one.compared.fp8.hit) for one in judged.outcomes if one.compared]
+    assert len(pairs) == 32
+    assert sum(edit != fp8 for edit, fp8 in pairs) <= 1

@@ -92,12 +92,13 @@ FLUX = {
     f"lora_unet_double_blocks_{i}_img_attn_qkv.{half}": torch.ones(4, 4) for i in range(4) for half in DOWN_UP
 }
 REFUSED: dict[str, tuple[State, str]] = {
-    "LoHa": (of_method("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"), "is a LoHa (LyCORIS)"),
-    "LoKr": (of_method("lokr_w1", "lokr_w2", prefix="lora_unet_"), "is a LoKr (LyCORIS)"),
-    "LoKr, one factor factored": (of_method("lokr_w1", "lokr_w2_a", "lokr_w2_b"), "is a LoKr (LyCORIS)"),
-    "LoKr, both factored": (
-        of_method("lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"),
-        "is a LoKr (LyCORIS)",
+    "LoHa of a convolution": (
+        of_method("hada_t1", "hada_w1_a", "hada_w1_b", "hada_t2", "hada_w2_a", "hada_w2_b"),
+        "is a LoHa with a middle tensor (LyCORIS)",
+    ),
+    "LoKr of a convolution": (
+        of_method("lokr_w1", "lokr_t2", "lokr_w2_a", "lokr_w2_b", prefix="lora_unet_"),
+        "is a LoKr with a middle tensor (LyCORIS)",
     ),
     "OFT": (of_method("oft_blocks"), "is an OFT"),
     "GLoRA": (of_method("a1.weight", "a2.weight", "b1.weight", "b2.weight"), "is a GLoRA"),
