@@ -13,9 +13,9 @@ from workflows.picture import captioned, strip
 FRAMES = (3, 4, 5)
 
 
-def enhance_thumbnail() -> Image.Image:
-    """Three neighbouring frames, before and after."""
-    clip = flickering(clean_clip(0), 0, 0.06)
+def enhance_thumbnail(seed: int = 0) -> Image.Image:
+    """Three neighbouring frames of the clip of a seed, before and after."""
+    clip = flickering(clean_clip(seed), seed, 0.06)
     enhanced = to_bytes(Enhancer(recipe("demo-enhance")).enhance(to_floats(clip)))
     rows = [strip(frames[list(FRAMES)]) for frames in (clip, enhanced)]
     return captioned(rows, "a clip that flickers, enhanced")

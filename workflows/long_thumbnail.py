@@ -22,21 +22,21 @@ from workflows.picture import captioned, strip
 FRAMES = (0, 16, 32)
 
 
-def long_thumbnail() -> Image.Image:
+def long_thumbnail(instruction: str = INSTRUCTION) -> Image.Image:
     """First, middle and last frame of the demo's long clip, before and after its edit."""
     clip = FOLDER / LONG_CLIP
     with tempfile.TemporaryDirectory() as folder:
         edited = Path(folder) / "edited.mp4"
-        run_edit(EditRequest(clip, INSTRUCTION, output=edited))
-        return _shown(clip, edited, f'"{INSTRUCTION}"')
+        run_edit(EditRequest(clip, instruction, output=edited))
+        return _shown(clip, edited, f'"{instruction}"')
 
 
-def long_enhance_thumbnail() -> Image.Image:
+def long_enhance_thumbnail(seed: int = 0) -> Image.Image:
     """The same of that clip made to flicker, before and after it is enhanced."""
     video = read_video(FOLDER / LONG_CLIP, folder_fps=Fraction(1))
     with tempfile.TemporaryDirectory() as folder:
         clip, enhanced = (Path(folder) / name for name in ("clip.mp4", "enhanced.mp4"))
-        write_video(replace(video, frames=flickering(video.frames, 0, 0.06)), clip)
+        write_video(replace(video, frames=flickering(video.frames, seed, 0.06)), clip)
         run_enhance(EnhanceRequest(clip, output=enhanced))
         return _shown(clip, enhanced, "a clip that flickers, enhanced")
 

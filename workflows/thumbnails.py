@@ -12,11 +12,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.command import FIRST_SEED, SHOWN
+from reelpatch.headless.editor import Editor
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
+from workflows.demo_material import CLIP
 from workflows.describe import FOLDER
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
@@ -24,15 +27,14 @@ from workflows.picture import captioned, strip
 from workflows.templates import WORKFLOWS, Workflow
 
 FRAMES = (0, 4, 8)
-# Which of the demo's clips a template shows: the one nearest to what it is for.
+# Which of the demo's clips a template shows: the one nearest to what it is for, each another.
 CLIPS = {
-    "Demo - edit on any machine": 0,
-    "Ditto - restyle a video (4 steps)": 4,
-    "Ditto - style only (4 steps)": 5,
+    "Ditto - restyle a video (4 steps)": 5,
+    "Ditto - style only (4 steps)": 6,
     "Ditto - to the real domain (4 steps)": 4,
     "Ditto - local edit (4 steps)": 2,
     "Ditto - as LoRA on a VACE module (4 steps)": 7,
-    "Ditto - quality (50 steps)": 0,
+    "Ditto - quality (50 steps)": 3,
 }
 
 
@@ -49,12 +51,23 @@ def thumbnail(folder: Path, number: int) -> Image.Image:
     return captioned([strip(clip[list(FRAMES)]) for clip in clips], f'"{instruction}"{masked}')
 
 
+def own_thumbnail(instruction: str) -> Image.Image:
+    """The picture of the template that opens with the demo's clip: that clip, and what its instruction makes of it."""
+    clip = read_video(FOLDER / CLIP, folder_fps=Fraction(scenes.FPS)).frames
+    edited = to_bytes(Editor(RECIPES["demo"]).edit(to_floats(clip), instruction, seed=1))
+    return captioned([strip(frames[list(FRAMES)]) for frames in (clip, edited)], f'"{instruction}"')
+
+
 def _picture(workflow: Workflow, folder: Path) -> Image.Image:
+    is_demo = workflow.recipe.startswith("demo")
     if workflow.name in CLIPS:
         return thumbnail(folder, CLIPS[workflow.name])
-    if not workflow.is_long:
-        return enhance_thumbnail()
-    return long_enhance_thumbnail() if RECIPES[workflow.recipe].enhances else long_thumbnail()
+    enhances = RECIPES[workflow.recipe].enhances
+    if workflow.is_long and enhances:
+        return long_enhance_thumbnail(seed=int(not is_demo))
+    if workflow.is_long:
+        return long_thumbnail("make it sepia" if is_demo else "make it grayscale")
+    return enhance_thumbnail(seed=int(not is_demo)) if enhances else own_thumbnail(workflow.instruction)
 
 
 def write(folder: Path) -> None:

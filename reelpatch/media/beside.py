@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 MAX_NAME_BYTES = 255  # of ext4, APFS, NTFS and nearly all others
 _DIGEST_CHARACTERS = 8
+_WORDS_CHARACTERS = 80  # of an instruction, in a name
 
 
 def beside(path: Path, name: str, ending: str) -> Path:
@@ -18,6 +20,12 @@ def beside(path: Path, name: str, ending: str) -> Path:
         name = f"{kept}-{digest}"
     # FFmpeg takes what stands before a colon in a relative name for a protocol.
     return path.absolute().with_name(name + ending)
+
+
+def named_after(clip: Path, instruction: str) -> Path:
+    """Where the edit of a clip goes if nobody says so: beside it, with the words of the instruction in its name."""
+    words = "_".join(re.findall(r"\w+", instruction.lower())) or "edited"
+    return beside(clip, f"{clip.stem}_{words[:_WORDS_CHARACTERS]}", ".mp4")
 
 
 def windows_folder(target: Path) -> Path:

@@ -27,7 +27,7 @@ def add_to(verbs: Any) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_edited.mp4)",
+        help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_THE_INSTRUCTION.mp4)",
     )
     add_lossless(add)
     add_accept_damage(add)

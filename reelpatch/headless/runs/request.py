@@ -14,6 +14,7 @@ from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.loaded_recipe import MachineOptions
 from reelpatch.headless.models.lora import ChosenLora
+from reelpatch.media.beside import named_after
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.windows.window_run import WindowOptions
@@ -134,7 +135,7 @@ class EditRequest(ClipRequest):
     @property
     def target(self) -> Path:
         """Where the result goes: beside the clip, unless said otherwise."""
-        return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_edited.mp4")
+        return self.output or named_after(self.clip.absolute(), self.instruction)
 
 
 @dataclass(frozen=True)

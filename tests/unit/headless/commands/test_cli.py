@@ -89,7 +89,7 @@ def test_the_result_lies_beside_the_clip_unless_said_otherwise(
         ["edit", str(folder), "make it sepia", "--models", str(models_folder), "--steps", "1", "--fps", "12"]
     )
     assert code == DONE
-    out = tmp_path / "frames_edited.mp4"
+    out = tmp_path / "frames_make_it_sepia.mp4"
     assert capsys.readouterr().out == f"{out}\n"
     assert read_video(out, folder_fps=Fraction(1)).fps == 12
 
