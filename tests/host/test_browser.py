@@ -20,13 +20,21 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.host.server import Server, running
+from workflows.blueprints import blueprints
 from workflows.describe import paths
+from workflows.graph import Stage, build
+from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 DRIVER = Path(__file__).parent / "browser" / "drive.cjs"
 MODES = {"classic": False, "nodes 2.0": True}
 Told = dict[str, Any]
+BLUEPRINT = {
+    "words": "edit video by inst",
+    "video": "reelpatch_demo_clip.mp4",
+    "widgets": {"instruction": "make the red circle blue", "recipe": "demo"},
+}
 
 
 def needed() -> tuple[str, str, str]:
@@ -61,6 +69,7 @@ def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytes
         "modern": MODES[request.param],
         "templates": [workflow.name for workflow in WORKFLOWS],
         "run": WORKFLOWS[0].name,
+        "blueprint": BLUEPRINT,
         "pictures": str(folder),
         "result": str(folder / "result.json"),
     }
@@ -165,6 +174,26 @@ def test_figures_stand_on_their_nodes(told: Told) -> None:
     for words in ("tokens: 29,640 =", "this machine", "Counted:", "Estimated:"):
         assert words in plan
     assert "0 values of 8 bits differ" in measures  # the clip measured against itself
+
+
+@pytest.mark.parametrize("subgraph", blueprints(), ids=lambda one: one.name)
+def test_a_blueprint_is_queued_as_it_is_described(told: Told, subgraph: Subgraph) -> None:
+    _, queued = build([Stage("", "", [subgraph.node()])])
+    assert told["queued"][subgraph.name] == queued
+
+
+def test_a_blueprint_is_found_placed_run_and_unpacked(told: Told, server: Server) -> None:
+    used = told["used"]
+    edit = next(one for one in blueprints() if one.name == used["title"])
+    assert used["widgets"] == ["instruction", "recipe", "strength", "seed"]
+    assert used["ended"]["kind"] == "execution_success", used
+    assert ours(used["complaints"]) == []
+    ((history),) = server.ask(f"/history/{used['ended']['detail']['prompt_id']}").values()
+    assert any(output.get("images") for output in history["outputs"].values())
+    left = used["unpacked"]
+    assert sorted(left["types"]) == sorted(["LoadVideo", *(node.type for node in edit.nodes)])
+    (settings,) = (one for one in left["prompt"].values() if one["class_type"] == "ReelpatchRecipe")
+    assert settings["inputs"]["recipe"] == "demo"
 
 
 def picture(seen: dict[str, Any]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
     *("vace_tasks", "memory"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
-    "looks",
+    *("looks", "recipe_models"),
 )
 Run = Callable[[str], dict[str, Any]]
 

@@ -1,9 +1,10 @@
 // Drives ComfyUI's real front end: loads templates, reads what they are queued as, and presses Run.
-// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, pictures, result}.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, blueprint, pictures, result}.
 
 const fs = require("fs");
 const path = require("path");
 const { chromium } = require("playwright-core");
+const blueprints = require("./blueprints.cjs");
 const { compared, figures } = require("./compare.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
@@ -34,7 +35,10 @@ async function main() {
     const run = job.run ? await pressedRun(page, job.run, seen) : null;
     const comparison = job.run ? { ...(await compared(page, job.pictures)), complaints: seen.take() } : null;
     const told = job.run ? await figures(page, job.pictures) : null;
-    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told }));
+    const queued = await blueprints.opened(page);
+    seen.take();
+    const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
+    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told, queued, used }));
   } finally {
     await context.close();
   }
