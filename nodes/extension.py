@@ -12,6 +12,7 @@ from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
+from .load_models import LoadEnhancer, LoadModels
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
@@ -25,6 +26,8 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     LoadBackbone,
     LoadEditModule,
     LoadLora,
+    LoadModels,
+    LoadEnhancer,
     DemoTextEncoder,
     Clip,
     References,

@@ -80,18 +80,9 @@ class LoadLora(io.ComfyNode):
                 f"'{SIDE_PATH}' under how, or leave by_step empty."
             )
         path = Path(folder_paths.get_full_path_or_raise(FOLDER, file))
-        expect(path, Kind.LORA)
-        state = comfy.utils.load_torch_file(str(path), safe_load=True)
-        applied = [
-            None
-            if patcher is None
-            else apply_lora(patcher, state, strengths, prefix=prefix, merge=how == MERGED)
-            for patcher, prefix in ((model, MODEL_PREFIX), (edit_module, ""))
-        ]
-        report = _report(file, state, [one.lora for one in applied if one is not None])
-        say(cls, report)
-        patchers = [None if one is None else one.patcher for one in applied]
-        return io.NodeOutput(*patchers, report)
+        loaded = loaded_lora(path, strengths, merge=how == MERGED, model=model, edit_module=edit_module)
+        say(cls, loaded.report)
+        return io.NodeOutput(loaded.model, loaded.edit_module, loaded.report)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +141,35 @@ def apply_lora(
     if beside:
         _add_side_paths(changed, [SidePath(key, added, strengths) for key, added in beside.items()])
     return AppliedLora(changed, lora)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A MODEL and an edit module with a LoRA on them, each None where there was none, and a report of what it changed."""
+
+    model: ModelPatcher | None
+    edit_module: ModelPatcher | None
+    report: str
+
+
+def loaded_lora(
+    path: Path,
+    strengths: StrengthSchedule,
+    *,
+    merge: bool,
+    model: ModelPatcher | None,
+    edit_module: ModelPatcher | None,
+) -> Loaded:
+    """The LoRA of a file where its keys fit. Raises: `BadInput` for a file that is none, and for one that fits nowhere."""
+    expect(path, Kind.LORA)
+    state = comfy.utils.load_torch_file(str(path), safe_load=True)
+    applied = [
+        None if patcher is None else apply_lora(patcher, state, strengths, prefix=prefix, merge=merge)
+        for patcher, prefix in ((model, MODEL_PREFIX), (edit_module, ""))
+    ]
+    report = _report(path.name, state, [one.lora for one in applied if one is not None])
+    on_model, on_module = (None if one is None else one.patcher for one in applied)
+    return Loaded(on_model, on_module, report)
 
 
 def _pairs(lora: Lora, prefix: str) -> dict[str, Any]:

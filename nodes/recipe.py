@@ -1,5 +1,7 @@
 """Recipe: a published method's settings, all of them to be seen and to be overridden."""
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from reelpatch.recipes import RECIPES, Recipe
@@ -56,6 +58,17 @@ class PublishedRecipe(io.ComfyNode):
                     step=0.1,
                     tooltip="Guidance scale; 0 is the recipe's, 1 is none. Higher follows the instruction harder.",
                 ),
+                io.Float.Input(
+                    "strength",
+                    default=0.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.005,
+                    optional=True,
+                    tooltip=(
+                        "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
+                    ),
+                ),
             ],
             outputs=[
                 io.Sampler.Output(),
@@ -72,8 +85,11 @@ class PublishedRecipe(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, recipe: str, steps: int, shift: float, cfg: float) -> io.NodeOutput:
+    def execute(
+        cls, recipe: str, steps: int, shift: float, cfg: float, strength: float = 0.0
+    ) -> io.NodeOutput:
         record = RECIPES[recipe]
+        record = replace(record, strength=strength or record.strength)
         chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
         guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
         plan = GuidancePlan(guidance, record.skip_layers)

@@ -141,6 +141,16 @@ class GuidanceSchedule(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, steps: str = "", skip_blocks: str = "") -> bool | str:
+        """Text that is no list of numbers is refused before the run, whether `settings` replace it or not."""
+        try:
+            numbers(steps, "steps")
+            numbers(skip_blocks, "skip_blocks")
+        except BadInput as bad:
+            return str(bad)
+        return True
+
+    @classmethod
     def execute(
         cls,
         model: Any,

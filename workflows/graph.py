@@ -5,14 +5,17 @@ Both files are written from the same nodes, so that they always agree. Widgets s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from workflows.subgraph import Subgraph
 
 CORE, PACK = "comfy-core", "reelpatch"
 CORE_VERSION, PACK_VERSION = "0.33.0", "0.1.0"
 TITLE_HEIGHT, SOCKET_HEIGHT, WIDGET_HEIGHT, TEXT_HEIGHT = 40, 22, 26, 120
-GAP, GROUP_TOP = 30, 60
+GAP, PAD, GROUP_TOP = 30, 20, 60
 SEED_CONTROL = "control_after_generate"  # a widget that the browser puts behind a seed
 
 
@@ -34,7 +37,7 @@ class Node:
 
     `sockets` name the type of every input that is no widget, and `links` what is connected, widgets included.
     `hidden` are widgets that the browser shows or keeps, and the server does not know. `room` is kept free beneath the
-    node, in pixels, for what it says after a run.
+    node, in pixels, for what it says after a run. `inside` is the subgraph that a node stands for.
     """
 
     type: str
@@ -49,6 +52,7 @@ class Node:
     width: int = 330
     height: int = 0
     room: int = 0
+    inside: Subgraph | None = None
     id: int = 0
     position: tuple[int, int] = (0, 0)
 
@@ -79,67 +83,80 @@ class Stage:
     nodes: Sequence[Node]
 
 
-def build(stages: Sequence[Stage], notes: Sequence[Node] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The UI form and the API form of a graph laid out from left to right; notes stand to the left of all."""
-    nodes = _placed(stages, notes)
-    links: list[list[Any]] = []
-    given: dict[tuple[int, int], list[int]] = {}
-    entries = [_entry(node, links, given) for node in nodes]
-    for node, entry in zip(nodes, entries, strict=True):
-        entry["outputs"] = [
-            {"name": name, "type": kind, "links": given.get((node.id, slot))}
+@dataclass(eq=False)
+class Links:
+    """The links of one graph, as the browser keeps them: number, origin, its slot, target, its slot, type."""
+
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def add(self, origin: Output, target: int, slot: int, kind: str) -> int:
+        """The number of a new link."""
+        self.rows.append([len(self.rows) + 1, origin.node.id, origin.slot, target, slot, kind])
+        return len(self.rows)
+
+    def given(self, node: int, slot: int) -> list[int]:
+        """The links that begin at an output."""
+        return [number for number, origin, at, *_ in self.rows if (origin, at) == (node, slot)]
+
+    def into(self, node: int, slot: int) -> list[int]:
+        """The links that end at an input."""
+        return [number for number, _, _, target, at, _ in self.rows if (target, at) == (node, slot)]
+
+    def outputs(self, node: Node) -> list[dict[str, Any]]:
+        """The outputs of a node, with the links that begin there."""
+        return [
+            {"name": name, "type": kind, "links": self.given(node.id, slot) or None}
             for slot, (name, kind) in enumerate(node.outputs)
         ]
+
+
+def build(stages: Sequence[Stage], notes: Sequence[Node] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The UI form and the API form of a graph laid out from left to right; notes stand to the left of all."""
+    nodes = place(stages, notes)
+    links = Links()
+    entries = [entry(node, links) for node in nodes]
+    for node, written in zip(nodes, entries, strict=True):
+        written["outputs"] = links.outputs(node)
+    inside = [node.inside for node in nodes if node.inside is not None]
     ui = {
         "id": "",
         "revision": 0,
-        "last_node_id": len(nodes),
-        "last_link_id": len(links),
+        "last_node_id": max([len(nodes), *(subgraph.nodes[-1].id for subgraph in inside)]),
+        "last_link_id": len(links.rows),
         "nodes": entries,
-        "links": links,
-        "groups": [_group(number, stage) for number, stage in enumerate(stages, start=1)],
+        "links": links.rows,
+        "groups": [group(number, stage) for number, stage in enumerate(stages, start=1)],
+        **({"definitions": {"subgraphs": [one.definition() for one in inside]}} if inside else {}),
         "config": {},
         "extra": {},
         "version": 0.4,
     }
-    api = {str(node.id): _api(node) for node in nodes if node.type != "MarkdownNote"}
-    return ui, api
+    return ui, {key: queued for node in nodes for key, queued in _queued(node)}
 
 
-def _placed(stages: Sequence[Stage], notes: Sequence[Node]) -> list[Node]:
+def place(stages: Sequence[Stage], notes: Sequence[Node], first_id: int = 1) -> list[Node]:
+    """The nodes in columns from left to right, with their numbers; notes stand first."""
     nodes: list[Node] = []
     columns = [notes, *(stage.nodes for stage in stages)]
     left = 0
     for column in columns:
         top = GROUP_TOP if column is not notes else 0
         for node in column:
-            node.id, node.position = len(nodes) + 1, (left, top)
+            node.id, node.position = len(nodes) + first_id, (left, top)
             nodes.append(node)
             top = node.bottom + GAP + TITLE_HEIGHT
-        left += max((node.width for node in column), default=-3 * GAP) + 3 * GAP
+        left += max((node.width for node in column), default=-2 * GAP) + 2 * GAP
     return nodes
 
 
-def _entry(node: Node, links: list[list[Any]], given: dict[tuple[int, int], list[int]]) -> dict[str, Any]:
-    inputs: list[dict[str, Any]] = []
-    for name, kind in node.sockets.items():
-        # A link has one type, where the socket may take several.
-        carried = node.links[name].type if name in node.links else kind
-        inputs.append(
-            {"name": name, "type": kind, "link": _link(node, name, carried, len(inputs), links, given)}
-        )
-    for name in node.widgets:
-        if name in node.links:
-            kind = node.widget_types[name]
-            link = _link(node, name, kind, len(inputs), links, given)
-            inputs.append({"name": name, "type": kind, "widget": {"name": name}, "link": link})
-    is_pack = node.type.startswith("Reelpatch")
-    properties: dict[str, Any] = {"Node name for S&R": node.type}
+def entry(node: Node, links: Links) -> dict[str, Any]:
+    """A node as the browser keeps it, without its outputs, which later nodes link to."""
+    is_pack = node.type.startswith("Reelpatch") or node.inside is not None
+    properties: dict[str, Any] = {} if node.inside else {"Node name for S&R": node.type}
     if node.type != "MarkdownNote":
         properties |= {"cnr_id": PACK if is_pack else CORE, "ver": PACK_VERSION if is_pack else CORE_VERSION}
     if node.models:
         properties["models"] = list(node.models)
-    values = _widget_values(node)
     return {
         "id": node.id,
         "type": node.type,
@@ -149,11 +166,28 @@ def _entry(node: Node, links: list[list[Any]], given: dict[tuple[int, int], list
         "flags": {},
         "order": node.id - 1,
         "mode": 0,
-        "inputs": inputs,
+        "inputs": _inputs(node, links),
         "outputs": [],
         "properties": properties,
-        "widgets_values": values,
+        "widgets_values": _widget_values(node),
     }
+
+
+def _inputs(node: Node, links: Links) -> list[dict[str, Any]]:
+    """Sockets, and those widgets that are linked; of a subgraph every one, in its own order."""
+    inputs: list[dict[str, Any]] = []
+    names = [name for name, _ in node.inside.given.outputs] if node.inside else [*node.sockets, *node.widgets]
+    for name in names:
+        is_linked, is_widget = name in node.links, name in node.widgets
+        if is_widget and not is_linked and not node.inside:
+            continue
+        kind = node.widget_types[name] if is_widget else node.sockets[name]
+        # A link has one type, where the socket may take several.
+        carried = node.links[name].type if is_linked and not is_widget else kind
+        link = links.add(node.links[name], node.id, len(inputs), carried) if is_linked else None
+        widget = {"widget": {"name": name}} if is_widget else {}
+        inputs.append({"name": name, "type": kind, **widget, "link": link})
+    return inputs
 
 
 def _widget_values(node: Node) -> list[Any]:
@@ -167,37 +201,47 @@ def _widget_values(node: Node) -> list[Any]:
     return [*values, *hidden.values()]
 
 
-def _link(
-    node: Node,
-    name: str,
-    kind: str,
-    slot: int,
-    links: list[list[Any]],
-    given: dict[tuple[int, int], list[int]],
-) -> int | None:
-    if name not in node.links:
-        return None
-    origin = node.links[name]
-    number = len(links) + 1
-    links.append([number, origin.node.id, origin.slot, node.id, slot, kind])
-    given.setdefault((origin.node.id, origin.slot), []).append(number)
-    return number
+def _queued(node: Node, outside: Node | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A node as a script queues it, with its number; a subgraph as the nodes inside."""
+    if node.type == "MarkdownNote":
+        return
+    if node.inside is not None:
+        for one in node.inside.nodes:
+            yield from _queued(one, node)
+        return
+    inputs: dict[str, Any] = {}
+    for name in (*node.widgets, *node.sockets):
+        origin = node.links.get(name)
+        given = "" if origin is None else origin.node.outputs[origin.slot][0]
+        if origin is None:
+            inputs |= {name: node.widgets[name]} if name in node.widgets else {}
+        elif origin.node.id > 0:
+            inputs[name] = _address(origin, outside)
+        elif outside is not None and given in outside.links:
+            inputs[name] = _address(outside.links[given], None)
+        elif outside is not None and given in outside.widgets:
+            inputs[name] = outside.widgets[given]
+    key = f"{outside.id}:{node.id}" if outside else str(node.id)
+    yield key, {"inputs": inputs, "class_type": node.type, "_meta": {"title": node.title}}
 
 
-def _api(node: Node) -> dict[str, Any]:
-    inputs: dict[str, Any] = {name: value for name, value in node.widgets.items() if name not in node.links}
-    inputs |= {name: [str(origin.node.id), origin.slot] for name, origin in node.links.items()}
-    return {"inputs": inputs, "class_type": node.type, "_meta": {"title": node.title}}
+def _address(origin: Output, outside: Node | None) -> list[Any]:
+    """The number of the node that really makes an output, and its slot there."""
+    if origin.node.inside is not None:
+        name = origin.node.outputs[origin.slot][0]
+        return _address(origin.node.inside.outputs[name], origin.node)
+    return [f"{outside.id}:{origin.node.id}" if outside else str(origin.node.id), origin.slot]
 
 
-def _group(number: int, stage: Stage) -> dict[str, Any]:
+def group(number: int, stage: Stage) -> dict[str, Any]:
+    """The frame around a stage."""
     left = min(node.position[0] for node in stage.nodes)
     bottom = max(node.bottom for node in stage.nodes)
     width = max(node.width for node in stage.nodes)
     return {
         "id": number,
         "title": stage.title,
-        "bounding": [left - GAP, -GAP, width + 2 * GAP, bottom + 2 * GAP],
+        "bounding": [left - PAD, -GAP, width + 2 * PAD, bottom + 2 * GAP],
         "color": stage.colour,
         "font_size": 24,
         "flags": {},

@@ -16,10 +16,11 @@ from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.media.video_io import read_video
 from reelpatch.media.video_write import write_video
 from workflows.demo_material import FOLDER
-from workflows.long_graph import INSTRUCTION, LONG_CLIP
+from workflows.material_nodes import LONG_CLIP
 from workflows.picture import captioned, strip
 
 FRAMES = (0, 16, 32)
+INSTRUCTION = "make it sepia"
 
 
 def long_thumbnail(instruction: str = INSTRUCTION) -> Image.Image:

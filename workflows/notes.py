@@ -1,60 +1,88 @@
-"""The "Read me" of a workflow: what it is for, how large, and which files it needs."""
+"""The "Read me" of a workflow: what it is for, what comes out, what it needs. Every number is the graph's own or the plan's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reelpatch.recipes import Recipe
+from reelpatch.windows.plan_windows import usual_overlap
 from workflows.graph import Node
+from workflows.needs import needs
+
+WIDTH, HEIGHT = 360, 640
+_MOST_EXAMPLES = 4
 
 
-def note(title: str, recipe: Recipe, loaders: Sequence[Node], how: str = "") -> Node:
-    """The note of a workflow; `how` says how to use a task or an enhancer, without it a clip is edited by
-    instruction."""
-    result = (
-        "The task says how much of it a clip uses up."
-        if how and not recipe.enhances
-        else "The result has the clip's own size, rate and sound."
+def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> Node:
+    """The note beside `job`, a subgraph's node; `how` says how to use a task or an enhancer."""
+    asked = (
+        ["## How", how] if how else ["## It knows", *(f"- {one}" for one in recipe.examples[:_MOST_EXAMPLES])]
     )
+    whole_clip = "first_frame" not in job.widgets and "fps" not in job.widgets
+    what = f"window of {recipe.frames} frames" if whole_clip else f"run of {recipe.frames} frames"
     text = "\n".join(
         [
             f"# {title}",
             "",
-            recipe.notes,
+            f"{recipe.notes} {_settings(recipe)}",
             "",
-            f"Made for {recipe.width}x{recipe.height}, {recipe.frames} frames at {recipe.fps:g} fps, "
-            f"{recipe.steps} steps. {result}",
+            "## What comes out",
+            _comes_out(recipe, job.widgets, whole_clip=whole_clip),
             "",
-            *(
-                ["## How", how]
-                if how
-                else ["## Instructions it knows", *(f"- {example}" for example in recipe.examples)]
-            ),
+            *asked,
             "",
-            "ComfyUI reads round brackets in a prompt as weights: put a backslash before those that are meant as such.",
+            "## What it needs",
+            *needs(recipe, what),
+            f"- Licence of the weights: **{recipe.licence}**, from {recipe.source}",
             "",
-            "## Files (in ComfyUI's models folder)",
-            *(_files(recipe, loaders) or ["- none to download: the demo's weights come with Reelpatch"]),
-            "",
-            f"Licence of the weights: **{recipe.licence}**. Source: {recipe.source}",
+            *_files(recipe, models),
+            r"Round brackets in a prompt are weights to ComfyUI: write \\( and \\) for others.",
         ]
     )
-    return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=480, height=620)
+    return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=WIDTH, height=HEIGHT)
 
 
-def _files(recipe: Recipe, loaders: Sequence[Node]) -> list[str]:
-    files = [
-        f"- **{model['directory']}/{model['name']}**: [download]({model['url']})"
-        for node in loaders
-        for model in node.models
+def _settings(recipe: Recipe) -> str:
+    guidance = "no guidance" if recipe.guidance.scale == 1 else f"guidance {recipe.guidance.scale:g}"
+    steps = f"{recipe.num_run_steps} of {recipe.steps}" if recipe.enhances else f"{recipe.steps}"
+    return f"The recipe *{recipe.name}*: {steps} steps, {guidance}."
+
+
+def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) -> str:
+    if whole_clip:
+        size = "" if recipe.enhances else f", worked on at {recipe.width}x{recipe.height}"
+        return (
+            f"Every frame of the video, at its own size and rate, with its sound. Beyond {recipe.frames} frames it is done in "
+            f"windows of {recipe.frames} that share {usual_overlap(recipe.frames, recipe.lattice)}{size}."
+        )
+    if "first_frame" in widgets:
+        return (
+            f"From frame {widgets['first_frame']} on, {widgets['frames']} frames at {widgets['fps']:g} frames per second, as "
+            "published: the result has those alone, at that rate and the video's own size, with the sound under them. Frame 0 "
+            "is the video's first."
+        )
+    return (
+        f"At most {recipe.frames} frames of {recipe.width}x{recipe.height}, in one piece. The task says how much of a clip it "
+        "uses up."
+    )
+
+
+def _files(recipe: Recipe, models: Node) -> Sequence[str]:
+    """Each file with its link, below the folder of ComfyUI's that it belongs in."""
+    if not models.models and not any(file.url for file in recipe.files):
+        return []
+    files = [f"- {model['directory']}/[{model['name']}]({model['url']})" for model in models.models]
+    known = {model["name"] for model in models.models}
+    names = [
+        str(models.widgets[widget]) for widget in ("backbone", "edit_module") if widget in models.widgets
     ]
-    pickles = {file.url for file in recipe.files if file.url.endswith(".pt")}
-    made = [str(node.widgets["file"]) for node in loaders if "file" in node.widgets and not node.models]
-    for url in sorted(pickles):
-        name = url.rsplit("/", 1)[-1]
+    made = [name for name in names if name not in known]
+    for url in sorted({file.url for file in recipe.files if file.url.endswith(".pt")}):
+        pickle = url.rsplit("/", 1)[-1]
         files.insert(
             0,
-            f"- **diffusion_models/{made[0]}** and **{made[1]}**: made of [{name}]({url}) by "
-            f"`reelpatch convert {name} --out ComfyUI/models/diffusion_models`, or smaller with `--dtype fp8`",
+            f"- diffusion_models/{' and '.join(made)}: made of [{pickle}]({url}) by "
+            f"`reelpatch convert {pickle} --out ComfyUI/models/diffusion_models`, or smaller with `--dtype fp8`",
         )
-    return files
+    return ["## Files, below ComfyUI/models", *files, ""]

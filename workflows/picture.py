@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 ZOOM, GAP, CAPTION = 2, 4, 40
-INK, PAPER = (235, 235, 235), (30, 30, 34)
+INK, PAPER, BADGE = (235, 235, 235), (30, 30, 34), (20, 110, 220)
 MADE_BY = "made by Reelpatch's demo weights, 64x64 on a CPU"
 
 
@@ -28,3 +28,12 @@ def captioned(rows: Sequence[NDArray[np.uint8]], title: str, made_by: str = MADE
     draw.text((GAP + 2, top + 2), title, fill=INK, font=font)
     draw.text((GAP + 2, top + 20), made_by, fill=INK, font=font)
     return image
+
+
+def as_app(picture: Image.Image) -> Image.Image:
+    """The picture of a template, marked as that of its app."""
+    marked = picture.convert("RGB")
+    draw, font = ImageDraw.Draw(marked), ImageFont.load_default(22)
+    draw.rounded_rectangle((marked.width - 74, 10, marked.width - 10, 44), 8, fill=BADGE)
+    draw.text((marked.width - 64, 14), "App", fill=INK, font=font)
+    return marked

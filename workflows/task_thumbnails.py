@@ -20,7 +20,7 @@ from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.runs.request import TaskRequest
 from reelpatch.headless.runs.task import lay_out, run_task
 from reelpatch.media.video_io import read_video
-from workflows import task_graphs
+from workflows import material_nodes
 from workflows.picture import GAP, captioned
 from workflows.task_graphs import TASK_GRAPHS, TaskGraph
 
@@ -33,17 +33,21 @@ def _files(**names: str) -> dict[str, Path]:
     return {key: FOLDER / name for key, name in names.items()}
 
 
-CLIP = _files(clip=task_graphs.CLIP)
-MASKED = _files(clip=task_graphs.CLIP, mask=task_graphs.MASK_CLIP)
-SUBJECTS = tuple(FOLDER / name for name in (task_graphs.SUBJECT, task_graphs.OTHER_SUBJECT))
+CLIP = _files(clip=material_nodes.CLIP)
+MASKED = _files(clip=material_nodes.CLIP, mask=material_nodes.MASK_CLIP)
+SUBJECTS = tuple(FOLDER / name for name in (material_nodes.SUBJECT, material_nodes.OTHER_SUBJECT))
 # What the demo's weights know to say; the templates' own words describe a finished video.
 SEA, SUNSET = "put it in front of the ocean", "change the background to a sunset"
 REQUESTS: dict[str, dict[str, Any]] = {
     "text and references": {"task": "reference", "prompt": SEA, "references": SUBJECTS},
     "follow a control map": {"task": "control", "prompt": SEA, **CLIP, "control_map": "edge"},
-    "inpaint": {"task": "inpaint", "prompt": SUNSET, **CLIP, **_files(mask=task_graphs.MASK)},
+    "inpaint": {"task": "inpaint", "prompt": SUNSET, **CLIP, **_files(mask=material_nodes.MASK)},
     "outpaint": {"task": "outpaint", "prompt": SUNSET, **CLIP, "sides": Sides(left=0.25, right=0.25)},
-    "extend": {"task": "extend", "prompt": SUNSET, **_files(first=task_graphs.FIRST, last=task_graphs.LAST)},
+    "extend": {
+        "task": "extend",
+        "prompt": SUNSET,
+        **_files(first=material_nodes.FIRST, last=material_nodes.LAST),
+    },
     "swap by mask and reference": {"task": "swap", "prompt": SUNSET, **MASKED, "references": SUBJECTS[:1]},
     "try-on and character replacement": {
         "prompt": SUNSET,

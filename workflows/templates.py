@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reelpatch.recipes import Recipe
-from workflows.enhance_graph import HOW as HOW_TO_ENHANCE
-from workflows.long_graph import INSTRUCTION as LONG_INSTRUCTION
+from workflows.material_nodes import CLIP, LONG_CLIP
+from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
 
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
+HOW_TO_ENHANCE = (
+    "Nothing is edited: the video is noised a little and denoised again, which steadies and sharpens it. **last_steps** "
+    "says how strongly, 0 is the recipe's; the text is empty, or says what the video shows."
+)
 
 
 @dataclass(frozen=True)
 class Workflow:
     """One template: a recipe, with what it leaves open.
 
-    `module` replaces the recipe's edit module, `module_lora` goes on top of it; both are (file, where it is published).
-    `prepare` lays out a task, and `how` says how to use it; without, a clip is edited by instruction. One that `is_long` is
-    worked on in windows, from file to file.
+    `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
+    recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
+    use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. One that `is_app` is also shipped
+    as an app: a page to fill in, without the graph.
     """
 
     name: str
     title: str
     recipe: str
     instruction: str
-    module: tuple[str, str] | None = None
-    module_lora: tuple[str, str] | None = None
-    first_frame: int = 0
-    prepare: Callable[[Recipe], Prepared] | None = None
+    own: Files = field(default_factory=dict[str, tuple[str, str]], hash=False)
+    first_frame: int | None = None
+    prepare: Callable[[Recipe, str], Prepared] | None = None
     how: str = ""
+    clip: str = CLIP
     compares: bool = False
-    is_long: bool = False
+    is_app: bool = False
 
-
-def _ditto(file: str) -> tuple[str, str]:
-    return f"{file}.safetensors", f"{DITTO_REPOSITORY}/models_comfy/{file}.safetensors"
+    @property
+    def is_long(self) -> bool:
+        """Whether it comes with a clip of more than one window."""
+        return self.clip == LONG_CLIP
 
 
 WORKFLOWS = (
@@ -46,53 +52,42 @@ WORKFLOWS = (
         "demo",
         "make the red circle blue",
         compares=True,
+        is_app=True,
     ),
     Workflow(
         "Ditto - restyle a video (4 steps)",
         "Ditto global: restyle a video in 4 steps",
         "ditto-global",
         "Make it a Pixel Art video.",
-        first_frame=1,
+        is_app=True,
     ),
     Workflow(
         "Ditto - style only (4 steps)",
         "Ditto style: restyle a video in 4 steps",
-        "ditto-global",
+        "ditto-style",
         "Make it watercolor drawing style.",
-        module=_ditto("ditto_global_style_comfy"),
-        first_frame=1,
     ),
     Workflow(
         "Ditto - to the real domain (4 steps)",
         "Ditto sim2real: a rendered video becomes real, in 4 steps",
-        "ditto-global",
+        "ditto-sim2real",
         "Turn it into the real domain.",
-        module=_ditto("ditto_sim2real_comfy"),
-        first_frame=1,
     ),
     Workflow(
         "Ditto - local edit (4 steps)",
         "Ditto local: change one thing in a video, in 4 steps",
-        "ditto-global",
+        "ditto-local",
         "Add a red hat to the man.",
-        module=(
-            "Wan2_1-VACE_module_14B_bf16.safetensors",
-            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
-        ),
-        module_lora=("ditto_local.safetensors", f"{DITTO_REPOSITORY}/models/ditto_local.safetensors"),
-        first_frame=1,
+        is_app=True,
     ),
     Workflow(
         "Ditto - as LoRA on a VACE module (4 steps)",
         "Ditto as LoRA on a VACE module, in 4 steps",
-        "ditto-global",
+        "ditto-local",
         "Make it a Claymation.",
-        module=(
-            "Wan2_1-VACE_module_14B_bf16.safetensors",
-            "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/Wan2_1-VACE_module_14B_bf16.safetensors",
-        ),
-        module_lora=("ditto_global.safetensors", f"{DITTO_REPOSITORY}/models/ditto_global.safetensors"),
-        first_frame=1,
+        own={
+            "second_lora": ("ditto_global.safetensors", f"{DITTO_REPOSITORY}/models/ditto_global.safetensors")
+        },
     ),
     Workflow(
         "Ditto - quality (50 steps)",
@@ -101,11 +96,19 @@ WORKFLOWS = (
         "Make it a Japanese anime style, cel shading video.",
     ),
     Workflow(
+        "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)",
+        "Ditto global, as published: first frame 1, 73 frames, 24 fps",
+        "ditto-global",
+        "Make it a Pixel Art video.",
+        first_frame=1,
+    ),
+    Workflow(
         "Ditto - enhance a video",
         "Ditto's enhancer: steadier and sharper, by the last 4 of 40 steps of Wan2.2",
         "enhance",
         "",
         how=HOW_TO_ENHANCE,
+        is_app=True,
     ),
     Workflow(
         "Demo - enhance on any machine",
@@ -118,15 +121,15 @@ WORKFLOWS = (
         "Demo - edit a long video on any machine",
         "Demo: edit a video of any length on any machine",
         "demo",
-        LONG_INSTRUCTION,
-        is_long=True,
+        "make it sepia",
+        clip=LONG_CLIP,
     ),
     Workflow(
         "Ditto - edit a long video (4 steps)",
         "Ditto global: restyle a video of any length, in 4 steps",
         "ditto-global",
         "Make it a Pixel Art video.",
-        is_long=True,
+        clip=LONG_CLIP,
     ),
     Workflow(
         "Ditto - enhance a long video",
@@ -134,7 +137,7 @@ WORKFLOWS = (
         "enhance",
         "",
         how=HOW_TO_ENHANCE,
-        is_long=True,
+        clip=LONG_CLIP,
     ),
     Workflow(
         "Demo - enhance a long video on any machine",
@@ -142,10 +145,15 @@ WORKFLOWS = (
         "demo-enhance",
         "",
         how=HOW_TO_ENHANCE,
-        is_long=True,
+        clip=LONG_CLIP,
     ),
     *(
-        Workflow(one.name, one.title, "vdot", one.prompt, prepare=one.prepare, how=one.how)
+        Workflow(
+            *(one.name, one.title, "vdot", one.prompt),
+            prepare=one.prepare,
+            how=one.how,
+            is_app=one.name.startswith("VDOT - inpaint"),
+        )
         for one in TASK_GRAPHS
     ),
 )

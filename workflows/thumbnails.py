@@ -20,10 +20,10 @@ from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
 from workflows.demo_material import CLIP
-from workflows.describe import FOLDER
+from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
-from workflows.picture import captioned, strip
+from workflows.picture import as_app, captioned, strip
 from workflows.templates import WORKFLOWS, Workflow
 
 FRAMES = (0, 4, 8)
@@ -35,6 +35,7 @@ CLIPS = {
     "Ditto - local edit (4 steps)": 2,
     "Ditto - as LoRA on a VACE module (4 steps)": 7,
     "Ditto - quality (50 steps)": 3,
+    "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)": 1,
 }
 
 
@@ -75,10 +76,21 @@ def write(folder: Path) -> None:
     task_thumbnails.write()
     for workflow in (one for one in WORKFLOWS if one.prepare is None):
         path = FOLDER / f"{workflow.name}.jpg"
-        part = path.with_suffix(".part")
-        picture = _picture(workflow, folder)
-        picture.save(part, format="JPEG", quality=88, optimize=True)
-        part.replace(path)
+        _save(_picture(workflow, folder), path)
+    write_apps()
+
+
+def write_apps() -> None:
+    """Writes the picture of every app: its template's, marked."""
+    for workflow in (one for one in WORKFLOWS if one.is_app):
+        with Image.open(FOLDER / f"{workflow.name}.jpg") as picture:
+            _save(as_app(picture), app_path(workflow).with_suffix(".jpg"))
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    part = path.with_suffix(".part")
+    picture.save(part, format="JPEG", quality=88, optimize=True)
+    part.replace(path)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
-"""The shipped workflows: both forms agree, name every file, and hold the published settings."""
+"""The shipped workflows: both forms agree, name every file, are the recipes' own settings, and say what is so."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from workflows.describe import FOLDER, graph, paths
+from reelpatch.recipes import RECIPES
+from workflows.apps import LONGEST_LINE, MOST_ASKED
+from workflows.describe import APP, FOLDER, app_path, files, paths
+from workflows.needs import download_gb
 from workflows.templates import WORKFLOWS, Workflow
 
+BY_NAME = {workflow.name: workflow for workflow in WORKFLOWS}
 DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
-FOUR_STEPS = [workflow for workflow in DITTO if "(4 steps)" in workflow.name and not workflow.is_long]
-LONG, LONG_ENHANCE = (workflow for workflow in DITTO if workflow.is_long)
 VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
 CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
-QUALITY = next(workflow for workflow in WORKFLOWS if "(50 steps)" in workflow.name)
+PUBLISHED = BY_NAME["Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"]
+WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and workflow is not PUBLISHED]
 DEMO = WORKFLOWS[0]
+MOST_NODES = 7
 
 
 def name_of(workflow: Workflow) -> str:
@@ -33,147 +38,162 @@ def inputs(workflow: Workflow, kind: str) -> list[dict[str, Any]]:
     return [node["inputs"] for node in forms(workflow)[1].values() if node["class_type"] == kind]
 
 
+def note_of(workflow: Workflow) -> str:
+    (note,) = (node for node in forms(workflow)[0]["nodes"] if node["type"] == "MarkdownNote")
+    return note["widgets_values"][0]
+
+
+def nodes_of(ui: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a workflow and of its subgraphs."""
+    for graph in (ui, *ui["definitions"]["subgraphs"]):
+        yield from (node for node in graph["nodes"] if node["type"] != "MarkdownNote")
+
+
+def test_files_are_what_is_described() -> None:
+    assert {*FOLDER.glob("*.json"), *FOLDER.glob("api/*.json")} == set(files())
+    for path, form in files().items():
+        assert json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(form)), path.name
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
-def test_files_are_what_is_described(workflow: Workflow) -> None:
-    assert list(forms(workflow)) == json.loads(json.dumps(graph(workflow)))
-
-
-def test_there_are_no_others() -> None:
-    for folder, index in ((FOLDER, 0), (FOLDER / "api", 1)):
-        assert set(folder.glob("*.json")) == {paths(workflow)[index] for workflow in WORKFLOWS}
-
-
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
-def test_both_forms_have_the_same_links_and_values(workflow: Workflow) -> None:
+def test_both_forms_have_the_same_nodes_and_values(workflow: Workflow) -> None:
+    """That the front end queues the one as the other, links and all, is tested in the browser."""
     ui, api = forms(workflow)
-    links = {number: [str(origin), slot] for number, origin, slot, *_ in ui["links"]}
-    for node in ui["nodes"]:
-        if node["type"] == "MarkdownNote":
-            continue
-        queued = api[str(node["id"])]
-        assert queued["class_type"] == node["type"]
-        linked = {one["name"]: links[one["link"]] for one in node["inputs"] if one["link"] is not None}
-        assert {name: value for name, value in queued["inputs"].items() if isinstance(value, list)} == linked
-        plain = [value for value in queued["inputs"].values() if not isinstance(value, list)]
-        kept = list(node["widgets_values"])
-        names = [name for name, value in queued["inputs"].items() if not isinstance(value, list)]
-        if "seed" in names:  # the browser keeps behind it what becomes of it after a run
-            assert kept.pop(names.index("seed") + 1) == "fixed"
-        assert kept[: len(plain)] == plain
-        for slot, output in enumerate(node["outputs"]):
-            sent = [number for number, origin, at, *_ in ui["links"] if (origin, at) == (node["id"], slot)]
-            assert (output["links"] or []) == sent
+    inside = {graph["id"]: graph for graph in ui["definitions"]["subgraphs"]}
+    types: dict[str, str] = {}
+    for node in (node for node in ui["nodes"] if node["type"] != "MarkdownNote"):
+        parts = inside[node["type"]]["nodes"] if node["type"] in inside else []
+        types |= {f"{node['id']}:{one['id']}": one["type"] for one in parts} or {
+            str(node["id"]): node["type"]
+        }
+    assert {key: node["class_type"] for key, node in api.items()} == types
+    for node in api.values():
+        for value in node["inputs"].values():
+            assert not isinstance(value, list) or value[0] in api
+    ids = [node["id"] for graph in (ui, *inside.values()) for node in graph["nodes"]]
+    assert len(ids) == len(set(ids)), "the front end would number them anew"
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
 def test_every_node_says_where_it_and_its_files_come_from(workflow: Workflow) -> None:
     ui, _ = forms(workflow)
-    for node in ui["nodes"]:
-        if node["type"] == "MarkdownNote":
-            continue
-        is_ours = node["type"].startswith("Reelpatch")
+    own = {graph["id"] for graph in ui["definitions"]["subgraphs"]}
+    for node in nodes_of(ui):
+        is_ours = node["type"].startswith("Reelpatch") or node["type"] in own
         assert node["properties"]["cnr_id"] == ("reelpatch" if is_ours else "comfy-core")
         assert node["properties"]["ver"]
-        names = [value for value in node["widgets_values"] if str(value).endswith(".safetensors")]
+        names = {value for value in node["widgets_values"] if str(value).endswith(".safetensors")}
         models = node["properties"].get("models", [])
         if not workflow.recipe.startswith("demo"):
-            assert [model["name"] for model in models] == [name for name in names if name not in CONVERTED]
+            assert {model["name"] for model in models} == names - CONVERTED
         for model in models:
             assert model["url"].startswith("https://huggingface.co/")
-            assert model["directory"] in (
-                "diffusion_models",
-                "loras",
-                "vae",
-                "text_encoders",
-                "geometry_estimation",
-            )
+            assert model["url"].endswith(model["name"])
     left = [group["bounding"][0] for group in ui["groups"]]
     assert left == sorted(left)
-    assert any("Licence" in str(node["widgets_values"]) for node in ui["nodes"])
 
 
-def test_a_long_video_is_edited_with_the_same_settings_in_windows_of_ditto_s_length() -> None:
-    (recipe,), (edit,) = (inputs(LONG, kind) for kind in ("ReelpatchRecipe", "ReelpatchEditLongClip"))
-    assert recipe == {"recipe": "ditto-global", "steps": 4, "shift": 2.0, "cfg": 1.2}
-    assert (edit["strength"], edit["start"], edit["end"]) == (0.975, 0.0, 1.0)
-    assert (edit["window_frames"], edit["width"], edit["height"]) == (73, 832, 480)
-    assert "mask" not in edit
-    assert {"guidance", "sampler", "sigmas", "negative"} <= set(edit)
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
+def test_there_is_little_to_look_at(workflow: Workflow) -> None:
+    ui, _ = forms(workflow)
+    assert sum(node["type"] != "MarkdownNote" for node in ui["nodes"]) <= MOST_NODES
 
 
-def test_a_long_video_is_enhanced_in_windows_of_the_enhancer_s_length() -> None:
-    (enhance,) = inputs(LONG_ENHANCE, "ReelpatchEnhanceLongClip")
-    (short,) = inputs(next(one for one in DITTO if one.name == "Ditto - enhance a video"), "ReelpatchEnhance")
-    assert (enhance["recipe"], enhance["last_steps"]) == (short["recipe"], short["last_steps"])
-    assert (enhance["window_frames"], enhance["overlap"]) == (73, 0)
-    assert {"positive", "negative", "video"} <= set(enhance)
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
+def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) -> None:
+    apps = [app_path(workflow)] if workflow.is_app else []
+    for path in (paths(workflow)[0], *apps):
+        ui = json.loads(path.read_text(encoding="utf-8"))
+        assert ui["extra"]["linearMode"] == (APP in path.name)
+        asked, shown = (ui["extra"]["linearData"][side] for side in ("inputs", "outputs"))
+        nodes = {str(node["id"]): node for node in ui["nodes"]}
+        assert 2 <= len(asked) <= MOST_ASKED
+        for key, widget, shown_as in asked:
+            assert len(shown_as["description"]) <= LONGEST_LINE, "the page cuts it off"
+            given = [one["name"] for one in nodes[key]["inputs"] if "widget" in one]
+            assert widget in given or nodes[key]["type"].startswith("Load")
+        assert any(nodes[key]["type"] == "SaveVideo" for key in shown)
 
 
-@pytest.mark.parametrize("workflow", FOUR_STEPS, ids=name_of)
-def test_four_steps_are_as_ditto_s_workflow_has_them(workflow: Workflow) -> None:
-    (recipe,), (apply,), (guider,) = (
-        inputs(workflow, kind)
-        for kind in ("ReelpatchRecipe", "ReelpatchApplyEdit", "ReelpatchGuidanceSchedule")
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
+def test_every_setting_is_the_recipe_s(workflow: Workflow) -> None:
+    (recipe,) = inputs(workflow, "ReelpatchRecipe")
+    assert recipe == {"recipe": workflow.recipe, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0}
+    (models,) = inputs(workflow, "ReelpatchLoadModels") or inputs(workflow, "ReelpatchLoadEnhancer")
+    assert models["recipe"] == workflow.recipe
+    negative = [one["text"] for one in inputs(workflow, "CLIPTextEncode")][1]
+    assert isinstance(negative, list), "the negative prompt comes from the recipe"
+
+
+@pytest.mark.parametrize("workflow", WHOLE, ids=name_of)
+def test_the_whole_clip_is_worked_on(workflow: Workflow) -> None:
+    """No node that takes a part of it; the window is the recipe's length, by a link."""
+    assert inputs(workflow, "ReelpatchClip") == []
+    (work,) = inputs(workflow, "ReelpatchEditLongClip") or inputs(workflow, "ReelpatchEnhanceLongClip")
+    assert isinstance(work["window_frames"], list)
+    assert "Every frame of the video, at its own size and rate" in note_of(workflow)
+
+
+def test_the_published_numbers_are_a_preset_named_so() -> None:
+    (clip,) = inputs(PUBLISHED, "ReelpatchClip")
+    assert (clip["first_frame"], clip["frames"], clip["fps"]) == (1, 73, 24.0)
+    assert "From frame 1 on, 73 frames at 24 frames per second" in note_of(PUBLISHED)
+
+
+def test_ditto_is_run_as_its_workflow_has_it() -> None:
+    record = RECIPES["ditto-global"]
+    assert (record.steps, record.shift, record.guidance.scale, record.strength) == (4, 2.0, 1.2, 0.975)
+    assert record.skip_layers is not None
+    assert (record.skip_layers.blocks, record.skip_layers.start, record.skip_layers.end) == ((2,), 0.2, 0.7)
+    assert (record.width, record.height, record.frames, record.fps) == (832, 480, 73, 24)
+    for workflow in DITTO:
+        (models,) = inputs(workflow, "ReelpatchLoadModels") or inputs(workflow, "ReelpatchLoadEnhancer")
+        if "4 steps" in workflow.name:
+            assert models["backbone"] == "Wan2_1-T2V-14B_fp8_e4m3fn.safetensors"
+            assert models["lora"] == "Wan21_CausVid_14B_T2V_lora_rank32_v2.safetensors"
+        assert models["text_encoder"] == "umt5_xxl_fp8_e4m3fn_scaled.safetensors"
+    assert inputs(BY_NAME["Ditto - quality (50 steps)"], "ReelpatchLoadModels")[0]["lora"] == "recipe"
+    (as_lora,) = inputs(BY_NAME["Ditto - as LoRA on a VACE module (4 steps)"], "ReelpatchLoadModels")
+    assert (as_lora["edit_module"], as_lora["second_lora"]) == (
+        "Wan2_1-VACE_module_14B_bf16.safetensors",
+        "ditto_global.safetensors",
     )
-    assert recipe == {"recipe": "ditto-global", "steps": 4, "shift": 2.0, "cfg": 1.2}
-    assert (apply["strength"], apply["start"], apply["end"]) == (0.975, 0.0, 1.0)
-    assert "mask" not in apply
-    assert "references" not in apply
-    assert (guider["cfg"], guider["steps"]) == (1.2, "")
-    assert (guider["skip_blocks"], guider["skip_start"], guider["skip_end"]) == ("2", 0.2, 0.7)
-    (clip,) = inputs(workflow, "ReelpatchClip")
-    assert (clip["width"], clip["height"], clip["frames"], clip["first_frame"]) == (832, 480, 73, 1)
-    assert clip["fps"] == 24.0
-    (backbone,) = inputs(workflow, "ReelpatchLoadBackbone")
-    assert backbone["file"] == "Wan2_1-T2V-14B_fp8_e4m3fn.safetensors"
-    causvid, *_ = inputs(workflow, "ReelpatchLoadLora")
-    assert causvid["file"] == "Wan21_CausVid_14B_T2V_lora_rank32_v2.safetensors"
-    assert causvid["strength"] == 1.0
-    _, negative = inputs(workflow, "CLIPTextEncode")
-    assert negative["text"].startswith(
-        "flickering artifact, jpg artifacts, compression, distortion, morphing"
-    )
-    assert negative["text"].endswith("glitch, extra limbs,")
-
-
-def test_the_quality_path_is_as_the_script_has_it() -> None:
-    (recipe,), (apply,), (guider,), (clip,) = (
-        inputs(QUALITY, kind)
-        for kind in ("ReelpatchRecipe", "ReelpatchApplyEdit", "ReelpatchGuidanceSchedule", "ReelpatchClip")
-    )
-    assert recipe == {"recipe": "ditto-quality", "steps": 50, "shift": 5.0, "cfg": 5.0}
-    assert apply["strength"] == 1.0
-    assert (guider["cfg"], guider["skip_blocks"]) == (5.0, "")
-    assert (clip["width"], clip["height"], clip["frames"], clip["fps"]) == (832, 480, 73, 20.0)
-    assert (inputs(QUALITY, "RandomNoise")[0]["noise_seed"], inputs(QUALITY, "ReelpatchLoadLora")) == (1, [])
-    assert inputs(QUALITY, "CLIPTextEncode")[1]["text"].startswith("色调艳丽")
 
 
 def test_the_demo_needs_no_download() -> None:
     ui, _ = forms(DEMO)
-    assert not any("models" in node["properties"] for node in ui["nodes"])
+    assert not any("models" in node["properties"] for node in nodes_of(ui))
     assert (FOLDER / inputs(DEMO, "LoadVideo")[0]["file"]).is_file()
+    assert "Download: **nothing**" in note_of(DEMO)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
+def test_the_note_says_what_is_needed(workflow: Workflow) -> None:
+    note, record = note_of(workflow), RECIPES[workflow.recipe]
+    assert f"Licence of the weights: **{record.licence}**" in note
+    if workflow.recipe.startswith("demo"):
+        return
+    assert f"Download: **{download_gb(record):.1f} GB" in note
+    asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
+    assert any(f"{download_gb(record):.1f} GB" in shown_as["description"] for *_, shown_as in asked)
+    assert all(f"- {gigabytes} GB: " in note for gigabytes in (8, 12, 24))
+    for node in nodes_of(forms(workflow)[0]):
+        if node["type"].startswith("ReelpatchLoad"):
+            assert all(model["url"] in note for model in node["properties"]["models"])
 
 
 @pytest.mark.parametrize("workflow", VDOT.values(), ids=name_of)
 def test_vdot_is_run_as_published_on_files_that_convert_makes(workflow: Workflow) -> None:
-    (recipe,), (apply,), (guider,), (task,) = (
-        inputs(workflow, kind)
-        for kind in ("ReelpatchRecipe", "ReelpatchApplyEdit", "ReelpatchGuidanceSchedule", "ReelpatchTask")
+    record = RECIPES["vdot"]
+    assert (record.steps, record.shift, record.guidance.scale, record.strength) == (4, 16.0, 1.0, 1.0)
+    (apply,), (task,), (models,) = (
+        inputs(workflow, kind) for kind in ("ReelpatchApplyEdit", "ReelpatchTask", "ReelpatchLoadModels")
     )
-    assert recipe == {"recipe": "vdot", "steps": 4, "shift": 16.0, "cfg": 1.0}
-    assert (apply["strength"], apply["start"], apply["end"]) == (1.0, 0.0, 1.0)
-    assert all(isinstance(apply[name], list) for name in ("clip", "mask", "references"))
-    assert "negative" not in guider
-    assert len(inputs(workflow, "CLIPTextEncode")) == 1
-    assert (task["width"], task["height"], task["frames"], task["sample"]) == (832, 480, 81, "first")
-    loaders = inputs(workflow, "ReelpatchLoadBackbone") + inputs(workflow, "ReelpatchLoadEditModule")
-    assert {loader["file"] for loader in loaders} == CONVERTED
-    assert inputs(workflow, "ReelpatchLoadLora") == []
-    ui, _ = forms(workflow)
-    note = next(node for node in ui["nodes"] if node["type"] == "MarkdownNote")["widgets_values"][0]
-    assert "reelpatch convert vdot_14b.pt" in note
-    assert "34.7 GB" in note
+    assert all(isinstance(apply[name], list) for name in ("clip", "mask", "references", "strength"))
+    assert all(isinstance(task[name], list) for name in ("width", "height", "frames"))
+    assert task["sample"] == "first"
+    assert {models["backbone"], models["edit_module"]} == CONVERTED
+    assert "reelpatch convert vdot_14b.pt" in note_of(workflow)
 
 
 @pytest.mark.parametrize(
@@ -191,13 +211,19 @@ def test_vdot_is_run_as_published_on_files_that_convert_makes(workflow: Workflow
 def test_each_task_gets_what_it_needs(name: str, task: str, sockets: set[str]) -> None:
     (given,) = inputs(VDOT[f"{name} (4 steps)"], "ReelpatchTask")
     assert given["task"] == task
-    assert {name for name, value in given.items() if isinstance(value, list)} == sockets
+    linked = {name for name, value in given.items() if isinstance(value, list)}
+    assert linked == sockets | {"width", "height", "frames"}
     assert len(VDOT) == 7
 
 
-@pytest.mark.parametrize("workflow", VDOT.values(), ids=name_of)
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
 def test_its_material_comes_along(workflow: Workflow) -> None:
     kinds = {"LoadVideo": "file", "LoadImage": "image", "LoadImageMask": "image"}
-    files = [one[widget] for kind, widget in kinds.items() for one in inputs(workflow, kind)]
-    assert files
-    assert all((FOLDER / file).is_file() for file in files)
+    named = [one[widget] for kind, widget in kinds.items() for one in inputs(workflow, kind)]
+    assert named
+    assert all((FOLDER / file).is_file() for file in named)
+
+
+def test_every_template_has_a_picture() -> None:
+    pictures = {path.stem for path in FOLDER.glob("*.jpg")}
+    assert pictures == {path.stem for path in FOLDER.glob("*.json")}

@@ -20,13 +20,32 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.host.server import Server, running
-from workflows.describe import paths
+from workflows.apps import MOST_ASKED
+from workflows.blueprints import blueprints
+from workflows.describe import app_path, paths
+from workflows.graph import Stage, build
+from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 DRIVER = Path(__file__).parent / "browser" / "drive.cjs"
 MODES = {"classic": False, "nodes 2.0": True}
 Told = dict[str, Any]
+APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
+# Each form of template, and the largest of all.
+SMALL = [
+    WORKFLOWS[0].name,
+    "Ditto - restyle a video (4 steps)",
+    "VDOT - inpaint (4 steps)",
+    "VDOT - try-on and character replacement (4 steps)",
+]
+# Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
+SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
+BLUEPRINT = {
+    "words": "edit video by inst",
+    "video": "reelpatch_demo_clip.mp4",
+    "widgets": {"instruction": "make the red circle blue", "recipe": "demo"},
+}
 
 
 def needed() -> tuple[str, str, str]:
@@ -61,6 +80,9 @@ def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytes
         "modern": MODES[request.param],
         "templates": [workflow.name for workflow in WORKFLOWS],
         "run": WORKFLOWS[0].name,
+        "blueprint": BLUEPRINT,
+        "small": SMALL,
+        "apps": [app_path(workflow).stem for workflow in APPS],
         "pictures": str(folder),
         "result": str(folder / "result.json"),
     }
@@ -117,7 +139,8 @@ def test_run_makes_the_demo_clip(told: Told, server: Server) -> None:
     assert overlapping(run["boxes"]) == []
     outputs = server.ask(f"/history/{run['ended']['detail']['prompt_id']}")
     ((history),) = outputs.values()
-    (saved,) = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    every = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    (saved,) = (file for file in every if file["subfolder"] == "video")
     made = (server.base / "output" / saved["subfolder"] / saved["filename"]).read_bytes()
     assert made[4:8] == b"ftyp"
 
@@ -165,6 +188,62 @@ def test_figures_stand_on_their_nodes(told: Told) -> None:
     for words in ("tokens: 29,640 =", "this machine", "Counted:", "Estimated:"):
         assert words in plan
     assert "0 values of 8 bits differ" in measures  # the clip measured against itself
+
+
+@pytest.mark.parametrize("subgraph", blueprints(), ids=lambda one: one.name)
+def test_a_blueprint_is_queued_as_it_is_described(told: Told, subgraph: Subgraph) -> None:
+    _, queued = build([Stage("", "", [subgraph.node()])])
+    assert told["queued"][subgraph.name] == queued
+
+
+def test_a_blueprint_is_found_placed_run_and_unpacked(told: Told, server: Server) -> None:
+    used = told["used"]
+    edit = next(one for one in blueprints() if one.name == used["title"])
+    assert used["widgets"] == ["instruction", "recipe", "strength", "seed"]
+    assert used["ended"]["kind"] == "execution_success", used
+    assert ours(used["complaints"]) == []
+    ((history),) = server.ask(f"/history/{used['ended']['detail']['prompt_id']}").values()
+    assert any(output.get("images") for output in history["outputs"].values())
+    left = used["unpacked"]
+    assert sorted(left["types"]) == sorted(["LoadVideo", *(node.type for node in edit.nodes)])
+    (settings,) = (one for one in left["prompt"].values() if one["class_type"] == "ReelpatchRecipe")
+    assert settings["inputs"]["recipe"] == "demo"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_template_is_opened_large_enough_to_read(told: Told, name: str) -> None:
+    """On 1440x900, as the Templates dialog opens it, with the front end's own settings."""
+    look = told["small"][name]
+    assert not look["isCoarse"]
+    assert look["title"] >= (SMALLEST_TITLE_PX if "try-on" in name else USUAL_TITLE_PX), look
+    width, height = 1440, 900
+    for title, left, top, *_ in look["boxes"]:
+        assert -20 <= left < width, (title, left)
+        assert -20 <= top < height, (title, top)
+
+
+@pytest.mark.parametrize("workflow", APPS, ids=lambda workflow: workflow.name)
+def test_an_app_asks_for_a_few_things_with_a_line_each(told: Told, workflow: Workflow) -> None:
+    asked = told["apps"]["asked"][app_path(workflow).stem]
+    ui = json.loads(app_path(workflow).read_text(encoding="utf-8"))
+    inputs = ui["extra"]["linearData"]["inputs"]
+    assert asked["labels"] == [widget for _, widget, _ in inputs]
+    assert asked["lines"] == [shown["description"] for *_, shown in inputs]
+    assert len(inputs) <= MOST_ASKED
+
+
+def test_an_app_is_run_and_shows_before_and_after(told: Told, server: Server) -> None:
+    run = told["apps"]["run"]
+    assert run["ended"]["kind"] == "execution_success", run
+    assert any("reelpatch_compare" in source for source in run["shown"]), run
+    ((history),) = server.ask(f"/history/{run['ended']['detail']['prompt_id']}").values()
+    saved = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    assert any(file["subfolder"] == "video" for file in saved)
+
+
+def test_what_a_recipe_replaces_is_gray(told: Told) -> None:
+    settings = ["cfg", "steps", "skip_blocks", "skip_start", "skip_end"]
+    assert told["gray"] == [[], settings, []]
 
 
 def picture(seen: dict[str, Any]) -> NDArray[np.int64]:

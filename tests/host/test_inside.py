@@ -17,7 +17,7 @@ SUITES = (
     *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
-    *("looks", "segments"),
+    *("looks", "segments", "recipe_models"),
 )
 
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import av
 import pytest
 
+from reelpatch.recipes import RECIPES
 from tests.host.server import RUN_S, Server, running
-from workflows.describe import paths
+from tests.unit.media.test_clip_matrix import film
+from workflows.blueprints import blueprints
+from workflows.describe import app_path, paths
+from workflows.graph import Stage, build
+from workflows.material_nodes import load_video
+from workflows.result_nodes import save_video
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
+PUBLISHED = "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"
+OLDER = Path(__file__).parent / "older"
 TINY = {
     "ReelpatchLoadBackbone": {"file": "reelpatch_demo_t2v_bf16.safetensors"},
     "ReelpatchLoadEditModule": {"file": "reelpatch_demo_edit_module.safetensors"},
@@ -22,22 +33,33 @@ TINY = {
     "VAELoader": {"vae_name": "reelpatch_demo_vae.safetensors"},
     "CLIPLoader": {"file": "reelpatch_demo_umt5.safetensors"},
     "ReelpatchClip": {"width": 32, "height": 32, "frames": 9, "first_frame": 0, "fps": 0.0},
-    "ReelpatchEditLongClip": {"width": 32, "height": 32, "window_frames": 9},
-    "ReelpatchEnhanceLongClip": {"window_frames": 9},
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along
+FILES = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
 
 
 def tiny(workflow: Workflow) -> dict[str, Any]:
-    """The workflow as it is queued, with tiny weights in place of its own, and a tiny clip."""
+    """The workflow as it is queued, by the demo's recipe, which brings tiny weights and sizes, and with a tiny clip."""
     prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    recipe = "demo-enhance" if RECIPES[workflow.recipe].enhances else "demo"
     for node in prompt.values():
-        node["inputs"] |= (TINY if workflow.prepare else TINY | CLIP).get(node["class_type"], {})
+        given = node["inputs"]
+        given |= {} if workflow.prepare else CLIP.get(node["class_type"], {})
+        given |= {"recipe": recipe} if "recipe" in given else {}
+        given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
+    return prompt
+
+
+def older(name: str) -> dict[str, Any]:
+    """A prompt that a user saved in API form from a template of an older version, with tiny weights and a tiny clip."""
+    prompt = json.loads((OLDER / f"{name}.json").read_text(encoding="utf-8"))
+    for node in prompt.values():
+        node["inputs"] |= (TINY if "ReelpatchTask" in str(prompt) else TINY | CLIP).get(
+            node["class_type"], {}
+        )
         if node["class_type"] == "CLIPLoader":
             node["class_type"] = "ReelpatchDemoTextEncoder"
-        if node["class_type"] == "ReelpatchRecipe":
-            node["inputs"]["steps"] = min(node["inputs"]["steps"], 4)
     return prompt
 
 
@@ -53,11 +75,7 @@ def server(
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
 def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: Path) -> None:
-    prompt = tiny(workflow)
-    if "LoRA" in workflow.name or "local" in workflow.name:
-        # The tiny LoRA is for the backbone alone; a second one on the module would be refused.
-        prompt = without_second_lora(prompt)
-    history = server.run(prompt)
+    history = server.run(tiny(workflow))
     assert history["status"]["status_str"] == "success", told(history)
     shown = [file for output in history["outputs"].values() for file in output.get("images", [])]
     saved = [file for file in shown if file["type"] == "output"]
@@ -74,24 +92,50 @@ def told(history: dict[str, Any]) -> str:
     return "; ".join(str(words.get("exception_message")) for _, words in history["status"]["messages"])
 
 
-def without_second_lora(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The graph with the edit module's LoRA taken out and its links joined."""
-    loras = [key for key, node in prompt.items() if node["class_type"] == "ReelpatchLoadLora"]
-    out = next(key for key in loras if "model" not in prompt[key]["inputs"])
-    module = prompt[out]["inputs"]["edit_module"]
-    for node in prompt.values():
-        node["inputs"] |= {name: module for name, value in node["inputs"].items() if value == [out, 1]}
-    return {key: node for key, node in prompt.items() if key != out}
+@pytest.mark.parametrize("name", sorted(path.stem for path in OLDER.glob("*.json")))
+def test_a_prompt_of_an_older_version_still_runs(server: Server, name: str) -> None:
+    history = server.run(older(name))
+    assert history["status"]["status_str"] == "success", told(history)
 
 
 def test_the_templates_are_listed(server: Server) -> None:
-    assert set(server.ask("/api/workflow_templates")["reelpatch"]) == {
-        workflow.name for workflow in WORKFLOWS
+    names = {workflow.name for workflow in WORKFLOWS}
+    apps = {app_path(workflow).stem for workflow in WORKFLOWS if workflow.is_app}
+    assert set(server.ask("/api/workflow_templates")["reelpatch"]) == names | apps
+
+
+def test_the_blueprints_are_listed(server: Server) -> None:
+    listed = server.ask("/global_subgraphs")
+    ours = {
+        one["name"]: key
+        for key, one in listed.items()
+        if one["info"]["node_pack"] == "custom_nodes.reelpatch"
     }
+    assert set(ours) == {one.name for one in blueprints()}
+    for name, key in ours.items():
+        (subgraph,) = json.loads(server.ask(f"/global_subgraphs/{key}")["data"])["definitions"]["subgraphs"]
+        assert subgraph["name"] == name
 
 
-def test_a_missing_file_is_told_before_anything_runs(server: Server) -> None:
-    prompt = tiny(WORKFLOWS[1])
+@pytest.mark.parametrize("name", ["Edit video by instruction", "Enhance video", "VACE task - inpaint"])
+def test_a_blueprint_runs_with_the_demo_s_recipe(server: Server, name: str) -> None:
+    """Nothing but the recipe is chosen: files, size, length and all settings come with it."""
+    (subgraph,) = (one for one in blueprints() if one.name == name)
+    node = subgraph.node({"video": load_video("Video", "clip.mp4")["VIDEO"]})
+    node.widgets["recipe"] = "demo-enhance" if name == "Enhance video" else "demo"
+    if name.startswith("VACE"):
+        node.widgets["boxes"] = "4,4,16,16"
+    shown = [node.links["video"].node, node, save_video(node["VIDEO"], "blueprint")]
+    _, prompt = build([Stage("", "", shown)])
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", told(history)
+
+
+def test_missing_files_are_told_before_anything_runs(server: Server) -> None:
+    prompt = json.loads(paths(WORKFLOWS[1])[1].read_text(encoding="utf-8"))
+    answer = server.ask("/prompt", {"prompt": prompt})
+    assert "https://huggingface.co/QingyanBai/Ditto_models" in json.dumps(answer["node_errors"]), answer
+    prompt = older("demo_edit")
     for node in prompt.values():
         if node["class_type"] == "ReelpatchLoadEditModule":
             node["inputs"]["file"] = "ditto_global_comfy.safetensors"
@@ -99,7 +143,65 @@ def test_a_missing_file_is_told_before_anything_runs(server: Server) -> None:
     assert "https://huggingface.co/QingyanBai/Ditto_models" in json.dumps(answer["node_errors"]), answer
 
 
-# One of each place where a run can be refused: a loader, the clip, the edit, the guider, and in mid-sampling.
+@pytest.mark.parametrize("name", ["steps", "skip_blocks"])
+def test_text_that_is_no_number_is_refused_though_a_recipe_stands_in_for_it(
+    server: Server, name: str
+) -> None:
+    prompt = older("demo_edit")
+    (node,) = (node for node in prompt.values() if node["class_type"] == "ReelpatchGuidanceSchedule")
+    assert isinstance(node["inputs"]["settings"], list)
+    node["inputs"][name] = "foo"
+    answer = server.ask("/prompt", {"prompt": prompt})
+    assert f"'foo' in {name} is neither a number nor a range" in json.dumps(answer["node_errors"]), answer
+
+
+@pytest.mark.parametrize("name", ["Demo - edit on any machine", PUBLISHED])
+def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
+    """Size, frames, rate and sound of the file that is made, by the words of the note, for a clip of 30 frames."""
+    workflow = next(one for one in WORKFLOWS if one.name == name)
+    source = server.base / "input" / "sounding.mp4"
+    film(source, Fraction(8), 30, (48, 40), has_sound=True, turn=0)
+    prompt = tiny(workflow)
+    for node in prompt.values():
+        node["inputs"] |= {"file": source.name} if node["class_type"] == "LoadVideo" else {}
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", told(history)
+    (save,) = (key for key, node in prompt.items() if node["class_type"] == "SaveVideo")
+    (saved,) = history["outputs"][save]["images"]
+    made = facts(server.base / "output" / saved["subfolder"] / saved["filename"])
+    ui = json.loads(paths(workflow)[0].read_text(encoding="utf-8"))
+    (note,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
+    given = facts(source)
+    if "Every frame of the video, at its own size and rate, with its sound" in note:
+        assert made == given
+        return
+    said = re.search(r"From frame (\d+) on, (\d+) frames at (\d+) frames per second", note)
+    assert said is not None
+    _, frames, rate = map(int, said.groups())
+    assert (made.frames, made.rate, made.size) == (frames, rate, given.size)
+    assert made.sound_s == pytest.approx(made.frames / rate, abs=0.05)  # a frame of AAC has 0.02 s
+
+
+class Facts(NamedTuple):
+    """What a note says of a video file; the sound in seconds, to a tenth."""
+
+    frames: int
+    rate: Fraction
+    size: tuple[int, int]
+    sound_s: float
+
+
+def facts(path: Path) -> Facts:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = sum(1 for _ in container.decode(stream))
+        rate, size = stream.average_rate, (stream.width, stream.height)
+    with av.open(str(path)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+        return Facts(frames, Fraction(rate or 0), size, round(samples / container.streams.audio[0].rate, 1))
+
+
+# One of each place where a run can be refused: a loader, the clip, the edit, and in mid-sampling.
 REFUSED = {
     "another kind of file": (
         "ReelpatchLoadEditModule",
@@ -108,11 +210,6 @@ REFUSED = {
     ),
     "a clip that begins after its end": ("ReelpatchClip", {"first_frame": 99}, "cannot begin at frame 99"),
     "start after end": ("ReelpatchApplyEdit", {"start": 0.9, "end": 0.1}, "the window goes from 0.9 to 0.1"),
-    "steps in words": (
-        "ReelpatchGuidanceSchedule",
-        {"settings": None, "steps": "the first"},
-        "'the first' in steps is neither",
-    ),
     "more strengths than steps": (
         "ReelpatchLoadLora",
         {"by_step": ", ".join(["1"] * 20 + ["0"])},
@@ -124,7 +221,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_the_queue_goes_on_after_a_refusal(server: Server, case: str) -> None:
     kind, inputs, words = REFUSED[case]
-    prompt = tiny(WORKFLOWS[0])
+    prompt = older("demo_edit")
     (node,) = (node for node in prompt.values() if node["class_type"] == kind)
     given = {**node["inputs"], **inputs}
     node["inputs"] = {name: value for name, value in given.items() if value is not None}
@@ -133,11 +230,11 @@ def test_the_queue_goes_on_after_a_refusal(server: Server, case: str) -> None:
     said = told(history)
     assert words in said, said
     assert "--" not in said, said
-    assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"
+    assert server.run(older("demo_edit"))["status"]["status_str"] == "success"
 
 
 def test_a_run_can_be_stopped_and_the_next_one_is_whole(server: Server) -> None:
-    prompt = tiny(WORKFLOWS[0])
+    prompt = older("demo_edit")
     for node in prompt.values():
         if node["class_type"] == "ReelpatchRecipe":
             node["inputs"] |= {"recipe": "vace", "steps": 1000}
@@ -151,7 +248,7 @@ def test_a_run_can_be_stopped_and_the_next_one_is_whole(server: Server) -> None:
     server.post("/interrupt")
     history = server.ended(answer["prompt_id"])
     assert "execution_interrupted" in [kind for kind, _ in history["status"]["messages"]], history["status"]
-    assert server.run(tiny(WORKFLOWS[0]))["status"]["status_str"] == "success"
+    assert server.run(older("demo_edit"))["status"]["status_str"] == "success"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of memory")
@@ -159,7 +256,7 @@ def test_memory_after_twenty_runs_is_that_after_two(server: Server) -> None:
     """Each with a seed of its own, so that everything from the sampler on runs anew."""
     used: list[int] = []
     for seed in range(20):
-        prompt = tiny(WORKFLOWS[0])
+        prompt = older("demo_edit")
         for node in prompt.values():
             node["inputs"] |= {name: 1000 + seed for name in ("seed", "noise_seed") if name in node["inputs"]}
         assert server.run(prompt)["status"]["status_str"] == "success"

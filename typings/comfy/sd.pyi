@@ -1,9 +1,13 @@
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 from comfy.model_patcher import ModelPatcher
 from comfy.supported_models_base import ClipTarget
 from torch import Tensor
+
+class CLIPType(Enum):
+    WAN = ...
 
 class CLIP:
     def __init__(
@@ -15,6 +19,11 @@ class CLIP:
         state_dict: Sequence[dict[str, Tensor]],
     ) -> None: ...
 
+class VAE:
+    def __init__(self, sd: dict[str, Tensor], *, metadata: dict[str, str] | None = ...) -> None: ...
+    def throw_exception_if_invalid(self) -> None: ...
+
+def load_clip(ckpt_paths: Sequence[str], embedding_directory: Sequence[str], clip_type: CLIPType) -> CLIP: ...
 def load_diffusion_model_state_dict(
     sd: dict[str, Tensor],
     model_options: dict[str, Any] = ...,

@@ -1,10 +1,12 @@
 // Drives ComfyUI's real front end: loads templates, reads what they are queued as, and presses Run.
-// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, pictures, result}.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, blueprint, small, apps, pictures, result}.
 
 const fs = require("fs");
 const path = require("path");
 const { chromium } = require("playwright-core");
+const blueprints = require("./blueprints.cjs");
 const { compared, figures } = require("./compare.cjs");
+const { apps, grayed, looks } = require("./looks.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 const PATIENCE_MS = 600_000; // long, for machines that are busy with other things
@@ -34,7 +36,14 @@ async function main() {
     const run = job.run ? await pressedRun(page, job.run, seen) : null;
     const comparison = job.run ? { ...(await compared(page, job.pictures)), complaints: seen.take() } : null;
     const told = job.run ? await figures(page, job.pictures) : null;
-    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told }));
+    const queued = await blueprints.opened(page);
+    seen.take();
+    const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
+    const small = await looks(page, job.small, job.pictures);
+    const gray = await grayed(page);
+    const inApp = await apps(page, job.apps, job.pictures);
+    const found = { templates, run, comparison, figures: told, queued, used, small, gray, apps: inApp };
+    fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
   }

@@ -9,6 +9,7 @@ import nodes
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / "workflows" / "api").glob("*.json"))
+BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
 
 
 def ours():
@@ -62,6 +63,22 @@ def check_workflows_name_real_nodes_inputs_and_outputs():
                 path.name,
                 node["type"],
             )
+
+
+def check_blueprints_name_real_nodes_inputs_and_outputs():
+    assert BLUEPRINTS
+    for path in BLUEPRINTS:
+        (subgraph,) = json.loads(path.read_text(encoding="utf-8"))["definitions"]["subgraphs"]
+        for node in subgraph["nodes"]:
+            where = (path.name, node["type"])
+            real = nodes.NODE_CLASS_MAPPINGS[node["type"]]
+            widgets, every = _widgets(real)
+            names = {one["name"] for one in node["inputs"] if "." not in one["name"]}
+            assert names <= every, (where, names - every)
+            assert [one["type"] for one in node["outputs"]] == list(real.RETURN_TYPES), where
+            if node["type"].startswith("Reelpatch") and node["type"] != "ReelpatchTask":
+                seeds = sum(name == "seed" for name in widgets)  # the browser keeps a widget behind each
+                assert len(node["widgets_values"]) == len(widgets) + seeds, where
 
 
 def check_every_node_has_help():

@@ -1,0 +1,215 @@
+"""Load models of a recipe: all files that a recipe names, each found by what it is, or taken from a widget."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import comfy.sd
+import comfy.utils
+import folder_paths
+from comfy_api.latest import io
+
+from reelpatch.recipes import RECIPES, Recipe
+
+from .backbone import load_backbone
+from .demo_text import load_text_encoder
+from .edit_module import load_edit_module
+from .files import listed
+from .lora import loaded_lora, strengths_of
+from .node_message import say
+from .recipe_files import FILE_WIDGETS, OF_RECIPE, ChosenFile, choose_files, missing_files
+
+_FILE_TOOLTIP = (
+    "'recipe': the file that the recipe names, in whichever of its published forms is there. A published file serves the "
+    "recipes that name it; any other file takes the place of the recipe's."
+)
+
+
+class LoadModels(io.ComfyNode):
+    """One node for five loaders, so that another recipe brings its own files along."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadModels",
+            display_name="Load models of a recipe",
+            category="reelpatch/loaders",
+            description=(
+                "Loads everything that a recipe for edits names: backbone with its LoRAs, edit module, VAE and text "
+                "encoder. Missing files are named before anything runs, with where to get them."
+            ),
+            search_aliases=["ditto", "vace", "vdot", "load all", "checkpoint"],
+            inputs=_inputs(_editing(), "edit_module"),
+            outputs=[
+                io.Model.Output(
+                    tooltip="The backbone with the recipe's LoRAs; for Edit long clip or Apply edit."
+                ),
+                io.ModelPatch.Output(display_name="edit module", tooltip="For Edit long clip or Apply edit."),
+                io.Vae.Output(tooltip="The Wan2.1 VAE."),
+                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        edit_module: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+    ) -> bool | str:
+        typed = {**_typed(backbone, lora, second_lora, vae, text_encoder), "edit_module": edit_module}
+        return _found_or_told(recipe, _editing(), typed)
+
+    @classmethod
+    def execute(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        edit_module: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+    ) -> io.NodeOutput:
+        typed = {**_typed(backbone, lora, second_lora, vae, text_encoder), "edit_module": edit_module}
+        chosen = choose_files(RECIPES[recipe], typed)
+        model, module = _with_loras(chosen)
+        say(cls, _told(RECIPES[recipe], chosen))
+        return io.NodeOutput(model, module, _vae(chosen), _text_encoder(chosen))
+
+
+class LoadEnhancer(io.ComfyNode):
+    """An enhancer has no edit module."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadEnhancer",
+            display_name="Load enhancer of a recipe",
+            category="reelpatch/loaders",
+            description=(
+                "Loads everything that a recipe for enhancing names: backbone with its LoRAs, VAE and text encoder. "
+                "Missing files are named before anything runs, with where to get them."
+            ),
+            search_aliases=["enhance", "denoise", "load all"],
+            inputs=_inputs(_enhancing()),
+            outputs=[
+                io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Enhance."),
+                io.Vae.Output(tooltip="The Wan2.1 VAE."),
+                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+    ) -> bool | str:
+        return _found_or_told(recipe, _enhancing(), _typed(backbone, lora, second_lora, vae, text_encoder))
+
+    @classmethod
+    def execute(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+    ) -> io.NodeOutput:
+        chosen = choose_files(RECIPES[recipe], _typed(backbone, lora, second_lora, vae, text_encoder))
+        model, _ = _with_loras(chosen)
+        say(cls, _told(RECIPES[recipe], chosen))
+        return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen))
+
+
+def _editing() -> list[str]:
+    return [name for name, record in RECIPES.items() if not record.unsupported and not record.enhances]
+
+
+def _enhancing() -> list[str]:
+    return [name for name, record in RECIPES.items() if not record.unsupported and record.enhances]
+
+
+def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:
+    return {
+        **{"backbone": backbone, "lora": lora, "second_lora": second_lora},
+        **{"vae": vae, "text_encoder": text_encoder},
+    }
+
+
+def _found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, str]) -> bool | str:
+    if recipe not in recipes:
+        return f"'{recipe}' is no recipe that this node loads: choose one of {', '.join(recipes)}."
+    return missing_files(RECIPES[str(recipe)], typed) or True
+
+
+def _with_loras(chosen: Sequence[ChosenFile]) -> tuple[Any, Any]:
+    """The backbone and the edit module, if there is one, with every LoRA where its keys fit."""
+    paths = {file.widget: file.path for file in chosen}
+    model: Any = load_backbone(str(paths["backbone"]), {})
+    module: Any = load_edit_module(str(paths["edit_module"])) if "edit_module" in paths else None
+    for file in (file for file in chosen if file.role == "lora"):
+        with_it = loaded_lora(
+            file.path, strengths_of(file.strength, ""), merge=False, model=model, edit_module=module
+        )
+        model, module = with_it.model, with_it.edit_module
+    return model, module
+
+
+def _vae(chosen: Sequence[ChosenFile]) -> Any:
+    """As core's Load VAE loads it."""
+    path = next(str(file.path) for file in chosen if file.role == "vae")
+    state, metadata = comfy.utils.load_torch_file(path, return_metadata=True)
+    vae = comfy.sd.VAE(sd=state, metadata=metadata)
+    vae.throw_exception_if_invalid()
+    return vae
+
+
+def _text_encoder(chosen: Sequence[ChosenFile]) -> Any:
+    """As core's Load CLIP loads it, or the demo's own."""
+    (file,) = (file for file in chosen if file.role == "text_encoder")
+    if file.is_demo:
+        return load_text_encoder(file.known)
+    return comfy.sd.load_clip(
+        ckpt_paths=[str(file.path)],
+        embedding_directory=folder_paths.folder_names_and_paths["embeddings"][0],
+        clip_type=comfy.sd.CLIPType.WAN,
+    )
+
+
+def _told(record: Recipe, chosen: Sequence[ChosenFile]) -> str:
+    files = "\n".join(
+        f"{file.widget.replace('_', ' ')}: {file.path.name}{' (yours)' if file.is_own else ''}"
+        for file in chosen
+    )
+    return f"{record.title}\n{files}\nLicence of the recipe's files: {record.licence}."
+
+
+def _inputs(recipes: list[str], *more: str) -> list[io.Input]:
+    """The recipe, and a file for each of its parts."""
+    return [
+        io.Combo.Input("recipe", options=recipes, tooltip="The method. It needs the files it names."),
+        *(
+            io.Combo.Input(
+                widget,
+                options=[OF_RECIPE, *listed(*folders)],
+                default=OF_RECIPE,
+                optional=True,
+                advanced=True,
+                tooltip=_FILE_TOOLTIP,
+            )
+            for widget, folders in FILE_WIDGETS.items()
+            if widget != "edit_module" or widget in more
+        ),
+    ]

@@ -1,0 +1,107 @@
+// What a new user sees: a template as the Templates dialog opens it on a small screen, and apps as pages to fill in.
+
+const path = require("path");
+
+const SCREEN = { width: 1440, height: 900 };
+
+/** Opens a workflow as the Templates dialog does. */
+async function openedAsTemplate(page, name) {
+  const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(name)}.json`;
+  await page.evaluate(
+    async ([file, title]) => {
+      const form = await (await fetch(file)).json();
+      await window.app.loadGraphData(form, true, true, title, { openSource: "template" });
+    },
+    [url, name],
+  );
+  await page.waitForTimeout(2000);
+}
+
+/** How large words are on the screen, with the front end's own settings: in pixels, and whether they are drawn at all. */
+async function looks(page, names, pictures) {
+  const usual = page.viewportSize();
+  await page.setViewportSize(SCREEN);
+  await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 8));
+  const told = {};
+  for (const name of names) {
+    await openedAsTemplate(page, name);
+    told[name] = await page.evaluate(() => {
+      const { scale } = window.app.canvas.ds;
+      const shown = (one) => {
+        const [left, top, width, height] = one.boundingRect;
+        const at = window.app.canvas.ds.convertOffsetToCanvas([left, top]);
+        return [one.title, at[0], at[1], at[0] + width * scale, at[1] + Math.min(height, 300) * scale];
+      };
+      return {
+        title: 14 * scale, // the front end's size of a title
+        text: 10 * scale, // and of what is typed
+        isCoarse: Boolean(window.app.canvas.low_quality) && !window.LiteGraph.vueNodesMode,
+        boxes: window.app.graph.nodes.map(shown),
+      };
+    });
+    await page.screenshot({ path: path.join(pictures, `small screen ${name}.png`) });
+  }
+  await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 0));
+  await page.setViewportSize(usual);
+  return told;
+}
+
+/** Every app: the names of what it asks for, and their lines of words. The first is run. */
+async function apps(page, names, pictures) {
+  const usual = page.viewportSize();
+  await page.setViewportSize(SCREEN);
+  const asked = {};
+  let run = null;
+  for (const name of names) {
+    await openedAsTemplate(page, name);
+    const items = page.getByTestId("app-mode-widget-item");
+    await items.first().waitFor();
+    asked[name] = {
+      labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
+      lines: await items.getByTestId("app-mode-widget-description").allInnerTexts(),
+    };
+    await page.screenshot({ path: path.join(pictures, `app ${name}.png`) });
+    run ??= await pressedRun(page, pictures);
+  }
+  await page.setViewportSize(usual);
+  return { asked, run };
+}
+
+async function pressedRun(page, pictures) {
+  await page.evaluate(() => {
+    window.ended = null;
+    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
+      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
+  });
+  await page.getByTestId("linear-run-button").getByRole("button", { name: "Run" }).click();
+  await page.waitForFunction(() => window.ended);
+  await page.waitForTimeout(3000);
+  await page.screenshot({ path: path.join(pictures, "app after the run.png") });
+  return page.evaluate(() => ({
+    ended: window.ended,
+    shown: [...document.querySelectorAll("video")]
+      .filter((one) => one.getBoundingClientRect().width > 200)
+      .map((one) => one.src),
+  }));
+}
+
+/** Which widgets of Guidance schedule are gray, without a recipe's settings, with them, and without them again. */
+async function grayed(page) {
+  return page.evaluate(() => {
+    const { graph } = window.app;
+    graph.clear();
+    const [recipe, guider] = ["ReelpatchRecipe", "ReelpatchGuidanceSchedule"].map((type) => {
+      const node = window.LiteGraph.createNode(type);
+      graph.add(node);
+      return node;
+    });
+    const gray = () => guider.widgets.filter((one) => one.disabled).map((one) => one.name);
+    const before = gray();
+    recipe.connect(2, guider, guider.inputs.findIndex((one) => one.name === "settings"));
+    const between = gray();
+    guider.disconnectInput(guider.inputs.findIndex((one) => one.name === "settings"));
+    return [before, between, gray()];
+  });
+}
+
+module.exports = { apps, grayed, looks };

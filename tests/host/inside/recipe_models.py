@@ -1,0 +1,84 @@
+"""Load models of a recipe loads what the loaders one by one load, and says what is missing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tiny import apply, call, difference, files, register, sample
+
+import nodes
+
+DITTO = {
+    "backbone": "Wan2_1-T2V-14B_fp8_e4m3fn.safetensors",
+    "edit_module": "ditto_global_comfy.safetensors",
+    "lora": "Wan21_CausVid_14B_T2V_lora_rank32_v2.safetensors",
+    "vae": "Wan2_1_VAE_bf16.safetensors",
+    "text_encoder": "umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+}
+
+
+def node(name: str) -> Any:
+    return nodes.NODE_CLASS_MAPPINGS[name]
+
+
+def chosen(recipe: str, **typed: str) -> dict[str, Any]:
+    """The files that a recipe is loaded from, by widget."""
+    module = sys.modules[node("ReelpatchLoadModels").__module__]
+    return {one.widget: one for one in module.choose_files(module.RECIPES[recipe], typed)}
+
+
+def check_the_demo_is_what_the_loaders_one_by_one_make():
+    model, module, vae, encoder = call("ReelpatchLoadModels", recipe="demo")
+    paths = {widget: one.path.name for widget, one in chosen("demo").items()}
+    plain = call("ReelpatchLoadBackbone", file=paths["backbone"], storage="from file", compute="auto")[0]
+    patch = call("ReelpatchLoadEditModule", file=paths["edit_module"])[0]
+    plain_edit = sample(apply(plain, patch)[0])
+    one_by_one = call(
+        "ReelpatchLoadLora", file=paths["lora"], strength=1.0, how="side path", model=plain, edit_module=patch
+    )
+    edit = sample(apply(model, module)[0])
+    assert difference(edit, sample(apply(*one_by_one[:2])[0])) == 0
+    assert difference(edit, plain_edit) > 0  # the recipe's LoRA is on it
+    assert vae.latent_channels == 16
+    assert encoder.encode_from_tokens(encoder.tokenize("make it sepia")).shape[-1] == 4096
+
+
+def check_files_of_another_recipe_give_way_to_the_chosen_one_s():
+    assert {one.path for one in chosen("demo", **DITTO).values()} == {
+        one.path for one in chosen("demo").values()
+    }
+
+
+def check_a_file_of_one_s_own_takes_the_place_of_the_recipe_s():
+    register()
+    own = files()["backbone"].name
+    found = chosen("demo", backbone=own)["backbone"]
+    assert (found.path.name, found.is_own) == (own, True)
+    told = node("ReelpatchLoadModels").validate_inputs(recipe="demo", vae="never.safetensors")
+    assert "vae: 'never.safetensors' is not in models/vae" in told
+
+
+def check_every_missing_file_is_named_with_where_to_get_it():
+    told = node("ReelpatchLoadModels").validate_inputs(recipe="ditto-global")
+    assert "missing for the recipe 'ditto-global'" in told
+    for widget in ("backbone", "edit_module"):
+        assert DITTO[widget] in told, told
+    assert "https://huggingface.co/QingyanBai/Ditto_models" in told
+    assert "reelpatch convert" in node("ReelpatchLoadModels").validate_inputs(recipe="vdot")
+    assert node("ReelpatchLoadModels").validate_inputs(recipe="demo") is True
+
+
+def check_each_loader_takes_the_recipes_of_its_kind():
+    assert "is no recipe that this node loads" in node("ReelpatchLoadModels").validate_inputs(
+        recipe="enhance"
+    )
+    assert "is no recipe that this node loads" in node("ReelpatchLoadEnhancer").validate_inputs(recipe="demo")
+    assert node("ReelpatchLoadEnhancer").validate_inputs(recipe="demo-enhance") is True
+    assert len(call("ReelpatchLoadEnhancer", recipe="demo-enhance")) == 3
+
+
+def check_a_strength_that_is_typed_overrides_the_recipe_s():
+    given = {"recipe": "ditto-global", "steps": 0, "shift": 0.0, "cfg": 0.0}
+    assert call("ReelpatchRecipe", **given)[4] == 0.975
+    assert call("ReelpatchRecipe", **given, strength=0.5)[4] == 0.5

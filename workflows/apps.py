@@ -1,0 +1,51 @@
+"""A template as an app: the few things that the page asks for, each with a line of words."""
+
+from __future__ import annotations
+
+from reelpatch.recipes import NON_COMMERCIAL, Recipe
+from reelpatch.recipes.files import UNKNOWN_LICENCE
+from workflows.graph import Node
+from workflows.needs import needs_in_short
+from workflows.task_graphs import Prepared
+
+MOST_ASKED = 6
+LONGEST_LINE = 33  # characters; the page has no room for more
+# Beside its clips, masks and stills, the first that there is room for.
+_ASKED = ("instruction", "prompt", "what it shows", "recipe", "first_frame", "last_steps", "strength", "seed")
+_LINES = {
+    "what it shows": "may be empty",
+    "prompt": "what the finished video shows",
+    "first_frame": "counted from 0; as published: 1",
+    "last_steps": "0 is the recipe's",
+    "strength": "0 is the recipe's",
+}
+Asked = tuple[str, str, dict[str, str]]
+
+
+def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
+    """`extra.linearData.inputs`: number of a node, name of its widget, and what stands with it."""
+    own = [(node, widget, _of_material(prepared, node)) for node, widget in prepared.asked]
+    job = prepared.task
+    of_job = [(job, name, _of_job(name, recipe)) for name in _ASKED if name in job.widgets]
+    return [
+        (str(node.id), widget, {"description": line}) for node, widget, line in [*own, *of_job][:MOST_ASKED]
+    ]
+
+
+def _of_material(prepared: Prepared, node: Node) -> str:
+    is_whole = "first_frame" not in prepared.task.widgets and not node.title.startswith("Mask")
+    return "every frame, own size and rate" if node.title == "Video" and is_whole else node.title
+
+
+def _of_job(name: str, recipe: Recipe) -> str:
+    if name == "recipe":
+        return needs_in_short(recipe)
+    if name == "instruction":
+        return min(recipe.examples, key=len, default="what is to change")
+    return f"weights: {_licence(recipe)}" if name == "seed" else _LINES[name]
+
+
+def _licence(recipe: Recipe) -> str:
+    if recipe.licence == NON_COMMERCIAL:
+        return "non-commercial use"
+    return "licence not stated" if recipe.licence == UNKNOWN_LICENCE else recipe.licence

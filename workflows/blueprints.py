@@ -1,0 +1,41 @@
+"""What ComfyUI's node library offers of this pack as one node each; `python -m workflows.blueprints` writes the files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from reelpatch.recipes import RECIPES
+from workflows.edit_subgraphs import edit_subgraph, enhance_subgraph
+from workflows.subgraph import Subgraph, blueprint
+from workflows.task_subgraph import TASK_KINDS, task_subgraph
+
+FOLDER = Path(__file__).parents[1] / "subgraphs"
+INSTRUCTION = "Make it a Japanese anime style, cel shading video."
+PROMPT = "A brown dog is running on the beach."
+
+
+def blueprints() -> list[Subgraph]:
+    """Every one, with the recipe that it is offered with."""
+    return [
+        edit_subgraph(RECIPES["ditto-global"], INSTRUCTION),
+        enhance_subgraph(RECIPES["enhance"], ""),
+        *(task_subgraph(kind, RECIPES["vdot"], PROMPT) for kind in TASK_KINDS.values()),
+    ]
+
+
+def files() -> dict[Path, dict[str, Any]]:
+    """What is in each file."""
+    return {FOLDER / f"{one.name}.json": blueprint(one) for one in blueprints()}
+
+
+def write() -> None:
+    """Writes all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    for path, form in files().items():
+        path.write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

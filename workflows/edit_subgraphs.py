@@ -1,0 +1,205 @@
+"""The main jobs as one node each: edit a video, edit a part of it as a method was published, enhance a video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reelpatch.recipes import Recipe
+from workflows.graph import SEED_CONTROL, Node, Output, Stage
+from workflows.recipe_nodes import Files, apply_edit, finish, load_models, recipe_node, sampling, texts
+from workflows.subgraph import BLUEPRINT, Subgraph, boundary
+
+BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
+EDIT, PUBLISHED, ENHANCE = "Edit video by instruction", "Edit video as published", "Enhance video"
+MASKS = "MASK,VIDEO"
+EDIT_DESCRIPTION = (
+    "Edits a whole video by an instruction: every frame, at the video's own size, rate and sound, in windows where it is "
+    "long. The recipe brings its models and all settings along; a strength of 0 is the recipe's. A mask (an image, or a "
+    "video of the same length) says where to edit."
+)
+PUBLISHED_DESCRIPTION = (
+    "Edits a part of a video by an instruction with the length and rate that a method was published with: from a first "
+    "frame on, so many frames, at so many frames per second."
+)
+ENHANCE_DESCRIPTION = (
+    "Steadies and sharpens a whole video without editing it: every frame, at the video's own size and rate, in windows "
+    "where it is long. More last steps change more; 0 is the recipe's."
+)
+
+
+def edit_subgraph(
+    recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT, own: Files | None = None
+) -> Subgraph:
+    """The whole clip, in windows as long as the recipe was made for."""
+    given = boundary(
+        *(("video", "VIDEO"), ("mask", MASKS), ("references", "REELPATCH_REFERENCES")),
+        *(("instruction", "STRING"), ("recipe", "COMBO"), ("strength", "FLOAT"), ("seed", "INT")),
+    )
+    models = load_models(recipe, given["recipe"], own, names_files=owner != BLUEPRINT)
+    settings = recipe_node(recipe, given["recipe"], given["strength"])
+    words = _texts(given["instruction"], instruction, "Instruction", models, settings)
+    work = _edit_long_clip(recipe, given, models, settings, words)
+    return Subgraph(
+        EDIT,
+        EDIT_DESCRIPTION,
+        given,
+        {"instruction": instruction, "recipe": recipe.name, "strength": 0.0, "seed": 1},
+        {"VIDEO": work["VIDEO"]},
+        _stages(models, settings, words, Stage("3 Edit", VIOLET, [work])),
+        owner=owner,
+        search=("ditto", "vace", "instruction", "restyle", "video to video", "inpaint"),
+    )
+
+
+def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, owner: str) -> Subgraph:
+    """A part of the clip at the length and rate that the method was made for, sampled at once."""
+    given = boundary(
+        *(("video", "VIDEO"), ("instruction", "STRING"), ("recipe", "COMBO"), ("first_frame", "INT")),
+        *(("frames", "INT"), ("fps", "FLOAT"), ("strength", "FLOAT"), ("seed", "INT")),
+    )
+    models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
+    settings = recipe_node(recipe, given["recipe"], given["strength"])
+    words = _texts(given["instruction"], instruction, "Instruction", models, settings)
+    part = {"first_frame": first_frame, "frames": recipe.frames, "fps": float(recipe.fps)}
+    clip = _clip(recipe, given, settings, part)
+    apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
+    run = sampling(apply, words, settings, given["seed"])
+    result = finish(run[-1]["output"], models["VAE"], clip["clip"])
+    return Subgraph(
+        PUBLISHED,
+        PUBLISHED_DESCRIPTION,
+        given,
+        {"instruction": instruction, "recipe": recipe.name, **part, "strength": 0.0, "seed": 1},
+        {"VIDEO": result["video"]},
+        _stages(
+            *(models, settings, words, Stage("3 Clip and edit", GREEN, [clip, apply])),
+            *(Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [result])),
+        ),
+        owner=owner,
+        search=("ditto", "73 frames", "vace"),
+    )
+
+
+def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Subgraph:
+    """The whole clip once more through the last steps of a schedule."""
+    given = boundary(
+        *(("video", "VIDEO"), ("what it shows", "STRING"), ("recipe", "COMBO"), ("last_steps", "INT")),
+        ("seed", "INT"),
+    )
+    work = _enhance_long_clip(recipe, given)
+    models, settings = (
+        load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT),
+        recipe_node(recipe, given["recipe"]),
+    )
+    words = _texts(given["what it shows"], text, "What the video shows", models, settings)
+    work.links |= {
+        **{"model": models["MODEL"], "vae": models["VAE"], "window_frames": settings["frames"]},
+        **dict(zip(("positive", "negative"), (one["CONDITIONING"] for one in words), strict=True)),
+    }
+    return Subgraph(
+        ENHANCE,
+        ENHANCE_DESCRIPTION,
+        given,
+        {"what it shows": text, "recipe": recipe.name, "last_steps": 0, "seed": 1},
+        {"VIDEO": work["VIDEO"]},
+        _stages(models, settings, words, Stage("3 Enhance", VIOLET, [work])),
+        owner=owner,
+        search=("denoise", "flicker", "refine", "upscale", "ditto"),
+    )
+
+
+def _stages(models: Node, settings: Node, words: list[Node], *rest: Stage) -> list[Stage]:
+    return [Stage("1 Recipe", BLUE, [models, settings]), Stage("2 Text", GOLD, words), *rest]
+
+
+def _texts(words: Output, text: str, title: str, models: Node, settings: Node) -> list[Node]:
+    return texts(words, text, title, models["text encoder"], settings["negative prompt"])
+
+
+def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, words: list[Node]) -> Node:
+    positive, negative = (text["CONDITIONING"] for text in words)
+    sized = {"window_frames": "frames", "width": "width", "height": "height", "strength": "strength"}
+    node = Node(
+        "ReelpatchEditLongClip",
+        "Edit long clip",
+        [("VIDEO", "VIDEO")],
+        sockets={
+            **{"model": "MODEL", "edit_module": "MODEL_PATCH", "vae": "VAE", "positive": "CONDITIONING"},
+            **{"negative": "CONDITIONING", "sampler": "SAMPLER", "sigmas": "SIGMAS"},
+            **{"guidance": "REELPATCH_GUIDANCE", "video": "VIDEO", "mask": MASKS},
+            "references": "REELPATCH_REFERENCES",
+        },
+        links={
+            **{"model": models["MODEL"], "edit_module": models["edit module"], "vae": models["VAE"]},
+            **{"positive": positive, "negative": negative, "sampler": settings["SAMPLER"]},
+            **{"sigmas": settings["SIGMAS"], "guidance": settings["guidance"], "video": given["video"]},
+            **{"mask": given["mask"], "references": given["references"], "seed": given["seed"]},
+            **{widget: settings[name] for widget, name in sized.items()},
+        },
+        widgets={
+            **{"window_frames": recipe.frames, "overlap": 0, "fit": "pad"},
+            **{"width": recipe.width, "height": recipe.height},
+            **{"strength": recipe.strength, "start": 0.0, "end": 1.0},
+            **{"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
+            **_name_and_seed("reelpatch/edit"),
+            "accept_damage": False,
+            **{"mask_channel": "auto", "mask_threshold": -1.0},
+            "skip_hints": recipe.skip_hints,
+        },
+        widget_types={
+            **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},
+        },
+        width=400,
+        room=360,
+    )
+    node.hidden = {SEED_CONTROL: "fixed"}
+    return node
+
+
+def _enhance_long_clip(recipe: Recipe, given: Node) -> Node:
+    node = Node(
+        "ReelpatchEnhanceLongClip",
+        "Enhance long clip",
+        [("VIDEO", "VIDEO")],
+        sockets={
+            **{"model": "MODEL", "vae": "VAE", "positive": "CONDITIONING", "negative": "CONDITIONING"},
+            "video": "VIDEO",
+        },
+        links={name: given[name] for name in ("video", "recipe", "last_steps", "seed")},
+        widgets={
+            **{"recipe": recipe.name, "last_steps": 0, "window_frames": recipe.frames, "overlap": 0},
+            **{"fit": "pad", "width": 0, "height": 0},
+            **_name_and_seed("reelpatch/enhance"),
+            "accept_damage": False,
+        },
+        widget_types={"recipe": "COMBO", "last_steps": "INT", "window_frames": "INT", "seed": "INT"},
+        width=400,
+        room=360,
+    )
+    node.hidden = {SEED_CONTROL: "fixed"}
+    return node
+
+
+def _name_and_seed(prefix: str) -> dict[str, Any]:
+    return {"filename_prefix": prefix, "seed": 1}
+
+
+def _clip(recipe: Recipe, given: Node, settings: Node, part: dict[str, Any]) -> Node:
+    return Node(
+        "ReelpatchClip",
+        "Clip",
+        [
+            *(("clip", "REELPATCH_CLIP"), ("frames", "IMAGE"), ("width", "INT"), ("height", "INT")),
+            *(("length", "INT"), ("fps", "FLOAT")),
+        ],
+        sockets={"video": "VIDEO", "images": "IMAGE"},
+        links={
+            **{"video": given["video"], "width": settings["width"], "height": settings["height"]},
+            **{name: given[name] for name in part},
+        },
+        widgets={"fit": "pad", "width": recipe.width, "height": recipe.height, **part},
+        widget_types={
+            **{"width": "INT", "height": "INT", "first_frame": "INT", "frames": "INT", "fps": "FLOAT"},
+        },
+        room=60,
+    )
