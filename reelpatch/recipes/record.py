@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
 from reelpatch.families.lattice import Lattice
@@ -78,7 +79,7 @@ class Recipe:
     `family` names that of its models; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
     `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the schedule: above 0 the recipe enhances clips, from their own noised latents, and
     `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
-    where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    where there is none). `picture` is set where single pictures are edited instead of clips, each as the last of `frames`. `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Recipe:
     expert_boundary: float | None = None
     unsupported: str = ""
     family: str = "wan"
+    picture: PictureEdit | None = None
 
     @property
     def lattice(self) -> Lattice:
@@ -117,6 +119,11 @@ class Recipe:
     def enhances(self) -> bool:
         """Whether it goes over a finished clip, without an edit module and an instruction."""
         return self.start_step > 0
+
+    @property
+    def has_module(self) -> bool:
+        """Whether an edit module works beside its backbone."""
+        return any(file.role == "module" for file in self.files)
 
     @property
     def num_run_steps(self) -> int:
@@ -139,6 +146,32 @@ class Recipe:
                 "a recipe that edits (`reelpatch recipes` lists them).",
                 option="--recipe",
             )
+        if self.picture is not None:
+            raise BadInput(
+                f"the recipe '{self.name}' edits single pictures, not clips: run `reelpatch picture`, or choose a recipe that "
+                "edits clips (`reelpatch recipes` lists them).",
+                option="--recipe",
+            )
+
+    def check_pictures(self) -> PictureEdit:
+        """How it edits pictures. Raises: `BadInput` for a recipe that does something else."""
+        if self.picture is None:
+            raise BadInput(
+                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
+                option="--recipe",
+            )
+        return self.picture
+
+    def reasoning_for(self, steps: int | None) -> "Recipe":
+        """The recipe with another number of reasoning steps, None for its own; its film is as long as they need.
+
+        Raises: `BadInput` for a recipe that edits no pictures, and for more steps than its run has.
+        """
+        picture = self.check_pictures()
+        steps = picture.reasoning_steps if steps is None else steps
+        check_reasoning_steps(steps, self.steps)
+        picture = replace(picture, reasoning_steps=steps)
+        return replace(self, picture=picture, frames=picture.frames)
 
     def check_enhances(self) -> None:
         """Raises: `BadInput` for a recipe that does something else than enhance a clip."""

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from reelpatch.edits.reasoning.drop import PAIR, first_and_last
+from reelpatch.edits.reasoning.drop import first_and_last
+from reelpatch.edits.reasoning.settings import PAIR
 
 
 def decode_film(latents: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reelpatch.errors import BadInput
+from reelpatch.edits.reasoning.settings import PAIR
 
-PAIR = 2
-"""Latent frames that always stay: the picture and its edit."""
 _LAST_POSITION = 7  # of the edit in time, where no frames stand between: that of a film of 8 latent frames
 _TIME = -3
 
@@ -47,13 +45,3 @@ class Drop:
 
     def __call__(self, step: int, tensor: Tensor) -> Tensor:
         return first_and_last(tensor) if step == self.step and tensor.shape[_TIME] > PAIR else tensor
-
-
-def check_reasoning_steps(steps: int, num_steps: int) -> None:
-    """Raises: `BadInput` for a number of reasoning steps that a run of `num_steps` does not have."""
-    if not 0 <= steps <= num_steps:
-        raise BadInput(
-            f"{steps} reasoning steps were asked for, but the run has {num_steps}: use 0 (none) to {num_steps} (they are "
-            "never dropped).",
-            option="--reasoning-steps",
-        )

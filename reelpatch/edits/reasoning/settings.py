@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from reelpatch.errors import BadInput
 
 PLAIN_FRAMES, REASONING_FRAMES = 5, 29
+PAIR = 2
+"""Latent frames that always stay: the picture and its edit."""
 _PLACE = "{}"
 
 
@@ -62,3 +64,13 @@ class PictureEdit:
                 "known to come out black or broken. Fewer reasoning steps, or the undistilled recipe, avoid that."
             )
         return ""
+
+
+def check_reasoning_steps(steps: int, num_steps: int) -> None:
+    """Raises: `BadInput` for a number of reasoning steps that a run of `num_steps` does not have."""
+    if not 0 <= steps <= num_steps:
+        raise BadInput(
+            f"{steps} reasoning steps were asked for, but the run has {num_steps}: use 0 (none) to {num_steps} (they are "
+            "never dropped).",
+            option="--reasoning-steps",
+        )

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from reelpatch.edits.reasoning.condition import build_condition
 from reelpatch.edits.reasoning.decode import decode_film
-from reelpatch.edits.reasoning.drop import Drop, check_reasoning_steps, matched, rotary_positions
-from reelpatch.edits.reasoning.settings import PictureEdit
+from reelpatch.edits.reasoning.drop import Drop, matched, rotary_positions
+from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.edits.reasoning.sizing import fit_picture
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
