@@ -31,4 +31,4 @@ def space_positions(transformer: WanTransformer3DModel) -> None:
     """Gives a transformer these positions, in place of its own; all else stays."""
     rope = transformer.rope
     assert isinstance(rope, WanRotaryPosEmbed)
-    transformer.rope = SpacedRotary(rope)
+    transformer.add_module("rope", SpacedRotary(rope))
