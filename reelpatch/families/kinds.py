@@ -24,7 +24,7 @@ class Kind(Enum):
     IMAGE_BACKBONE = (
         "a Wan backbone for image-to-video",
         "diffusion_models",
-        "image-to-video workflows; edit modules need a text-to-video backbone",
+        "recipes that edit pictures, where it is ChronoEdit, and image-to-video workflows; edit modules need a text-to-video one",
     )
     WIDE_BACKBONE = (
         "a Wan2.2 backbone for the 48-channel VAE",

@@ -28,7 +28,7 @@ from reelpatch.plan.job import Job
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise, noise_seed
-from reelpatch.sampling.solvers import SOLVERS
+from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.header import Kind, expect
 
@@ -92,6 +92,7 @@ class LoadedRecipe:
         self.recipe = recipe
         self.work = recipe.edit_kind.start_work()
         self.files = RecipeFiles.find(recipe, models)
+        self.check_files()
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
         self.loras = (*of_recipe, *loras)
         self.merge_loras = merge_loras
@@ -119,6 +120,12 @@ class LoadedRecipe:
         """Raises: `BadInput` for a recipe that is made for something else."""
         raise NotImplementedError
 
+    def check_files(self) -> None:
+        """Raises: `BadInput` for files of the right kinds that lack what the recipe needs of them."""
+
+    def adapt(self, backbone: WanTransformer3DModel) -> None:
+        """Changes a backbone that was just loaded, where what the recipe does needs it."""
+
     @property
     def weight_files(self) -> list[tuple[str, Path]]:
         """Every file of weights, with what it is called."""
@@ -128,6 +135,7 @@ class LoadedRecipe:
             "edit module": files.module,
             "VAE": files.vae,
             "text encoder": files.text_encoder,
+            "picture encoder": files.clip_vision,
         }
         found = [(name, path) for name, path in named.items() if path is not None]
         return found + [("LoRA", lora.path) for lora in self.loras]
@@ -197,13 +205,16 @@ class LoadedRecipe:
         on_progress: OnProgress = silent,
         *,
         references: int = 0,
+        between: Between | None = None,
     ) -> Tensor:
         """The latents [16, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
+
+        `between` is called before each step, as solvers offer it.
 
         A part of a longer clip adds its part of that clip's noise where the solver adds any.
         """
         num_steps = denoiser.num_steps
-        options = dict(self.recipe.solver_options)
+        options = dict(self.recipe.solver_options) | {"between": between}
         if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
             options["noise_sampler"] = seed.sampler(start, references=references)
         on_progress("denoising", 0, num_steps)
@@ -220,7 +231,9 @@ class LoadedRecipe:
     def _load_transformer(self, placement: Placement | None) -> LoadedTransformer:
         is_streamed = placement is not None and placement.is_streamed
         device = torch.device("cpu") if is_streamed else self.device
-        backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=device)
+        kinds = self.recipe.files_for("backbone")[0].kinds
+        backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=device, kinds=kinds)
+        self.adapt(backbone)
         attention = choose_attention(self.device, self.dtype)
         if attention is not None and attention.kernel is not KERNELS[-1]:
             # The edit module's blocks take the backbone's.

@@ -68,6 +68,8 @@ def _smaller_clip(fits: Callable[[Job], bool], job: Job) -> list[Advice]:
 
 
 def _fewer_frames(fits: Callable[[Job], bool], job: Job) -> Advice | None:
+    if job.recipe.picture is not None:
+        return None
     step = job.recipe.lattice.frames_per_latent
     for frames in range(job.frames - step, 0, -step):
         if fits(replace(job, frames=frames)):

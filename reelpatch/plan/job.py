@@ -1,8 +1,9 @@
 """What an edit asks of the models: its tokens, its passes, and their FLOPs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reelpatch.edits.reasoning.settings import PAIR
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.plan.models import Models
@@ -12,10 +13,13 @@ from reelpatch.recipes import Recipe
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward of the backbone: how many blocks it goes around, and how many contexts speak."""
+    """One forward of the backbone: how many blocks it goes around, how many contexts speak, and whether of a picture's film only
+    the picture and its edit are left.
+    """
 
     skipped_blocks: int
     contexts: int
+    is_pair: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Job:
 
     def __post_init__(self) -> None:
         self.recipe.lattice.latent_shape(self.frames, self.size)  # refuses what is not legal
+        if self.recipe.picture is not None and self.frames != self.recipe.frames:
+            raise BadInput(
+                f"the recipe '{self.recipe.name}' works on {self.recipe.frames} frames for each picture, not on {self.frames}: "
+                "leave the number of frames out.",
+                option="--frames",
+            )
         if self.references < 0:
             raise BadInput(
                 f"the number of references is {self.references}: use 0 for none, or more.",
@@ -67,14 +77,24 @@ class Job:
         return per_frame * (2 * clip + layout.grounding + self.references)
 
     @property
+    def pair_grid(self) -> TokenGrid:
+        """The tokens of a picture and its edit, where the frames between them have been dropped."""
+        return replace(self.grid, frames=min(self.grid.frames, PAIR))
+
+    @property
+    def clip_encodes(self) -> int:
+        """How often the VAE goes over the clip."""
+        return 1 if self.recipe.picture is not None else self.recipe.edit_kind.clip_encodes
+
+    @property
     def pixels(self) -> int:
         """Of the clip, all frames together."""
         return self.frames * self.size[0] * self.size[1]
 
     @property
     def streams(self) -> int:
-        """How many edits run beside the backbone: none where the recipe edits nothing."""
-        return 0 if self.recipe.enhances else self.contexts
+        """How many edits run beside the backbone: none where the recipe has no edit module."""
+        return self.contexts if self.recipe.has_module else 0
 
     @property
     def num_prompts(self) -> int:
@@ -84,25 +104,26 @@ class Job:
     def passes(self) -> Iterator[Pass]:
         """All forwards, in order."""
         recipe, num_steps = self.recipe, self.recipe.steps
+        dropped_at = recipe.picture.reasoning_steps if recipe.picture else num_steps
         for step in range(recipe.start_step, num_steps):
             is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
             contexts = self.streams if is_active else 0
-            yield Pass(0, contexts)
+            yield Pass(0, contexts, step >= dropped_at)
             if recipe.guidance.enabled(step):
                 skip = recipe.skip_layers
                 skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
-                yield Pass(skipped, contexts)
+                yield Pass(skipped, contexts, step >= dropped_at)
 
     def pass_flops(self, models: Models, one: Pass) -> Flops:
         """Of one of its forwards."""
-        tokens = self.tokens
+        tokens = self.pair_grid.tokens if one.is_pair else self.tokens
         backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
         return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
 
 
 @dataclass(frozen=True)
 class Work:
-    """The FLOPs of a job, stage by stage; `forward` is that of one forward in which every edit acts."""
+    """The FLOPs of a job, stage by stage; `forward` is that of one forward in which every edit acts, and all frames."""
 
     text: int
     encode: int
@@ -123,9 +144,21 @@ def count_work(job: Job, models: Models) -> Work:
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(TEXT_ROWS),
-        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.size)
-        + job.references * still,
+        encode=job.clip_encodes * models.vae.encode_flops(job.frames, job.size)
+        + job.references * still
+        + models.picture.flops,
         forward=job.pass_flops(models, Pass(0, job.streams)),
         denoise=denoise,
-        decode=models.vae.decode_flops(job.frames, job.size),
+        decode=_decode_flops(job, models),
     )
+
+
+def _decode_flops(job: Job, models: Models) -> int:
+    """The edit of a picture is decoded behind the picture alone, and by itself the way there where that was kept."""
+    pair_frames = (PAIR - 1) * job.recipe.lattice.frames_per_latent + 1
+    if job.recipe.picture is None or job.grid.frames <= PAIR:
+        return models.vae.decode_flops(job.frames, job.size)
+    pair = models.vae.decode_flops(pair_frames, job.size)
+    if list(job.passes())[-1].is_pair:
+        return pair
+    return pair + models.vae.decode_flops(job.frames - pair_frames + 1, job.size)

@@ -174,7 +174,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         load_bytes=text_sent + models.vae_bytes + models.transformer_bytes - again,
         stream_bytes=stream,
         clip_bytes=FP32 * 3 * job.pixels * 3,  # in twice, out once
-        ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels,
+        ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels + models.picture_encoder_bytes,
         ram_files=again,
     )
 
@@ -190,7 +190,9 @@ def cpu_memory(job: Job, models: Models) -> Memory:
     everything = models.transformer_bytes
     stages = (
         StageMemory("text", models.text_encoder_bytes, text_activations(models), 0),
-        StageMemory("encode", models.vae_bytes, encode_activations(job, models), 0),
+        StageMemory(
+            "encode", models.vae_bytes + models.picture_encoder_bytes, encode_activations(job, models), 0
+        ),
         StageMemory("step", everything + models.vae_bytes, step_activations(job, models), 0),
         StageMemory("decode", everything + models.vae_bytes, decode_activations(job, models), 0),
     )

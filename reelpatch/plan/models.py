@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
+from reelpatch.plan.picture_encoder import NO_PICTURES, VIT_H, PictureEncoderSizes
 from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
 from reelpatch.plan.transformer import (
     FP8,
     FP32,
     HALF,
+    I2V_14B,
     T2V_1_3B,
     T2V_14B,
     VACE_1_3B,
@@ -63,6 +66,7 @@ class Models:
     lora_bytes: int
     has_loras: bool
     from_headers: tuple[Role, ...] = ()
+    picture: PictureEncoderSizes = NO_PICTURES
 
     @property
     def num_parameters(self) -> int:
@@ -120,7 +124,12 @@ class Models:
     @property
     def stored_bytes(self) -> int:
         """Of all weights together, as they are held."""
-        return self.transformer_bytes + self.vae_bytes + self.text_encoder_bytes
+        return self.transformer_bytes + self.vae_bytes + self.text_encoder_bytes + self.picture_encoder_bytes
+
+    @property
+    def picture_encoder_bytes(self) -> int:
+        """In fp32, as it is run, in RAM."""
+        return FP32 * self.picture.parameters
 
 
 def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype = "auto") -> Models:
@@ -166,6 +175,7 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         else sum(int(1e9 * (one.size_gb or 0)) for one in loras),
         has_loras=bool(loras),
         from_headers=tuple(found),
+        picture=VIT_H if recipe.files_for("clip_vision") else NO_PICTURES,
     )
 
 
@@ -193,7 +203,8 @@ def _published(
     file = recipe.files_for("backbone")[0]
     for pattern, models in _PUBLISHED:
         if any(pattern.search(name) for name in (*file.names, file.size)):
-            return models
+            backbone, module, vae, text = models
+            return (I2V_14B if file.kind is Kind.IMAGE_BACKBONE else backbone), module, vae, text
     needed = {"backbone", "vae", "text_encoder"} | ({"module"} if recipe.files_for("module") else set[Role]())
     if not needed <= found.keys():
         raise BadInput(

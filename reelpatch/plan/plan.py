@@ -10,6 +10,7 @@ from reelpatch.plan.job import Job, Work, count_work
 from reelpatch.plan.machine import Machine, Offload, is_fitting, memory_on, missing
 from reelpatch.plan.memory import GIB, Memory, plan_memory
 from reelpatch.plan.models import Dtype, Models, has_fp8, models_of
+from reelpatch.plan.reasoning import ReasoningCost, reasoning_costs
 from reelpatch.recipes import Role
 from reelpatch.weights.header import KnownFile
 
@@ -41,6 +42,7 @@ class Plan:
     models: Models
     work: Work
     machines: tuple[OnMachine, ...]
+    reasoning: tuple[ReasoningCost, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types, for `--json`. Units are in the names; GB are 10^9 bytes, GiB are 2^30."""
@@ -68,6 +70,10 @@ class Plan:
                 "text_encoder": models.text_encoder_bytes / 1e9,
             },
             "sizes_from_files": list(models.from_headers),
+            "reasoning": [
+                {"steps": one.steps, "tflop": one.denoise / 1e12, "times_plain": one.times_plain}
+                for one in self.reasoning
+            ],
             "machines": [_machine_dict(one) for one in self.machines],
             "counted": COUNTED,
             "estimated": ESTIMATED,
@@ -122,7 +128,7 @@ def make_plan(
             advice=() if fits else advise(machine, job, models, offload=offload, models_in_fp8=models_in_fp8),
         )
 
-    return Plan(job, models, work, tuple(on(machine) for machine in machines))
+    return Plan(job, models, work, tuple(on(machine) for machine in machines), reasoning_costs(job, models))
 
 
 def _cards(machine: Machine) -> tuple[Card, ...]:

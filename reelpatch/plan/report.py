@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reelpatch.plan.cards import Seconds
+from reelpatch.plan.job import Pass
 from reelpatch.plan.memory import GIB
 from reelpatch.plan.plan import COUNTED, ESTIMATED, OnMachine, Plan
 
@@ -57,22 +58,42 @@ def _work(plan: Plan) -> Iterator[_Line]:
     own = f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}"
     beside = "" if job.tokens == grid.tokens else f"; {job.tokens:,} with those of segments beside them"
     yield _Row("tokens", own + beside)
+    yield from _after_the_drop(plan)
     yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} each"
+    )
+    yield from (
+        _Row(
+            "" if number else "reasoning steps",
+            f"{one.steps}: {_flop(one.denoise)}, {one.times_plain:.2f} x none",
+        )
+        for number, one in enumerate(plan.reasoning)
     )
     share = work.denoise.self_attention / work.denoise.total
     denoise = f"denoise {_flop(work.denoise.total)} ({share:.0%} self-attention)"
     others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"
     yield _Row("arithmetic", f"{_flop(work.total)}: {denoise}, {others}")
+    picture = f", {_size(models.picture_encoder_bytes)} picture encoder" if models.picture.parameters else ""
     yield _Row(
         "weights",
         f"{_size(models.transformer_bytes)} backbone, edit module and LoRAs "
         f"({models.num_parameters:,} parameters), {_size(models.text_encoder_bytes)} text encoder, "
-        f"{_size(models.vae_bytes)} VAE",
+        f"{_size(models.vae_bytes)} VAE{picture}",
     )
     source = ", ".join(models.from_headers)
     yield _Row(
         "sizes from", f"the headers of {source}" if source else "what the published files hold (none is here)"
+    )
+
+
+def _after_the_drop(plan: Plan) -> Iterator[_Line]:
+    """Where the frames between a picture and its edit are dropped, and what a forward takes from there on."""
+    job, picture = plan.job, plan.job.recipe.picture
+    if picture is None or not 0 < picture.reasoning_steps < job.recipe.steps:
+        return
+    pair = job.pass_flops(plan.models, Pass(0, 0, is_pair=True)).total
+    yield _Row(
+        "", f"from step {picture.reasoning_steps} on {job.pair_grid.tokens:,}, {_flop(pair)} each forward"
     )
 
 

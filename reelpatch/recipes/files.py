@@ -8,6 +8,7 @@ from reelpatch.recipes.record import Role, WeightFile
 
 APACHE = "Apache-2.0"
 NON_COMMERCIAL = "CC BY-NC-SA 4.0 (non-commercial)"
+NVIDIA_OPEN = "NVIDIA Open Model License, and Apache-2.0"
 UNKNOWN_LICENCE = "not recorded here; see the page it comes from"
 HUGGING_FACE = "https://huggingface.co"
 
@@ -68,10 +69,18 @@ T2V_A14B_LOW = WeightFile(
 )
 CHRONOEDIT_14B = WeightFile(
     role="backbone",
-    names=("chrono_edit_14B_fp16.safetensors", "Wan2_1-I2V-14B_ChronoEdit_fp16.safetensors"),
+    names=(
+        "chrono_edit_14B_fp16.safetensors",
+        "Wan2_1-I2V-14B_ChronoEdit_fp16.safetensors",
+        "wan2.1_chrono_edit_14B_mbf16.safetensors",
+        # As files that were made smaller are called.
+        "chrono_edit_14B_bf16.safetensors",
+        "chrono_edit_14B_fp8_e4m3fn.safetensors",
+        "chrono_edit_14B_fp8_scaled.safetensors",
+    ),
     url=_comfy_org_22("diffusion_models/chrono_edit_14B_fp16.safetensors"),
     size_gb=32.8,
-    licence=UNKNOWN_LICENCE,
+    licence=NVIDIA_OPEN,
     size="14B",
     kind=Kind.IMAGE_BACKBONE,
 )
@@ -212,8 +221,23 @@ CHRONOEDIT_LORA = WeightFile(
     ),
     url=_comfy_org_22("loras/chronoedit_distill_lora.safetensors"),
     size_gb=0.376,
-    licence=UNKNOWN_LICENCE,
+    licence=NVIDIA_OPEN,
     size="14B",
+)
+
+
+def _chronoedit_lora(file: str, repository: str) -> WeightFile:
+    return WeightFile(
+        role="lora", names=(file,), url=_hub(repository, file), size_gb=None, licence=NVIDIA_OPEN, size="14B"
+    )
+
+
+# Published by NVIDIA, whose pages were reported gone since; no copy of these two is known.
+CHRONOEDIT_UPSCALE_LORA = _chronoedit_lora(
+    "upsample_lora_diffusers.safetensors", "nvidia/ChronoEdit-14B-Diffusers-Upscaler-Lora"
+)
+CHRONOEDIT_PAINT_LORA = _chronoedit_lora(
+    "paintbrush_lora_diffusers.safetensors", "nvidia/ChronoEdit-14B-Diffusers-Paint-Brush-Lora"
 )
 WAN_VAE = WeightFile(
     role="vae",

@@ -6,9 +6,6 @@ from reelpatch.recipes.files import (
     APACHE,
     CAUSVID_1_3B_LORA,
     CAUSVID_LORA,
-    CHRONOEDIT_14B,
-    CHRONOEDIT_LORA,
-    CLIP_VISION_H,
     DITTO_GLOBAL,
     DITTO_LOCAL_LORA,
     DITTO_SIM2REAL,
@@ -28,6 +25,7 @@ from reelpatch.recipes.files import (
     shipped,
     vdot,
 )
+from reelpatch.recipes.pictures import PICTURE_RECIPES
 from reelpatch.recipes.record import Recipe
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 
@@ -146,27 +144,6 @@ _ENHANCE = Recipe(
         "clip's caption. 1 to 14 last steps: more change more."
     ),
 )
-_CHRONOEDIT = Recipe(
-    name="chronoedit",
-    title="ChronoEdit: edit a picture as the last frame of a short clip, in 50 steps",
-    files=(CHRONOEDIT_14B, WAN_VAE, UMT5_XXL, CLIP_VISION_H),
-    schedule="diffusers-0.35",
-    steps=50,
-    shift=5.0,
-    guidance=Guidance(5.0),
-    width=1280,
-    height=720,
-    frames=5,
-    fps=8,
-    licence=UNKNOWN_LICENCE,
-    source="ChronoEdit-14B by NVIDIA; the repository that held its weights is gone, these are copies",
-    notes=(
-        "29 frames with temporal reasoning, 5 without; the negative prompt stays empty. Instructions that were "
-        "rewritten into 80 to 100 words work best."
-    ),
-    unsupported="image-to-video backbones with temporal reasoning are not written",
-)
-
 _DEMO = Recipe(
     name="demo",
     title="Demo: tiny weights that come with Reelpatch and run on any CPU",
@@ -337,16 +314,7 @@ METHODS = (
             "guidance. The LoRA was made for Wan2.1, whose layers the low-noise expert shares."
         ),
     ),
-    _CHRONOEDIT,
-    replace(
-        _CHRONOEDIT,
-        name="chronoedit-8step",
-        title="ChronoEdit: edit a picture in 8 steps, one pass each",
-        files=(*_CHRONOEDIT.files, CHRONOEDIT_LORA),
-        steps=8,
-        shift=2.0,
-        guidance=Guidance(1.0),
-    ),
+    *PICTURE_RECIPES,
     _DEMO,
     replace(
         _DEMO,

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from reelpatch.edits.kind import EditKind
+from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.edits.registry import edit_kind
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.errors import BadInput
@@ -78,11 +79,12 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `family` names that of its models, `kind` that of its edit, and
-    `segments` how an in-context one lays out its sequence; `schedule` and `solver` are names in `reelpatch.sampling`; `strength` scales the edit's hints, and
-    `skip_hints` says whether a skipped block goes without the one that follows it; sampling begins at `start_step` of the
-    schedule, of an enhancer from the clip's own noised latents, and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None
-    where there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence;
+    `picture` is set where single pictures are edited instead of clips, each as the last of `frames`. `schedule` and `solver` are
+    names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
+    the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
+    and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None where
+    there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Recipe:
     family: str = "wan"
     kind: str = "vace"
     segments: SegmentLayout | None = None
+    picture: PictureEdit | None = None
 
     @property
     def lattice(self) -> Lattice:
@@ -132,6 +135,11 @@ class Recipe:
     def prompt_for(self, instruction: str) -> str:
         """The text that its model reads, of what a person says."""
         return instruction if self.segments is None else self.segments.prompt_for(instruction)
+
+    @property
+    def has_module(self) -> bool:
+        """Whether an edit module works beside its backbone."""
+        return any(file.role == "module" for file in self.files)
 
     @property
     def num_run_steps(self) -> int:
@@ -154,6 +162,32 @@ class Recipe:
                 "a recipe that edits (`reelpatch recipes` lists them).",
                 option="--recipe",
             )
+        if self.picture is not None:
+            raise BadInput(
+                f"the recipe '{self.name}' edits single pictures, not clips: run `reelpatch picture`, or choose a recipe that "
+                "edits clips (`reelpatch recipes` lists them).",
+                option="--recipe",
+            )
+
+    def check_pictures(self) -> PictureEdit:
+        """How it edits pictures. Raises: `BadInput` for a recipe that does something else."""
+        if self.picture is None:
+            raise BadInput(
+                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
+                option="--recipe",
+            )
+        return self.picture
+
+    def reasoning_for(self, steps: int | None) -> "Recipe":
+        """The recipe with another number of reasoning steps, None for its own; its film is as long as they need.
+
+        Raises: `BadInput` for a recipe that edits no pictures, and for more steps than its run has.
+        """
+        picture = self.check_pictures()
+        steps = picture.reasoning_steps if steps is None else steps
+        check_reasoning_steps(steps, self.steps)
+        picture = replace(picture, reasoning_steps=steps)
+        return replace(self, picture=picture, frames=picture.frames)
 
     def check_enhances(self) -> None:
         """Raises: `BadInput` for a recipe that does something else than enhance a clip."""

@@ -28,9 +28,12 @@ ExtraArgs = Mapping[str, Any]
 Callback = Callable[[dict[str, Any]], None]  # gets i, sigma, sigma_hat, x and denoised before each step
 NoiseSampler = Callable[[float, float], Tensor]  # (sigma, next sigma) -> noise shaped like the latents
 Predict = Callable[[int, Tensor], Tensor]  # (step, x) -> denoised
+Between = Callable[[int, Tensor], Tensor]
+"""(step, tensor) -> what goes on in its place from this step on, counted from 0: called before each step, for the latents and
+for all that a solver remembers of them, whose shapes may change together."""
 
 
-def sample_flow_unipc(
+def sample_flow_unipc(  # noqa: PLR0913 -- k-diffusion's form has six
     model: Denoise,
     x: Tensor,
     sigmas: Tensor,
@@ -39,6 +42,7 @@ def sample_flow_unipc(
     disable: bool | None = None,  # noqa: ARG001 -- k-diffusion's form; no progress bar is drawn here
     *,
     truncate_timesteps: bool = True,
+    between: Between | None = None,
 ) -> Tensor:
     """UniPC of order 2 ("bh2") with its corrector: what Wan, VACE, VDOT and Ditto's workflow run.
 
@@ -54,6 +58,8 @@ def sample_flow_unipc(
     predict = _predictor(model, levels, extra_args, callback, truncate_timesteps=truncate_timesteps)
     step = None
     for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        if between is not None:
+            x, step = between(i, x), step and step.changed(i, between)
         denoised = predict(i, x)
         if step:  # corrector: redo the last step, now that the prediction at its end is known
             x = step.corrected(denoised)
@@ -67,7 +73,7 @@ def sample_flow_unipc(
     return x
 
 
-def sample_flow_euler(
+def sample_flow_euler(  # noqa: PLR0913 -- k-diffusion's form has six
     model: Denoise,
     x: Tensor,
     sigmas: Tensor,
@@ -76,6 +82,7 @@ def sample_flow_euler(
     disable: bool | None = None,  # noqa: ARG001 -- k-diffusion's form; no progress bar is drawn here
     *,
     truncate_timesteps: bool = False,
+    between: Between | None = None,
 ) -> Tensor:
     """Straight steps along the velocity: DiffSynth, HunyuanVideo-1.5, LightX2V since November 2025.
 
@@ -85,13 +92,14 @@ def sample_flow_euler(
     levels = _checked(sigmas)
     predict = _predictor(model, levels, extra_args, callback, truncate_timesteps=truncate_timesteps)
     for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        x = x if between is None else between(i, x)
         denoised = predict(i, x)
         # x + (sigma_next - sigma) * v with v = (x - denoised) / sigma
         x = denoised + (sigma_next / sigma) * (x - denoised)
     return x
 
 
-def sample_flow_renoise(
+def sample_flow_renoise(  # noqa: PLR0913 -- k-diffusion's form has six
     model: Denoise,
     x: Tensor,
     sigmas: Tensor,
@@ -99,6 +107,8 @@ def sample_flow_renoise(
     callback: Callback | None = None,
     disable: bool | None = None,  # noqa: ARG001 -- k-diffusion's form; no progress bar is drawn here
     noise_sampler: NoiseSampler | None = None,
+    *,
+    between: Between | None = None,
 ) -> Tensor:
     """Jump to x0, then back up to the next level with fresh noise: CausVid, Self-Forcing, kijai's `lcm`.
 
@@ -112,9 +122,13 @@ def sample_flow_renoise(
     predict = _predictor(model, levels, extra_args, callback, truncate_timesteps=False)
     draw = noise_sampler or seeded_noise(x, (extra_args or {}).get("seed") or 0)
     for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
-        x = predict(i, x)
+        x = predict(i, x if between is None else between(i, x))
         if sigma_next > 0:
-            x = (1 - sigma_next) * x + sigma_next * draw(sigma, sigma_next)
+            noise = draw(sigma, sigma_next)
+            if between is not None:  # it is drawn in the shape that the latents began with
+                for step in range(i + 1):
+                    noise = between(step, noise)
+            x = (1 - sigma_next) * x + sigma_next * noise
     return x
 
 
@@ -155,6 +169,13 @@ class _Step(NamedTuple):
         expected, seen = self.weights
         change = expected * self.slope + seen * (after - self.denoised)
         return self.drift + self.scale * (self.denoised + change)
+
+    def changed(self, step: int, between: Between) -> "_Step":
+        """The same step, as if it had been taken with the latents that go on from `step`."""
+        slope = between(step, self.slope) if isinstance(self.slope, Tensor) else self.slope
+        return self._replace(
+            drift=between(step, self.drift), denoised=between(step, self.denoised), slope=slope
+        )
 
 
 def _checked(sigmas: Tensor) -> list[float]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.recipes import NON_COMMERCIAL, RECIPES, Recipe, recipe
@@ -19,8 +20,10 @@ SIZE_NOT_PUBLISHED = {
     "vdot_14b.pt",
     "clip_vision_h.safetensors",
     "Wan2.1_T2V_1.3B_SelfForcing_DMD-FP16-LoRA-Rank32.safetensors",
+    "upsample_lora_diffusers.safetensors",
+    "paintbrush_lora_diffusers.safetensors",
 }
-NO_EXAMPLES = {"ditto-local", "chronoedit", "chronoedit-8step"}
+NO_EXAMPLES = {"ditto-local"}
 each = pytest.mark.parametrize("record", [pytest.param(record, id=name) for name, record in RECIPES.items()])
 
 
@@ -32,7 +35,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     WAN.lattice.latent_shape(record.frames, (record.height, record.width))
     for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
-    has_module = record.edit_kind.has_module and not record.unsupported
+    has_module = record.edit_kind.has_module and record.picture is None
     assert len(record.files_for("module")) == has_module
     assert 0 <= record.start_step < record.steps
 
@@ -109,6 +112,7 @@ def test_every_published_method_is_there() -> None:
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
         *("videocof", "videocof-fast", "bernini-r-1.3b"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
+        *("chronoedit-reasoning", "chronoedit-upscale", "chronoedit-paint"),
     }
 
 
@@ -172,12 +176,61 @@ def test_recipes_that_enhance_do_not_edit_and_the_other_way_round() -> None:
         recipe("demo").check_enhances()
 
 
-@pytest.mark.parametrize("name", ["chronoedit", "chronoedit-8step"])
-def test_what_cant_be_run_yet_says_so(name: str) -> None:
-    with pytest.raises(BadInput, match=f"'{name}' is not runnable yet, because") as error:
-        recipe(name).check_runnable()
+def test_what_cant_be_run_yet_says_so() -> None:
+    with pytest.raises(BadInput, match="'vace' is not runnable yet, because") as error:
+        replace(recipe("vace"), unsupported="nothing computes it").check_runnable()
     assert str(error.value).count(". ") == 0
     recipe("demo").check_runnable()
+
+
+PICTURES = (
+    "chronoedit",
+    "chronoedit-8step",
+    "chronoedit-reasoning",
+    "chronoedit-upscale",
+    "chronoedit-paint",
+)
+
+
+def test_recipes_for_pictures_are_the_published_settings() -> None:
+    assert {name for name, record in RECIPES.items() if record.picture} == set(PICTURES)
+    for name in PICTURES:
+        record = recipe(name)
+        few = name in {"chronoedit-8step", "chronoedit-paint"}
+        settings = (record.steps, record.shift, record.guidance.scale, record.negative_prompt, record.solver)
+        assert settings == ((8, 2.0, 1.0, "", "unipc") if few else (50, 5.0, 5.0, "", "unipc"))
+        assert record.picture is not None
+        assert record.picture.is_distilled == few
+        assert len(record.files_for("clip_vision")) == 1
+        assert record.frames == (29 if name == "chronoedit-reasoning" else 5)
+    assert recipe("chronoedit-reasoning").picture == PictureEdit(reasoning_steps=10)
+    assert [file.names[0] for file in recipe("chronoedit-paint").files_for("lora")] == [
+        "paintbrush_lora_diffusers.safetensors",
+        "chronoedit_distill_lora.safetensors",
+    ]
+    upscale = recipe("chronoedit-upscale").picture
+    assert upscale is not None
+    assert upscale.enlarges
+    assert upscale.instruction("").startswith("The user want to enhance image clarity and resolution while")
+    paint = recipe("chronoedit-paint").picture
+    assert paint is not None
+    assert paint.instruction("hat").endswith("The user wants to change the sketch to a hat")
+
+
+def test_recipes_for_pictures_edit_no_clips_and_the_other_way_round() -> None:
+    with pytest.raises(BadInput, match="edits single pictures, not clips: run `reelpatch picture`"):
+        recipe("chronoedit").check_edits()
+    with pytest.raises(BadInput, match="'demo' edits no single pictures: choose one that does"):
+        recipe("demo").check_pictures()
+
+
+def test_reasoning_steps_change_the_length_of_the_film() -> None:
+    assert recipe("chronoedit").reasoning_for(None) == recipe("chronoedit")
+    reasoning = recipe("chronoedit").reasoning_for(7)
+    assert (reasoning.frames, reasoning.picture) == (29, PictureEdit(reasoning_steps=7))
+    assert recipe("chronoedit-reasoning").reasoning_for(0).frames == 5
+    with pytest.raises(BadInput, match="9 reasoning steps were asked for, but the run has 8"):
+        recipe("chronoedit-8step").reasoning_for(9)
 
 
 def test_vace_is_the_official_default() -> None:

@@ -73,6 +73,12 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="edits of one clip that run at once (%(default)s)",
     )
     add("--steps", type=option_values.steps, metavar="N", help="denoising steps (the recipe's)")
+    add(
+        "--reasoning-steps",
+        type=option_values.steps,
+        metavar="N",
+        help="of a recipe for pictures: steps before the imagined way is dropped (the recipe's)",
+    )
     add("--guidance", type=option_values.number, metavar="X", help="1 for one pass a step (the recipe's)")
     add("--window", type=option_values.window, metavar="A,B", help="part of the run in which the edit acts")
 
@@ -102,6 +108,8 @@ def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.sampling.guidance import Guidance, StepRange
 
     settings = recipe(options.recipe).planned_for(options.steps)
+    if settings.picture is not None or options.reasoning_steps is not None:
+        settings = settings.reasoning_for(options.reasoning_steps)
     return replace(
         settings,
         guidance=settings.guidance if options.guidance is None else Guidance(options.guidance),
@@ -148,6 +156,8 @@ def _machines(options: argparse.Namespace) -> tuple[Any, ...]:
 
 def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[int, int]]:
     frames, size = recipe.frames, (recipe.height, recipe.width)
+    if recipe.picture is not None:
+        return options.frames or frames, _picture_size(options, size, recipe)
     if options.clip is not None:
         from reelpatch.media.clip_size import clip_size
 
@@ -172,3 +182,14 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
         method=options.fit,
     )
     return plan.frames, plan.size
+
+
+def _picture_size(options: argparse.Namespace, size: tuple[int, int], recipe: Any) -> tuple[int, int]:
+    area = options.size or size
+    if options.clip is None:
+        return area
+    from reelpatch.edits.reasoning.sizing import fit_picture
+    from reelpatch.media.stills import open_still
+
+    with open_still(options.clip, "picture") as picture:
+        return fit_picture((picture.height, picture.width), recipe.lattice, area).size

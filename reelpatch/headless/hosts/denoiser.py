@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reelpatch.edits.contract import Edit, Moment
 from reelpatch.errors import BadInput
-from reelpatch.headless.hosts.wan_host import TIMESTEPS, predict_velocity
+from reelpatch.headless.hosts.wan_host import TIMESTEPS, SeenPicture, predict_velocity
 from reelpatch.headless.models.embedded_texts import padded_text
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import step_of
@@ -26,7 +26,7 @@ class Denoiser:
     `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
     by its sigma. The unconditional pass is paid for only where guidance asks for it. `batched` runs both passes
     as one, except where blocks are skipped, which happens on the unconditional pass alone.
-    `on_step` hears the step and the number of steps before each prediction.
+    `on_step` hears the step and the number of steps before each prediction. `picture` is for image-to-video backbones.
 
     Raises: `BadInput` when guidance asks for a negative prompt that is not there.
     """
@@ -40,6 +40,7 @@ class Denoiser:
     skip_layers: SkipLayers | None = None
     batched: bool = False
     on_step: Callable[[int, int], None] | None = None
+    picture: SeenPicture | None = None
 
     def __post_init__(self) -> None:
         self.positive = padded_text(self.positive)
@@ -100,6 +101,7 @@ class Denoiser:
             moment=Moment(sigma, step, self.num_steps, conditional),
             edits=self.edits,
             skipped_blocks=skipped_blocks,
+            picture=self.picture,
         ).float()
 
 

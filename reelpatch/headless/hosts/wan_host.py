@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from reelpatch.edits.contract import (
     begin_edits,
     check_needs,
 )
+from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
@@ -31,7 +33,24 @@ OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
 TIMESTEPS = 1000
 
 
-def predict_velocity(
+@dataclass(frozen=True)
+class SeenPicture:
+    """What an image-to-video backbone sees of its picture.
+
+    Shapes: condition [20, T, h, w], beside the latents' channels; embedding [1, 257, 1280], None for a backbone without a branch
+        for it. Latents that have lost the frames between first and last are shown those of the condition.
+    """
+
+    condition: Tensor
+    embedding: Tensor | None = None
+
+    def beside(self, latents: Tensor) -> Tensor:
+        """The latents [B, C, T, h, w] with the condition's channels behind theirs."""
+        channels = matched(self.condition, latents.shape[2]).to(latents)
+        return torch.cat([latents, channels.expand(len(latents), -1, -1, -1, -1)], dim=1)
+
+
+def predict_velocity(  # noqa: PLR0913 -- all that one forward is shown
     transformer: WanTransformer3DModel,
     latents: Tensor,
     text: Tensor,
@@ -40,10 +59,12 @@ def predict_velocity(
     edits: Sequence[Edit] = (),
     skipped_blocks: frozenset[int] = frozenset(),
     timestep: Tensor | None = None,
+    picture: SeenPicture | None = None,
 ) -> Tensor:
     """The transformer's output with `edits` at work; a skipped block hands its input on.
 
     Shapes: latents `[B, C, T, h, w]`, text `[B, rows, 4096]`, result `[B, 16, T, h, w]`.
+    `picture` is what an image-to-video backbone needs beside.
     `timestep`, `[B]` or `[B, N]` in 0..1000, is fed to the network in place of the moment's sigma.
     Guarantees: nothing stays on the transformer afterwards, whatever happened; hooks of others go on working;
     gradients flow where they are enabled.
@@ -53,11 +74,17 @@ def predict_velocity(
     if timestep is None:
         timestep = torch.full((len(latents),), TIMESTEPS * moment.sigma)
     hooks = edited(transformer, edits, latents=latents, moment=moment, skipped_blocks=skipped_blocks)
+    embedding = None
+    if picture is not None:
+        latents = picture.beside(latents)
+        if picture.embedding is not None:
+            embedding = picture.embedding.expand(len(latents), -1, -1).to(device, dtype)
     with hooks, skipped(transformer, skipped_blocks):
         return transformer(
             hidden_states=latents.to(device, dtype),
             timestep=timestep.to(device),
             encoder_hidden_states=text.to(device, dtype),
+            encoder_hidden_states_image=embedding,
             return_dict=False,
         )[0]
 

@@ -19,13 +19,16 @@ _SHOWN_AS_GB = 10**8
 
 @dataclass(frozen=True)
 class RecipeFiles:
-    """One path for each role, and the LoRAs with their strengths; recipes that edit nothing have no module."""
+    """One path for each role, and the LoRAs with their strengths; recipes without an edit module have none, and only those for
+    pictures have a picture encoder.
+    """
 
     backbone: Path
     module: Path | None
     vae: Path
     text_encoder: Path
     loras: tuple[tuple[Path, float], ...]
+    clip_vision: Path | None = None
 
     @classmethod
     def find(cls, recipe: Recipe, models: Path | None = None) -> "RecipeFiles":
@@ -51,16 +54,18 @@ class RecipeFiles:
             vae=one("vae").path,
             text_encoder=one("text_encoder").path,
             loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),
+            clip_vision=one("clip_vision").path if recipe.files_for("clip_vision") else None,
         )
 
     def describe(self) -> str:
         """How large the weights are, for the person who is about to wait for them."""
         # One file can be both backbone and edit module.
+        encoder = f", {_size({self.clip_vision})} of picture encoder" if self.clip_vision else ""
         transformer = {self.backbone, self.module or self.backbone, *(path for path, _ in self.loras)}
         return (
             f"Weights to be held: {_size(transformer)} of transformer with edit module and LoRAs, "
-            f"{_size({self.text_encoder})} of text encoder, {_size({self.vae})} of VAE; 'reelpatch plan' says what memory "
-            "that takes."
+            f"{_size({self.text_encoder})} of text encoder, {_size({self.vae})} of VAE{encoder}; 'reelpatch plan' says what "
+            "memory that takes."
         )
 
 

@@ -1,7 +1,9 @@
 """Loads the backbone and the edit module from their weight files."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import WanTransformer3DModel
@@ -14,31 +16,35 @@ from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
 from reelpatch.headless.models.lora import apply_lora
 from reelpatch.headless.models.stored_layers import StoredOperations
-from reelpatch.weights.header import Kind
+from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.weight_files import expect_weights
 
 # What diffusers keeps in fp32 (its `_keep_in_fp32_modules`), under the native names.
 _FP32 = frozenset({"time_embedding", "modulation", "norm3"})
 # These layers are nearly all of the bytes; the rest is widened when loaded.
 _STORED = re.compile(
-    r"((vace_)?blocks\..*\.(q|k|v|o|ffn\.0|ffn\.2|before_proj|after_proj)|text_embedding\.[02]|time_projection\.1)"
+    r"((vace_)?blocks\..*\.(q|k|v|o|k_img|v_img|ffn\.0|ffn\.2|before_proj|after_proj)|text_embedding\.[02]|time_projection\.1)"
     r"\.weight"
 )
 _VACE = "vace_"
 
 
 def load_backbone(
-    path: Path, *, dtype: torch.dtype = torch.bfloat16, device: torch.device | str = "cpu"
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    kinds: Collection[Kind] = (Kind.BACKBONE, Kind.VACE),
 ) -> WanTransformer3DModel:
-    """A Wan text-to-video backbone of any size and float dtype, in native or diffusers naming.
+    """A Wan backbone of any size and float dtype, in native or diffusers naming: text-to-video, or what else `kinds` has.
 
-    Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; fp8 weights,
+    One for image-to-video gets its branch for pictures, where the file has one. Of a file with a merged edit module the backbone alone is taken. `dtype` is what is computed in; fp8 weights,
     scaled or not, stay fp8 and are widened as they are used, and so are all of a large file on the CPU. Sizes come
     from the shapes, with heads 128 wide.
 
     Raises: `BadInput` for files of another kind, keys that do not fit, and weights that are not finite.
     """
-    file = expect_weights(path, Kind.BACKBONE, Kind.VACE)
+    file = expect_weights(path, *kinds)
     width, num_channels = file.shape("patch_embedding.weight")[:2]
     if width % WAN.head_dim:
         raise BadInput(f"{path} is {width} wide, but heads are {WAN.head_dim} wide; use a multiple of that.")
@@ -52,6 +58,7 @@ def load_backbone(
             freq_dim=file.shape("time_embedding.0.weight")[1],
             ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],
             num_layers=file.count("blocks"),
+            **_picture_branch(file),
         )
     # The rotary tables are computed, not stored in files, so they can't stay on the meta device.
     rope = model.rope
@@ -65,6 +72,24 @@ def load_backbone(
         ignored=frozenset(name for name in file.keys if name.startswith(_VACE)),
     )
     return model
+
+
+def _picture_branch(file: KnownFile) -> dict[str, Any]:
+    """diffusers' options for the branch by which image-to-video backbones look at the embedding of a picture."""
+    if not has_picture_branch(file):
+        return {}
+    options = {
+        "image_dim": file.shape("img_emb.proj.1.weight")[1],
+        "added_kv_proj_dim": file.shape("blocks.0.cross_attn.k_img.weight")[0],
+    }
+    if "img_emb.emb_pos" in file.keys:
+        options["pos_embed_seq_len"] = file.shape("img_emb.emb_pos")[1]
+    return options
+
+
+def has_picture_branch(file: KnownFile) -> bool:
+    """Whether a backbone looks at the embedding of a picture beside the text."""
+    return "img_emb.proj.1.weight" in file.keys
 
 
 def load_module(

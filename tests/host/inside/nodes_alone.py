@@ -36,6 +36,7 @@ IDS = {
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
+    "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer"),
 }
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import UMT5Config, UMT5EncoderModel
+from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from reelpatch.families.wan.family import WAN
+from reelpatch.plan.picture_encoder import VIT_H, PictureEncoderSizes
 from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
 from reelpatch.plan.transformer import (
     I2V_14B,
@@ -208,3 +209,18 @@ def test_flops_and_parameters_are_those_of_transformers_umt5() -> None:
         encoder = UMT5EncoderModel(config)
     assert sum(p.numel() for p in encoder.parameters()) == sizes.parameters
     assert counted(encoder, torch.zeros(1, 7, dtype=torch.long, device="meta")) == sizes.flops(7)
+
+
+def test_flops_and_parameters_are_those_of_transformers_clip() -> None:
+    """The encoder as it is loaded: without its last layer and the norm behind it."""
+    sizes = PictureEncoderSizes(dim=80, ffn_dim=160, num_layers=3, patch_px=14, rows=5)
+    config = CLIPVisionConfig(
+        hidden_size=80, intermediate_size=160, num_hidden_layers=2, num_attention_heads=1, image_size=28, patch_size=14
+    )  # fmt: skip
+    model = CLIPVisionModel(config)
+    model.set_attn_implementation("eager")  # the fused one is not counted
+    assert sum(one.numel() for one in model.parameters()) == sizes.parameters
+    with FlopCounterMode(display=False) as counted, torch.no_grad():
+        model(torch.zeros(1, 3, 28, 28))
+    assert counted.get_total_flops() == sizes.flops
+    assert VIT_H.parameters == pytest.approx(6.1e8, rel=0.02)

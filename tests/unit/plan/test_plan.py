@@ -186,3 +186,51 @@ def test_the_words_on_a_node_are_those_of_the_terminal_without_columns_and_dashe
     for mark in ("--", ":"):
         told, node = told.replace(mark, " "), node.replace(mark, " ")
     assert node.split() == told.split()
+
+
+def test_a_picture_without_and_with_reasoning_by_hand() -> None:
+    """222 and 1,390 TFLOP a forward of two and of eight latent frames; two forwards a step with guidance."""
+    plain, reasoning = recipe("chronoedit"), recipe("chronoedit-reasoning")
+    jobs = [Job(one, one.frames, (720, 1280)) for one in (plain, reasoning)]
+    assert [job.grid.tokens for job in jobs] == [7200, 28_800]
+    works = [count_work(job, models_of(job.recipe, {})) for job in jobs]
+    pair, film = (work.forward.total for work in works)
+    assert round(pair / 1e12) == 222
+    assert round(film / 1e13) == 139
+    assert works[0].denoise.total == 100 * pair
+    assert works[1].denoise.total == 20 * film + 80 * pair
+    made = plan(jobs[1])
+    assert {one.steps: one.denoise for one in made.reasoning} == {
+        steps: 2 * (steps * film + (50 - steps) * pair) for steps in (0, 5, 10, 20, 50)
+    }
+    assert [round(one.times_plain, 2) for one in made.reasoning] == [1.0, 1.52, 2.05, 3.1, 6.25]
+    assert made.as_dict()["reasoning"][2] == {
+        "steps": 10,
+        "tflop": (20 * film + 80 * pair) / 1e12,
+        "times_plain": (20 * film + 80 * pair) / (100 * pair),
+    }
+    text = report(made)
+    assert "28,800 = 8 x 45 x 80" in text
+    assert "from step 10 on 7,200, 222.4 TFLOP each forward" in text
+    assert "2.4 GB picture encoder" in text
+    assert made.models.num_parameters == 16_394_878_784
+
+
+def test_the_film_of_a_picture_is_decoded_apart_from_its_edit() -> None:
+    vae = models_of(recipe("chronoedit"), {}).vae
+    size = (720, 1280)
+
+    def decoded(steps: int) -> int:
+        record = recipe("chronoedit").reasoning_for(steps)
+        return count_work(Job(record, record.frames, size), models_of(record, {})).decode
+
+    assert decoded(0) == decoded(10) == vae.decode_flops(5, size)
+    assert decoded(50) == vae.decode_flops(25, size) + vae.decode_flops(5, size)
+
+
+def test_a_picture_has_no_length_of_its_own() -> None:
+    with pytest.raises(BadInput, match="works on 5 frames for each picture, not on 9"):
+        Job(recipe("chronoedit"), 9, (720, 1280))
+    tight = Machine("tiny", ram=64 * GIB, vram=2 * GIB)
+    made = plan(Job(recipe("chronoedit-reasoning"), 29, (720, 1280)), tight, dtype="bf16")
+    assert all(advice.option != "--frames" for advice in made.machines[0].advice)

@@ -8,6 +8,7 @@ import pytest
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.show_recipe import show_recipe
 from reelpatch.headless.models.recipe_files import RecipeFiles, look_for_files
+from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.recipes import recipe
 from reelpatch.recipes.finder import check_weights
 from tests.unit.weights.fixtures import models
@@ -169,14 +170,42 @@ def test_modules_and_backbones_of_different_sizes_are_no_pair(tmp_path: Path) ->
         RecipeFiles.find(demo, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["chronoedit", "chronoedit-8step"])
-def test_what_cant_be_run_yet_is_listed_all_the_same(name: str, tmp_path: Path) -> None:
-    answer, text = show_recipe(name, tmp_path, fetches=False)
-    assert answer["ready"] is False
+CHRONOEDIT = {
+    "diffusion_models/chrono_edit_14B_fp16.safetensors": lambda: plain(models.i2v_14b(), "F16"),
+    VAE: HEADERS[VAE],
+    TEXT: HEADERS[TEXT],
+    "clip_vision/clip_vision_h.safetensors": lambda: plain(models.clip_vit_h_wan(), "F16"),
+    "loras/chronoedit_distill_lora.safetensors": lambda: lora(
+        models.i2v_14b(), 32, "BF16", layers=("k_img",)
+    ),
+}
+
+
+def test_the_files_of_a_recipe_for_pictures(tmp_path: Path) -> None:
+    for place, header in CHRONOEDIT.items():
+        put(tmp_path, place, header())
+    answer, _ = show_recipe("chronoedit-8step", tmp_path, fetches=False)
+    assert answer["ready"] is True
     assert all(file["url"] for file in answer["files"])
-    assert "Not runnable yet" in text
-    with pytest.raises(BadInput, match="is not runnable yet"):
-        RecipeFiles.find(recipe(name), tmp_path)
+    files = RecipeFiles.find(recipe("chronoedit-8step"), tmp_path)
+    assert files.clip_vision == tmp_path / "clip_vision/clip_vision_h.safetensors"
+    assert "1.3 GB of picture encoder" in files.describe()
+
+
+def test_a_text_to_video_backbone_edits_no_pictures(tmp_path: Path) -> None:
+    for place, header in CHRONOEDIT.items():
+        put(tmp_path, place, header())
+    put(tmp_path, "diffusion_models/chrono_edit_14B_fp16.safetensors", plain(models.t2v_14b(), "F16"))
+    with pytest.raises(BadInput, match="is a Wan text-to-video backbone"):
+        RecipeFiles.find(recipe("chronoedit"), tmp_path)
+
+
+def test_a_backbone_without_the_branch_for_pictures_is_told_from_one_that_has_it(tmp_path: Path) -> None:
+    for place, header in CHRONOEDIT.items():
+        put(tmp_path, place, header())
+    put(tmp_path, "diffusion_models/chrono_edit_14B_fp16.safetensors", plain(models.i2v_a14b(), "F16"))
+    with pytest.raises(BadInput, match="without the branch for a picture's embedding"):
+        PictureEditor(recipe("chronoedit"), tmp_path, device="cpu")
 
 
 def test_a_file_of_the_same_name_is_not_replaced(folder: Path) -> None:

@@ -1,0 +1,127 @@
+"""Edits pictures by one recipe, whose models are kept loaded: a picture in, the edited picture and its film out."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor
+
+from reelpatch.clips.frames import as_clip
+from reelpatch.edits.reasoning.condition import build_condition
+from reelpatch.edits.reasoning.decode import decode_film
+from reelpatch.edits.reasoning.drop import Drop
+from reelpatch.edits.reasoning.settings import PictureEdit
+from reelpatch.edits.reasoning.sizing import PictureFit, fit_picture
+from reelpatch.errors import BadInput
+from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.spaced_rotary import space_positions
+from reelpatch.headless.hosts.wan_host import SeenPicture
+from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
+from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.models.picture_encoder import load_picture_encoder
+from reelpatch.headless.models.wan_transformer import has_picture_branch
+from reelpatch.progress import OnProgress, silent
+from reelpatch.recipes import Recipe
+from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.noise import draw_noise
+from reelpatch.weights.weight_files import expect_weights
+
+
+@dataclass(frozen=True, eq=False)
+class EditedPicture:
+    """What became of a picture.
+
+    Shapes: picture [H, W, 3] in [0, 1]; film [F, h, w, 3] at the size that was worked on, from the picture as it was to its
+        edit, with the imagined way between them where that was kept to the end.
+    """
+
+    picture: Tensor
+    film: Tensor
+
+
+class PictureEditor(LoadedRecipe):
+    """Edits pictures with one recipe; weights are read when first needed and kept.
+
+    Raises: `BadInput` as `LoadedRecipe`, for a recipe that edits clips, and for a backbone that lacks the branch by which it
+    would see the picture's embedding.
+    """
+
+    _seen: tuple[Tensor, SeenPicture] | None = None
+
+    @staticmethod
+    def check(recipe: Recipe) -> None:
+        recipe.check_pictures()
+
+    def check_files(self) -> None:
+        (file,) = self.recipe.files_for("backbone")
+        backbone = expect_weights(self.files.backbone, *file.kinds)
+        if self.files.clip_vision is not None and not has_picture_branch(backbone):
+            raise BadInput(
+                f"{backbone.path} is {backbone.words}, without the branch for a picture's embedding: the recipe "
+                f"'{self.recipe.name}' needs {file.names[0]}, or another copy of it."
+            )
+
+    @property
+    def how(self) -> PictureEdit:
+        """How the recipe edits pictures."""
+        return self.recipe.check_pictures()
+
+    def adapt(self, backbone: WanTransformer3DModel) -> None:
+        space_positions(backbone)
+
+    def edit(
+        self,
+        picture: Tensor,
+        instruction: str,
+        *,
+        seed: int = 0,
+        fit: PictureFit | None = None,
+        on_progress: OnProgress = silent,
+    ) -> EditedPicture:
+        """The edited picture, at its own size; a recipe that enlarges gives it at the size it was worked on.
+
+        Shapes: picture [H, W, 3] in [0, 1].
+        Guarantees: the same seed gives the same noise on every device.
+        Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
+        """
+        text = self.how.instruction(instruction)
+        fit = fit or fit_picture((picture.shape[0], picture.shape[1]), self.recipe.lattice)
+        lattice, frames = self.recipe.lattice, self.recipe.frames
+        self.prepare(frames, fit.size)
+        with explain_out_of_memory(self.device):
+            positive, negative = self.text(text, on_progress), self.negative(on_progress)
+            seen = self._see(fit.fit(picture), on_progress)
+            models = self.transformer(on_progress)
+            denoiser = Denoiser(
+                models.backbone,
+                positive,
+                sigmas_of(self.recipe),
+                negative=negative,
+                guidance=self.recipe.guidance,
+                on_step=models.at_step,
+                picture=seen,
+            )
+            noise = draw_noise(lattice.latent_shape(frames, fit.size), seed)
+            drop = Drop(self.how.reasoning_steps) if self.how.reasoning_steps else None
+            latents = self.sample(denoiser, noise, seed, on_progress, between=drop)
+            del models, denoiser
+            self.make_room_for_decoding()
+            on_progress("decoding", 0, 1)
+            film = as_clip(decode_film(latents, self.vae.decode).cpu())
+            on_progress("decoding", 1, 1)
+        return EditedPicture(film[-1] if self.how.enlarges else fit.restore(film[-1]), film)
+
+    def _see(self, picture: Tensor, on_progress: OnProgress) -> SeenPicture:
+        """What the backbone is shown of a picture of working size; the last one is remembered, for further seeds."""
+        if self._seen is not None and torch.equal(self._seen[0], picture):
+            return self._seen[1]
+        on_progress("looking at the picture", 0, 2)
+        embedding = None
+        if self.files.clip_vision is not None:
+            embedding = load_picture_encoder(self.files.clip_vision).embed(picture)
+            free_memory()
+        on_progress("looking at the picture", 1, 2)
+        condition = build_condition(picture, self.recipe.frames, self.vae.encode, self.recipe.lattice)
+        self._seen = (picture, SeenPicture(condition.cpu(), embedding))
+        on_progress("looking at the picture", 2, 2)
+        return self._seen[1]
