@@ -134,7 +134,11 @@ class LoadEnhancer(io.ComfyNode):
 
 
 def _editing() -> list[str]:
-    return [name for name, record in RECIPES.items() if not record.unsupported and not record.enhances]
+    return [
+        name
+        for name, record in RECIPES.items()
+        if record.edit_kind.has_module and record.picture is None and not record.unsupported
+    ]
 
 
 def _enhancing() -> list[str]:
