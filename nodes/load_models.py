@@ -53,7 +53,7 @@ class LoadModels(io.ComfyNode):
     @classmethod
     def validate_inputs(
         cls,
-        recipe: str,
+        recipe: str = "",
         backbone: str = OF_RECIPE,
         edit_module: str = OF_RECIPE,
         lora: str = OF_RECIPE,
@@ -108,7 +108,7 @@ class LoadEnhancer(io.ComfyNode):
     @classmethod
     def validate_inputs(
         cls,
-        recipe: str,
+        recipe: str = "",
         backbone: str = OF_RECIPE,
         lora: str = OF_RECIPE,
         second_lora: str = OF_RECIPE,

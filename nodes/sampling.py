@@ -141,11 +141,11 @@ class GuidanceSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, steps: str = "", skip_blocks: str = "") -> bool | str:
+    def validate_inputs(cls, steps: object = "", skip_blocks: object = "") -> bool | str:
         """Text that is no list of numbers is refused before the run, whether `settings` replace it or not."""
         try:
-            numbers(steps, "steps")
-            numbers(skip_blocks, "skip_blocks")
+            numbers(str(steps), "steps")  # the API may send any JSON
+            numbers(str(skip_blocks), "skip_blocks")
         except BadInput as bad:
             return str(bad)
         return True

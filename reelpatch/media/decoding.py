@@ -21,6 +21,9 @@ from reelpatch.media.ffv1_checks import SliceChecks
 
 # Checksums and impossible bits are looked at; of most codecs, decoders hide errors as well as they can, and mark the frame.
 _CHECKS = "crccheck+bitstream+buffer"
+_MOST_HELD = (
+    64  # frames that a decoder holds at the end; one that fails more often there (FFV1) would do so for ever
+)
 _KEEPS_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # FFmpeg's own decoders of both drop it
 
 
@@ -100,12 +103,14 @@ def _decoded(
     decoder: VideoCodecContext, packet: Packet[VideoStream], damage: Damage
 ) -> Generator[VideoFrame]:
     """What a packet gives, or at the end (an empty packet) what the decoder still holds."""
+    tries = 0
     while True:
         try:
             yield from decoder.decode(packet if packet.size else None)
         except av.InvalidDataError:
             damage.num_lost += 1
-            if not packet.size:
+            tries += 1
+            if not packet.size and tries < _MOST_HELD:
                 continue
         except av.EOFError:
             pass
