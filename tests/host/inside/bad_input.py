@@ -141,7 +141,7 @@ def check_module_that_is_something_else():
 
     return [
         refused(load(tensors["a full model"]), "is a Wan text-to-video backbone", "VACE edit module"),
-        refused(load(tensors["lora"]), "is a LoRA", "put it into models/loras and use Load LoRA"),
+        refused(load(tensors["lora"]), "is a LoRA", "use Load LoRA (any naming) for it"),
         refused(load(tensors["vae"]), "is a Wan2.1 VAE", "'vae'"),
     ]
 
