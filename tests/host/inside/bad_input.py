@@ -142,7 +142,7 @@ def check_module_that_is_something_else():
     return [
         refused(load(tensors["a full model"]), "is a Wan text-to-video backbone", "VACE edit module"),
         refused(load(tensors["lora"]), "is a LoRA", "use Load LoRA (any naming) for it"),
-        refused(load(tensors["vae"]), "is a Wan2.1 VAE", "'vae'"),
+        refused(load(tensors["vae"]), "is a Wan2.1 VAE", "put it into models/vae and use Load VAE"),
     ]
 
 

@@ -35,7 +35,7 @@ IDS = {
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
-    "ReelpatchConvertWeights",
+    *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer"),
