@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LOCALES, HELP = ROOT / "locales", ROOT / "js" / "docs"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Names that are the same in both.
-NAMES = {"VAE", "CLIP", "CFG", "JSON", "Latent", "Sigmas", "Flow UniPC"}
+NAMES = {"VAE", "LoRA", "CLIP", "CFG", "JSON", "Latent", "Sigmas", "Flow UniPC"}
 
 
 def words(branch: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
