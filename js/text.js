@@ -1,4 +1,4 @@
-// Plan and Measure show their lines on the node, as long as they are: to be scrolled, selected and copied.
+// Plan, Measure and Convert weights show their lines on the node, as long as they are: to be scrolled, selected and copied.
 
 import { addView } from "./node_view.js";
 
@@ -21,7 +21,7 @@ const STYLE = {
 
 addView({
   name: "reelpatch.text",
-  types: ["ReelpatchPlan", "ReelpatchMeasure"],
+  types: ["ReelpatchPlan", "ReelpatchMeasure", "ReelpatchConvertWeights"],
   widget: "text",
   size: [460, 760],
   smallest: 180,

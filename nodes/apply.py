@@ -38,7 +38,15 @@ class ApplyEdit(io.ComfyNode):
                 "Attaches an edit to a MODEL: the edit module looks at the clip, the mask and the references while the "
                 "model makes the new clip from the instruction. Several can be chained."
             ),
-            search_aliases=["vace", "ditto", "edit video", "instruction"],
+            search_aliases=[
+                "ditto",
+                "edit video",
+                "restyle",
+                "vace",
+                "instruction",
+                "video to video",
+                "mask",
+            ],
             inputs=_inputs(),
             outputs=[
                 io.Model.Output(tooltip="For another Apply edit, a guider or a sampler."),
@@ -124,7 +132,7 @@ def _inputs() -> list[io.Input]:
         ),
         io.ModelPatch.Input("edit_module", tooltip="From Load edit module; as wide as the backbone."),
         io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
-        WORKED_CLIP.Input("clip", tooltip="From Clip."),
+        WORKED_CLIP.Input("clip", display_name="video clip", tooltip="From Clip."),
         io.Mask.Input(
             "mask",
             optional=True,

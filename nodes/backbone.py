@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from reelpatch.errors import BadInput
 from reelpatch.weights.header import Kind, expect
 
-from .files import listed, missing_or_true
+from .files import chosen_file, listed, missing_or_true
 from .node_message import say
 
 FROM_FILE, AUTO = "from file", "auto"
@@ -41,7 +41,7 @@ class LoadBackbone(io.ComfyNode):
                 "Loads a Wan text-to-video model (Wan2.1 14B and 1.3B, Wan2.2 A14B high or low) in native or diffusers "
                 "naming. Of a merged VACE file it takes the backbone alone."
             ),
-            search_aliases=["wan", "ditto", "vace", "unet", "diffusion model"],
+            search_aliases=["wan", "ditto", "vace", "vdot", "unet", "diffusion model"],
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -79,7 +79,7 @@ class LoadBackbone(io.ComfyNode):
     @classmethod
     def execute(cls, file: str, storage: str, compute: str) -> io.NodeOutput:
         path = Path(folder_paths.get_full_path_or_raise("diffusion_models", file))
-        known = expect(path, Kind.BACKBONE, Kind.VACE)
+        known = chosen_file(path, Kind.BACKBONE, Kind.VACE)
         model = load_backbone(str(path), {} if STORAGE[storage] is None else {"dtype": STORAGE[storage]})
         if COMPUTE[compute] is not None:
             model.set_model_compute_dtype(COMPUTE[compute])

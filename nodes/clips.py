@@ -41,10 +41,10 @@ class Clip(io.ComfyNode):
                 "Brings a video to a size (multiples of 16 pixels) and a length (4n + 1 frames) that the model can work "
                 "on, and remembers what Finish clip needs to give it back at its own size, length and sound."
             ),
-            search_aliases=["video", "resize", "length", "prepare"],
+            search_aliases=["edit video", "video", "resize", "length", "prepare"],
             inputs=_clip_inputs(),
             outputs=[
-                WORKED_CLIP.Output(display_name="clip", tooltip="For Apply edit and Finish clip."),
+                WORKED_CLIP.Output(display_name="video clip", tooltip="For Apply edit and Finish clip."),
                 io.Image.Output(
                     display_name="frames", tooltip="The frames as they are worked on, to look at."
                 ),
@@ -135,11 +135,11 @@ class FinishClip(io.ComfyNode):
                 "Drops the latent frames of references, decodes, and gives the clip back at its own size, length, rate "
                 "and sound. With a mask, everything outside it is the source's own pixels."
             ),
-            search_aliases=["decode", "restore", "save"],
+            search_aliases=["decode", "restore", "save", "mask", "paste back"],
             inputs=[
                 io.Latent.Input("samples", tooltip="What the sampler made."),
                 io.Vae.Input("vae", tooltip="The VAE that Apply edit had."),
-                WORKED_CLIP.Input("clip", tooltip="The clip that was edited."),
+                WORKED_CLIP.Input("clip", display_name="video clip", tooltip="The clip that was edited."),
                 io.Mask.Input(
                     "mask",
                     optional=True,

@@ -30,10 +30,10 @@ class Compare(io.ComfyNode):
                 "by side, or as their difference. Space plays, the arrow keys move the line, comma and full stop go "
                 "from frame to frame."
             ),
-            search_aliases=["before after", "wipe", "side by side", "preview", "difference"],
+            search_aliases=["before after", "compare video", "wipe", "side by side", "preview", "difference"],
             inputs=[
                 io.MultiType.Input(
-                    "before", FORMS, tooltip="The clip as it was: clip of Clip, a VIDEO or frames."
+                    "before", FORMS, tooltip="The clip as it was: video clip of Clip, a VIDEO or frames."
                 ),
                 io.MultiType.Input(
                     "after",

@@ -82,7 +82,7 @@ def _inputs() -> list[io.Input]:
             "model", tooltip="Bernini-R 1.3B, or Wan2.1 T2V 14B with VideoCoF's LoRA, from any loader."
         ),
         io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
-        WORKED_CLIP.Input("clip", tooltip="From Clip."),
+        WORKED_CLIP.Input("clip", display_name="video clip", tooltip="From Clip."),
         io.Combo.Input(
             "recipe",
             options=methods,

@@ -25,9 +25,9 @@ class CropToMask(io.ComfyNode):
                 "Cuts out a box that follows the mask, so that a small edit is made at full resolution and with fewer "
                 "tokens. Finish clip stitches it back into the whole clip by itself; give it the mask too."
             ),
-            search_aliases=["crop and stitch", "inpaint crop", "region", "zoom"],
+            search_aliases=["mask", "crop and stitch", "inpaint video", "inpaint crop", "region", "zoom"],
             inputs=[
-                WORKED_CLIP.Input("clip", tooltip="The whole clip, from Clip."),
+                WORKED_CLIP.Input("clip", display_name="video clip", tooltip="The whole clip, from Clip."),
                 io.Mask.Input(
                     "mask",
                     tooltip="What is edited (above 0), of the clip's size; one for all frames or one for each.",
@@ -52,7 +52,9 @@ class CropToMask(io.ComfyNode):
                 ),
             ],
             outputs=[
-                WORKED_CLIP.Output(display_name="clip", tooltip="The box, for Apply edit and Finish clip."),
+                WORKED_CLIP.Output(
+                    display_name="video clip", tooltip="The box, for Apply edit and Finish clip."
+                ),
                 io.Mask.Output(
                     display_name="mask", tooltip="The mask in the box, for Apply edit and Finish clip."
                 ),

@@ -14,7 +14,7 @@ from comfy_api.latest import io
 from reelpatch.edits.vace.module import LAYERS_KEY, VaceModule
 from reelpatch.weights.header import Kind, KnownFile, expect
 
-from .files import listed, missing_or_true, published
+from .files import chosen_file, listed, missing_or_true, published
 from .node_message import say
 from .scaled import ScaledWeights, scaled_weights
 from .scaled import operations as quantised_layers
@@ -36,7 +36,7 @@ class LoadEditModule(io.ComfyNode):
                 "Loads the edit module of a VACE-type file: Ditto, plain VACE, Fun-VACE, or the module of a merged VACE "
                 "checkpoint. It is attached to a backbone by Apply edit."
             ),
-            search_aliases=["vace", "ditto", "module", "model patch"],
+            search_aliases=["ditto", "vace", "vdot", "module", "model patch"],
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -74,7 +74,7 @@ def load_edit_module(path: str, disable_dynamic: bool = False) -> ModelPatcher:
 
     Raises: `BadInput` for another kind of file, keys that do not fit, and weights that are not finite.
     """
-    file = expect(Path(path), Kind.EDIT_MODULE, Kind.VACE)
+    file = chosen_file(Path(path), Kind.EDIT_MODULE, Kind.VACE)
     state = comfy.utils.load_torch_file(path, safe_load=True)
     names = [name for name in file.keys if name.startswith(VACE)]
     read = (

@@ -35,8 +35,21 @@ class Enhance(io.ComfyNode):
                 "of a schedule, as Ditto's enhancer does. Connect all outputs to SamplerCustomAdvanced, and its output to "
                 "Finish clip."
             ),
-            search_aliases=["denoise", "flicker", "ditto", "refine", "sdedit", "video to video"],
-            inputs=[*enhancer_links(), WORKED_CLIP.Input("clip", tooltip="From Clip."), *enhancer_widgets()],
+            search_aliases=[
+                "enhance",
+                "enhance video",
+                "denoise",
+                "flicker",
+                "ditto",
+                "refine",
+                "sdedit",
+                "video to video",
+            ],
+            inputs=[
+                *enhancer_links(),
+                WORKED_CLIP.Input("clip", display_name="video clip", tooltip="From Clip."),
+                *enhancer_widgets(),
+            ],
             outputs=[
                 io.Guider.Output(tooltip="For SamplerCustomAdvanced."),
                 io.Sampler.Output(tooltip="For SamplerCustomAdvanced."),

@@ -7,6 +7,7 @@ from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .compare import Compare
 from .context_edit import EditInContext
+from .convert import ConvertWeights
 from .crop import CropToMask
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
@@ -17,6 +18,7 @@ from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
 from .measure import Measure
+from .plain_errors import tell_plainly
 from .plan import Plan
 from .recipe import PublishedRecipe
 from .sampling import FlowUniPC, GuidanceSchedule
@@ -29,6 +31,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     LoadModels,
     LoadEnhancer,
     DemoTextEncoder,
+    ConvertWeights,
     Clip,
     References,
     VaceTask,
@@ -56,4 +59,4 @@ class ReelpatchExtension(ComfyExtension):
         offer_demo_material()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return list(NODES)
+        return [tell_plainly(node) for node in NODES]

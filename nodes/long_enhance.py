@@ -34,7 +34,16 @@ class EnhanceLongClip(io.ComfyNode):
                 "Steadies and sharpens a video of any length in windows that overlap, as Enhance does a short clip. "
                 "Finished windows are kept in the output folder: after a cancel, the same graph goes on from there."
             ),
-            search_aliases=["long video", "windows", "denoise", "flicker", "ditto", "refine"],
+            search_aliases=[
+                "enhance",
+                "enhance video",
+                "long video",
+                "windows",
+                "denoise",
+                "flicker",
+                "ditto",
+                "refine",
+            ],
             inputs=long_enhance_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],

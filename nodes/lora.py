@@ -17,10 +17,10 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import Kind
 from reelpatch.weights.lora import Lora, match_lora
 
-from .files import listed, missing_or_true
+from .files import chosen_file, listed, missing_or_true
 from .host import STEPS_KEY
 from .node_message import say
 from .side_paths import FollowSteps, SidePath, SidePaths, changed_by
@@ -161,7 +161,7 @@ def loaded_lora(
     edit_module: ModelPatcher | None,
 ) -> Loaded:
     """The LoRA of a file where its keys fit. Raises: `BadInput` for a file that is none, and for one that fits nowhere."""
-    expect(path, Kind.LORA)
+    chosen_file(path, Kind.LORA)
     state = comfy.utils.load_torch_file(str(path), safe_load=True)
     applied = [
         None if patcher is None else apply_lora(patcher, state, strengths, prefix=prefix, merge=merge)

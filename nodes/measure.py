@@ -37,7 +37,7 @@ class Measure(io.ComfyNode):
             search_aliases=["psnr", "ssim", "flicker", "quality", "metrics", "preservation"],
             inputs=[
                 io.MultiType.Input(
-                    "before", FORMS, tooltip="The clip as it was: clip of Clip, a VIDEO or frames."
+                    "before", FORMS, tooltip="The clip as it was: video clip of Clip, a VIDEO or frames."
                 ),
                 io.MultiType.Input(
                     "after", FORMS, tooltip="The clip as it became, of the same length and size."

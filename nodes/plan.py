@@ -110,7 +110,10 @@ def _inputs() -> list[io.Input]:
     """What Plan asks for, in the order of its widgets."""
     return [
         WORKED_CLIP.Input(
-            "clip", optional=True, tooltip="A clip whose working size and length are planned for."
+            "clip",
+            display_name="video clip",
+            optional=True,
+            tooltip="A clip whose working size and length are planned for.",
         ),
         io.Combo.Input("recipe", options=_plannable(), tooltip="The method."),
         *size_inputs(

@@ -27,7 +27,7 @@ class PublishedRecipe(io.ComfyNode):
                 "The settings of a published method: sampler, sigmas, guidance, negative prompt, strength, and the size "
                 "and length it was made for. The text under the node lists them; widgets that are not 0 override."
             ),
-            search_aliases=["ditto", "vace", "preset", "settings", "schedule"],
+            search_aliases=["ditto", "vdot", "vace", "restyle", "preset", "settings", "schedule"],
             inputs=[
                 io.Combo.Input(
                     "recipe", options=list(RECIPES), tooltip="The method. It needs the files it names."

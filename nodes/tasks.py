@@ -41,13 +41,24 @@ class VaceTask(io.ComfyNode):
                 "swap, animate and more. Gray filling, the mask's polarity, size and length are done for you."
             ),
             search_aliases=[
-                *("vdot", "vace", "inpaint", "outpaint", "extend", "first last frame", "control", "swap"),
+                *(
+                    "vdot",
+                    "vace",
+                    "inpaint video",
+                    "mask",
+                    "inpaint",
+                    "outpaint",
+                    "extend",
+                    "first last frame",
+                    "control",
+                    "swap",
+                ),
                 *("reference to video", "animate", "restyle", "expand", "move", "try on"),
             ],
             inputs=_inputs(),
             outputs=[
                 WORKED_CLIP.Output(
-                    display_name="clip",
+                    display_name="video clip",
                     tooltip="For Apply edit and Finish clip, which gives kept frames and pixels back as they were.",
                 ),
                 io.Mask.Output(display_name="mask", tooltip="For Apply edit: 1 is made up, 0 is kept."),

@@ -95,7 +95,8 @@ def _lora(backbone: State) -> State:
 
 
 def _tokenizer() -> str:
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    """One that takes any words, as UMT5's own does: templates of every method are run with it."""
+    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return tokenizer.to_str()
 

@@ -160,7 +160,8 @@ def convert(conversion: Conversion, folder: Path, on_progress: OnProgress) -> li
         is_done = True
     except OSError as error:
         raise BadInput(
-            f"the files cannot be written to {folder} ({error.strerror}): choose another folder (--out)."
+            f"the files cannot be written to {folder} ({error.strerror}): choose another folder.",
+            option="--out",
         ) from error
     finally:
         for part in parts.values():
@@ -202,7 +203,8 @@ def _verified(weights: Mapping[str, Tensor], source: Path, *, is_size_free: bool
         known = " nor ".join(f"{name} ({of[0]}, {of[-2]}, {of[-1]})" for name, of in PUBLISHED.items())
         raise BadInput(
             f"{source} is {width} wide with {blocks} blocks and {vace_blocks} VACE blocks, which is neither {known}: "
-            "get a complete file, or name the blocks its VACE blocks belong to (--vace-layers)."
+            "get a complete file, or name the blocks its VACE blocks belong to.",
+            option="--vace-layers",
         )
     return f"a VACE model of width {width}"
 
@@ -234,7 +236,8 @@ def _check_room(folder: Path, conversion: Conversion) -> None:
     if free < conversion.num_bytes:
         raise BadInput(
             f"{folder} has {free / 1e9:.1f} GB free, but the files take {conversion.num_bytes / 1e9:.1f} GB: make "
-            "room, or choose another folder (--out)."
+            "room, or choose another folder.",
+            option="--out",
         )
 
 
@@ -288,6 +291,7 @@ def _converted(name: str, tensor: Tensor, conversion: Conversion) -> Iterator[tu
     if largest > _LARGEST:
         raise BadInput(
             f"{conversion.source} has a weight of {largest:g} in '{name}', more than fp8 can hold: choose "
-            "--dtype fp8-scaled or bf16."
+            "fp8-scaled or bf16.",
+            option="--dtype",
         )
     yield name, tensor.to(_FLOAT8)

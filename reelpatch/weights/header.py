@@ -197,7 +197,8 @@ def require(file: KnownFile, *kinds: Kind) -> KnownFile:
         raise BadInput(
             f"{file.path} is quantised by {method}, which is not read here: use the bf16, fp16 or fp8 file of the same weights."
         )
-    home = f" and belongs in the models folder {file.kind.folder!r}" if file.kind.folder else ""
+    is_home = not file.kind.folder or file.kind.folder in file.path.parts
+    home = "" if is_home else f" and belongs in the models folder {file.kind.folder!r}"
     raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # These answer the command line alone, in its words, or have them taken away for nodes (`report_for_node`).
-COMMAND_LINE = ("headless", "plan/report.py", "plan/advice.py", "weights/convert.py")
+COMMAND_LINE = ("headless", "plan/report.py", "plan/advice.py")
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
 FILES = sorted(
     path

@@ -18,6 +18,7 @@ SUITES = (
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "recipe_models"),
+    *("converting", "found"),
 )
 
 

@@ -33,6 +33,8 @@ from tiny import (
 
 import nodes
 
+DEMO_MODELS = Path(__file__).parents[3] / "reelpatch" / "headless" / "demo" / "models"
+
 
 def refused(run: Callable[[], object], *words: str) -> str:
     error = None
@@ -139,8 +141,8 @@ def check_module_that_is_something_else():
 
     return [
         refused(load(tensors["a full model"]), "is a Wan text-to-video backbone", "VACE edit module"),
-        refused(load(tensors["lora"]), "is a LoRA", "put it into models/loras and use Load LoRA"),
-        refused(load(tensors["vae"]), "is a Wan2.1 VAE", "'vae'"),
+        refused(load(tensors["lora"]), "is a LoRA", "use Load LoRA (any naming) for it"),
+        refused(load(tensors["vae"]), "is a Wan2.1 VAE", "put it into models/vae and use Load VAE"),
     ]
 
 
@@ -325,7 +327,13 @@ def check_a_transformer_compiled_whole():
 
 
 def check_the_demo_names_words_that_it_does_not_know():
-    words = call("ReelpatchDemoTextEncoder", file="reelpatch_demo_umt5.safetensors")[0]
+    name = "reelpatch_demo_umt5.safetensors"
+    own = (DEMO_MODELS / "text_encoders" / name).read_bytes()  # not the tiny one that has its name here
+    words = call("ReelpatchDemoTextEncoder", file=written(f"own_{name}", own))[0]
+    plain, marked = (
+        call("CLIPTextEncode", clip=words, text=said)[0][0][0] for said in ("make it sepia", "Make it Sepia!")
+    )
+    assert torch.equal(plain, marked), "case and punctuation are no words"
     return [
         refused(lambda said=said: call("CLIPTextEncode", clip=words, text=said), f"'{word}'", "; it knows ")
         for said, word in (

@@ -35,6 +35,7 @@ IDS = {
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
+    *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer"),

@@ -18,7 +18,13 @@ class _Input:
     id: str
     tooltip: str | None
     def __init__(
-        self, id: str, *, optional: bool = ..., tooltip: str | None = ..., advanced: bool | None = ...
+        self,
+        id: str,
+        *,
+        display_name: str | None = ...,
+        optional: bool = ...,
+        tooltip: str | None = ...,
+        advanced: bool | None = ...,
     ) -> None: ...
 
 class _Output:

@@ -1,0 +1,50 @@
+"""What stands there in English stands there in Chinese: every word of every node, and every help page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCALES, HELP = ROOT / "locales", ROOT / "js" / "docs"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# Names that are the same in both.
+NAMES = {"VAE", "LoRA", "CLIP", "CFG", "JSON", "Latent", "Sigmas", "Flow UniPC"}
+
+
+def words(branch: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text of a file of words, with the keys that lead to it."""
+    for key, value in branch.items():
+        yield from words(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
+
+
+def of(language: str, file: Path) -> dict[tuple[str, ...], str]:
+    return dict(words(json.loads((LOCALES / language / file.name).read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("file", sorted((LOCALES / "en").glob("*.json")), ids=lambda path: path.name)
+def test_every_english_key_has_chinese_words(file: Path) -> None:
+    english, chinese = of("en", file), of("zh", file)
+    assert set(english) <= set(chinese)
+    plain = {path: text for path, text in chinese.items() if not CHINESE.search(text)}
+    assert set(plain.values()) <= NAMES, plain
+
+
+@pytest.mark.parametrize("page", sorted(HELP.glob("*.md")), ids=lambda path: path.stem)
+def test_every_help_page_has_a_chinese_one(page: Path) -> None:
+    chinese = (HELP / page.stem / "zh.md").read_text(encoding="utf-8")
+    title, *_ = chinese.splitlines()
+    node = json.loads((LOCALES / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))[page.stem]
+    assert title == f"# {node['display_name']}"
+    # Each of its items is told of, by the name that the widget has there.
+    items = re.findall(r"^- \*\*", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(re.findall(r"^- \*\*", chinese, re.MULTILINE)) == len(items)
+
+
+def test_there_are_no_chinese_pages_of_nothing() -> None:
+    assert {path.parent.name for path in HELP.glob("*/zh.md")} == {path.stem for path in HELP.glob("*.md")}
