@@ -125,9 +125,8 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
         [("VIDEO", "VIDEO")],
         sockets={
             **{"model": "MODEL", "edit_module": "MODEL_PATCH", "vae": "VAE", "positive": "CONDITIONING"},
-            **{"negative": "CONDITIONING", "sampler": "SAMPLER", "sigmas": "SIGMAS"},
-            **{"guidance": "REELPATCH_GUIDANCE", "video": "VIDEO", "mask": MASKS},
-            "references": "REELPATCH_REFERENCES",
+            **{"sampler": "SAMPLER", "sigmas": "SIGMAS", "video": "VIDEO", "negative": "CONDITIONING"},
+            **{"guidance": "REELPATCH_GUIDANCE", "mask": MASKS, "references": "REELPATCH_REFERENCES"},
         },
         links={
             **{"model": models["MODEL"], "edit_module": models["edit module"], "vae": models["VAE"]},
@@ -162,8 +161,8 @@ def _enhance_long_clip(recipe: Recipe, given: Node) -> Node:
         "Enhance long clip",
         [("VIDEO", "VIDEO")],
         sockets={
-            **{"model": "MODEL", "vae": "VAE", "positive": "CONDITIONING", "negative": "CONDITIONING"},
-            "video": "VIDEO",
+            **{"model": "MODEL", "vae": "VAE", "positive": "CONDITIONING", "video": "VIDEO"},
+            "negative": "CONDITIONING",
         },
         links={name: given[name] for name in ("video", "recipe", "last_steps", "seed")},
         widgets={

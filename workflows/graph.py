@@ -16,6 +16,13 @@ CORE, PACK = "comfy-core", "reelpatch"
 CORE_VERSION, PACK_VERSION = "0.33.0", "0.1.0"
 TITLE_HEIGHT, SOCKET_HEIGHT, WIDGET_HEIGHT, TEXT_HEIGHT = 40, 22, 26, 120
 GAP, PAD, GROUP_TOP = 30, 20, 60
+WIDGET_TYPES = {bool: "BOOLEAN", int: "INT", float: "FLOAT", str: "STRING"}
+COMBOS = frozenset(
+    {
+        *("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder"),
+        *("fit", "blend", "match", "mask_channel", "sample"),
+    }
+)
 SEED_CONTROL = "control_after_generate"  # a widget that the browser puts behind a seed
 
 
@@ -37,7 +44,8 @@ class Node:
 
     `sockets` name the type of every input that is no widget, and `links` what is connected, widgets included.
     `hidden` are widgets that the browser shows or keeps, and the server does not know. `room` is kept free beneath the
-    node, in pixels, for what it says after a run. `inside` is the subgraph that a node stands for.
+    node, in pixels, for what it says after a run. `inside` is the subgraph that a node stands for. `order` is that of all
+    inputs where it is not sockets first and then widgets.
     """
 
     type: str
@@ -53,6 +61,7 @@ class Node:
     height: int = 0
     room: int = 0
     inside: Subgraph | None = None
+    order: Sequence[str] = ()
     id: int = 0
     position: tuple[int, int] = (0, 0)
 
@@ -174,20 +183,26 @@ def entry(node: Node, links: Links) -> dict[str, Any]:
 
 
 def _inputs(node: Node, links: Links) -> list[dict[str, Any]]:
-    """Sockets, and those widgets that are linked; of a subgraph every one, in its own order."""
+    """Sockets, and where a widget is linked every widget too: links go by places, of which the browser counts all."""
     inputs: list[dict[str, Any]] = []
-    names = [name for name, _ in node.inside.given.outputs] if node.inside else [*node.sockets, *node.widgets]
-    for name in names:
+    own = [*node.sockets, *node.widgets] if set(node.widgets) & set(node.links) else list(node.sockets)
+    for name in [name for name, _ in node.inside.given.outputs] if node.inside else node.order or own:
         is_linked, is_widget = name in node.links, name in node.widgets
-        if is_widget and not is_linked and not node.inside:
-            continue
-        kind = node.widget_types[name] if is_widget else node.sockets[name]
+        kind = _widget_type(node, name) if is_widget else node.sockets[name]
         # A link has one type, where the socket may take several.
         carried = node.links[name].type if is_linked and not is_widget else kind
         link = links.add(node.links[name], node.id, len(inputs), carried) if is_linked else None
         widget = {"widget": {"name": name}} if is_widget else {}
         inputs.append({"name": name, "type": kind, **widget, "link": link})
     return inputs
+
+
+def _widget_type(node: Node, name: str) -> str:
+    if name in node.widget_types:
+        return node.widget_types[name]
+    if name in COMBOS:
+        return "COMBO"
+    return next(kind for type_, kind in WIDGET_TYPES.items() if type(node.widgets[name]) is type_)
 
 
 def _widget_values(node: Node) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 from reelpatch.plan.cards import Seconds
 from reelpatch.plan.job import Job
@@ -60,6 +60,7 @@ def _cards(recipe: Recipe) -> Iterator[str]:
         yield f"  - {gigabytes} GB: {_verdict(_on_card(recipe, gigabytes))}"
 
 
+@cache
 def _on_card(recipe: Recipe, gigabytes: int) -> OnMachine:
     machine = Machine("", _ENOUGH_RAM, gigabytes * GIB, TIMED_ON)
     job = Job(recipe, recipe.frames, (recipe.height, recipe.width), 0, 1)

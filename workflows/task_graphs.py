@@ -65,7 +65,7 @@ def _control(recipe: Recipe, owner: str) -> Prepared:
     video = load_video("Video to follow", CLIP)
     edges = edges_of_video(owner).node({"video": video["VIDEO"]}, width=250)
     depth = depth_of_video(owner).node({"video": video["VIDEO"]}, width=250)
-    depth.title = "Depth of a video (connect it instead)"
+    depth.title = "Depth instead of edges"
     task = task_subgraph(TASK_KINDS["control"], recipe, _prompt(owner), owner=owner)
     node = task.node({"video": edges["control map"], "fps": edges["fps"]})
     return Prepared([video], node, [edges, depth], [(video, "file")])

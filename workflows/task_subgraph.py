@@ -8,13 +8,12 @@ from typing import Any
 
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET
-from workflows.graph import Node, Output, Stage
+from workflows.graph import WIDGET_TYPES, Node, Output, Stage
 from workflows.recipe_nodes import apply_edit, finish, load_models, recipe_node, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 
 SOURCE = "VIDEO,IMAGE"
 TO_LOOK_AT = "what the model gets"
-_WIDGET_TYPES = {str: "STRING", float: "FLOAT", int: "INT"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def task_subgraph(kind: TaskKind, recipe: Recipe, prompt: str, *, owner: str = B
         **{"prompt": prompt, **kind.widgets, "fps": _fps(kind, recipe)},
         **{"recipe": recipe.name, "strength": 0.0, "seed": 1},
     }
-    types = {name: _WIDGET_TYPES[type(value)] for name, value in widgets.items()} | {"recipe": "COMBO"}
+    types = {name: WIDGET_TYPES[type(value)] for name, value in widgets.items()} | {"recipe": "COMBO"}
     given = boundary(*sockets.items(), *types.items())
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"], given["strength"])
@@ -179,9 +178,18 @@ def _task(kind: TaskKind, recipe: Recipe, given: Node, settings: Node, stills: S
             **{"frames": recipe.frames, "sample": "first", "fps": _fps(kind, recipe)},
         },
         widget_types={
-            **{name: _WIDGET_TYPES[type(value)] for name, value in widgets.items()},
+            **{name: WIDGET_TYPES[type(value)] for name, value in widgets.items()},
             **{"width": "INT", "height": "INT", "frames": "INT", "fps": "FLOAT"},
+            "task": "COMFY_DYNAMICCOMBO_V3",
         },
+        order=["references", *_order(kind), "task", "width", "height", "frames", "sample", "fps"],
         width=360,
         room=100,
     )
+
+
+def _order(kind: TaskKind) -> list[str]:
+    """The inputs that come with the choice: those that it must have first, widgets among them, a mask last."""
+    needed = [name for name in kind.sockets if name != "mask"]
+    names = [*needed, *kind.widgets, *(name for name in kind.sockets if name == "mask")]
+    return [f"task.{name}" for name in names]

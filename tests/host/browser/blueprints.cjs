@@ -2,18 +2,19 @@
 
 const path = require("path");
 
-/** Every blueprint of this pack, opened by itself: what it is queued as. */
-async function opened(page) {
+/** Every blueprint of this pack, opened by itself: what it is queued as, and what once it is taken apart. */
+async function opened(page, pictures) {
   const listed = await page.evaluate(async () => (await fetch("/global_subgraphs")).json());
   const ours = Object.entries(listed).filter(([, one]) => one.info.node_pack === "custom_nodes.reelpatch");
   const queued = {};
   for (const [id, { name }] of ours) {
-    queued[name] = await page.evaluate(async (key) => {
+    const whole = await page.evaluate(async (key) => {
       const { data } = await (await fetch(`/global_subgraphs/${key}`)).json();
       await window.app.loadGraphData(JSON.parse(data), true, true);
       await new Promise((done) => setTimeout(done, 500));
       return (await window.app.graphToPrompt()).output;
     }, id);
+    queued[name] = { whole, apart: (await unpacked(page, pictures)).prompt };
   }
   return queued;
 }
@@ -66,9 +67,9 @@ async function unpacked(page, pictures) {
     window.app.canvas.select(window.app.graph.nodes.find((one) => one.isSubgraphNode?.()));
     await window.app.extensionManager.command.execute("Comfy.Graph.UnpackSubgraph");
   });
-  await page.waitForTimeout(1000);
+  await page.waitForTimeout(500);
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await page.waitForTimeout(1000);
+  await page.waitForTimeout(500);
   await page.screenshot({ path: path.join(pictures, "blueprint unpacked.png") });
   return page.evaluate(async () => ({
     types: window.app.graph.nodes.map((one) => one.type),

@@ -36,7 +36,7 @@ async function main() {
     const run = job.run ? await pressedRun(page, job.run, seen) : null;
     const comparison = job.run ? { ...(await compared(page, job.pictures)), complaints: seen.take() } : null;
     const told = job.run ? await figures(page, job.pictures) : null;
-    const queued = await blueprints.opened(page);
+    const queued = await blueprints.opened(page, job.pictures);
     seen.take();
     const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
     const small = await looks(page, job.small, job.pictures);

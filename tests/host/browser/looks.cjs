@@ -68,6 +68,9 @@ async function apps(page, names, pictures) {
 }
 
 async function pressedRun(page, pictures) {
+  // Nothing from a run before: what was kept would not be shown again.
+  await page.request.post(new URL("/free", page.url()).href, { data: { unload_models: true, free_memory: true } });
+  await page.waitForTimeout(3000);
   await page.evaluate(() => {
     window.ended = null;
     for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
