@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 
 from reelpatch.families.wan.names import diffusers_to_native, native_to_diffusers
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
+from tests.conftest import WORDS
 from tests.golden import tiny_pictures
 
 Captured = pytest.CaptureFixture[str]
@@ -27,8 +32,9 @@ FEW = (*AREA, "--steps", "2")
 def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of all recipes for pictures; VAE and text encoder are the demo's tiny ones."""
     folder = tmp_path_factory.mktemp("picture_models")
-    for shared in ("vae", "text_encoders"):
-        (folder / shared).symlink_to(models_folder / shared)
+    (folder / "vae").symlink_to(models_folder / "vae")
+    (folder / "text_encoders").mkdir()
+    write_text_encoder(next((models_folder / "text_encoders").iterdir()), folder / "text_encoders")
     made = tiny_pictures.backbone(
         num_attention_heads=1, attention_head_dim=128, text_dim=4096, freq_dim=256
     ).state_dict()
@@ -50,6 +56,15 @@ def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             {key: tensor.contiguous() for key, tensor in state.items()}, folder / file.folder / file.names[0]
         )
     return folder
+
+
+def write_text_encoder(tiny: Path, folder: Path) -> None:
+    """The demo's tiny one, with a tokenizer that takes any word, as the real one's does: most are unknown to it."""
+    with safe_open(tiny, framework="pt") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 -- it is no mapping
+    tokenizer = Tokenizer(WordPiece({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    save_file(state, folder / "umt5_xxl_fp16.safetensors", {"tokenizer_json": tokenizer.to_str()})
 
 
 def lora(backbone: dict[str, Tensor], *, in_diffusers_names: bool) -> dict[str, Tensor]:
