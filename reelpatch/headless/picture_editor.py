@@ -17,8 +17,8 @@ from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.spaced_rotary import space_positions
 from reelpatch.headless.hosts.wan_host import SeenPicture
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
-from reelpatch.headless.models.embedded_texts import free_memory
-from reelpatch.headless.models.picture_encoder import load_picture_encoder
+from reelpatch.headless.models.embedded_texts import KEPT_ENCODER_BYTES
+from reelpatch.headless.models.picture_encoder import PictureEncoder, load_picture_encoder
 from reelpatch.headless.models.wan_transformer import has_picture_branch
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -47,6 +47,7 @@ class PictureEditor(LoadedRecipe):
     """
 
     _seen: tuple[Tensor, SeenPicture] | None = None
+    _encoder: PictureEncoder | None = None
 
     @staticmethod
     def check(recipe: Recipe) -> None:
@@ -116,12 +117,19 @@ class PictureEditor(LoadedRecipe):
         if self._seen is not None and torch.equal(self._seen[0], picture):
             return self._seen[1]
         on_progress("looking at the picture", 0, 2)
-        embedding = None
-        if self.files.clip_vision is not None:
-            embedding = load_picture_encoder(self.files.clip_vision).embed(picture)
-            free_memory()
+        embedding = self._embedding(picture)
         on_progress("looking at the picture", 1, 2)
         condition = build_condition(picture, self.recipe.frames, self.vae.encode, self.recipe.lattice)
         self._seen = (picture, SeenPicture(condition.cpu(), embedding))
         on_progress("looking at the picture", 2, 2)
         return self._seen[1]
+
+    def _embedding(self, picture: Tensor) -> Tensor | None:
+        """None where the recipe's backbone looks at none; a large encoder does not stay."""
+        path = self.files.clip_vision
+        if path is None:
+            return None
+        encoder = self._encoder or load_picture_encoder(path)
+        if path.stat().st_size <= KEPT_ENCODER_BYTES:
+            self._encoder = encoder
+        return encoder.embed(picture)

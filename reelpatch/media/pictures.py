@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelpatch.errors import BadInput
-from reelpatch.media.stills import images_in, open_still, read_still
+from reelpatch.media.stills import images_in, open_still, upright_pixels
 
 _SEVERAL_IN_ONE = ("MPO",)  # formats whose further pictures are other views of the first
 
@@ -46,7 +46,7 @@ def read_picture(path: Path) -> Picture:
         num_frames = getattr(file, "n_frames", 1)
         if num_frames > 1 and file.format not in _SEVERAL_IN_ONE:
             said.append(f"{path.name} has {num_frames} frames or pages: the first of them is edited.")
-    pixels = read_still(path)
+        pixels = upright_pixels(file)
     if pixels.shape[2] == 4:
         opacity = pixels[..., 3:].astype(np.float32) / 255
         pixels = np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)

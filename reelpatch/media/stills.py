@@ -49,14 +49,19 @@ def read_still(path: Path) -> NDArray[np.uint8]:
     """
     with open_still(path) as file:
         check_one_picture(file, path, "image")
-        image = ImageOps.exif_transpose(file)
-        if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
-            image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-        if image.has_transparency_data:
-            pixels = np.array(image.convert("RGBA"))
-            if pixels[..., 3].min() < 255:
-                return pixels
-        return np.array(image.convert("RGB"))
+        return upright_pixels(file)
+
+
+def upright_pixels(file: Image.Image) -> NDArray[np.uint8]:
+    """An opened image, or the first frame of one that moves, as `read_still` gives it."""
+    image = ImageOps.exif_transpose(file)
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut instead of scaling
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    if image.has_transparency_data:
+        pixels = np.array(image.convert("RGBA"))
+        if pixels[..., 3].min() < 255:
+            return pixels
+    return np.array(image.convert("RGB"))
 
 
 @contextmanager

@@ -18,7 +18,17 @@ EDIT = {
 }
 PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
-    *("--window", "--vram", "--ram", "--card", "--dtype", "--offload", "--models", "--json"),
+    *(
+        "--reasoning-steps",
+        "--window",
+        "--vram",
+        "--ram",
+        "--card",
+        "--dtype",
+        "--offload",
+        "--models",
+        "--json",
+    ),
 }
 TASK = (EDIT - {"clip", "instruction", "--when", "--fit"} - FINISH - WINDOWS) | {
     *(
@@ -42,8 +52,36 @@ ENHANCE = {
     *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage"),
     *WINDOWS,
 }
+PICTURE = {
+    *(
+        "image",
+        "instruction",
+        "--output",
+        "--recipe",
+        "--size",
+        "--mask",
+        "--seed",
+        "--seeds",
+        "--steps",
+        "--guidance",
+    ),
+    *(
+        "--reasoning-steps",
+        "--reasoning-film",
+        "--lora",
+        "--lora-merge",
+        "--models",
+        "--device",
+        "--dtype",
+        "--json",
+    ),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *MASK,
+    *FINISH,
+}
 SURFACE = {
     "edit": EDIT,
+    "picture": PICTURE,
     "enhance": ENHANCE,
     "plan": PLAN,
     "task": TASK,

@@ -96,13 +96,8 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.picture import run_picture
     from reelpatch.headless.runs.picture_request import PictureRequest
 
-    taken = set(PictureRequest.__dataclass_fields__) - {"loras", "finishing", "asked_mask"}
-    values = {name: value for name, value in vars(options).items() if name in taken}
-    request = PictureRequest(
-        **values,
-        loras=tuple(options.loras),
-        finishing=finish_options.chosen(options),
-        asked_mask=chosen_mask(options),
+    request = PictureRequest.from_options(
+        options, finishing=finish_options.chosen(options), asked_mask=chosen_mask(options)
     )
     with console.progress_bars() as on_progress:
         result = run_picture(request, on_progress)

@@ -40,5 +40,5 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise BadInput(
             "--download fetches the files of one recipe: say which (`reelpatch recipes` lists them)."
         )
-    lines = [f"{one.name:14} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
+    lines = [f"{one.name:20} {one.title} [{one.licence}]\n" for one in RECIPES.values()]
     return {"recipes": [one.as_dict() for one in RECIPES.values()]}, "".join(lines)

@@ -115,9 +115,10 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
         for sentence in material.said:
             _log.info("%s", sentence)
     editor = PictureEditor(settings, **request.for_runner())
-    for output in (request.target, request.reasoning_film):
-        if output is not None:
-            refuse_inputs(output, editor.weight_files)
+    refuse_inputs(request.target, editor.weight_files)
+    if request.reasoning_film is not None:
+        refuse_inputs(request.reasoning_film, editor.weight_files, "--reasoning-film")
+    editor.check_text(editor.how.instruction(request.instruction))
     _announce(request, settings, editor)
     if not request.has_one_result:
         request.target.mkdir(exist_ok=True)

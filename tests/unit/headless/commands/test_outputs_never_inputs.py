@@ -52,6 +52,7 @@ COMMANDS = {
 PICTURES = {
     "mask": ("measure", "clip.mp4", "after.mp4", "--mask", "mask.png", "--plot", "mask.png"),
     "first clip": (*TASK, "--first", "reference.png", "--preview", "reference.png"),
+    "picture": ("picture", "reference.png", "x", "--output", "reference.png"),
     "clip before": ("compare", "frames", "after.mp4", "--sheet", "frames/3.png"),
 }
 

@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.models import this_machine
@@ -148,3 +149,16 @@ def test_files_of_full_size_are_planned_for_unread(capsys: Captured, tmp_path: P
     assert set(answer["sizes_from_files"]) == {"backbone", "module"}
     assert answer["parameters"]["backbone"] == sum(map(prod, shapes.values()))
     assert anonymous_bytes() - before < 100e6
+
+
+def test_a_picture_is_planned_in_its_own_shape(capsys: Captured, tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 3000)).save(tmp_path / "x.png")
+    answer = run(capsys, "plan", tmp_path / "x.png", "--recipe", "chronoedit", "--reasoning-steps", "5")
+    assert (answer["clip"]["width"], answer["clip"]["height"], answer["clip"]["frames"]) == (960, 960, 29)
+    assert [one["steps"] for one in answer["reasoning"]] == [0, 5, 10, 20, 50]
+    assert run(capsys, *DITTO)["reasoning"] == []
+
+
+def test_reasoning_is_for_pictures(capsys: Captured) -> None:
+    assert main([*DITTO, "--reasoning-steps", "5", "--json"]) == BAD_INPUT
+    assert "'ditto-global' edits no single pictures" in json.loads(capsys.readouterr().out)["error"]

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 
 from reelpatch.families.wan.names import diffusers_to_native, native_to_diffusers
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
+from tests.conftest import WORDS
 from tests.golden import tiny_pictures
 
 Captured = pytest.CaptureFixture[str]
@@ -27,8 +32,9 @@ FEW = (*AREA, "--steps", "2")
 def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of all recipes for pictures; VAE and text encoder are the demo's tiny ones."""
     folder = tmp_path_factory.mktemp("picture_models")
-    for shared in ("vae", "text_encoders"):
-        (folder / shared).symlink_to(models_folder / shared)
+    (folder / "vae").symlink_to(models_folder / "vae")
+    (folder / "text_encoders").mkdir()
+    write_text_encoder(next((models_folder / "text_encoders").iterdir()), folder / "text_encoders")
     made = tiny_pictures.backbone(
         num_attention_heads=1, attention_head_dim=128, text_dim=4096, freq_dim=256
     ).state_dict()
@@ -50,6 +56,15 @@ def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             {key: tensor.contiguous() for key, tensor in state.items()}, folder / file.folder / file.names[0]
         )
     return folder
+
+
+def write_text_encoder(tiny: Path, folder: Path) -> None:
+    """The demo's tiny one, with a tokenizer that takes any word, as the real one's does: most are unknown to it."""
+    with safe_open(tiny, framework="pt") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 -- it is no mapping
+    tokenizer = Tokenizer(WordPiece({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    save_file(state, folder / "umt5_xxl_fp16.safetensors", {"tokenizer_json": tokenizer.to_str()})
 
 
 def lora(backbone: dict[str, Tensor], *, in_diffusers_names: bool) -> dict[str, Tensor]:
@@ -93,21 +108,21 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_picture_comes_back_edited_at_its_own_size(
     capsys: Captured, models: Path, picture: Path, tmp_path: Path
 ) -> None:
-    answer, said = run(capsys, models, picture, "make it red", *AREA)
+    answer, said = run(capsys, models, picture, "make it red", *FEW)
     output = tmp_path / "cat_edited.png"
     assert answer["output"] == str(output)
     assert answer["pictures"] == [
         {"picture": str(picture), "seed": 0, "output": str(output), "width": 46, "height": 30}
     ]
-    assert (answer["recipe"], answer["steps"], answer["reasoning_steps"]) == ("chronoedit-8step", 8, 0)
+    assert (answer["recipe"], answer["steps"], answer["reasoning_steps"]) == ("chronoedit-8step", 2, 0)
     assert [report["unmatched"] for report in answer["loras"]] == [{}]
     assert "The picture (46x30) is worked on at 32x16, all of it, and given back at its own size." in said
     made = pixels(output)
     assert made.shape == (30, 46, 3)
     assert not np.array_equal(made, pixels(picture))
     again, other = tmp_path / "again.png", tmp_path / "other.png"
-    run(capsys, models, picture, "make it red", *AREA, "--output", again)
-    run(capsys, models, picture, "make it red", *AREA, "--output", other, "--seed", 1)
+    run(capsys, models, picture, "make it red", *FEW, "--output", again)
+    run(capsys, models, picture, "make it red", *FEW, "--output", other, "--seed", 1)
     assert np.array_equal(pixels(again), made)
     assert not np.array_equal(pixels(other), made)
 
@@ -119,7 +134,7 @@ def odd_pictures(folder: Path) -> dict[str, tuple[int, int]]:
     image = Image.fromarray(colours)
     Image.fromarray(colours[:1, :1]).save(folder / "dot.png")
     Image.fromarray(colours[:5, :7]).save(folder / "small.png")
-    image.resize((8000, 100)).save(folder / "strip.png")
+    image.resize((8000, 100), Image.Resampling.NEAREST).save(folder / "strip.png")
     turned = Image.Exif()
     turned[0x0112] = 6
     image.save(folder / "turned.jpg", exif=turned)
@@ -181,13 +196,16 @@ def test_pixels_outside_a_mask_are_kept_bit_for_bit(
         assert not np.array_equal(made[mask > 0], source[mask > 0])
 
 
-def test_the_reasoning_film_ends_in_the_result(capsys: Captured, models: Path, tmp_path: Path) -> None:
+def test_the_reasoning_film_ends_in_the_result_and_the_distilled_lora_is_warned_of(
+    capsys: Captured, models: Path, tmp_path: Path
+) -> None:
     source, film = tmp_path / "square.png", tmp_path / "film.mkv"
     Image.fromarray(np.random.default_rng(2).integers(0, 256, (32, 32, 3), np.uint8)).save(source)
-    reasoning = ("--recipe", "chronoedit-reasoning", "--reasoning-steps", 2, "--reasoning-film", film)
+    reasoning = ("--reasoning-steps", 2, "--reasoning-film", film)
     answer, said = run(capsys, models, source, "make it red", *FEW, *reasoning)
     assert (answer["reasoning_film"], answer["reasoning_steps"]) == (str(film), 2)
     assert "2 of them with reasoning" in said
+    assert "warning: The distilled LoRA was made for pictures without frames between them" in said
     frames = read_video(film, folder_fps=Fraction(8)).frames
     assert frames.shape == (29, 32, 32, 3)
     assert np.array_equal(frames[-1], pixels(Path(answer["output"])))
@@ -197,7 +215,7 @@ def test_reasoning_that_is_dropped_changes_the_edit(
     capsys: Captured, models: Path, picture: Path, tmp_path: Path
 ) -> None:
     made: list[np.ndarray] = []
-    for steps in (0, 1, 2):
+    for steps in (1, 2):
         out = tmp_path / f"{steps}.png"
         run(
             capsys,
@@ -214,14 +232,6 @@ def test_reasoning_that_is_dropped_changes_the_edit(
         )
         made.append(pixels(out))
     assert not np.array_equal(made[0], made[1])
-    assert not np.array_equal(made[1], made[2])
-
-
-def test_the_distilled_lora_with_reasoning_to_the_end_is_warned_of(
-    capsys: Captured, models: Path, picture: Path
-) -> None:
-    _, said = run(capsys, models, picture, "make it red", *FEW, "--reasoning-steps", 2)
-    assert "warning: The distilled LoRA was made for pictures without frames between them" in said
 
 
 def test_the_upscaler_gives_the_picture_back_larger(capsys: Captured, models: Path, picture: Path) -> None:
