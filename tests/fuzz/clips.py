@@ -1,6 +1,6 @@
 """Mutated clips and masks: each is read, or refused in one sentence; no traceback, no crash, no hang.
 
-`python -m tests.fuzz.clips [--number 20000] [--first 0] [--jobs 1] [--keep FOLDER]` runs mutants of nine containers and seven kinds of
+`python -m tests.fuzz.clips [--number 20000] [--first 0] [--also N ...] [--jobs 1] [--keep FOLDER]` runs mutants of nine containers and seven kinds of
 mask, each in a process of its own, and keeps those that fail. The same number makes the same mutant.
 """
 
@@ -11,7 +11,7 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -181,7 +181,7 @@ def import_what_edits() -> None:
 
 
 def faults(
-    numbers: range, folder: Path, *, jobs: int = 1, max_cpu_s: int | None = None
+    numbers: Sequence[int], folder: Path, *, jobs: int = 1, max_cpu_s: int | None = None
 ) -> Iterator[tuple[str, str]]:
     """The mutants that failed, and how; `folder` is new, and holds these afterwards."""
     originals = folder / "originals"
@@ -199,17 +199,20 @@ def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument(
+        "--also", type=int, nargs="*", default=[], help="numbers beside those, such as found ones"
+    )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a new folder for those that fail (a temporary one)")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="reelpatch_fuzz_")) / "mutants"
-    numbers = range(options.first, options.first + options.number)
+    numbers = [*range(options.first, options.first + options.number), *options.also]
     count = 0
     for name, fault in faults(numbers, folder, jobs=options.jobs, max_cpu_s=MAX_CPU_S):
         count += 1
         sys.stdout.write(f"{name}: {fault}\n")
         sys.stdout.flush()
-    sys.stdout.write(f"{options.number} mutants, {count} failed; those are in {folder}\n")
+    sys.stdout.write(f"{len(numbers)} mutants, {count} failed; those are in {folder}\n")
     return int(count > 0)
 
 

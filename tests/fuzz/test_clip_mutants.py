@@ -12,6 +12,8 @@ from tests.forked import CRASHED, forked
 from tests.fuzz.clips import fault_of, write_films, write_masks, write_mutant
 
 NUM_MUTANTS = 32  # two of each kind
+# A codec without a decoder is among the first; these made FFV1's decoder fail at its end for ever.
+FOUND_BEFORE = (1410, 1682)
 
 
 def test_mutants_are_read_or_refused(tmp_path: Path) -> None:
@@ -22,11 +24,13 @@ def test_mutants_are_read_or_refused(tmp_path: Path) -> None:
         "tests.fuzz.clips",
         "--number",
         str(NUM_MUTANTS),
+        "--also",
+        *map(str, FOUND_BEFORE),
         "--keep",
         tmp_path / "new",
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert f"{NUM_MUTANTS} mutants, 0 failed" in ended.stdout, ended.stdout + ended.stderr
+    assert f"{NUM_MUTANTS + len(FOUND_BEFORE)} mutants, 0 failed" in ended.stdout, ended.stdout + ended.stderr
     assert ended.returncode == DONE
 
 
