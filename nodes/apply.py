@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import comfy.latent_formats
 import comfy.model_management
 import torch
 from comfy.model_patcher import ModelPatcher

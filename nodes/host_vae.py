@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import comfy.latent_formats
 import comfy.model_management
 from torch import Tensor
 

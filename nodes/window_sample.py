@@ -20,7 +20,7 @@ def sample_window(
     latents: Tensor,
     sampler: Any,
     sigmas: Tensor,
-    seed: FrameNoise,
+    seed: int | FrameNoise,
     on_step: OnStep,
 ) -> Tensor:
     """The sampled latents; all three of one shape, [1, 16, T, h, w], in the VAE's own numbers but for the noise."""

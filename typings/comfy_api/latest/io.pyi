@@ -66,7 +66,17 @@ class Boolean(_Socket):
     class Input(_Widget): ...
 
 class String(_Socket):
-    class Input(_Widget): ...
+    class Input(_Widget):
+        def __init__(
+            self,
+            id: str,
+            *,
+            default: str = ...,
+            multiline: bool = ...,
+            optional: bool = ...,
+            tooltip: str | None = ...,
+            advanced: bool | None = ...,
+        ) -> None: ...
 
 class Int(_Socket):
     class Input(_Number): ...

@@ -1,0 +1,3 @@
+from torch import Tensor
+
+def pad_to_patch_size(img: Tensor, patch_size: tuple[int, ...]) -> Tensor: ...
