@@ -187,7 +187,7 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
     assert said is not None
     _, frames, rate = map(int, said.groups())
     assert (made.frames, made.rate, made.size) == (frames, rate, given.size)
-    assert made.sound_s == pytest.approx(made.frames / rate, abs=0.05)  # a frame of AAC has 0.02 s
+    assert made.sound_s == pytest.approx(made.frames / rate, abs=0.1)  # to a tenth; a frame of AAC has 0.02 s
 
 
 class Facts(NamedTuple):
