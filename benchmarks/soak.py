@@ -105,10 +105,10 @@ def queued(times: int, folder: Path) -> dict[str, Any]:
         def run(number: int) -> None:
             prompt = json.loads(PROMPT.read_text(encoding="utf-8"))
             for node in prompt.values():
-                if node["class_type"] == "RandomNoise":
-                    node["inputs"]["noise_seed"] = number
-                if node["class_type"] == "CLIPTextEncode" and node["inputs"]["text"]:
-                    node["inputs"]["text"] = scenes.example(FIRST_SEED + number).instruction
+                given = node["inputs"]
+                given |= {"seed": number} if "seed" in given else {}
+                if node["class_type"] == "CLIPTextEncode" and isinstance(given["text"], str):
+                    given["text"] = scenes.example(FIRST_SEED + number).instruction
             assert server.run(prompt)["status"]["status_str"] == "success"
 
         return watch(run, times, lambda: {"bytes": _anonymous_bytes(server.pid)})
