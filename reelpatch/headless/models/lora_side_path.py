@@ -92,7 +92,8 @@ class Difference(nn.Module):
         self.register_buffer("delta", delta)
 
     def forward(self) -> Tensor:
-        return cast("Tensor", self.delta).float()
+        # Where weights are streamed, the buffer leaves the card as this returns; a copy stays.
+        return cast("Tensor", self.delta).to(float32, copy=True)
 
 
 class FactoredDifference(nn.Module):
