@@ -70,7 +70,7 @@ PICTURE_RECIPES = (
         frames=REASONING_FRAMES,
         notes=(
             f"{_CHRONOEDIT.notes} Frames between picture and edit are imagined for the first steps, and then dropped; the "
-            "published script never drops them (--reasoning-steps 50), at three times the work of these 10."
+            "published script never drops them, which is 50 reasoning steps and three times the work of these 10."
         ),
         picture=PictureEdit(reasoning_steps=10),
     ),
@@ -82,7 +82,7 @@ PICTURE_RECIPES = (
         width=1584,
         height=1056,
         examples=("",),
-        notes="Takes no instruction. --size names how large the result is to be, tested by its authors to about 2048 pixels a side.",
+        notes="Takes no instruction. The size asked for is that of the result, tested by its authors to about 2048 pixels a side.",
         picture=PictureEdit(sentence=UPSCALE_SENTENCE, enlarges=True),
     ),
     replace(
