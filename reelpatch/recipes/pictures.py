@@ -48,6 +48,7 @@ _CHRONOEDIT = Recipe(
         "The negative prompt stays empty. Instructions of 80 to 100 words work best: what changes, and what stays. The picture "
         "encoder sees the middle square of the picture, the rest of the model all of it."
     ),
+    kind="reasoning",
     picture=PictureEdit(),
 )
 _EIGHT_STEPS = replace(
