@@ -65,7 +65,7 @@ class Plan(io.ComfyNode):
     ) -> io.NodeOutput:
         settings = _settings(recipe, steps, cfg)
         length, size = (settings.frames, (settings.height, settings.width))
-        if clip is not None:
+        if clip is not None and settings.picture is None:
             length, size = clip.plan.frames, clip.plan.size
         job = Job(settings, frames or length, asked_size(width, height) or size, references, edits)
         plan = plan_edit(job, find_present(settings, _places), _machines(card, vram, ram), dtype=dtype)

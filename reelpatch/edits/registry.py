@@ -8,6 +8,7 @@ from reelpatch.errors import BadInput
 _KINDS: dict[str, tuple[str, str]] = {
     "vace": ("reelpatch.edits.vace.kind", "VACE"),
     "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
+    "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),
     "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
 }
 

@@ -1,17 +1,17 @@
 """Edits pictures by one recipe, whose models are kept loaded: a picture in, the edited picture and its film out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from reelpatch.clips.frames import as_clip
-from reelpatch.edits.reasoning.condition import build_condition
+from reelpatch.clips.frames import as_clip, plan_fit
 from reelpatch.edits.reasoning.decode import decode_film
 from reelpatch.edits.reasoning.drop import Drop
 from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.edits.reasoning.sizing import PictureFit, fit_picture
+from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.spaced_rotary import space_positions
@@ -119,8 +119,11 @@ class PictureEditor(LoadedRecipe):
         on_progress("looking at the picture", 0, 2)
         embedding = self._embedding(picture)
         on_progress("looking at the picture", 1, 2)
-        condition = build_condition(picture, self.recipe.frames, self.vae.encode, self.recipe.lattice)
-        self._seen = (picture, SeenPicture(condition.cpu(), embedding))
+        plan = plan_fit(1, picture.shape[0], picture.shape[1], lattice=self.recipe.lattice)
+        material = Material(picture[None], replace(plan, frames=self.recipe.frames))
+        prepared = self.work.prepare(material, EditSettings(), self.vae.encode)
+        assert prepared.context is not None
+        self._seen = (picture, SeenPicture(prepared.context, embedding))
         on_progress("looking at the picture", 2, 2)
         return self._seen[1]
 

@@ -84,7 +84,7 @@ class Job:
     @property
     def clip_encodes(self) -> int:
         """How often the VAE goes over the clip."""
-        return 1 if self.recipe.picture is not None else self.recipe.edit_kind.clip_encodes
+        return self.recipe.edit_kind.clip_encodes
 
     @property
     def pixels(self) -> int:

@@ -48,6 +48,7 @@ _CHRONOEDIT = Recipe(
         "The negative prompt stays empty. Instructions of 80 to 100 words work best: what changes, and what stays. The picture "
         "encoder sees the middle square of the picture, the rest of the model all of it."
     ),
+    kind="reasoning",
     picture=PictureEdit(),
 )
 _EIGHT_STEPS = replace(
@@ -70,7 +71,7 @@ PICTURE_RECIPES = (
         frames=REASONING_FRAMES,
         notes=(
             f"{_CHRONOEDIT.notes} Frames between picture and edit are imagined for the first steps, and then dropped; the "
-            "published script never drops them (50 reasoning steps), at three times the work of these 10."
+            "published script never drops them, which is 50 reasoning steps and three times the work of these 10."
         ),
         picture=PictureEdit(reasoning_steps=10),
     ),
@@ -82,7 +83,7 @@ PICTURE_RECIPES = (
         width=1584,
         height=1056,
         examples=("",),
-        notes="Takes no instruction. The size that is asked for is how large the result is to be, tested by its authors to about 2048 pixels a side.",
+        notes="Takes no instruction. The size asked for is that of the result, tested by its authors to about 2048 pixels a side.",
         picture=PictureEdit(sentence=UPSCALE_SENTENCE, enlarges=True),
     ),
     replace(

@@ -35,7 +35,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     WAN.lattice.latent_shape(record.frames, (record.height, record.width))
     for role in ("backbone", "vae", "text_encoder"):
         assert len(record.files_for(role)) == 1
-    has_module = record.edit_kind.has_module and record.picture is None
+    has_module = record.edit_kind.has_module
     assert len(record.files_for("module")) == has_module
     assert 0 <= record.start_step < record.steps
 

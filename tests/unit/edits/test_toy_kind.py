@@ -37,7 +37,7 @@ def run(capsys: Captured, *arguments: object) -> dict:
 def test_it_is_known_by_name() -> None:
     assert edit_kind("toy") is TOY
     with pytest.raises(
-        BadInput, match="there is no kind of edit 'other': use one of vace, segments, enhance, toy"
+        BadInput, match="there is no kind of edit 'other': use one of vace, segments, reasoning, enhance, toy"
     ):
         edit_kind("other")
 

@@ -1,0 +1,35 @@
+"""What editing a picture does in a run: the backbone is shown the picture in further channels, and nothing hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from reelpatch.edits.contract import Edit
+from reelpatch.edits.reasoning.condition import build_condition
+from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+
+
+class ReasoningWork:
+    """As `EditWork`; the material's clip is the picture alone, and its plan has the length of the film."""
+
+    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
+        raise ValueError(f"editing pictures has no weights of its own, and {len(weights)} tensors were given")
+
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
+        plan = material.plan
+        condition = build_condition(material.clip[0], plan.frames, encode, plan.lattice)
+        return Prepared(plan.lattice.latent_shape(plan.frames, plan.size), context=condition.cpu())
+
+    def edits(
+        self,
+        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
+        prepared: Prepared,  # noqa: ARG002
+        settings: EditSettings,  # noqa: ARG002
+    ) -> Sequence[Edit]:
+        return ()
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002 -- as `EditWork`
+        return latents
