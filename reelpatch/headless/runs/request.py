@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from reelpatch.clips.frames import Box, Method, Size
 from reelpatch.clips.mask_rule import AskedMask
@@ -21,6 +21,8 @@ from reelpatch.windows.window_run import WindowOptions
 
 _NOT_READ = ("output", "models")
 _NAMES = {"references": "reference", "loras": "LoRA", "first": "first clip", "last": "last clip"}
+
+Request = TypeVar("Request", bound="RunRequest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class RunRequest:
     lossless: bool = False
 
     @classmethod
-    def from_options(cls, options: Namespace, **made: Any) -> Self:
+    def from_options(cls: type[Request], options: Namespace, **made: Any) -> Request:
         """The request that options of the same names make, with `made` for what is made of several or named otherwise."""
         names = {one.name for one in fields(cls)}
         given = {name: value for name, value in vars(options).items() if name in names}
