@@ -53,7 +53,7 @@ class ConvertWeights(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: object = "") -> bool | str:
         return missing_or_true(FOLDER, file)
 
     @classmethod
