@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
-from reelpatch.edits.vace.module import HEAD_DIM, VaceModule
+from reelpatch.edits.vace.module import VaceModule
+from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.headless.hosts.wan_host import predict_velocity
 
@@ -78,8 +79,8 @@ class Contenders:
 def make_contenders(sizes: Sizes, *, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Contenders:
     """Seeded weights on the device, held once."""
     common: dict[str, Any] = {
-        "num_attention_heads": sizes.dim // HEAD_DIM,
-        "attention_head_dim": HEAD_DIM,
+        "num_attention_heads": sizes.dim // WAN.head_dim,
+        "attention_head_dim": WAN.head_dim,
         "ffn_dim": sizes.ffn_dim,
         "num_layers": sizes.num_layers,
     }
@@ -132,4 +133,4 @@ def _hold(model: nn.Module, state: dict[str, Tensor], device: torch.device) -> N
     model.requires_grad_(False).eval()
     # Rotary tables are computed, not loaded.
     rope: Any = model.rope
-    model.rope = type(rope)(HEAD_DIM, rope.patch_size, rope.max_seq_len).to(device)
+    model.rope = type(rope)(WAN.head_dim, rope.patch_size, rope.max_seq_len).to(device)

@@ -56,6 +56,7 @@ async function apps(page, names, pictures) {
     await openedAsTemplate(page, name);
     const items = page.getByTestId("app-mode-widget-item");
     await items.first().waitFor();
+    await welcomed(page);
     asked[name] = {
       labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
       lines: await items.getByTestId("app-mode-widget-description").allInnerTexts(),
@@ -65,6 +66,14 @@ async function apps(page, names, pictures) {
   }
   await page.setViewportSize(usual);
   return { asked, run };
+}
+
+/** Puts away the tour that the front end offers where an app is opened for the first time. */
+async function welcomed(page) {
+  const skip = page.getByRole("button", { name: "Skip", exact: true });
+  if (!(await skip.isVisible())) return;
+  await skip.click();
+  await skip.waitFor({ state: "hidden" });
 }
 
 async function pressedRun(page, pictures) {
