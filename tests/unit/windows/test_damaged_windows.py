@@ -3,12 +3,12 @@
 import json
 import logging
 import os
+import subprocess
 import sys
-import time
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,6 @@ import torch
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
-from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
@@ -26,7 +25,6 @@ from reelpatch.windows.plan_windows import plan_windows
 from reelpatch.windows.window_run import LongClip, WindowJob, run_windows
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
-from tests.forked import forked
 
 NUM_WINDOWS = 4  # of 9 frames each, which begin at 0, 4, 8 and 12
 
@@ -236,46 +234,63 @@ def patched(path: Path, at: int) -> None:
         file.write(b"x")
 
 
-def _race(clip: LongClip, target: Path, tone: int, number: int) -> int:
-    """One of so many runs that begin at the same moment; the one that works holds its output until the others have given up."""
-    marks = target.parent.parent
+RACE = """
+import json, sys, time
+from pathlib import Path
+from fractions import Fraction
+import numpy as np
+import torch
+from reelpatch.windows.plan_windows import plan_windows
+from reelpatch.errors import BadInput
+from reelpatch.families.wan.family import WAN
+from reelpatch.media.frame_reader import look_through
+from reelpatch.media.output_lock import owned_output
+from reelpatch.windows.window_run import LongClip, run_windows
+from reelpatch.windows.window_store import FinishedWindow
 
-    def all_have(mark: str, count: int) -> None:
-        while len(list(marks.glob(f"*.{mark}"))) < count:
-            time.sleep(0.005)
+clip, target, tone = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+long_clip = LongClip(look_through(clip, folder_fps=Fraction(1)), plan_windows(21, 9, 5, WAN.lattice))
 
-    def work(job: WindowJob, _on_progress: object) -> FinishedWindow:
-        first = 5 if job.number else 0
-        return FinishedWindow(np.full_like(job.pictures[first:], tone), {"tone": torch.tensor(tone)})
+def work(job, on_progress):
+    time.sleep(0.02)
+    first = 5 if job.number else 0
+    return FinishedWindow(np.full_like(job.pictures[first:], tone), {"tone": torch.tensor(tone)})
 
-    (marks / f"{tone}.ready").touch()
-    all_have("ready", number)
-    try:
-        with owned_output(target):
-            run_windows(clip, target, {"tone": tone}, work, silent)
-            sys.stdout.write("done")
-            all_have("told", number - 1)
-    except BadInput as error:
-        sys.stdout.write(str(error))
-        (marks / f"{tone}.told").touch()
-    return 0
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with owned_output(target):
+        run_windows(long_clip, target, {"tone": tone}, work, lambda *_: None)
+        print("done", flush=True)
+        sys.stdin.read()
+except BadInput as error:
+    print(error, flush=True)
+"""
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
 @pytest.mark.parametrize("number", [2, 4])
 def test_of_runs_at_once_one_makes_the_result(number: int, clip: LongClip, tmp_path: Path) -> None:
-    target = tmp_path / "out" / "x.mkv"
+    target, pipe = tmp_path / "out" / "x.mkv", subprocess.PIPE
     target.parent.mkdir()
-    tones = [10 * index for index in range(number)]
-    calls = [(str(tone), partial(_race, clip, target, tone, number)) for tone in tones]
-    ended = list(forked(calls, jobs=number))
-    assert [(one.code, one.err) for one in ended] == [(0, "")] * number
-    answers = {int(one.name): one.out for one in ended}
-    (winner,) = (tone for tone, told in answers.items() if told == "done")
-    assert all("is being made by another run" in told for tone, told in answers.items() if tone != winner)
+    command = [sys.executable, "-c", RACE, str(clip.header.path), str(target)]
+    runs: list[subprocess.Popen[Any]] = [
+        subprocess.Popen([*command, str(10 * tone)], stdin=pipe, stdout=pipe, text=True)
+        for tone in range(number)
+    ]
+    for one in runs:
+        assert one.stdout.readline() == "ready\n"
+    for one in runs:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    answers = [one.stdout.readline().strip() for one in runs]
+    for one in runs:
+        one.communicate()
+        assert one.returncode == 0
+    assert answers.count("done") == 1
+    assert all("is being made by another run" in told for told in answers if told != "done")
     frames = frames_of(target)
     assert frames.shape[0] == 21
-    assert np.unique(frames).tolist() == [winner]
+    assert np.unique(frames).tolist() == [10 * answers.index("done")]
     assert sorted(path.name for path in target.parent.iterdir()) == ["x.mkv"]
 
 

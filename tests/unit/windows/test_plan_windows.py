@@ -84,8 +84,11 @@ def test_what_no_window_can_be_is_refused(length: int, overlap: int, message: st
 def test_every_frame_is_shown_once_and_joins_lie_within_a_latent_frame(cut: tuple[int, int, int]) -> None:
     windows = plan_windows(*cut, lattice=WAN.lattice).windows
     for join in (join_late, join_early):
-        starts = [window.first + join(window.overlap) for window in windows]
-        ends = [one.end - after.overlap + join(after.overlap) for one, after in itertools.pairwise(windows)]
+        starts = [window.first + join(window.overlap, WAN.lattice) for window in windows]
+        ends = [
+            one.end - after.overlap + join(after.overlap, WAN.lattice)
+            for one, after in itertools.pairwise(windows)
+        ]
         assert starts[0] == 0
         assert starts[1:] == ends
         assert sorted(set(starts)) == starts
