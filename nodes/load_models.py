@@ -135,9 +135,7 @@ class LoadEnhancer(io.ComfyNode):
 
 def _editing() -> list[str]:
     return [
-        name
-        for name, record in RECIPES.items()
-        if record.edit_kind.has_module and record.picture is None and not record.unsupported
+        name for name, record in RECIPES.items() if record.edit_kind.has_module and not record.unsupported
     ]
 
 

@@ -82,11 +82,6 @@ class Job:
         return replace(self.grid, frames=min(self.grid.frames, PAIR))
 
     @property
-    def clip_encodes(self) -> int:
-        """How often the VAE goes over the clip."""
-        return self.recipe.edit_kind.clip_encodes
-
-    @property
     def pixels(self) -> int:
         """Of the clip, all frames together."""
         return self.frames * self.size[0] * self.size[1]
@@ -94,7 +89,7 @@ class Job:
     @property
     def streams(self) -> int:
         """How many edits run beside the backbone: none where the recipe has no edit module."""
-        return self.contexts if self.recipe.has_module else 0
+        return self.contexts if self.recipe.edit_kind.has_module else 0
 
     @property
     def num_prompts(self) -> int:
@@ -144,7 +139,7 @@ def count_work(job: Job, models: Models) -> Work:
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(TEXT_ROWS),
-        encode=job.clip_encodes * models.vae.encode_flops(job.frames, job.size)
+        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.size)
         + job.references * still
         + models.picture.flops,
         forward=job.pass_flops(models, Pass(0, job.streams)),

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from reelpatch.edits.kind import EditKind
 from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
-from reelpatch.edits.registry import edit_kind
+from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
 from reelpatch.families.lattice import Lattice
-from reelpatch.families.registry import family
+from reelpatch.families.registry import FAMILIES
 from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 
 Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
@@ -120,12 +120,12 @@ class Recipe:
     @property
     def lattice(self) -> Lattice:
         """How its models lay out a clip."""
-        return family(self.family).lattice
+        return FAMILIES.find(self.family).lattice
 
     @property
     def edit_kind(self) -> EditKind:
         """What it does to a clip."""
-        return edit_kind(self.kind)
+        return EDIT_KINDS.find(self.kind)
 
     @property
     def enhances(self) -> bool:
@@ -135,11 +135,6 @@ class Recipe:
     def prompt_for(self, instruction: str) -> str:
         """The text that its model reads, of what a person says."""
         return instruction if self.segments is None else self.segments.prompt_for(instruction)
-
-    @property
-    def has_module(self) -> bool:
-        """Whether an edit module works beside its backbone."""
-        return any(file.role == "module" for file in self.files)
 
     @property
     def num_run_steps(self) -> int:

@@ -38,6 +38,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
     has_module = record.edit_kind.has_module
     assert len(record.files_for("module")) == has_module
     assert 0 <= record.start_step < record.steps
+    assert record.family in record.edit_kind.families
 
 
 @each

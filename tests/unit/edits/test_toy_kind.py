@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelpatch.edits import registry
-from reelpatch.edits.registry import edit_kind, register
+from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import DONE, main
 from reelpatch.media.video_io import read_video
@@ -22,8 +21,8 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kind, and the demo's recipe with it in place of its edit module."""
-    monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
-    register("toy", "tests.toy_kind.kind", "TOY")
+    monkeypatch.setattr(EDIT_KINDS, "_places", dict(EDIT_KINDS._places))
+    EDIT_KINDS.register("toy", "tests.toy_kind.kind", "TOY")
     demo = recipe("demo")
     files = tuple(file for file in demo.files if file.role not in ("module", "lora"))
     monkeypatch.setitem(RECIPES, "toy", replace(demo, name="toy", kind="toy", files=files))  # type: ignore[arg-type]
@@ -35,11 +34,11 @@ def run(capsys: Captured, *arguments: object) -> dict:
 
 
 def test_it_is_known_by_name() -> None:
-    assert edit_kind("toy") is TOY
+    assert EDIT_KINDS.find("toy") is TOY
     with pytest.raises(
         BadInput, match="there is no kind of edit 'other': use one of vace, segments, reasoning, enhance, toy"
     ):
-        edit_kind("other")
+        EDIT_KINDS.find("other")
 
 
 def test_a_plan_counts_it(capsys: Captured, models_folder: Path) -> None:
