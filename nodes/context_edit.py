@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.worked_clip import WorkedClip
+from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.segments.work import SegmentsWork
 from reelpatch.edits.work import EditSettings, Material
 from reelpatch.recipes import RECIPES
@@ -57,6 +58,7 @@ class EditInContext(io.ComfyNode):
         end: float,
         references: list[Tensor] | None = None,
     ) -> io.NodeOutput:
+        check_instruction(instruction)
         record = RECIPES[recipe]
         layout = record.segments
         assert layout is not None

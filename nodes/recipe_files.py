@@ -103,7 +103,7 @@ def _how_to_get(file: WeightFile) -> str:
     if not file.url:
         return "it comes with Reelpatch but is not there, get a complete copy of Reelpatch"
     if file.url.endswith(".pt"):
-        return f"download {file.url}, and make this file of it with the command 'reelpatch convert'"
+        return f"download {file.url}, and make this file of it with Convert weights"
     return file.url
 
 

@@ -44,6 +44,12 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
         )
+    if settings.segments is not None and strength not in (0, 1):
+        raise BadInput(
+            f"the strength is {strength:g}, but the recipe '{settings.name}' sees its source or does not: use 1, or 0 for a clip "
+            "that is made of the text alone.",
+            option="--strength",
+        )
     if request.skip_hints and settings.skip_layers is None:
         raise BadInput(
             f"the recipe '{settings.name}' skips no block, so there is no hint to be skipped with it: leave the option out.",

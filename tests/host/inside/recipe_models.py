@@ -65,7 +65,7 @@ def check_every_missing_file_is_named_with_where_to_get_it():
     for widget in ("backbone", "edit_module"):
         assert DITTO[widget] in told, told
     assert "https://huggingface.co/QingyanBai/Ditto_models" in told
-    assert "reelpatch convert" in node("ReelpatchLoadModels").validate_inputs(recipe="vdot")
+    assert "with Convert weights" in node("ReelpatchLoadModels").validate_inputs(recipe="vdot")
     assert node("ReelpatchLoadModels").validate_inputs(recipe="demo") is True
 
 

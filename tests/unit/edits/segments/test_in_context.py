@@ -9,12 +9,17 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.clips.frames import plan_fit
+from reelpatch.edits.registry import EDIT_KINDS
+from reelpatch.edits.segments.edit import SegmentsEdit
 from reelpatch.edits.segments.layout import TARGET_AREA, object_of
 from reelpatch.edits.segments.work import SegmentsWork
+from reelpatch.edits.vace.edit import VaceEdit
 from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.runs.request import EditRequest
+from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.plan.job import Job
 from reelpatch.recipes import Recipe, recipe
 from tests.conftest import moving_square
@@ -102,3 +107,21 @@ def test_a_plan_counts_their_tokens() -> None:
     bernini = recipe("bernini-r-1.3b")
     assert Job(bernini, 81, (480, 832)).tokens == 2 * 21 * 30 * 52
     assert Job(bernini, 81, (480, 832), references=2).tokens == (2 * 21 + 2) * 30 * 52
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.5])
+def test_a_strength_that_would_do_nothing_is_refused(strength: float) -> None:
+    request = EditRequest(Path("x.mp4"), "remove the lamp", recipe="videocof", strength=strength)
+    with pytest.raises(
+        BadInput, match=f"the strength is {strength:g}, but the recipe 'videocof' sees its source"
+    ):
+        chosen_settings(request)
+    assert chosen_settings(replace(request, strength=0.0)).strength == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit"), [("segments", SegmentsEdit([])), ("vace", VaceEdit)], ids=["segments", "vace"]
+)
+def test_a_kind_says_what_its_edits_need(kind: str, edit: object) -> None:
+    needs = edit.needs if isinstance(edit, SegmentsEdit) else VaceEdit.__dataclass_fields__["needs"].default
+    assert needs == EDIT_KINDS.find(kind).needs
