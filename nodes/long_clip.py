@@ -1,6 +1,8 @@
 """Edit long clip: a video of any length, in windows that overlap, with the memory of one window."""
 
+from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,35 +87,23 @@ class EditLongClip(io.ComfyNode):
         skip_hints: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
-        check_conditioning(positive)
-        check_module(edit_module)
-        check_vae(vae)
-        check_backbone(model, edit_module.model.config.dim)
+        _check_models(model, edit_module, vae, positive)
         clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
-        finishing = Finishing(chosen_finish(**finish))
-        if mask is None:
-            finishing.check_without_mask()
-        asked = chosen_mask(mask_channel, mask_threshold)
+        finishing = _finishing(mask, finish)
         where = mask if mask is None or isinstance(mask, Tensor) else file_of(mask, "mask")
-
-        def work(told: Told) -> EditWindow:
-            render = WindowRender(
-                *(model, edit_module, vae, positive, negative),
-                guidance=guidance or GuidancePlan(Guidance(1.0)),
-                sampler=sampler,
-                sigmas=sigmas,
-                references=references or [],
-                strength=strength,
-                active=StepRange(start, end),
-                skip_hints=skip_hints,
-                on_step=told.on_step,
-            )
-            given = None if where is None else part
-            return EditWindow(
-                render, given, finishing, seed, asked_size(width, height), chosen_fit(fit), WAN.lattice
-            )
-
+        render_of = partial(
+            WindowRender,
+            *(model, edit_module, vae, positive, negative, guidance or GuidancePlan(Guidance(1.0)), sampler),
+            *(sigmas, references or [], strength, StepRange(start, end), skip_hints),
+        )
+        asked = chosen_mask(mask_channel, mask_threshold)
         with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames, asked)) as part:
+            given = None if where is None else part
+            fitted = asked_size(width, height), chosen_fit(fit), WAN.lattice
+
+            def work(told: Told) -> EditWindow:
+                return EditWindow(render_of(told.on_step), given, finishing, seed, *fitted)
+
             return run_long(
                 cls,
                 clip,
@@ -123,3 +113,19 @@ class EditLongClip(io.ComfyNode):
                 work=work,
                 notes=part.describe(),
             )
+
+
+def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any, positive: Any) -> None:
+    """Raises: `BadInput` for what does not go together, before anything is read."""
+    check_conditioning(positive)
+    check_module(edit_module)
+    check_vae(vae)
+    check_backbone(model, edit_module.model.config.dim)
+
+
+def _finishing(mask: Any, finish: Mapping[str, Any]) -> Finishing:
+    """Raises: `BadInput` for a finish that needs a mask where there is none."""
+    finishing = Finishing(chosen_finish(**finish))
+    if mask is None:
+        finishing.check_without_mask()
+    return finishing

@@ -28,59 +28,8 @@ class PublishedRecipe(io.ComfyNode):
                 "and length it was made for. The text under the node lists them; widgets that are not 0 override."
             ),
             search_aliases=["ditto", "vdot", "vace", "restyle", "preset", "settings", "schedule"],
-            inputs=[
-                io.Combo.Input(
-                    "recipe", options=list(RECIPES), tooltip="The method. It needs the files it names."
-                ),
-                io.Int.Input(
-                    "steps",
-                    default=0,
-                    min=0,
-                    max=1000,
-                    tooltip="Sampling steps; 0 is the recipe's. Distilled methods are made for their own number.",
-                ),
-                io.Float.Input(
-                    "shift",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip=(
-                        "How much of the run is spent at high noise; 0 is the recipe's. Higher changes the picture's "
-                        "structure more, lower its details."
-                    ),
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Guidance scale; 0 is the recipe's, 1 is none. Higher follows the instruction harder.",
-                ),
-                io.Float.Input(
-                    "strength",
-                    default=0.0,
-                    min=0.0,
-                    max=10.0,
-                    step=0.005,
-                    optional=True,
-                    tooltip=(
-                        "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
-                    ),
-                ),
-            ],
-            outputs=[
-                io.Sampler.Output(),
-                io.Sigmas.Output(),
-                GUIDANCE.Output(display_name="guidance", tooltip="For Guidance schedule."),
-                io.String.Output(display_name="negative prompt", tooltip="For a text encode node's text."),
-                io.Float.Output(display_name="strength", tooltip="For Apply edit."),
-                io.Int.Output(display_name="width", tooltip="For Clip: pixels."),
-                io.Int.Output(display_name="height", tooltip="For Clip: pixels."),
-                io.Int.Output(display_name="frames", tooltip="For Clip: the length the method was made for."),
-                io.Float.Output(display_name="fps", tooltip="For Clip: frames per second it was made for."),
-            ],
+            inputs=_inputs(),
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -115,3 +64,60 @@ def _described(record: Recipe, steps: int, shift: float, plan: GuidancePlan) -> 
         f"{plan.describe()}; strength {record.strength:g}; made for {record.width}x{record.height}, {record.frames} "
         f"frames at {record.fps:g} fps.\nFiles:\n{files}\nLicence: {record.licence}. {record.notes}"
     )
+
+
+def _inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input("recipe", options=list(RECIPES), tooltip="The method. It needs the files it names."),
+        io.Int.Input(
+            "steps",
+            default=0,
+            min=0,
+            max=1000,
+            tooltip="Sampling steps; 0 is the recipe's. Distilled methods are made for their own number.",
+        ),
+        io.Float.Input(
+            "shift",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip=(
+                "How much of the run is spent at high noise; 0 is the recipe's. Higher changes the picture's "
+                "structure more, lower its details."
+            ),
+        ),
+        io.Float.Input(
+            "cfg",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="Guidance scale; 0 is the recipe's, 1 is none. Higher follows the instruction harder.",
+        ),
+        io.Float.Input(
+            "strength",
+            default=0.0,
+            min=0.0,
+            max=10.0,
+            step=0.005,
+            optional=True,
+            tooltip=(
+                "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
+            ),
+        ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Sampler.Output(),
+        io.Sigmas.Output(),
+        GUIDANCE.Output(display_name="guidance", tooltip="For Guidance schedule."),
+        io.String.Output(display_name="negative prompt", tooltip="For a text encode node's text."),
+        io.Float.Output(display_name="strength", tooltip="For Apply edit."),
+        io.Int.Output(display_name="width", tooltip="For Clip: pixels."),
+        io.Int.Output(display_name="height", tooltip="For Clip: pixels."),
+        io.Int.Output(display_name="frames", tooltip="For Clip: the length the method was made for."),
+        io.Float.Output(display_name="fps", tooltip="For Clip: frames per second it was made for."),
+    ]

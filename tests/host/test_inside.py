@@ -14,7 +14,8 @@ from tests.host import comfy
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
 SUITES = (
-    *("parity", "composition", "nodes_alone", "lora_by_step", "bad_input", "front", "scaled", "stubs"),
+    *("parity", "composition", "previews", "nodes_alone", "lora_by_step", "bad_input", "bad_names"),
+    *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "recipe_models"),
