@@ -56,8 +56,9 @@ class RunRequest:
     def from_options(cls: type[Request], options: Namespace, **made: Any) -> Request:
         """The request that options of the same names make, with `made` for what is made of several or named otherwise."""
         names = {one.name for one in fields(cls)}
-        given = {name: value for name, value in vars(options).items() if name in names}
-        return cls(**given | {"loras": tuple(options.loras)} | made)
+        values: dict[str, Any] = {name: value for name, value in vars(options).items() if name in names}
+        values |= {"loras": tuple(options.loras), **made}
+        return cls(**values)
 
     @property
     def target(self) -> Path:
