@@ -7,7 +7,7 @@ patch embedding and attend over all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -89,16 +89,25 @@ class RunningSegments:
 
 
 def _shown(segments: Sequence[LatentSegment], forward: Forward) -> Sequence[LatentSegment]:
-    """In a pass that sees a part of a long sample, segments as long as the sample are cut with it; stills stay."""
-    shown = forward.shown_frames
-    if shown is None:
-        return segments
-    return [
-        LatentSegment(one.latents[:, list(shown)], None, one.source, one.is_before)
-        if one.latents.shape[1] == forward.num_frames
-        else one
-        for one in segments
-    ]
+    """In a pass that sees a part of a long sample, segments as long as the sample are cut with it; stills stay.
+
+    Raises: `BadInput` for a clip that does not lie beside the sample frame by frame, as VideoCoF's source does not.
+    """
+    return segments if forward.shown_frames is None else [_cut(one, forward) for one in segments]
+
+
+def _cut(segment: LatentSegment, forward: Forward) -> LatentSegment:
+    num_frames = segment.latents.shape[1]
+    if num_frames == 1:
+        return segment
+    if num_frames != forward.num_frames or segment.times not in (None, tuple(range(num_frames))):
+        raise BadInput(
+            f"context windows show parts of {forward.num_frames} latent frames, beside which the source's {num_frames} do not "
+            "lie one by one: leave the windows out, or use bernini-r-1.3b."
+        )
+    assert forward.shown_frames is not None
+    # Each window counts its places in time from 0, and so does what is beside it.
+    return replace(segment, latents=segment.latents[:, list(forward.shown_frames)], times=None)
 
 
 def _embedded(segment: LatentSegment, forward: Forward, number: int) -> TokenSegment:

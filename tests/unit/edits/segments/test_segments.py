@@ -8,7 +8,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from reelpatch.edits.contract import Edit, Moment
+from reelpatch.edits.contract import Edit, Forward, Moment
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
@@ -120,3 +120,41 @@ def test_a_source_whose_velocity_is_nothing_is_one_put_back_at_each_call(
     size = float(apart.abs().max())
     assert tiny_wan.largest_difference(together[:, :, :2], SOURCE[None]) <= rounding(size, 4 * 8)
     assert tiny_wan.largest_difference(together[:, :, 2:], apart) <= rounding(size, 4 * depth_of(backbone))
+
+
+def seen_in_a_window(segment: LatentSegment) -> Tensor:
+    """What is embedded of a segment in a pass that shows frames 1 and 2 of 4; angles tell the places in time."""
+    forward = Forward(
+        tokens=torch.zeros(1, 12, 8),
+        grid=TokenGrid(2, 2, 3),
+        modulation=torch.zeros(1, 6, 8),
+        text=torch.zeros(1, 2, 8),
+        rotary=None,
+        num_blocks=2,
+        moment=MOMENT,
+        num_channels=4,
+        head_dim=8,
+        embed=lambda latents: latents.flatten(2).transpose(1, 2),
+        shown_frames=[1, 2],
+        num_frames=4,
+    )
+    running = SegmentsEdit([segment]).begin(forward)
+    assert running is not None
+    (carried,) = running.segments()
+    assert len(carried.angles) == 6 * (carried.tokens.shape[1] // 24)
+    return carried.tokens
+
+
+def test_a_context_window_cuts_a_source_and_leaves_stills() -> None:
+    numbered = torch.arange(4.0).view(1, 4, 1, 1).expand(4, 4, 4, 6)
+    for times in (None, (0, 1, 2, 3)):
+        assert seen_in_a_window(LatentSegment(numbered, times)).unique().tolist() == [1, 2]
+    assert seen_in_a_window(LatentSegment(numbered[:, 3:])).unique().tolist() == [3]
+
+
+@pytest.mark.parametrize(("frames", "times"), [(3, None), (3, (1, 2, 3)), (4, (1, 2, 3, 4))])
+def test_a_source_beside_no_window_is_refused(frames: int, times: tuple[int, ...] | None) -> None:
+    with pytest.raises(
+        BadInput, match="context windows show parts of 4 latent frames, beside which the source's"
+    ):
+        seen_in_a_window(LatentSegment(torch.zeros(4, frames, 4, 6), times))
