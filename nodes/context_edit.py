@@ -71,7 +71,7 @@ class EditInContext(io.ComfyNode):
             edited = attach(edited, edit, None)
         device = comfy.model_management.intermediate_device()
         latents = torch.zeros(1, *prepared.shape, device=device)
-        prompt = record.prompt_for(instruction)
+        prompt = record.prompt_for(instruction, references=len(references or []))
         told = f"{layout.told_of(instruction)} " if layout.told_of(instruction) else ""
         say(cls, f"{record.title}. {told}The model reads: {prompt}")
         return io.NodeOutput(edited, {"samples": latents}, prompt)

@@ -27,16 +27,20 @@ from reelpatch.edits.contract import (
     Moment,
     check_needs,
 )
+from reelpatch.edits.segments.edit import SegmentsEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
+from reelpatch.sampling.condition_sets import Sees
 
 from .edited_pass import BlockArguments, EditedPass, embedder
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"
 """Wrappers around the transformer's forward under this key follow the steps of a run; an edit module's own go along."""
+SEES_KEY = "reelpatch_sees"
+"""Which segments a pass is shown, where its guider says so; all of them otherwise."""
 OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
 
 BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
@@ -69,6 +73,11 @@ def attached_edits(model: ModelPatcher) -> list[Edit]:
     """The edits on a MODEL, in the order they were attached."""
     wrappers = model.get_wrappers(WrappersMP.DIFFUSION_MODEL, KEY)
     return [edit for wrapper in wrappers for edit in wrapper.edits]
+
+
+def num_references(model: ModelPatcher) -> int:
+    """How many references the edits on a MODEL show beside the clip."""
+    return sum(edit.num_references for edit in attached_edits(model) if isinstance(edit, SegmentsEdit))
 
 
 def check_backbone(model: ModelPatcher, module_width: int | None) -> None:
@@ -188,7 +197,12 @@ def forward_of(block: BlockArguments, x: Tensor, transformer: Any) -> Forward:
         text=block["txt"],
         rotary=block["pe"],
         num_blocks=len(transformer.blocks),
-        moment=Moment.on(options["sample_sigmas"], float(options["sigmas"].flatten()[0]), conditional),
+        moment=Moment.on(
+            options["sample_sigmas"],
+            float(options["sigmas"].flatten()[0]),
+            conditional,
+            options.get(SEES_KEY, Sees.ALL),
+        ),
         num_channels=x.shape[1],
         head_dim=transformer.dim // transformer.num_heads,
         embed=embedder(transformer, tokens),

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from reelpatch.recipes import RECIPES, Recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import Guidance, GuidancePlan
+from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
 from .node_message import say
@@ -40,8 +40,8 @@ class PublishedRecipe(io.ComfyNode):
         record = RECIPES[recipe]
         record = replace(record, strength=strength or record.strength)
         chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
-        guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
-        plan = GuidancePlan(guidance, record.skip_layers)
+        record = record.guided(cfg or None)
+        plan = GuidancePlan(record.guidance, record.skip_layers, record.reference_guidance)
         sigmas = sigmas_of(record, steps=chosen_steps, shift=chosen_shift)
         say(cls, _described(record, chosen_steps, chosen_shift, plan))
         return io.NodeOutput(

@@ -11,11 +11,12 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+from reelpatch.sampling.condition_sets import Chain, ConditionSet, Sees
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, SkipLayers
 from reelpatch.sampling.schedules import step_of
 from reelpatch.sampling.solvers import SOLVERS
 
-from .host import attached_edits
+from .host import SEES_KEY, attached_edits, num_references
 from .instruction import check_conditioning
 from .sockets import GUIDANCE
 
@@ -106,6 +107,9 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
         options = {} if model_options is None else model_options
         sigmas = options["transformer_options"]["sample_sigmas"]
         step = step_of(sigmas, float(timestep.flatten()[0]))
+        chain = self.plan.guidance.chain(step)
+        if chain.projection is not None or any(one.sees is not Sees.ALL for one in chain.sets):
+            return self._over_sets(chain, x, timestep, options)
         scale = self.plan.guidance.scale if self.plan.guidance.enabled(step) else 1.0
         skipped = self.plan.skipped(step, len(sigmas) - 1)
         if skipped and scale != 1:
@@ -120,6 +124,28 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
             model_options=options,
             seed=seed,
         )
+
+    def _over_sets(self, chain: Chain, x: Tensor, timestep: Tensor, options: dict[str, Any]) -> Tensor:
+        """The denoised latents of a chain of passes, those that see the same segments in one call."""
+        for name in ("sampler_cfg_function", "sampler_pre_cfg_function", "sampler_post_cfg_function"):
+            if options.get(name):
+                raise BadInput(
+                    "another node changes how guidance is combined on this MODEL (such as APG, CFGZeroStar or RescaleCFG), but "
+                    "these settings of Recipe combine it in a way of their own: take that node out, or type the guidance into "
+                    "Guidance schedule instead of connecting its settings."
+                )
+        told: dict[ConditionSet, Tensor] = {}
+        for sees in {one.sees: None for one in chain.sets}:
+            seeing = {one.is_instructed: one for one in chain.sets if one.sees is sees}
+            # The place in the list says which it is.
+            conds = [
+                self.conds["positive"] if True in seeing else None,
+                self.conds.get("negative") if False in seeing else None,
+            ]
+            shown = {**options, "transformer_options": {**options["transformer_options"], SEES_KEY: sees}}
+            predicted = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, shown)
+            told |= {one: predicted[not is_instructed] for is_instructed, one in seeing.items()}
+        return chain.combine(told)
 
 
 class GuidanceSchedule(io.ComfyNode):
@@ -173,7 +199,8 @@ class GuidanceSchedule(io.ComfyNode):
 
 def scheduled_guider(model: Any, positive: Any, negative: Any, plan: GuidancePlan) -> ScheduledGuider:
     """A guider for these conditionings. Raises: `BadInput` where guidance has nothing to compare with."""
-    if negative is None and plan.guidance.scale != 1:
+    plan = plan.for_references(num_references(model))
+    if negative is None and (plan.guidance.scale != 1 or plan.guidance.sources):
         raise BadInput(
             f"guidance {plan.guidance.scale:g} compares with a negative prompt, but none is connected: connect one "
             "(its text may be empty), or use guidance 1."

@@ -13,12 +13,13 @@ from reelpatch.edits.carried import TokenSegment
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
+from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.schedules import step_of
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Where in a run a forward stands, and which of its batch rows saw the instruction.
+    """Where in a run a forward stands, which of its batch rows saw the instruction, and what segments it is shown.
 
     Units: sigma in [0, 1]; steps count from 0.
     """
@@ -27,11 +28,12 @@ class Moment:
     step: int
     num_steps: int
     conditional: tuple[bool, ...]
+    sees: Sees = Sees.ALL
 
     @classmethod
-    def on(cls, sigmas: Tensor, sigma: float, conditional: tuple[bool, ...]) -> Moment:
+    def on(cls, sigmas: Tensor, sigma: float, conditional: tuple[bool, ...], sees: Sees = Sees.ALL) -> Moment:
         """The moment of a call at `sigma` in a run over `sigmas`, for hosts that are not told the step."""
-        return cls(sigma, step_of(sigmas, sigma), len(sigmas) - 1, conditional)
+        return cls(sigma, step_of(sigmas, sigma), len(sigmas) - 1, conditional, sees)
 
 
 @dataclass(frozen=True)

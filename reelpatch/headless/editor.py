@@ -79,6 +79,7 @@ class Editor(LoadedRecipe):
             check_mask(mask, *clip.shape[:3])
         self.prepare(plan.frames, plan.size, len(references))
         with explain_out_of_memory(self.device):
-            host = RecipeHost.for_text(self, self.recipe.prompt_for(instruction), on_progress)
+            prompt = self.recipe.prompt_for(instruction, references=len(references))
+            host = RecipeHost.for_text(self, prompt, on_progress, references=len(references))
             material = Material(clip, plan, mask, references)
             return render(host, self.work, material, seed=seed, on_progress=on_progress)

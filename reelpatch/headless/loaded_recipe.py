@@ -27,6 +27,7 @@ from reelpatch.headless.models.wan_vae import Vae, load_vae
 from reelpatch.plan.job import Job
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
+from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
@@ -169,9 +170,9 @@ class LoadedRecipe:
             on_work=lambda done: on_progress("reading the instruction", done, 1),
         )
 
-    def negative(self, on_progress: OnProgress = silent) -> Tensor | None:
+    def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Tensor | None:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
-        if not any(self.recipe.guidance.enabled(step) for step in range(self.recipe.num_run_steps)):
+        if not any(guidance.enabled(step) for step in range(self.recipe.num_run_steps)):
             return None
         return self.text(self.recipe.negative_prompt, on_progress)
 

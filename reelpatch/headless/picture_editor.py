@@ -90,7 +90,10 @@ class PictureEditor(LoadedRecipe):
         lattice, frames = self.recipe.lattice, self.recipe.frames
         self.prepare(frames, fit.size)
         with explain_out_of_memory(self.device):
-            positive, negative = self.text(text, on_progress), self.negative(on_progress)
+            positive, negative = (
+                self.text(text, on_progress),
+                self.negative(self.recipe.guidance, on_progress),
+            )
             seen = self._see(fit.fit(picture), on_progress)
             models = self.transformer(on_progress)
             denoiser = Denoiser(

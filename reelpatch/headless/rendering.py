@@ -11,6 +11,7 @@ from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.progress import OnProgress
 from reelpatch.recipes.levels import sigmas_of
+from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.noise import FrameNoise
 
 
@@ -21,11 +22,15 @@ class RecipeHost:
     models: LoadedRecipe
     positive: Tensor
     negative: Tensor | None
+    guidance: Guidance
 
     @classmethod
-    def for_text(cls, models: LoadedRecipe, text: str, on_progress: OnProgress) -> "RecipeHost":
-        """The host of a run with that instruction or caption."""
-        return cls(models, models.text(text, on_progress), models.negative(on_progress))
+    def for_text(
+        cls, models: LoadedRecipe, text: str, on_progress: OnProgress, *, references: int = 0
+    ) -> "RecipeHost":
+        """The host of a run with that instruction or caption, and so many references."""
+        guidance = models.recipe.guidance_for(references)
+        return cls(models, models.text(text, on_progress), models.negative(guidance, on_progress), guidance)
 
     @property
     def settings(self) -> EditSettings:
@@ -57,7 +62,7 @@ class RecipeHost:
             sigmas,
             negative=self.negative,
             edits=work.edits(transformer.module, prepared, self.settings),
-            guidance=recipe.guidance,
+            guidance=self.guidance,
             skip_layers=recipe.skip_layers,
             on_step=transformer.at_step,
         )

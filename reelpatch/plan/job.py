@@ -9,17 +9,19 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.plan.models import Models
 from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe
+from reelpatch.sampling.condition_sets import Sees
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward of the backbone: how many blocks it goes around, how many contexts speak, and whether of a picture's film only
-    the picture and its edit are left.
+    """One forward of the backbone: how many blocks it goes around, how many contexts speak, whether of a picture's film only
+    the picture and its edit are left, and which segments it is shown.
     """
 
     skipped_blocks: int
     contexts: int
     is_pair: bool = False
+    sees: Sees = Sees.ALL
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,17 @@ class Job:
 
     @property
     def tokens(self) -> int:
-        """How many go through every block: the clip's, and those of segments beside it, references taken as large as the clip."""
+        """How many go through every block at most: the clip's, and those of segments beside it."""
+        return self.tokens_seeing(Sees.ALL)
+
+    def tokens_seeing(self, sees: Sees) -> int:
+        """How many a pass takes through every block that is shown those segments, references taken as large as the clip."""
         layout = self.recipe.segments
         if layout is None:
             return self.grid.tokens
-        lattice = self.recipe.lattice
-        per_frame = self.grid.tokens // self.grid.frames
-        clip = lattice.latent_frames(self.frames)
-        return per_frame * (2 * clip + layout.grounding + self.references)
+        clip = self.recipe.lattice.latent_frames(self.frames)
+        beside = {Sees.NOTHING: 0, Sees.CLIP: clip, Sees.ALL: clip + self.references}[sees]
+        return self.grid.tokens // self.grid.frames * (clip + layout.grounding + beside)
 
     @property
     def pair_grid(self) -> TokenGrid:
@@ -94,24 +99,26 @@ class Job:
     @property
     def num_prompts(self) -> int:
         """The instruction, and the negative prompt where guidance compares with it."""
-        return 1 + any(self.recipe.guidance.enabled(step) for step in range(self.recipe.steps))
+        guidance, steps = self.recipe.guidance_for(self.references), range(self.recipe.steps)
+        return 1 + any(not one.is_instructed for step in steps for one in guidance.chain(step).sets)
 
     def passes(self) -> Iterator[Pass]:
         """All forwards, in order."""
         recipe, num_steps = self.recipe, self.recipe.steps
+        guidance = recipe.guidance_for(self.references)
         dropped_at = recipe.picture.reasoning_steps if recipe.picture else num_steps
         for step in range(recipe.start_step, num_steps):
             is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
             contexts = self.streams if is_active else 0
-            yield Pass(0, contexts, step >= dropped_at)
-            if recipe.guidance.enabled(step):
-                skip = recipe.skip_layers
-                skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
-                yield Pass(skipped, contexts, step >= dropped_at)
+            skip = recipe.skip_layers
+            skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
+            for one in guidance.chain(step).sets:
+                sees = one.sees if is_active else Sees.NOTHING
+                yield Pass(0 if one.is_instructed else skipped, contexts, step >= dropped_at, sees)
 
     def pass_flops(self, models: Models, one: Pass) -> Flops:
         """Of one of its forwards."""
-        tokens = self.pair_grid.tokens if one.is_pair else self.tokens
+        tokens = self.pair_grid.tokens if one.is_pair else self.tokens_seeing(one.sees)
         backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
         return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
 

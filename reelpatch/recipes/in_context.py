@@ -14,6 +14,7 @@ from reelpatch.recipes.files import (
     WAN_VAE,
 )
 from reelpatch.recipes.record import Recipe
+from reelpatch.sampling.condition_sets import Projection, Sees, SourceWeight
 from reelpatch.sampling.guidance import Guidance
 
 # The English negative prompt of Wan2.1, as VideoCoF runs it.
@@ -33,7 +34,7 @@ _VIDEOCOF = Recipe(
         is_before=True,
         prompt=(
             "A video sequence showing three parts: first the original scene, then grounded {object}, and finally the same "
-            "scene but {instruction}"
+            "scene but {words}"
         ),
     ),
     files=(T2V_14B_BF16, VIDEOCOF_LORA, WAN_VAE, UMT5_XXL),
@@ -54,28 +55,38 @@ _VIDEOCOF = Recipe(
         "frames, and by its authors good for about four times as many."
     ),
 )
+# What Bernini-R was trained to read in front of an instruction, without a space between them.
+_TASK = "You are a helpful assistant{}.{{instruction}}"
+_PROJECTION = Projection(parallel=0.5, longest=50.0)
 IN_CONTEXT = (
     Recipe(
         name="bernini-r-1.3b",
         title="Bernini-R 1.3B: edits by instruction and by reference pictures",
         kind="segments",
-        segments=SegmentLayout(source=1, reference_px=848),
+        segments=SegmentLayout(
+            is_numbered=True,
+            reference_px=848,
+            prompt=_TASK.format(" specialized in video editing"),
+            reference_prompt=_TASK.format(" specialized in video editing with reference"),
+        ),
         files=(BERNINI_1_3B, WAN_VAE, UMT5_XXL),
         schedule="native",
         steps=40,
         shift=3.0,
-        guidance=Guidance(5.0),
+        guidance=Guidance(4.0, projection=_PROJECTION),
+        reference_guidance=Guidance(4.0, sources=(SourceWeight(Sees.CLIP, 3.0), SourceWeight(Sees.ALL, 3.0))),
         negative_prompt="",
         width=832,
         height=480,
         frames=81,
         fps=16,
         licence=APACHE,
-        source="https://huggingface.co/Comfy-Org/Bernini-R (Bernini-R of ByteDance), with plain guidance",
+        source="https://huggingface.co/Comfy-Org/Bernini-R (Bernini-R of ByteDance), run as its renderer does",
         examples=("Turn the car red.", "Remove the person in the background."),
         notes=(
-            "Guidance compares with the empty text, the source in both passes, as ComfyUI's own template runs it; the chain of "
-            "guidance over several sources, which its authors use for references, is not done here."
+            "A clip alone is edited by projected guidance (v2v_apg of its authors), in two passes a step. With references, "
+            "guidance goes from nothing over the clip and the references to the instruction (rv2v); as the clip and the "
+            "references weigh the same, three passes are enough."
         ),
     ),
     _VIDEOCOF,

@@ -84,7 +84,7 @@ class Recipe:
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None where
-    there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    there is none). `reference_guidance` takes the place of `guidance` where references are given. `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Recipe:
     kind: str = "vace"
     segments: SegmentLayout | None = None
     picture: PictureEdit | None = None
+    reference_guidance: Guidance | None = None
 
     @property
     def lattice(self) -> Lattice:
@@ -132,9 +133,22 @@ class Recipe:
         """Whether it goes over a finished clip, without an edit module and an instruction."""
         return not self.edit_kind.is_instructed
 
-    def prompt_for(self, instruction: str) -> str:
-        """The text that its model reads, of what a person says."""
-        return instruction if self.segments is None else self.segments.prompt_for(instruction)
+    def prompt_for(self, instruction: str, *, references: int = 0) -> str:
+        """The text that its model reads, of what a person says, where so many references are given."""
+        if self.segments is None:
+            return instruction
+        return self.segments.prompt_for(instruction, references=references)
+
+    def guidance_for(self, references: int) -> Guidance:
+        """Its guidance where so many references are given."""
+        return self.reference_guidance if references and self.reference_guidance else self.guidance
+
+    def guided(self, scale: float | None) -> "Recipe":
+        """The recipe with another guidance, None for its own."""
+        if scale is None:
+            return self
+        other = self.reference_guidance and self.reference_guidance.with_scale(scale)
+        return replace(self, guidance=self.guidance.with_scale(scale), reference_guidance=other)
 
     @property
     def num_run_steps(self) -> int:
@@ -207,8 +221,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The record in plain types, as `--json` prints it."""
-        record = asdict(self)
-        steps = self.guidance.steps
-        record["guidance"]["steps"] = None if steps is None else sorted(steps)
+        record = asdict(self) | {"guidance": self.guidance.as_dict()}
+        record["reference_guidance"] = self.reference_guidance and self.reference_guidance.as_dict()
         record["files"] = [file.as_dict() for file in self.files]
         return record

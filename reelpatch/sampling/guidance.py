@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
+from reelpatch.sampling.condition_sets import Chain, ConditionSet, Projection, Sees, SourceWeight
 
 if TYPE_CHECKING:  # recipes and plans are read without waiting for torch
     from torch import Tensor
@@ -18,10 +19,14 @@ class Guidance:
     """Classifier-free guidance: how far to go from the negative to the positive prompt, and at which steps.
 
     A scale of 1 takes one pass instead of two. `steps` counts from 0; None means all of them.
+    With `sources`, the way begins at a pass that sees no segment, and goes to the instruction over what each of them sees.
+    `projection` shortens and turns the steps of that way.
     """
 
     scale: float
     steps: Collection[int] | None = None
+    sources: tuple[SourceWeight, ...] = ()
+    projection: Projection | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.scale < math.inf:
@@ -30,12 +35,44 @@ class Guidance:
             )
 
     def enabled(self, step: int) -> bool:
-        """Whether this step needs a second pass with the negative prompt."""
-        return self.scale != 1 and (self.steps is None or step in self.steps)
+        """Whether this step goes further than the instruction alone leads."""
+        return (self.scale != 1 or bool(self.sources)) and (self.steps is None or step in self.steps)
 
-    def combine(self, cond: Tensor, uncond: Tensor) -> Tensor:
-        """Both predictions, of velocity or of x0, as one."""
-        return uncond + self.scale * (cond - uncond)
+    def chain(self, step: int) -> Chain:
+        """What the passes of this step see, and how they are combined."""
+        instructed = ConditionSet(is_instructed=True)
+        if not self.enabled(step):
+            return Chain(instructed)
+        if not self.sources:
+            sets = ConditionSet(is_instructed=False), instructed
+            return Chain.over(sets, (self.scale,), self.projection)
+        ways = [ConditionSet(is_instructed=False, sees=source.sees) for source in self.sources]
+        sets = ConditionSet(is_instructed=False, sees=Sees.NOTHING), *ways, instructed
+        return Chain.over(sets, (*(source.weight for source in self.sources), self.scale), self.projection)
+
+    def with_scale(self, scale: float) -> Guidance:
+        """As a person says otherwise; 1 is one pass a step, whatever else there was."""
+        return Guidance(1.0) if scale == 1 else replace(self, scale=scale)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record in plain types."""
+        record: dict[str, Any] = {
+            "scale": self.scale,
+            "steps": None if self.steps is None else sorted(self.steps),
+        }
+        if self.sources:
+            record["sources"] = [{"sees": one.sees.value, "weight": one.weight} for one in self.sources]
+        if self.projection is not None:
+            record["projection"] = asdict(self.projection)
+        return record
+
+    def describe(self) -> str:
+        """Its scale, and what it goes over on the way."""
+        words = f"{self.scale:g}"
+        if self.sources:
+            ways = ", ".join(f"{source.weight:g} to {source.sees.value}" for source in self.sources)
+            words += f" (after {ways})"
+        return words + (", projected" if self.projection is not None else "")
 
 
 @dataclass(frozen=True)
@@ -109,10 +146,18 @@ class SkipLayers:
 
 @dataclass(frozen=True)
 class GuidancePlan:
-    """Guidance, and the blocks that its negative pass skips: what a guider has to know."""
+    """Guidance, and the blocks that its negative pass skips: what a guider has to know.
+
+    `reference_guidance` takes the place of `guidance` where references are given; None where it is the same.
+    """
 
     guidance: Guidance
     skip_layers: SkipLayers | None = None
+    reference_guidance: Guidance | None = None
+
+    def for_references(self, count: int) -> GuidancePlan:
+        """The plan of a run with so many references."""
+        return replace(self, guidance=self.reference_guidance) if count and self.reference_guidance else self
 
     def skipped(self, step: int, num_steps: int) -> tuple[int, ...]:
         """The main blocks that the negative pass of this step goes around."""
@@ -122,7 +167,7 @@ class GuidancePlan:
     def describe(self) -> str:
         """One line for the person who chose it."""
         guidance = self.guidance
-        if guidance.scale == 1:
+        if guidance.scale == 1 and not guidance.sources:
             return "no guidance (one pass a step)"
         where = (
             "all steps" if guidance.steps is None else f"steps {', '.join(map(str, sorted(guidance.steps)))}"
@@ -135,4 +180,6 @@ class GuidancePlan:
                 f"; the negative pass skips block {', '.join(map(str, skip.blocks))} from {skip.start:g} to {skip.end:g}"
             )
         )
-        return f"guidance {guidance.scale:g} at {where}{skipped}"
+        other = self.reference_guidance
+        referred = "" if other is None else f"; with references guidance {other.describe()}"
+        return f"guidance {guidance.describe()} at {where}{skipped}{referred}"

@@ -18,7 +18,11 @@ from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.rotary import grid_positions, rotary_angles, source_turn
+from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.guidance import StepRange
+
+MOST_STREAMS = 5
+"""How many streams beside the target Bernini-R was trained with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +31,15 @@ class LatentSegment:
 
     Shapes: latents `[C, T, h, w]`, normalised as the transformer reads them.
     `times` are the places in time of its latent frames, counted as the target's own are, from 0; None is 0 to T - 1.
-    `source` is Bernini-R's number of the stream, 0 for none. `is_before` puts its tokens in front of the target's.
+    With `is_numbered`, its tokens are turned by its number among those that a pass is shown, as Bernini-R's streams are.
+    `is_before` puts its tokens in front of the target's. `is_reference` where it is no clip that is edited.
     """
 
     latents: Tensor
     times: tuple[int, ...] | None = None
-    source: float = 0
+    is_numbered: bool = False
     is_before: bool = False
+    is_reference: bool = False
 
     def __post_init__(self) -> None:
         frames = self.latents.shape[1] if self.latents.ndim == 4 else 0
@@ -57,6 +63,11 @@ class SegmentsEdit:
     needs: frozenset[Capability] = field(default=frozenset({Capability.BRING_TOKENS}), init=False)
     width: int | None = field(default=None, init=False)
 
+    @property
+    def num_references(self) -> int:
+        """How many of the segments are no clip that is edited."""
+        return sum(one.is_reference for one in self.segments)
+
     def memory_share(self, grid: TokenGrid) -> float:
         """How many tokens come along, for each of the target's."""
         cells = WAN.lattice.patch_cells**2
@@ -65,12 +76,14 @@ class SegmentsEdit:
 
     def begin(self, forward: Forward) -> RunningSegments | None:
         moment = forward.moment
-        if not self.segments or not self.window.active(moment.step, moment.num_steps):
+        seen = [one for one in self.segments if _is_seen(one, moment.sees)]
+        if not seen or not self.window.active(moment.step, moment.num_steps):
             return None
+        numbers = iter(stream_numbers(sum(one.is_numbered for one in seen)))
         return RunningSegments(
             [
-                _embedded(segment, forward, number)
-                for number, segment in enumerate(_shown(self.segments, forward), start=1)
+                _embedded(segment, forward, number, next(numbers) if segment.is_numbered else 0)
+                for number, segment in enumerate(_shown(seen, forward), start=1)
             ]
         )
 
@@ -86,6 +99,17 @@ class RunningSegments:
 
     def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:  # noqa: ARG002
         return tokens
+
+
+def stream_numbers(count: int) -> list[float]:
+    """Bernini-R's numbers of so many streams, the target's being 0: more than were trained are spread over those that were."""
+    if count <= MOST_STREAMS:
+        return [float(number) for number in range(1, count + 1)]
+    return torch.linspace(1, MOST_STREAMS, count).tolist()
+
+
+def _is_seen(segment: LatentSegment, sees: Sees) -> bool:
+    return sees is Sees.ALL or (sees is Sees.CLIP and not segment.is_reference)
 
 
 def _shown(segments: Sequence[LatentSegment], forward: Forward) -> Sequence[LatentSegment]:
@@ -110,7 +134,7 @@ def _cut(segment: LatentSegment, forward: Forward) -> LatentSegment:
     return replace(segment, latents=segment.latents[:, list(forward.shown_frames)], times=None)
 
 
-def _embedded(segment: LatentSegment, forward: Forward, number: int) -> TokenSegment:
+def _embedded(segment: LatentSegment, forward: Forward, number: int, stream: float) -> TokenSegment:
     channels, frames, rows, columns = segment.latents.shape
     if channels != forward.num_channels:
         raise BadInput(
@@ -123,5 +147,5 @@ def _embedded(segment: LatentSegment, forward: Forward, number: int) -> TokenSeg
         times = torch.tensor(segment.times, dtype=positions.dtype, device=positions.device)
         positions[:, 0] = times[positions[:, 0].long()]
     angles = rotary_angles(positions, forward.head_dim)
-    angles = angles + source_turn(segment.source, forward.head_dim, angles)
+    angles = angles + source_turn(stream, forward.head_dim, angles)
     return TokenSegment(forward.embed(segment.latents[None]), angles, segment.is_before)

@@ -20,22 +20,26 @@ TARGET_AREA = "the target area"
 class SegmentLayout:
     """The source clip beside the clip that is made, as its method was trained.
 
-    `source` is Bernini-R's number of the source's stream; references take the next ones, of at most `reference_px` a side.
-    Without `reference_px` there are no references. `grounding` latent frames, that show what will be changed, are made in
+    With `is_numbered`, source and references are told apart by numbers, as Bernini-R's streams are. References have at most
+    `reference_px` a side; without, there are none. `grounding` latent frames, that show what will be changed, are made in
     front of the clip; the source's places in time begin after them. `is_before` puts the source's tokens first.
-    `prompt` is the text that the model reads, with `{instruction}` and `{object}` filled in.
+    `prompt` is the text that the model reads, with `{instruction}`, `{words}` (the same without a full stop at its end)
+    and `{object}` filled in, and `reference_prompt` that of an edit with references, where it is another.
     """
 
-    source: float = 0
+    is_numbered: bool = False
     reference_px: int | None = None
     grounding: int = 0
     is_before: bool = False
     prompt: str = "{instruction}"
+    reference_prompt: str = ""
 
-    def prompt_for(self, instruction: str) -> str:
-        """The text that the model reads."""
-        words = instruction.strip().rstrip(".")
-        return self.prompt.format(instruction=words, object=object_of(words) or TARGET_AREA)
+    def prompt_for(self, instruction: str, *, references: int = 0) -> str:
+        """The text that the model reads, where so many references are given."""
+        instruction = instruction.strip()
+        words = instruction.rstrip(".")
+        prompt = self.reference_prompt if references and self.reference_prompt else self.prompt
+        return prompt.format(instruction=instruction, words=words, object=object_of(words) or TARGET_AREA)
 
     def told_of(self, instruction: str) -> str:
         """What is to be said of how the instruction was read; empty where it is taken as it is."""

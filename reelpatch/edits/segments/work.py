@@ -37,11 +37,11 @@ class SegmentsWork:
             )
         source = encode(as_video(fit(material.clip, plan)))
         times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))
-        segments = [LatentSegment(source, times, layout.source, layout.is_before)]
+        segments = [LatentSegment(source, times, layout.is_numbered, layout.is_before)]
         for number, image in enumerate(material.references, start=1):
             check_reference(image, number)
             still = encode(as_video(_scaled(image, layout.reference_px or 0, plan.lattice)))
-            segments.append(LatentSegment(still, source=layout.source + number))
+            segments.append(LatentSegment(still, is_numbered=layout.is_numbered, is_reference=True))
         shape = plan.lattice.latent_shape(plan.frames, plan.size, references=layout.grounding)
         return Prepared(shape, layout.grounding, segments=segments)
 

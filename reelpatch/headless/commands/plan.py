@@ -105,16 +105,13 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.recipes import recipe
-    from reelpatch.sampling.guidance import Guidance, StepRange
+    from reelpatch.sampling.guidance import StepRange
 
     settings = recipe(options.recipe).planned_for(options.steps)
     if settings.picture is not None or options.reasoning_steps is not None:
         settings = settings.reasoning_for(options.reasoning_steps)
-    return replace(
-        settings,
-        guidance=settings.guidance if options.guidance is None else Guidance(options.guidance),
-        window=settings.window if options.window is None else StepRange(*options.window),
-    )
+    window = settings.window if options.window is None else StepRange(*options.window)
+    return replace(settings, window=window).guided(options.guidance)
 
 
 def _choices(options: argparse.Namespace) -> tuple[Any, Any]:

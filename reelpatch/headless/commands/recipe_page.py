@@ -34,7 +34,11 @@ def _settings(record: Recipe) -> Iterator[str]:
         "sampling",
         f"{record.steps} steps, solver {record.solver}, schedule {record.schedule}, shift {record.shift:g}",
     )
-    yield _row("guidance", f"{guidance.scale:g}{steps}" if guidance.scale != 1 else "none: one pass a step")
+    yield _row(
+        "guidance", "none: one pass a step" if guidance.scale == 1 else f"{guidance.describe()}{steps}"
+    )
+    if other := record.reference_guidance:
+        yield _row("", f"with references {other.describe()}")
     if skip := record.skip_layers:
         blocks = ", ".join(map(str, skip.blocks))
         yield _row(

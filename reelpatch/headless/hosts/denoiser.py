@@ -14,6 +14,7 @@ from reelpatch.edits.contract import Edit, Moment
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.wan_host import TIMESTEPS, SeenPicture, predict_velocity
 from reelpatch.headless.models.embedded_texts import padded_text
+from reelpatch.sampling.condition_sets import Chain, ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import step_of
 
@@ -24,8 +25,8 @@ class Denoiser:
 
     Shapes: x `[B, 16, T, h, w]`; sigma `[B]`, one noise level for all rows; text embeddings `[1, rows, 4096]`.
     `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
-    by its sigma. The unconditional pass is paid for only where guidance asks for it. `batched` runs both passes
-    as one, except where blocks are skipped, which happens on the unconditional pass alone.
+    by its sigma. A pass is paid for only where guidance asks for it. `batched` runs those that see the same segments
+    as one, except where blocks are skipped, which happens without the instruction alone.
     `on_step` hears the step and the number of steps before each prediction. `picture` is for image-to-video backbones.
 
     Raises: `BadInput` when guidance asks for a negative prompt that is not there.
@@ -62,47 +63,57 @@ class Denoiser:
         step = self.step_of(level)
         if self.on_step:
             self.on_step(step, self.num_steps)
-        velocity = self._velocity(x, _on_grid(level), step)
-        return x.float() - level * velocity.to(x.device)
+        chain = self.guidance.chain(step)
+        velocities = self._velocities(x, _on_grid(level), step, chain)
+        if chain.projection is None:
+            return x.float() - level * chain.combine(velocities).to(x.device)
+        return chain.combine({one: x.float() - level * v.to(x.device) for one, v in velocities.items()})
 
     def step_of(self, sigma: float) -> int:
         """The step of the run that starts at `sigma`, which may have been rounded down to a whole timestep."""
         return step_of(self.sigmas, sigma)
 
-    def _velocity(self, x: Tensor, sigma: float, step: int) -> Tensor:
-        if not self.guidance.enabled(step):
-            return self._pass(x, sigma, step, (True,))
+    def _velocities(self, x: Tensor, sigma: float, step: int, chain: Chain) -> dict[ConditionSet, Tensor]:
+        """What every pass of the step predicts, those with the instruction first."""
         skip = self.skip_layers
         skipped_blocks = (
             frozenset(skip.blocks) if skip and skip.active(step, self.num_steps) else frozenset[int]()
         )
-        if self.batched and not skipped_blocks:
-            conditional, unconditional = self._pass(x, sigma, step, (True, False)).chunk(2)
-        else:
-            conditional = self._pass(x, sigma, step, (True,))
-            unconditional = self._pass(x, sigma, step, (False,), skipped_blocks)
-        return self.guidance.combine(conditional, unconditional)
+        told: dict[ConditionSet, Tensor] = {}
+        for together in _groups(chain.sets, is_batched=self.batched and not skipped_blocks):
+            skipped = frozenset[int]() if together[0].is_instructed else skipped_blocks
+            velocities = self._pass(x, sigma, step, together, skipped).chunk(len(together))
+            told.update(zip(together, velocities, strict=True))
+        return told
 
     def _pass(
         self,
         x: Tensor,
         sigma: float,
         step: int,
-        kinds: tuple[bool, ...],
-        skipped_blocks: frozenset[int] = frozenset(),
+        together: Sequence[ConditionSet],
+        skipped_blocks: frozenset[int],
     ) -> Tensor:
-        """Velocities, float32, with the instruction where a kind is True and the negative prompt where not."""
-        texts = [self.positive if kind else self.negative for kind in kinds]
-        conditional = tuple(kind for kind in kinds for _ in range(len(x)))
+        """Velocities, float32, of sets that see the same segments, one after the other."""
+        texts = [self.positive if one.is_instructed else self.negative for one in together]
+        conditional = tuple(one.is_instructed for one in together for _ in range(len(x)))
         return predict_velocity(
             self.transformer,
-            torch.cat([x] * len(kinds)),
+            torch.cat([x] * len(together)),
             torch.cat([text.expand(len(x), -1, -1) for text in texts if text is not None]),
-            moment=Moment(sigma, step, self.num_steps, conditional),
+            moment=Moment(sigma, step, self.num_steps, conditional, together[0].sees),
             edits=self.edits,
             skipped_blocks=skipped_blocks,
             picture=self.picture,
         ).float()
+
+
+def _groups(sets: Sequence[ConditionSet], *, is_batched: bool) -> list[list[ConditionSet]]:
+    """What runs as one forward: each set alone, or all that see the same segments, the instruction first."""
+    groups: dict[Any, list[ConditionSet]] = {}
+    for one in reversed(sets):
+        groups.setdefault(one.sees if is_batched else one, []).append(one)
+    return list(groups.values())
 
 
 def _on_grid(sigma: float) -> float:

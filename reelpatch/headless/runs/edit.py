@@ -156,11 +156,11 @@ def _announce_run(request: EditRequest, editor: Editor) -> None:
     if settings.segments is not None and (told := settings.segments.told_of(request.instruction)):
         _log.info("%s", told)
     _log.info(
-        "Recipe %s (%s): %d steps, guidance %g, seed %d, %s on %s; the result goes to %s.",
+        "Recipe %s (%s): %d steps, guidance %s, seed %d, %s on %s; the result goes to %s.",
         settings.name,
         settings.licence,
         settings.steps,
-        settings.guidance.scale,
+        settings.guidance_for(len(request.references)).describe(),
         request.seed,
         str(editor.dtype).removeprefix("torch."),
         editor.device,

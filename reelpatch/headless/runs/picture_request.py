@@ -9,7 +9,6 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.headless.runs.settings import check_seed
 from reelpatch.recipes import Recipe, recipe
-from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas
 
 _MOST_SEEDS = 1000
@@ -65,11 +64,8 @@ def picture_settings(request: PictureRequest) -> Recipe:
     if not 1 <= request.seeds <= _MOST_SEEDS:
         raise BadInput(f"{request.seeds} results were asked for: use 1 to {_MOST_SEEDS} (--seeds).")
     check_seed(request.seed + request.seeds - 1)
-    settings = replace(
-        settings,
-        steps=settings.steps if request.steps is None else request.steps,
-        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
-    )
+    steps = settings.steps if request.steps is None else request.steps
+    settings = replace(settings, steps=steps).guided(request.guidance)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     settings = settings.reasoning_for(request.reasoning_steps)
     _check_film(request, settings)

@@ -7,7 +7,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.runs.request import EnhanceRequest
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import Guidance, StepRange
+from reelpatch.sampling.guidance import StepRange
 from reelpatch.sampling.schedules import make_sigmas
 
 _MAX_SEED = 2**63 - 1
@@ -60,9 +60,8 @@ def chosen_settings(request: RunOptions) -> Recipe:
         strength=strength,
         skip_hints=request.skip_hints,
         steps=settings.steps if request.steps is None else request.steps,
-        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
         window=settings.window if request.window is None else StepRange(*request.window),
-    )
+    ).guided(request.guidance)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     return settings
 
@@ -87,8 +86,4 @@ def enhance_settings(request: EnhanceRequest) -> Recipe:
             f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
         )
     sigmas_of(settings, steps=steps)  # refuses what it cannot do
-    return replace(
-        settings,
-        start_step=settings.steps - steps,
-        guidance=settings.guidance if request.guidance is None else Guidance(request.guidance),
-    )
+    return replace(settings, start_step=settings.steps - steps).guided(request.guidance)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import comfy.latent_formats
+import comfy.samplers
 import torch
 from tiny import LATENT, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
 
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.work import EditSettings, Prepared
+from reelpatch.sampling.condition_sets import Projection, Sees, SourceWeight
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
 
 
 def toy_work() -> Any:
@@ -43,9 +47,18 @@ def streams(count: int) -> list[torch.Tensor]:
 
 def segments(latents: list[torch.Tensor]) -> SegmentsEdit:
     read = comfy.latent_formats.Wan21().process_in
-    return SegmentsEdit(
-        [LatentSegment(read(one)[0], source=number) for number, one in enumerate(latents, start=1)]
-    )
+    return SegmentsEdit([LatentSegment(read(one)[0], is_numbered=True) for one in latents])
+
+
+DOWN = torch.tensor([0.9, 0.0])
+
+
+def guided(model: Any, plan: GuidancePlan) -> torch.Tensor:
+    """What Guidance schedule denoises in one step from 0.9, as `sample` does."""
+    given = {"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.0, "skip_end": 1.0, "settings": plan}
+    guider = call("ReelpatchGuidanceSchedule", model=model, positive=text(1), negative=text(2), **given)[0]
+    sampler = comfy.samplers.sampler_object("euler")
+    return guider.sample(noise(LATENT), torch.zeros(LATENT), sampler, DOWN, disable_pbar=True)
 
 
 def _equals_core(count: int) -> dict[str, float]:
@@ -65,6 +78,49 @@ def check_one_stream_equals_core():
 
 def check_three_streams_equal_core():
     return _equals_core(3)
+
+
+def check_guidance_over_condition_sets_is_the_sum_of_its_passes():
+    """One Euler step down to 0 gives what was denoised."""
+    base, (source, still) = backbone(torch.float32), streams(2)
+    clip_segment, reference = segments([source, still]).segments
+    reference = replace(reference, is_reference=True)
+    both = host().attach(base, SegmentsEdit([clip_segment, reference]), None)
+    sources = SourceWeight(Sees.CLIP, 3.0), SourceWeight(Sees.ALL, 2.0)
+    plan = GuidancePlan(Guidance(5.0), reference_guidance=Guidance(4.0, sources=sources))
+
+    def alone(seed: int, *shown: LatentSegment) -> torch.Tensor:
+        model = host().attach(base, SegmentsEdit(shown), None) if shown else base
+        return sample(model, cfg=1.0, positive=text(seed), sigmas=DOWN)
+
+    nothing, one, seen = alone(2), alone(2, clip_segment), alone(2, clip_segment, reference)
+    told = alone(1, clip_segment, reference)
+    expected = nothing + 3 * (one - nothing) + 2 * (seen - one) + 4 * (told - seen)
+    found = difference(guided(both, plan), expected)
+    assert found < 1e-4
+    assert difference(told, expected) > 100 * found
+    projected = Guidance(4.0, projection=Projection(0.5, 1.0))
+    numbers = comfy.latent_formats.Wan21()  # as the sampler sees them
+    told, seen = numbers.process_in(told), numbers.process_in(seen)
+    expected = numbers.process_out(seen + 4 * Projection(0.5, 1.0).of(told - seen, told))
+    other = difference(guided(both, GuidancePlan(projected)), expected)
+    assert other < 1e-4
+    # Without references the settings' other guidance is in use.
+    plain = guided(host().attach(base, SegmentsEdit([clip_segment]), None), plan)
+    assert difference(plain, one + 5 * (alone(1, clip_segment) - one)) < 1e-4
+    return {"chain": found, "projected": other}
+
+
+def check_guidance_of_other_nodes_is_not_dropped_in_silence():
+    edited = host().attach(backbone(torch.float32), segments(streams(1)), None)
+    edited.set_model_sampler_post_cfg_function(lambda args: args["denoised"])
+    plan = GuidancePlan(Guidance(4.0, projection=Projection(0.5, 1.0)))
+    said = ""
+    try:
+        guided(edited, plan)
+    except ValueError as error:
+        said = str(error)
+    assert "another node changes how guidance is combined" in said
 
 
 def check_hints_and_segments_stack_in_either_order():
@@ -111,7 +167,7 @@ def check_the_node_edits_in_context():
         assert "Remove the lamp" in prompt
     assert made["videocof"].shape[2] == made["bernini-r-1.3b"].shape[2] + 1
     source = comfy.latent_formats.Wan21().process_in(Vae().encode(worked.frames))
-    by_hand = host().attach(base, SegmentsEdit([LatentSegment(source[0], source=1)]), None)
+    by_hand = host().attach(base, SegmentsEdit([LatentSegment(source[0], is_numbered=True)]), None)
     found = difference(made["bernini-r-1.3b"], sample(by_hand))
     assert found < 1e-5
     return found

@@ -87,6 +87,19 @@ def test_references_and_edits_add_work() -> None:
     assert two.forward.total - base.forward.total == models.module.flops(job.grid.tokens).total
 
 
+def test_a_pass_counts_the_tokens_that_it_is_shown_by_hand() -> None:
+    """Bernini-R at 832x480 and 81 frames: 21 latent frames of 1,560 tokens, as many of the source, one for each reference."""
+    bernini = recipe("bernini-r-1.3b")
+    alone = Job(bernini, 81, (480, 832))
+    assert [alone.tokens_seeing(one.sees) for one in alone.passes()] == [65_520] * 80
+    referred = Job(bernini, 81, (480, 832), references=2)
+    assert [referred.tokens_seeing(one.sees) for one in referred.passes()][:3] == [32_760, 68_640, 68_640]
+    assert len(list(referred.passes())) == 120
+    assert (alone.num_prompts, referred.num_prompts) == (2, 2)
+    once = Job(bernini.guided(1.0), 81, (480, 832), references=2)
+    assert (len(list(once.passes())), once.num_prompts) == (40, 1)
+
+
 @pytest.mark.parametrize(
     ("card", "seconds"), [("H200", 1.78), ("RTX 4090", 5.04), ("RTX 3090", 11.1), ("RTX A6000", 9.5)]
 )

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reelpatch.errors import BadInput
+from reelpatch.sampling.condition_sets import ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 from reelpatch.sampling.schedules import make_sigmas, timestep
 
@@ -15,9 +16,10 @@ WINDOWS = st.tuples(FRACTIONS, FRACTIONS).map(sorted).map(lambda ends: StepRange
 
 def test_guidance_goes_past_the_positive_prediction() -> None:
     cond, uncond = torch.tensor([2.0, 4.0]), torch.tensor([1.0, 5.0])
-    assert Guidance(5.0).combine(cond, uncond).tolist() == [6.0, 0.0]
-    assert torch.equal(Guidance(1.0).combine(cond, uncond), cond)
-    assert torch.equal(Guidance(0.0).combine(cond, uncond), uncond)
+    told = {ConditionSet(is_instructed=True): cond, ConditionSet(is_instructed=False): uncond}
+    assert Guidance(5.0).chain(0).combine(told).tolist() == [6.0, 0.0]
+    assert torch.equal(Guidance(1.0).chain(0).combine(told), cond)
+    assert torch.equal(Guidance(0.0).chain(0).combine(told), uncond)
 
 
 def test_guidance_pays_for_a_second_pass_only_where_it_acts() -> None:

@@ -62,7 +62,10 @@ def test_the_object_is_taken_from_the_sentence(instruction: str, found: str | No
     assert layout is not None
     assert f"then grounded {found or TARGET_AREA}, and" in layout.prompt_for(instruction)
     assert (found or TARGET_AREA) in layout.told_of(instruction)
-    assert recipe("bernini-r-1.3b").prompt_for(instruction) == instruction.rstrip(".")
+    bernini = recipe("bernini-r-1.3b")
+    task = "You are a helpful assistant specialized in video editing"
+    assert bernini.prompt_for(f" {instruction}\n") == f"{task}.{instruction}"
+    assert bernini.prompt_for(instruction, references=2) == f"{task} with reference.{instruction}"
 
 
 def test_videocof_lays_out_source_grounding_and_target() -> None:
@@ -70,7 +73,7 @@ def test_videocof_lays_out_source_grounding_and_target() -> None:
     prepared = SegmentsWork().prepare(Material(CLIP, PLAN), settings, averaged)
     assert (prepared.shape, prepared.references) == ((16, 1 + 3, 4, 4), 1)
     (source,) = prepared.segments
-    assert (source.times, source.source, source.is_before) == ((1, 2, 3), 0, True)
+    assert (source.times, source.is_numbered, source.is_before) == ((1, 2, 3), False, True)
     made = torch.arange(4.0).view(1, 4, 1, 1)
     assert SegmentsWork().finish(made, prepared).flatten().tolist() == [1, 2, 3]
 
@@ -80,7 +83,8 @@ def test_bernini_numbers_its_streams() -> None:
     stills = (torch.rand(20, 40, 3), torch.rand(1000, 1700, 4))
     prepared = SegmentsWork().prepare(Material(CLIP, PLAN, references=stills), settings, averaged)
     assert (prepared.shape, prepared.references) == ((16, 3, 4, 4), 0)
-    assert [one.source for one in prepared.segments] == [1, 2, 3]
+    assert all(one.is_numbered for one in prepared.segments)
+    assert [one.is_reference for one in prepared.segments] == [False, True, True]
     assert [tuple(one.latents.shape[1:]) for one in prepared.segments] == [(3, 4, 4), (1, 2, 6), (1, 62, 106)]
 
 

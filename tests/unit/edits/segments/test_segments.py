@@ -9,7 +9,7 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor
 
 from reelpatch.edits.contract import Edit, Forward, Moment
-from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
+from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit, stream_numbers
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
@@ -62,7 +62,7 @@ def test_a_segment_that_lies_before_the_clip_in_time_is_a_longer_clip(
 
 def test_source_and_places_change_what_is_seen(backbone: WanTransformer3DModel) -> None:
     plain = run(backbone, [SegmentsEdit([LatentSegment(SOURCE)])])
-    for other in (LatentSegment(SOURCE, source=1), LatentSegment(SOURCE, times=(0, 5))):
+    for other in (LatentSegment(SOURCE, is_numbered=True), LatentSegment(SOURCE, times=(0, 5))):
         assert tiny_wan.largest_difference(run(backbone, [SegmentsEdit([other])]), plain) > 1e-4
 
 
@@ -158,3 +158,10 @@ def test_a_source_beside_no_window_is_refused(frames: int, times: tuple[int, ...
         BadInput, match="context windows show parts of 4 latent frames, beside which the source's"
     ):
         seen_in_a_window(LatentSegment(torch.zeros(4, frames, 4, 6), times))
+
+
+def test_more_streams_than_were_trained_are_spread_over_those_that_were() -> None:
+    assert stream_numbers(0) == []
+    assert stream_numbers(3) == [1, 2, 3]
+    assert stream_numbers(5) == [1, 2, 3, 4, 5]
+    assert stream_numbers(9) == pytest.approx([1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5])
