@@ -4,6 +4,7 @@ What ends a process - a crash of a library, a call that never ends - is an outco
 that forks should have done no work in several threads, which a fork does not take along.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -59,6 +60,8 @@ def _start(name: str, call: Callable[[], int]) -> _Child:
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
+        # What was left in cycles stays: to close a decoder here would wait for threads that are in the parent alone.
+        gc.freeze()
         code = CRASHED
         try:
             for number, file in enumerate(files, 1):
