@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from reelpatch.edits.contract import (
     Forward,
     Moment,
     check_needs,
+    replaces_keys_values,
 )
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
@@ -36,11 +38,12 @@ from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
 
 from .edited_pass import BlockArguments, EditedPass, embedder
+from .keys_values import OVERRIDE, KeysValuesOverride
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"
 """Wrappers around the transformer's forward under this key follow the steps of a run; an edit module's own go along."""
-OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
+OFFERED = frozenset(Capability)
 
 BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
@@ -194,10 +197,14 @@ class EditedForward:
             return forward_of(block, x, transformer, self.lattice)
 
         edited = EditedPass(self.edits, forward, num_blocks)
+        override = None
+        if replaces_keys_values(self.edits):
+            override = KeysValuesOverride(edited.keys_values, options.get(OVERRIDE))
+            options[OVERRIDE] = override
         replaced = options["patches_replace"]["dit"]
         for index in range(num_blocks):
             key = ("double_block", index)
-            replaced[key] = _chained(replaced.get(key), index, edited)
+            replaced[key] = _chained(replaced.get(key), index, edited, override)
         return executor(x, *args, **kwargs)
 
 
@@ -257,6 +264,7 @@ def _chained(
     standing: BlockPatch | None,
     index: int,
     edited: EditedPass,
+    override: KeysValuesOverride | None,
 ) -> BlockPatch:
     def block(arguments: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         arguments = edited.before_block(index, arguments)
@@ -265,7 +273,8 @@ def _chained(
         def original(given: dict[str, Any]) -> dict[str, Any]:
             nonlocal was_run
             was_run = True
-            return extra["original_block"](given)
+            with nullcontext() if override is None else override.block(index):
+                return extra["original_block"](given)
 
         if standing is None:
             out = original(arguments)

@@ -9,11 +9,12 @@ from typing import Any
 
 import comfy.samplers
 import torch
-from tiny import LATENT, backbone, difference, module, sample
+from tiny import LATENT, apply, backbone, difference, module, sample
 
 sys.path.append(str(Path(__file__).parents[2]))  # ComfyUI has a package `tests` of its own
 
 from toy_family import family, in_comfyui, transformer
+from toy_kind.sharing import OtherKeysValues
 from toy_kind.work import ToyWork
 
 from reelpatch.clips.frames import plan_fit
@@ -108,3 +109,52 @@ def check_an_edit_module_of_wan_does_not_fit():
     else:
         said = "nothing"
     assert "128 wide and the backbone 64" in said, said
+
+
+def check_keys_and_values_are_the_plain_formula_in_comfyui():
+    base, attach = backbone(torch.float32), pack("host").attach
+    plain = sample(base)
+    assert difference(plain, sample(attach(base, OtherKeysValues(), None))) == 0
+    edited = attach(base, OtherKeysValues(block=1, keys=4.0, values=0.5), None)
+    found = sample(edited)
+    by_weights = base.clone()
+    layers = {"norm_k.weight": 4.0, "v.weight": 0.5, "v.bias": 0.5}
+    state = base.model_state_dict()
+    for name, factor in layers.items():
+        key = f"diffusion_model.blocks.1.self_attn.{name}"
+        by_weights.add_patches({key: ((factor - 1) * state[key],)})
+    told = {"effect": difference(plain, found), "difference": difference(found, sample(by_weights))}
+    assert told["effect"] > 1e-3
+    assert told["difference"] == 0  # factors of 2 round nothing
+    twice = sample(attach(base, OtherKeysValues(times=2), None))
+    assert difference(plain, twice) < 1e-5  # but for sums twice as long
+    return told
+
+
+def check_an_attention_override_that_stands_there_is_called():
+    base, attach = backbone(torch.float32), pack("host").attach
+    seen = []
+
+    def halved(attention: Any, q: Any, k: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append((tuple(q.shape), tuple(k.shape)))
+        return attention(q, k, 0.5 * v, *args, **kwargs)
+
+    base.model_options.setdefault("transformer_options", {})["optimized_attention_override"] = halved
+    theirs = sample(base)
+    calls, seen[:] = len(seen), []
+    both = sample(attach(base, OtherKeysValues(times=2), None))
+    assert len(seen) == calls
+    assert {keys[1] // rows[1] for rows, keys in seen if keys[1] % rows[1] == 0 and keys[1] < 512} == {1, 2}
+    assert difference(theirs, both) < 1e-5
+    changed = sample(attach(base, OtherKeysValues(values=0.25), None))
+    assert difference(theirs, changed) > 1e-3
+
+
+def check_keys_and_hints_stack():
+    base, attach = backbone(torch.float32), pack("host").attach
+    edited, latent = apply(base, module(torch.float32))
+    both = sample(attach(edited, OtherKeysValues(values=0.5), None), latent=latent["samples"])
+    other = attach(base, OtherKeysValues(values=0.5), None)
+    again, latent = apply(other, module(torch.float32))
+    assert difference(both, sample(again, latent=latent["samples"])) == 0
+    assert difference(both, sample(edited, latent=latent["samples"])) > 1e-3

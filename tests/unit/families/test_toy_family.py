@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from reelpatch.edits.contract import Moment
 from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.errors import BadInput
 from reelpatch.families.registry import FAMILIES
@@ -19,7 +20,9 @@ from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES, recipe
 from reelpatch.recipes.record import WeightFile
 from tests.toy_family.family import TOY_FAMILY, ToyFile
+from tests.toy_family.models import predict
 from tests.toy_family.transformer import drawn
+from tests.toy_kind.sharing import OtherKeysValues
 
 Captured = pytest.CaptureFixture[str]
 BACKBONE, VAE = "toy_backbone.safetensors", "toy_vae.safetensors"
@@ -144,6 +147,21 @@ def test_a_family_that_only_comfyui_runs_says_so(
         == BAD_INPUT
     )
     assert "models of the family 'toy' run in ComfyUI alone" in capsys.readouterr().err
+
+
+def test_its_host_refuses_what_it_cannot_do() -> None:
+    moment = Moment(sigma=0.5, step=0, num_steps=2, conditional=(True,))
+    refusal = (
+        "OtherKeysValues cannot run in the toy host: this host cannot let an edit replace the keys and values"
+    )
+    with pytest.raises(BadInput, match=refusal):
+        predict(
+            drawn()[0],
+            torch.zeros(1, 8, 1, 2, 2),
+            torch.zeros(1, 2, 4096),
+            moment=moment,
+            edits=[OtherKeysValues()],
+        )
 
 
 def test_an_unknown_family_is_refused() -> None:
