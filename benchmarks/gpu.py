@@ -21,12 +21,13 @@ from benchmarks import results
 from benchmarks.memory_caps import memory_caps
 from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
+from reelpatch.edits.vace.counts import EditModule
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.transformer_counts import Transformer
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.models.float8_products import WEIGHTS, float8_linear
 from reelpatch.headless.models.wan_vae import Vae
-from reelpatch.plan.transformer import EditModule, Transformer
 from reelpatch.recipes import recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas

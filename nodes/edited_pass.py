@@ -41,6 +41,10 @@ class EditedPass:
             return {**arguments, "img": self._carried.joined(forward.tokens), "pe": self._rotary}
         return arguments if self._rotary is None else {**arguments, "pe": self._rotary}
 
+    def keys_values(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What self-attention of a block reads in place of its own keys and values, [B, N, H, E]."""
+        return self._running.keys_values(index, keys, values)
+
     def after_block(self, index: int, stream: Tensor, *, was_skipped: bool) -> Tensor:
         """What the next block goes on from."""
         is_last = index + 1 == self._num_blocks

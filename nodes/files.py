@@ -8,13 +8,13 @@ from pathlib import Path
 import folder_paths
 
 from reelpatch.errors import BadInput
-from reelpatch.families.kinds import Kind
+from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.recipes import RECIPES, WeightFile
 from reelpatch.weights.header import KnownFile, expect, identify
 
 DEMO_MATERIAL = Path(__file__).parents[1] / "workflows"
 DEMO_MODELS = Path(__file__).parents[1] / "reelpatch" / "headless" / "demo" / "models"
-LOADED_BY = {
+LOADED_BY: dict[FileKind, str] = {
     Kind.BACKBONE: "Load backbone",
     Kind.VACE: "Load backbone or Load edit module",
     Kind.EDIT_MODULE: "Load edit module",
@@ -66,7 +66,7 @@ def missing_or_true(folder: str, file: object, *others: str) -> bool | str:
     return f"'{file}' is not in models/{folder}: download it from {known.url} and put it there."
 
 
-def chosen_file(path: Path, *kinds: Kind) -> KnownFile:
+def chosen_file(path: Path, *kinds: FileKind) -> KnownFile:
     """The file if it is of one of these kinds. Raises: `BadInput` that says what it is, and which node loads it."""
     found = identify(path)
     if found.kind not in kinds and found.kind in LOADED_BY and found.tensors:

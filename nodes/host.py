@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,22 +27,27 @@ from reelpatch.edits.contract import (
     Forward,
     Moment,
     check_needs,
+    replaces_keys_values,
 )
 from reelpatch.edits.segments.edit import SegmentsEdit
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
+from reelpatch.families.family import Family
+from reelpatch.families.lattice import Lattice
+from reelpatch.families.registry import FAMILIES
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
 from reelpatch.sampling.condition_sets import Sees
 
 from .edited_pass import BlockArguments, EditedPass, embedder
+from .keys_values import OVERRIDE, KeysValuesOverride
 
 KEY = "reelpatch"
 STEPS_KEY = "reelpatch_steps"
 """Wrappers around the transformer's forward under this key follow the steps of a run; an edit module's own go along."""
 SEES_KEY = "reelpatch_sees"
 """Which segments a pass is shown, where its guider says so; all of them otherwise."""
-OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
+OFFERED = frozenset(Capability)
 
 BlockPatch = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
@@ -54,13 +60,13 @@ def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> Mode
     Raises: `BadInput` for a MODEL that edits cannot be attached to, saying what it is.
     """
     check_needs([edit], OFFERED, host="ComfyUI")
-    check_backbone(model, edit.width)
+    lattice = check_backbone(model, edit.width).lattice
     edited = model.clone()
     edits = (*attached_edits(model), edit)
     edited.remove_wrappers_with_key(WrappersMP.DIFFUSION_MODEL, KEY)
-    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edits))
+    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edits, lattice))
     edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
-    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, EditMemory(edit))
+    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, EditMemory(edit, lattice))
     if module is None:
         return edited
     for wrapper in module.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
@@ -80,14 +86,46 @@ def num_references(model: ModelPatcher) -> int:
     return sum(edit.num_references for edit in attached_edits(model) if isinstance(edit, SegmentsEdit))
 
 
-def check_backbone(model: ModelPatcher, module_width: int | None) -> None:
-    """Raises: `BadInput` unless `model` is a plain Wan text-to-video backbone as wide as the edit module, if that has a width."""
+def check_backbone(model: ModelPatcher, module_width: int | None) -> Family:
+    """The family of a MODEL that edits can be attached to.
+
+    Raises: `BadInput` for one of no known family, for a Wan backbone that is not a plain text-to-video one, and for one that
+        is not as wide as the edit module, if that has a width.
+    """
     backbone = model.get_model_object("diffusion_model")
-    if not isinstance(backbone, comfy.ldm.wan.model.WanModel):
+    family = family_of(model)
+    if family is None:
         raise BadInput(
             f"this MODEL is a {type(model.model).__name__}, but edits need a Wan text-to-video backbone: load one "
             "with Load backbone or Load Diffusion Model."
         )
+    if isinstance(backbone, comfy.ldm.wan.model.WanModel):
+        _check_wan(backbone)
+    if module_width is not None and backbone.dim != module_width:
+        raise BadInput(
+            f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
+            f"models ({named_widths()}); choose a pair of the same size."
+        )
+    return family
+
+
+def family_of(model: ModelPatcher) -> Family | None:
+    """The registered family whose classes a MODEL has; None for none of them."""
+    transformer = _class_names(model.get_model_object("diffusion_model"))
+    latents = _class_names(model.get_model_object("latent_format"))
+    found = (
+        family
+        for family in FAMILIES.all()
+        if family.comfyui and family.comfyui.transformer in transformer and family.comfyui.latents in latents
+    )
+    return next(found, None)
+
+
+def _class_names(thing: Any) -> set[str]:
+    return {f"{one.__module__}.{one.__qualname__}" for one in type(thing).__mro__}
+
+
+def _check_wan(backbone: Any) -> None:
     if isinstance(backbone, comfy.ldm.wan.model.VaceWanModel):
         raise BadInput(
             "this MODEL is a Wan backbone with a VACE module merged in, which would go on working beside the edit: "
@@ -98,11 +136,6 @@ def check_backbone(model: ModelPatcher, module_width: int | None) -> None:
         raise BadInput(
             f"this MODEL is a Wan backbone {what}, but edit modules are made for text-to-video with 16 channels: "
             "load a Wan2.1 T2V or Wan2.2 T2V-A14B file."
-        )
-    if module_width is not None and backbone.dim != module_width:
-        raise BadInput(
-            f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
-            f"models ({named_widths()}); choose a pair of the same size."
         )
 
 
@@ -146,12 +179,13 @@ class EditMemory:
     """
 
     edit: Edit
+    lattice: Lattice
 
     def __call__(
         self, executor: Any, model: ModelPatcher, noise_shape: Any, *args: Any, **kwargs: Any
     ) -> Any:
         shape = list(noise_shape)
-        share = self.edit.memory_share(WAN.lattice.grid(*shape[-3:]))
+        share = self.edit.memory_share(self.lattice.grid(*shape[-3:]))
         shape[2] = math.ceil(shape[2] * (1 + share))
         return executor(model, shape, *args, **kwargs)
 
@@ -161,27 +195,36 @@ class EditedForward:
     """The edits of a MODEL around the transformer's forward."""
 
     edits: tuple[Edit, ...]
+    lattice: Lattice
 
     def __call__(self, executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         args, kwargs, options = _with_own_options(args, kwargs)
         transformer = executor.class_obj
         num_blocks = len(transformer.blocks)
-        edited = EditedPass(self.edits, lambda block: forward_of(block, x, transformer), num_blocks)
+
+        def forward(block: BlockArguments) -> Forward:
+            return forward_of(block, x, transformer, self.lattice)
+
+        edited = EditedPass(self.edits, forward, num_blocks)
+        override = None
+        if replaces_keys_values(self.edits):
+            override = KeysValuesOverride(edited.keys_values, options.get(OVERRIDE))
+            options[OVERRIDE] = override
         replaced = options["patches_replace"]["dit"]
         for index in range(num_blocks):
             key = ("double_block", index)
-            replaced[key] = _chained(replaced.get(key), index, edited)
+            replaced[key] = _chained(replaced.get(key), index, edited, override)
         return executor(x, *args, **kwargs)
 
 
-def forward_of(block: BlockArguments, x: Tensor, transformer: Any) -> Forward:
+def forward_of(block: BlockArguments, x: Tensor, transformer: Any, lattice: Lattice) -> Forward:
     """What an edit is told, from the arguments of the first block and the latents `x` [B, C, T, h, w].
 
     Raises: `BadInput` for a backbone that carries tokens beside those of the latents.
     """
     options, tokens = block["transformer_options"], block["img"]
     frames, rows, columns = x.shape[-3:]
-    grid = WAN.lattice.grid(frames, rows, columns)
+    grid = lattice.grid(frames, rows, columns)
     if tokens.shape[1] != grid.tokens:
         raise BadInput(
             f"the backbone works on {tokens.shape[1]} tokens, but the latents make {grid.tokens}: another node adds "
@@ -235,6 +278,7 @@ def _chained(
     standing: BlockPatch | None,
     index: int,
     edited: EditedPass,
+    override: KeysValuesOverride | None,
 ) -> BlockPatch:
     def block(arguments: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
         arguments = edited.before_block(index, arguments)
@@ -243,7 +287,8 @@ def _chained(
         def original(given: dict[str, Any]) -> dict[str, Any]:
             nonlocal was_run
             was_run = True
-            return extra["original_block"](given)
+            with nullcontext() if override is None else override.block(index):
+                return extra["original_block"](given)
 
         if standing is None:
             out = original(arguments)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import comfy.latent_formats
 import comfy.model_management
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip
 from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.errors import BadInput
+from reelpatch.families.family import Family, start
 from reelpatch.families.wan.family import WAN
 
 # HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
@@ -21,14 +21,16 @@ CORE, CORE_WAN = "comfy.ldm.", "comfy.ldm.wan."
 _GRAY: WeakKeyDictionary[Any, GrayLatents] = WeakKeyDictionary()
 
 
-def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
-    """The engine's way to encode, over a VAE of ComfyUI's: [3, F, H, W] in [-1, 1] -> normalised [16, T, h, w].
+def encoder(vae: Any, family: Family = WAN) -> Callable[[Tensor], Tensor]:
+    """The engine's way to encode, over a VAE of ComfyUI's: [3, F, H, W] in [-1, 1] -> normalised [C, T, h, w].
 
     A gray clip is encoded once for each VAE, size and length.
     Raises: `BadInput` for a VAE of another family.
     """
-    check_vae(vae)
-    normalised = comfy.latent_formats.Wan21().process_in
+    check_vae(vae, family)
+    assert family.comfyui is not None
+    module, name = family.comfyui.latents.rsplit(".", 1)
+    normalised = start((module, name)).process_in
 
     def encode(video: Tensor) -> Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -37,17 +39,24 @@ def encoder(vae: Any) -> Callable[[Tensor], Tensor]:
     return _GRAY.setdefault(vae, GrayLatents()).encoder(encode)
 
 
-def check_vae(vae: Any) -> None:
-    """Raises: `BadInput` for a VAE of another family than Wan2.1's."""
+def check_vae(vae: Any, family: Family = WAN) -> None:
+    """Raises: `BadInput` for a VAE of another family."""
+    if family is not WAN:
+        if vae.latent_channels != family.lattice.channels:
+            raise BadInput(
+                f"this is a VAE of {vae.latent_channels} channels, but models of the family '{family.name}' read "
+                f"{family.lattice.channels}: load the VAE that goes with them."
+            )
+        return
     if vae.latent_channels != WAN.lattice.channels or vae.latent_dim != 3:
         what = "an image VAE" if vae.latent_dim != 3 else f"a video VAE of {vae.latent_channels} channels"
         raise BadInput(
             f"this is {what}, but edit modules read latents of the Wan2.1 VAE (16 channels): load "
             "wan_2.1_vae.safetensors."
         )
-    family = type(vae.first_stage_model)
-    if family.__module__.startswith(CORE) and not family.__module__.startswith(CORE_WAN):
+    model = type(vae.first_stage_model)
+    if model.__module__.startswith(CORE) and not model.__module__.startswith(CORE_WAN):
         raise BadInput(
-            f"this is another video VAE of 16 channels ({family.__name__}), but edit modules read latents of the Wan2.1 "
+            f"this is another video VAE of 16 channels ({model.__name__}), but edit modules read latents of the Wan2.1 "
             "VAE: load wan_2.1_vae.safetensors."
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.clips.worked_clip import Finishing
+from reelpatch.edits.registry import start_work
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
@@ -94,7 +95,7 @@ class EditLongClip(io.ComfyNode):
         render_of = partial(
             WindowRender,
             *(model, edit_module, vae, positive, negative, guidance or GuidancePlan(Guidance(1.0)), sampler),
-            *(sigmas, references or [], strength, StepRange(start, end), skip_hints),
+            *(sigmas, references or [], strength, StepRange(start, end), skip_hints, start_work("vace")),
         )
         asked = chosen_mask(mask_channel, mask_threshold)
         with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames, asked)) as part:

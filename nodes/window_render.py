@@ -10,14 +10,13 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan
 from reelpatch.edits.render import render
-from reelpatch.edits.vace.work import VaceWork
 from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan, StepRange
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.sampling.solvers import SOLVERS
 
-from .host import attach
+from .host import attach, check_backbone
 from .host_vae import encoder
 from .sampling import FlowSampler, scheduled_guider
 from .window_sample import OnStep, sample_window
@@ -28,7 +27,7 @@ class WindowRender:
     """One edit on one MODEL, window after window. As `reelpatch.windows.edit_window.Render`."""
 
     model: ModelPatcher
-    edit_module: ModelPatcher
+    edit_module: ModelPatcher | None
     vae: Any
     positive: Any
     negative: Any
@@ -39,6 +38,7 @@ class WindowRender:
     strength: float
     active: StepRange
     skip_hints: bool
+    work: EditWork
     on_step: OnStep
 
     def __call__(
@@ -46,7 +46,7 @@ class WindowRender:
     ) -> Tensor:
         """The edited clip [F, H, W, 3] as the model made it."""
         material = Material(clip, plan, mask, self.references)
-        return render(self, VaceWork(), material, seed=seed, on_progress=on_progress)
+        return render(self, self.work, material, seed=seed, on_progress=on_progress)
 
     @property
     def settings(self) -> EditSettings:
@@ -55,7 +55,7 @@ class WindowRender:
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
-        return encoder(self.vae)(video)
+        return encoder(self.vae, check_backbone(self.model, None))(video)
 
     def sample(
         self,
@@ -67,7 +67,8 @@ class WindowRender:
     ) -> Tensor:
         """As `RenderHost`."""
         edited = self.model
-        for edit in work.edits(self.edit_module.model, prepared, self.settings):
+        module = None if self.edit_module is None else self.edit_module.model
+        for edit in work.edits(module, prepared, self.settings):
             edited = attach(edited, edit, self.edit_module)
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),

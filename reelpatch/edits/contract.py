@@ -88,6 +88,18 @@ class BringsTokens(RunningEdit, Protocol):
         ...
 
 
+class ReplacesKeysValues(RunningEdit, Protocol):
+    """A running edit of one that needs `REPLACE_KEYS_VALUES`."""
+
+    def keys_values(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What self-attention of that block reads in place of these, which it gives back where it changes nothing.
+
+        Shapes: keys, turned to their places, and values `[B, N, H, E]`, of all tokens in the block; the result may have
+            another N.
+        """
+        ...
+
+
 class Edit(Protocol):
     """A way of changing what a transformer makes; strengths and windows are the edit's own affair."""
 
@@ -124,17 +136,30 @@ class RunningEdits:
 
     parts: Sequence[RunningEdit]
     segments: Sequence[TokenSegment] = ()
+    replacing: Sequence[ReplacesKeysValues] = ()
 
     def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
         for part in self.parts:
             tokens = part.after_block(index, tokens, was_skipped=was_skipped)
         return tokens
 
+    def keys_values(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """As `ReplacesKeysValues`."""
+        for part in self.replacing:
+            keys, values = part.keys_values(block, keys, values)
+        return keys, values
+
+
+def replaces_keys_values(edits: Iterable[Edit]) -> bool:
+    """Whether any of `edits` asks for keys and values."""
+    return any(Capability.REPLACE_KEYS_VALUES in edit.needs for edit in edits)
+
 
 def begin_edits(edits: Iterable[Edit], forward: Forward) -> RunningEdits:
     """Those of `edits` that have something to do in this forward, in the given order."""
     parts: list[RunningEdit] = []
     segments: list[TokenSegment] = []
+    replacing: list[ReplacesKeysValues] = []
     for edit in edits:
         running = edit.begin(forward)
         if running is None:
@@ -142,4 +167,6 @@ def begin_edits(edits: Iterable[Edit], forward: Forward) -> RunningEdits:
         parts.append(running)
         if Capability.BRING_TOKENS in edit.needs:
             segments += cast("BringsTokens", running).segments()
-    return RunningEdits(parts, segments)
+        if Capability.REPLACE_KEYS_VALUES in edit.needs:
+            replacing.append(cast("ReplacesKeysValues", running))
+    return RunningEdits(parts, segments, replacing)

@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from reelpatch.edits.capability import Capability
+from reelpatch.families.counts import BackboneCounts, Header, ModuleCounts
+from reelpatch.families.family import Place, start
 
 if TYPE_CHECKING:
     from reelpatch.edits.work import EditWork
+
+
+class ModuleSizes(Protocol):
+    """How a kind's edit modules are counted."""
+
+    @property
+    def matrix(self) -> str:
+        """A linear weight of a block, by native name: its dtype is that of all."""
+        ...
+
+    def published(self, backbone: BackboneCounts, num_blocks: int) -> ModuleCounts:
+        """One of that many blocks, as they were published beside the backbone."""
+        ...
+
+    def of_file(self, backbone: BackboneCounts, file: Header) -> ModuleCounts: ...
 
 
 @dataclass(frozen=True)
 class EditKind:
     """One way to change what a transformer makes.
 
-    `families` names those it fits. With `has_module`, weights of its own go beside the backbone. `is_instructed` where it
-    edits a clip by an instruction, otherwise it goes over a finished one. `needs` is what it asks of a host.
-    `clip_encodes` counts the passes of the VAE over the clip. `work` is where its `EditWork` stands: module and class.
+    `families` names those it fits. `is_instructed` where it edits a clip by an instruction, otherwise it goes over a finished
+    one. `needs` is what it asks of a host. `clip_encodes` counts the passes of the VAE over the clip. `work` is where its
+    `EditWork` stands, and `module` where the `ModuleSizes` of weights do that go beside the backbone, None without any.
     """
 
     name: str
     families: tuple[str, ...]
     needs: frozenset[Capability]
-    work: tuple[str, str]
-    has_module: bool
+    work: Place
     is_instructed: bool
     clip_encodes: int
+    module: Place | None = None
 
     def start_work(self) -> EditWork:
         """What does the work; it and what it needs are imported now."""
-        module, name = self.work
-        return cast("EditWork", getattr(import_module(module), name)())
+        return cast("EditWork", start(self.work))
+
+    def start_counts(self) -> ModuleSizes | None:
+        """What counts its edit modules, None without any."""
+        return None if self.module is None else cast(ModuleSizes, start(self.module))
+
+    @property
+    def has_module(self) -> bool:
+        """Whether weights of its own go beside the backbone."""
+        return self.module is not None

@@ -1,7 +1,14 @@
 """The kinds of edits that are known, by name: one line for each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from reelpatch.edits.kind import EditKind
 from reelpatch.families.registry import Registry
+
+if TYPE_CHECKING:
+    from reelpatch.edits.work import EditWork
 
 EDIT_KINDS = Registry(
     "kind of edit",
@@ -13,3 +20,8 @@ EDIT_KINDS = Registry(
         "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
     },
 )
+
+
+def start_work(kind: str) -> EditWork:
+    """What does the work of the kind of that name; it and what it needs are imported now."""
+    return EDIT_KINDS.find(kind).start_work()

@@ -1,14 +1,51 @@
 """What the code has to know of a family of video models, in numbers and names alone."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from reelpatch.families.lattice import Lattice
+from reelpatch.families.mark import Mark
+
+if TYPE_CHECKING:
+    from reelpatch.families.counts import FamilyCounts
+
+Place = tuple[str, str]
+"""Where a class stands: module and name. It is imported when it is asked for."""
+
+
+@dataclass(frozen=True)
+class InComfyUI:
+    """Classes of ComfyUI by their full names: that of a MODEL's transformer, and that of its latents' numbers."""
+
+    transformer: str
+    latents: str
 
 
 @dataclass(frozen=True)
 class Family:
-    """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head."""
+    """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head.
+
+    `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
+    does, empty where nothing can. `marks` tell its files by their headers, beside those that `weights/header.py` knows.
+    """
 
     name: str
     lattice: Lattice
     head_dim: int
+    counts: Place
+    headless: Place | None
+    comfyui: InComfyUI | None
+    marks: tuple[Mark, ...] = ()
+
+    def start_counts(self) -> FamilyCounts:
+        """What counts its models."""
+        return cast("FamilyCounts", start(self.counts))
+
+
+def start(place: Place) -> Any:
+    """One of the class that stands there, without arguments; it and what it needs are imported now."""
+    module, name = place
+    return getattr(import_module(module), name)()

@@ -3,8 +3,20 @@
 from enum import Enum
 
 
-class Kind(Enum):
-    """What a file holds. Files of one kind are loaded the same way; `KnownFile.variant` tells them apart."""
+class FileKind(Enum):
+    """What a file holds: words for it, the models folder where it belongs, and what it goes with.
+
+    A family that is not Wan's brings members of its own, in a class of its own.
+    """
+
+    def __init__(self, words: str, folder: str, works_with: str) -> None:
+        self.words = words
+        self.folder = folder
+        self.works_with = works_with
+
+
+class Kind(FileKind):
+    """The kinds that are known here. Files of one kind are loaded the same way; `KnownFile.variant` tells them apart."""
 
     BACKBONE = (
         "a Wan text-to-video backbone",
@@ -60,8 +72,3 @@ class Kind(Enum):
     )
     OTHER_MODEL = ("a model of another family", "", "workflows made for it; it is no Wan model")
     UNKNOWN = ("something that no loader here knows", "", "nothing here")
-
-    def __init__(self, words: str, folder: str, works_with: str) -> None:
-        self.words = words
-        self.folder = folder
-        self.works_with = works_with

@@ -24,6 +24,10 @@ class Registry(Generic[Record]):
         assert isinstance(found, self._kind)
         return found
 
+    def all(self) -> list[Record]:
+        """All records, in the order they were made known."""
+        return [self.find(name) for name in self._places]
+
     def register(self, name: str, module: str, attribute: str) -> None:
         """Makes a record known that another package brings: `attribute` of `module`."""
         self._places[name] = (module, attribute)

@@ -1,28 +1,10 @@
 """Models that are no Wan transformer, VAE or UMT5, recognised by the keys that only they have; as data."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 
 from reelpatch.families.kinds import Kind
+from reelpatch.families.mark import Mark
 from reelpatch.families.tensor_info import TensorInfo
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a file is that has all `keys`, the first of them with this size in its shape, where one is given."""
-
-    kind: Kind
-    name: str
-    keys: tuple[str, ...]
-    axis: int = 0
-    size: int | None = None
-
-    def fits(self, tensors: Mapping[str, TensorInfo]) -> bool:
-        if any(key not in tensors for key in self.keys):
-            return False
-        shape = tensors[self.keys[0]].shape
-        return self.size is None or (len(shape) > self.axis and shape[self.axis] == self.size)
-
 
 _VISION_NORM = "vision_model.encoder.layers.0.layer_norm1.weight"
 _REFINER = "txt_in.individual_token_refiner.blocks.0.norm1.weight"

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
-from reelpatch.headless.models.attention import KERNELS, choose_attention
 from reelpatch.headless.models.embedded_texts import Instructions, free_memory
+from reelpatch.headless.models.family_models import VideoVae, start_models
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.placement import Placement, card_bytes, place
@@ -22,8 +21,7 @@ from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.text_cache import TextCache
 from reelpatch.headless.models.tokenizer import check_words
-from reelpatch.headless.models.wan_transformer import load_backbone, load_module
-from reelpatch.headless.models.wan_vae import Vae, load_vae
+from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -57,7 +55,7 @@ class MachineOptions:
 class LoadedTransformer:
     """A backbone, its edit module where the recipe has one, and the LoRAs on both; and how they lie on the card."""
 
-    backbone: WanTransformer3DModel
+    backbone: nn.Module
     module: nn.Module | None
     loras: tuple[AppliedLora, ...]
     placement: Placement | None
@@ -92,6 +90,7 @@ class LoadedRecipe:
         self.check(recipe)
         self.recipe = recipe
         self.work = recipe.edit_kind.start_work()
+        self.family = start_models(recipe.model_family)
         self.files = RecipeFiles.find(recipe, models)
         self.check_files()
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
@@ -113,7 +112,7 @@ class LoadedRecipe:
             device=self.device,
             cache=TextCache() if machine.keeps_texts else None,
         )
-        self._vae: Vae | None = None
+        self._vae: VideoVae | None = None
         self._transformer: LoadedTransformer | None = None
 
     @staticmethod
@@ -124,7 +123,7 @@ class LoadedRecipe:
     def check_files(self) -> None:
         """Raises: `BadInput` for files of the right kinds that lack what the recipe needs of them."""
 
-    def adapt(self, backbone: WanTransformer3DModel) -> None:
+    def adapt(self, backbone: nn.Module) -> None:
         """Changes a backbone that was just loaded, where what the recipe does needs it."""
 
     @property
@@ -177,10 +176,10 @@ class LoadedRecipe:
         return self.text(self.recipe.negative_prompt, on_progress)
 
     @property
-    def vae(self) -> Vae:
+    def vae(self) -> VideoVae:
         """The VAE."""
         if self._vae is None:
-            self._vae = load_vae(self.files.vae, device=self.device)
+            self._vae = self.family.load_vae(self.files.vae, device=self.device)
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 
@@ -208,7 +207,7 @@ class LoadedRecipe:
         references: int = 0,
         between: Between | None = None,
     ) -> Tensor:
-        """The latents [16, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
+        """The latents [C, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
 
         `between` is called before each step, as solvers offer it.
 
@@ -233,13 +232,12 @@ class LoadedRecipe:
         is_streamed = placement is not None and placement.is_streamed
         device = torch.device("cpu") if is_streamed else self.device
         kinds = self.recipe.files_for("backbone")[0].kinds
-        backbone = load_backbone(self.files.backbone, dtype=self.dtype, device=device, kinds=kinds)
+        backbone = self.family.load_backbone(
+            self.files.backbone, dtype=self.dtype, device=device, kinds=kinds
+        )
         self.adapt(backbone)
-        attention = choose_attention(self.device, self.dtype)
-        if attention is not None and attention.kernel is not KERNELS[-1]:
-            # The edit module's blocks take the backbone's.
-            backbone.set_attention_backend(attention.kernel.name)
-            _log.info("%s.", attention.describe())
+        if attention := self.family.choose_attention(backbone, self.device, self.dtype):
+            _log.info("%s", attention)
         module = None
         if self.files.module is not None:
             module = load_module(self.files.module, self.work, dtype=self.dtype, device=device)
@@ -252,10 +250,10 @@ class LoadedRecipe:
             self._stream(backbone, module, placement.resident_blocks)
         return LoadedTransformer(backbone, module, loras, placement)
 
-    def _stream(self, backbone: WanTransformer3DModel, module: nn.Module | None, resident: int) -> None:
+    def _stream(self, backbone: nn.Module, module: nn.Module | None, resident: int) -> None:
         """Leaves all but the first `resident` blocks, the backbone's before the module's, where they are."""
-        main: list[nn.Module] = list(backbone.blocks)
-        stream_blocks(backbone, main[resident:], self.device)
+        main = self.family.blocks_of(backbone)
+        stream_blocks(backbone, list(main[resident:]), self.device)
         if module is not None:
             of_module = next(part for part in module.children() if isinstance(part, nn.ModuleList))
             stream_blocks(module, list(of_module)[max(0, resident - len(main)) :], self.device)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from diffusers import WanTransformer3DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from reelpatch.clips.frames import as_clip, plan_fit
 from reelpatch.edits.reasoning.decode import decode_film
@@ -67,7 +67,8 @@ class PictureEditor(LoadedRecipe):
         """How the recipe edits pictures."""
         return self.recipe.check_pictures()
 
-    def adapt(self, backbone: WanTransformer3DModel) -> None:
+    def adapt(self, backbone: nn.Module) -> None:
+        assert isinstance(backbone, WanTransformer3DModel)
         space_positions(backbone)
 
     def edit(
@@ -104,6 +105,7 @@ class PictureEditor(LoadedRecipe):
                 guidance=self.recipe.guidance,
                 on_step=models.at_step,
                 picture=seen,
+                predict=self.family.predict,
             )
             noise = draw_noise(lattice.latent_shape(frames, fit.size), seed)
             drop = Drop(self.how.reasoning_steps) if self.how.reasoning_steps else None

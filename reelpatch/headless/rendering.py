@@ -65,6 +65,7 @@ class RecipeHost:
             guidance=self.guidance,
             skip_layers=recipe.skip_layers,
             on_step=transformer.at_step,
+            predict=self.models.family.predict,
         )
         return self.models.sample(denoiser, start, seed, on_progress, references=prepared.references)
 

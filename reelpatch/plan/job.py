@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from reelpatch.edits.reasoning.settings import PAIR
 from reelpatch.errors import BadInput
+from reelpatch.families.counts import Flops
 from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.models import Models
-from reelpatch.plan.transformer import TEXT_ROWS, Flops
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.condition_sets import Sees
 

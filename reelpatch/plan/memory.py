@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
+from reelpatch.families.counts import FP32, HALF
+from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
-from reelpatch.plan.transformer import FP32, HALF, TEXT_ROWS
 
 GIB = 2**30
 RESERVED_BYTES = int(0.6 * GIB)  # a CUDA context and the work space of cuBLAS and cuDNN

@@ -3,47 +3,31 @@
 Sizes come from the headers of files that are there, else from what the recipe's published files are known to hold.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
+from reelpatch.edits.kind import ModuleSizes
 from reelpatch.errors import BadInput
-from reelpatch.families.kinds import Kind
-from reelpatch.plan.picture_encoder import NO_PICTURES, VIT_H, PictureEncoderSizes
-from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
-from reelpatch.plan.transformer import (
+from reelpatch.families.counts import (
     FP8,
     FP32,
     HALF,
-    I2V_14B,
-    T2V_1_3B,
-    T2V_14B,
-    VACE_1_3B,
-    VACE_14B,
-    EditModule,
-    Transformer,
+    BackboneCounts,
+    FamilyCounts,
+    FamilySizes,
+    ModuleCounts,
+    TextCounts,
+    VaeCounts,
 )
-from reelpatch.plan.vae import WAN_VAE, VaeSizes
+from reelpatch.families.kinds import Kind
+from reelpatch.plan.picture_encoder import NO_PICTURES, VIT_H, PictureEncoderSizes
 from reelpatch.recipes import Recipe, Role, WeightFile
 from reelpatch.weights.header import KnownFile
 
 Dtype = Literal["auto", "fp8", "bf16", "fp16", "fp32"]
 DTYPES: tuple[Dtype, ...] = ("auto", "fp8", "bf16", "fp16", "fp32")
 _BYTES = {"F32": FP32, "F8_E4M3": FP8, "F8_E5M2": FP8, "I8": FP8}  # of weights in files; all others are half
-_DEMO_BACKBONE = Transformer(dim=128, ffn_dim=512, num_blocks=8)
-_DEMO_TEXT = TextEncoderSizes(
-    vocabulary=64, dim=64, attention_dim=64, num_heads=4, ffn_dim=128, num_blocks=2, num_buckets=32
-)
-_DEMO = (_DEMO_BACKBONE, EditModule(_DEMO_BACKBONE, num_blocks=4), VaeSizes(base_dim=16), _DEMO_TEXT)
-_WAN_14B = (T2V_14B, VACE_14B, WAN_VAE, UMT5_XXL)
-_WAN_1_3B = (T2V_1_3B, VACE_1_3B, WAN_VAE, UMT5_XXL)
-# How published names of backbones tell which model they hold.
-_PUBLISHED = (
-    (re.compile(r"14B"), _WAN_14B),
-    (re.compile(r"1[._]3B"), _WAN_1_3B),
-    (re.compile(r"_demo_"), _DEMO),
-)
 
 
 @dataclass(frozen=True)
@@ -55,10 +39,10 @@ class Models:
     read from files.
     """
 
-    backbone: Transformer
-    module: EditModule | None
-    vae: VaeSizes
-    text: TextEncoderSizes
+    backbone: BackboneCounts
+    module: ModuleCounts | None
+    vae: VaeCounts
+    text: TextCounts
     backbone_bytes: int
     module_bytes: int
     text_bytes: int
@@ -141,21 +125,12 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
     Raises: `BadInput` for a backbone of unknown size, and for a recipe that can't be run yet.
     """
     recipe.check_runnable()
-    backbone, module, vae, text = _published(recipe, found)
+    counts = recipe.model_family.start_counts()
+    sizes = _published(recipe, found, counts)
     compute = FP32 if dtype == "fp32" else HALF
-    if "backbone" in found:
-        backbone = _backbone(found["backbone"])
-        module = replace(module, backbone=backbone) if module else None
-    if not recipe.files_for("module"):
-        module = None
-    elif "module" in found:
-        file = found["module"]
-        module = EditModule(backbone, file.count("vace_blocks"), file.shape("vace_patch_embedding.weight")[1])
-    if "vae" in found:
-        file = found["vae"]
-        vae = VaeSizes(file.shape("encoder.conv1.weight")[0], file.shape("conv2.weight")[0])
-    if "text_encoder" in found:
-        text = _text_encoder(found["text_encoder"])
+    backbone = counts.backbone(found["backbone"]) if "backbone" in found else sizes.backbone
+    module_sizes = recipe.edit_kind.start_counts() if recipe.files_for("module") else None
+    module = None if module_sizes is None else _module(module_sizes, backbone, sizes, found.get("module"))
 
     def held(role: Role, key: str) -> int:
         return _held(recipe.files_for(role)[0], found.get(role), key, dtype, compute)
@@ -164,11 +139,11 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
     return Models(
         backbone=backbone,
         module=module,
-        vae=vae,
-        text=text,
-        backbone_bytes=held("backbone", "blocks.0.self_attn.q.weight"),
-        module_bytes=held("module", "vace_blocks.0.self_attn.q.weight") if module else 0,
-        text_bytes=held("text_encoder", "blocks.0.attn.q.weight"),
+        vae=counts.vae(found["vae"]) if "vae" in found else sizes.vae,
+        text=counts.text(found["text_encoder"]) if "text_encoder" in found else sizes.text,
+        backbone_bytes=held("backbone", counts.matrix),
+        module_bytes=held("module", module_sizes.matrix) if module_sizes else 0,
+        text_bytes=held("text_encoder", counts.text_matrix),
         compute_bytes=compute,
         lora_bytes=found["lora"].num_bytes
         if "lora" in found
@@ -197,14 +172,19 @@ def _named_bytes(file: WeightFile) -> int:
     return FP8 if "fp8" in file.names[0] else HALF
 
 
-def _published(
-    recipe: Recipe, found: Mapping[Role, KnownFile]
-) -> tuple[Transformer, EditModule, VaeSizes, TextEncoderSizes]:
+def _module(
+    sizes: ModuleSizes, backbone: BackboneCounts, published: FamilySizes, found: KnownFile | None
+) -> ModuleCounts:
+    if found is None:
+        return sizes.published(backbone, published.module_blocks)
+    return sizes.of_file(backbone, found)
+
+
+def _published(recipe: Recipe, found: Mapping[Role, KnownFile], counts: FamilyCounts) -> FamilySizes:
     file = recipe.files_for("backbone")[0]
-    for pattern, models in _PUBLISHED:
-        if any(pattern.search(name) for name in (*file.names, file.size)):
-            backbone, module, vae, text = models
-            return (I2V_14B if file.kind is Kind.IMAGE_BACKBONE else backbone), module, vae, text
+    names = (*file.names, file.size)
+    if published := counts.published(names, sees_pictures=file.kind is Kind.IMAGE_BACKBONE):
+        return published
     needed = {"backbone", "vae", "text_encoder"} | ({"module"} if recipe.files_for("module") else set[Role]())
     if not needed <= found.keys():
         raise BadInput(
@@ -212,31 +192,5 @@ def _published(
             f"'{recipe.name}'.",
             option="--models DIR",
         )
-    return _WAN_14B  # every part of it is replaced by what the headers say
-
-
-def _backbone(file: KnownFile) -> Transformer:
-    width, in_channels = file.shape("patch_embedding.weight")[:2]
-    return Transformer(
-        dim=width,
-        ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],
-        num_blocks=file.count("blocks"),
-        in_channels=in_channels,
-        out_channels=file.shape("head.head.bias")[0] // 4,
-        text_dim=file.shape("text_embedding.0.weight")[1],
-        has_image_tokens="img_emb.proj.1.weight" in file.keys,
-    )
-
-
-def _text_encoder(file: KnownFile) -> TextEncoderSizes:
-    vocabulary, dim = file.shape("token_embedding.weight")
-    num_buckets, num_heads = file.shape("blocks.0.pos_embedding.embedding.weight")
-    return TextEncoderSizes(
-        vocabulary=vocabulary,
-        dim=dim,
-        attention_dim=file.shape("blocks.0.attn.q.weight")[0],
-        num_heads=num_heads,
-        ffn_dim=file.shape("blocks.0.ffn.fc1.weight")[0],
-        num_blocks=file.count("blocks"),
-        num_buckets=num_buckets,
-    )
+    text = counts.text(found["text_encoder"])
+    return FamilySizes(counts.backbone(found["backbone"]), counts.vae(found["vae"]), text)

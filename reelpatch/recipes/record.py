@@ -9,7 +9,8 @@ from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_step
 from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.errors import BadInput
-from reelpatch.families.kinds import Kind
+from reelpatch.families.family import Family
+from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.families.lattice import Lattice
 from reelpatch.families.registry import FAMILIES
 from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
@@ -54,13 +55,13 @@ class WeightFile:
     strength: float = 1.0  # of a LoRA
     size: str = ""
     expert: str = ""
-    kind: Kind | None = None
+    kind: FileKind | None = None
     revision: str = ""
     sha256: str = ""
     other_sizes_gb: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[FileKind, ...]:
         """What its header must say it is."""
         return KINDS[self.role] if self.kind is None else (self.kind,)
 
@@ -119,9 +120,14 @@ class Recipe:
     reference_guidance: Guidance | None = None
 
     @property
+    def model_family(self) -> Family:
+        """The family of its models."""
+        return FAMILIES.find(self.family)
+
+    @property
     def lattice(self) -> Lattice:
         """How its models lay out a clip."""
-        return FAMILIES.find(self.family).lattice
+        return self.model_family.lattice
 
     @property
     def edit_kind(self) -> EditKind:

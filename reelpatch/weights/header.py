@@ -9,8 +9,10 @@ from pathlib import Path
 
 from reelpatch.errors import BadInput
 from reelpatch.families import naming
-from reelpatch.families.kinds import Kind
-from reelpatch.families.strangers import Mark, find_mark, wan_task
+from reelpatch.families.kinds import FileKind, Kind
+from reelpatch.families.mark import Mark
+from reelpatch.families.registry import FAMILIES
+from reelpatch.families.strangers import find_mark, wan_task
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
 from reelpatch.families.wan import names as wan_names
@@ -25,6 +27,11 @@ _TOKENIZER_METADATA = "tokenizer_json"
 _NOT_WEIGHTS = frozenset(
     {storage.TOKENIZER, "encoder.embed_tokens.weight"}
 )  # the second is shared.weight again
+_ROWS: dict[FileKind, layouts.Rows] = {
+    Kind.VAE21: layouts.VAE21,
+    Kind.VAE22: layouts.VAE22,
+    Kind.UMT5: layouts.UMT5,
+}
 _VAES = {16: Kind.VAE21, 48: Kind.VAE22}  # by latent channels
 _DIFFUSERS_KEY = re.compile(
     r"condition_embedder\.|(vace_)?blocks\.\d+\.(attn[12]\.|scale_shift_table|ffn\.net\.|proj_(in|out)\.)"
@@ -61,7 +68,7 @@ class KnownFile:
     """
 
     path: Path
-    kind: Kind
+    kind: FileKind
     tensors: Mapping[str, TensorInfo]
     keys: Mapping[str, str]
     metadata: Mapping[str, str]
@@ -179,12 +186,12 @@ def describe(path: Path, tensors: Mapping[str, TensorInfo], metadata: Mapping[st
     return KnownFile(path, _kind(file), tensors, keys, metadata, naming)
 
 
-def expect(path: Path, *kinds: Kind) -> KnownFile:
+def expect(path: Path, *kinds: FileKind) -> KnownFile:
     """The file at `path` if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
     return require(identify(path), *kinds)
 
 
-def require(file: KnownFile, *kinds: Kind) -> KnownFile:
+def require(file: KnownFile, *kinds: FileKind) -> KnownFile:
     """The file if it is of one of these kinds; `BadInput` says what it is and where it belongs."""
     if file.kind in kinds:
         if file.lora and file.lora.refusal:
@@ -219,10 +226,12 @@ def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, naming.Naming | None]:
     return "native", None
 
 
-def _kind(file: KnownFile) -> Kind:
+def _kind(file: KnownFile) -> FileKind:
     has = file.keys.__contains__
     if is_lora(file.tensors):
         kind = Kind.LORA
+    elif own := _family_mark(file):
+        kind = own.kind
     elif has("patch_embedding.weight") and has("head.modulation"):
         kind = _backbone_kind(file)
     elif has("vace_blocks.0.after_proj.weight"):
@@ -259,7 +268,18 @@ def _axis(file: KnownFile, name: str, axis: int) -> int:
 
 
 def _mark(file: KnownFile) -> Mark | None:
-    return find_mark({names.strip_prefix(key): info for key, info in file.tensors.items()})
+    """What marks it among files that are none of Wan's."""
+    return _family_mark(file) or find_mark(_stripped(file))
+
+
+def _family_mark(file: KnownFile) -> Mark | None:
+    """The mark of a registered family that it bears."""
+    tensors = _stripped(file)
+    return next((mark for family in FAMILIES.all() for mark in family.marks if mark.fits(tensors)), None)
+
+
+def _stripped(file: KnownFile) -> dict[str, TensorInfo]:
+    return {names.strip_prefix(key): info for key, info in file.tensors.items()}
 
 
 def _rows(file: KnownFile) -> layouts.Rows | None:
@@ -267,7 +287,7 @@ def _rows(file: KnownFile) -> layouts.Rows | None:
     if file.kind is Kind.EDIT_MODULE:
         return layouts.VACE
     if not file.is_transformer:
-        return {Kind.VAE21: layouts.VAE21, Kind.VAE22: layouts.VAE22, Kind.UMT5: layouts.UMT5}.get(file.kind)
+        return _ROWS.get(file.kind)
     rows = layouts.BACKBONE
     if any(name.startswith("vace_") for name in file.keys):
         rows = rows | layouts.VACE

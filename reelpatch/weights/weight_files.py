@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from reelpatch.weights.header import Kind, KnownFile, TensorInfo, describe, expect, require
+from reelpatch.families.kinds import FileKind
+from reelpatch.weights.header import KnownFile, TensorInfo, describe, expect, require
 from reelpatch.weights.pickles import open_pickle
 
 _SUFFIXES = (".pth", ".pt", ".ckpt")
@@ -23,7 +24,7 @@ _DTYPES = {
 }
 
 
-def expect_weights(path: Path, *kinds: Kind) -> KnownFile:
+def expect_weights(path: Path, *kinds: FileKind) -> KnownFile:
     """The safetensors file or pickle at `path`, if it is of one of these kinds.
 
     Raises: `BadInput` that says what it is and where it belongs; for a pickle that holds more than tensors, of which

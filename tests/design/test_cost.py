@@ -15,12 +15,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from reelpatch.edits.contract import Moment
+from reelpatch.edits.vace.counts import VACE_14B
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceBlock, VaceConfig, VaceModule
 from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.transformer_counts import T2V_14B
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.plan.transformer import T2V_14B, VACE_14B
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc

@@ -18,7 +18,7 @@ SUITES = (
     *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
-    *("looks", "segments", "recipe_models"),
+    *("looks", "segments", "toys", "recipe_models"),
     *("converting", "found"),
 )
 

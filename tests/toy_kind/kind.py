@@ -3,10 +3,9 @@ from reelpatch.edits.kind import EditKind
 
 TOY = EditKind(
     name="toy",
-    families=("wan",),
+    families=("wan", "toy"),
     needs=frozenset({Capability.ADD_AFTER_BLOCK}),
     work=("tests.toy_kind.work", "ToyWork"),
-    has_module=False,
     is_instructed=True,
     clip_encodes=1,
 )

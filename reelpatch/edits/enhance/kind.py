@@ -7,7 +7,6 @@ ENHANCE = EditKind(
     families=("wan",),
     needs=frozenset(),
     work=("reelpatch.edits.enhance.work", "EnhanceWork"),
-    has_module=False,
     is_instructed=False,
     clip_encodes=1,
 )

@@ -7,7 +7,6 @@ REASONING = EditKind(
     families=("wan",),
     needs=frozenset(),
     work=("reelpatch.edits.reasoning.work", "ReasoningWork"),
-    has_module=False,
     is_instructed=True,
     clip_encodes=1,
 )

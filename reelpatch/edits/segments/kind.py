@@ -8,7 +8,6 @@ SEGMENTS = EditKind(
     families=("wan",),
     needs=frozenset({Capability.BRING_TOKENS}),
     work=("reelpatch.edits.segments.work", "SegmentsWork"),
-    has_module=False,
     is_instructed=True,
     clip_encodes=1,
 )

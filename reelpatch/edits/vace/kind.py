@@ -8,7 +8,7 @@ VACE = EditKind(
     families=("wan",),
     needs=frozenset({Capability.ADD_AFTER_BLOCK}),
     work=("reelpatch.edits.vace.work", "VaceWork"),
-    has_module=True,
     is_instructed=True,
     clip_encodes=2,  # what is kept, and what is edited
+    module=("reelpatch.edits.vace.counts", "VaceCounts"),
 )

@@ -1,15 +1,23 @@
 """Wan's families: what T2V, I2V, VACE and the A14B pair share, and the 5B model with the VAE of 48 channels."""
 
-from reelpatch.families.family import Family
+from reelpatch.families.family import Family, InComfyUI
 from reelpatch.families.lattice import Lattice
+
+_COUNTS = ("reelpatch.families.wan.counts", "WanCounts")
 
 WAN = Family(
     name="wan",
     lattice=Lattice(channels=16, frames_per_latent=4, cell_px=8, patch_cells=2),
     head_dim=128,
+    counts=_COUNTS,
+    headless=("reelpatch.headless.models.wan_models", "WanModels"),
+    comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan21"),
 )
 WAN_5B_FAMILY = Family(
     name="wan-5b",
     lattice=Lattice(channels=48, frames_per_latent=4, cell_px=16, patch_cells=2),
     head_dim=128,
+    counts=_COUNTS,
+    headless=None,  # no recipe uses it yet
+    comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan22"),
 )

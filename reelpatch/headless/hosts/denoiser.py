@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import WanTransformer3DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from reelpatch.edits.contract import Edit, Moment
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.wan_host import TIMESTEPS, SeenPicture, predict_velocity
 from reelpatch.headless.models.embedded_texts import padded_text
+from reelpatch.headless.models.family_models import Predict
 from reelpatch.sampling.condition_sets import Chain, ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import step_of
@@ -27,12 +27,13 @@ class Denoiser:
     `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
     by its sigma. A pass is paid for only where guidance asks for it. `batched` runs those that see the same segments
     as one, except where blocks are skipped, which happens without the instruction alone.
-    `on_step` hears the step and the number of steps before each prediction. `picture` is for image-to-video backbones.
+    `on_step` hears the step and the number of steps before each prediction. `picture` is for image-to-video backbones, and
+    `predict` runs the transformer.
 
     Raises: `BadInput` when guidance asks for a negative prompt that is not there.
     """
 
-    transformer: WanTransformer3DModel
+    transformer: nn.Module
     positive: Tensor
     sigmas: Tensor
     negative: Tensor | None = None
@@ -42,6 +43,7 @@ class Denoiser:
     batched: bool = False
     on_step: Callable[[int, int], None] | None = None
     picture: SeenPicture | None = None
+    predict: Predict = predict_velocity
 
     def __post_init__(self) -> None:
         self.positive = padded_text(self.positive)
@@ -97,7 +99,7 @@ class Denoiser:
         """Velocities, float32, of sets that see the same segments, one after the other."""
         texts = [self.positive if one.is_instructed else self.negative for one in together]
         conditional = tuple(one.is_instructed for one in together for _ in range(len(x)))
-        return predict_velocity(
+        return self.predict(
             self.transformer,
             torch.cat([x] * len(together)),
             torch.cat([text.expand(len(x), -1, -1) for text in texts if text is not None]),

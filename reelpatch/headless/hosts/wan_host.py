@@ -22,14 +22,16 @@ from reelpatch.edits.contract import (
     RunningEdits,
     begin_edits,
     check_needs,
+    replaces_keys_values,
 )
 from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
+from reelpatch.headless.hosts.keys_values import replaced_keys_values
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
-OFFERED = frozenset({Capability.ADD_AFTER_BLOCK, Capability.BRING_TOKENS})
+OFFERED = frozenset(Capability)
 TIMESTEPS = 1000
 
 
@@ -114,6 +116,8 @@ def edited(
                 hooks.callback(block.register_forward_pre_hook(edited_pass.carry).remove)
             for index, block in enumerate(blocks):
                 hooks.callback(block.register_forward_hook(after(index)).remove)
+        if replaces_keys_values(edits):
+            hooks.enter_context(replaced_keys_values(transformer, edited_pass.keys_values))
         yield
 
 
@@ -160,6 +164,10 @@ class _EditedPass:
     def carry(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before each block but the first."""
         return None if self._rotary is None else (*inputs[:3], self._rotary)
+
+    def keys_values(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """In self-attention of each block."""
+        return self._running.keys_values(index, keys, values)
 
     def after(self, index: int, stream: Tensor, *, was_skipped: bool) -> Tensor:
         """After each block."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from reelpatch.edits.work import EditWork
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import FileKind
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
@@ -34,7 +35,7 @@ def load_backbone(
     *,
     dtype: torch.dtype = torch.bfloat16,
     device: torch.device | str = "cpu",
-    kinds: Collection[Kind] = (Kind.BACKBONE, Kind.VACE),
+    kinds: Collection[FileKind] = (Kind.BACKBONE, Kind.VACE),
 ) -> WanTransformer3DModel:
     """A Wan backbone of any size and float dtype, in native or diffusers naming: text-to-video, or what else `kinds` has.
 

@@ -1,11 +1,9 @@
-"""Token segments, and a kind of edit from outside, on a MODEL of ComfyUI's."""
+"""Token segments on a MODEL of ComfyUI's."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,21 +13,8 @@ import torch
 from tiny import LATENT, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
 
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
-from reelpatch.edits.work import EditSettings, Prepared
 from reelpatch.sampling.condition_sets import Projection, Sees, SourceWeight
 from reelpatch.sampling.guidance import Guidance, GuidancePlan
-
-
-def toy_work() -> Any:
-    """What works in the toy kind's folder; ComfyUI has a package `tests` of its own."""
-    path = Path(__file__).parents[2] / "toy_kind" / "work.py"
-    spec = importlib.util.spec_from_file_location("toy_work", path)
-    assert spec is not None
-    assert spec.loader is not None
-    work = importlib.util.module_from_spec(spec)
-    sys.modules["toy_work"] = work
-    spec.loader.exec_module(work)
-    return work.ToyWork()
 
 
 def host() -> ModuleType:
@@ -142,16 +127,6 @@ def check_memory_of_segments_is_declared():
                 lambda _model, shape, *_args, **_more: asked.append(tuple(shape)), edited, noise(LATENT).shape
             )
     assert asked == [(1, 16, 6, 4, 6)]
-
-
-def check_a_kind_from_outside_runs():
-    toy, base = toy_work(), backbone(torch.float32)
-    prepared = Prepared((16, *LATENT[2:]))
-    (edit,) = toy.edits(None, prepared, EditSettings(strength=0.5))
-    plain, edited = sample(base), sample(host().attach(base, edit, None))
-    assert difference(plain, edited) > 1e-3
-    (off,) = toy.edits(None, prepared, EditSettings(strength=0.0))
-    assert difference(plain, sample(host().attach(base, off, None))) == 0
 
 
 def check_the_node_edits_in_context():

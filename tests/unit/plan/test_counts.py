@@ -6,21 +6,13 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransforme
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
+from reelpatch.edits.vace.counts import VACE_1_3B, VACE_14B, EditModule
+from reelpatch.families.counts import Flops
 from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.text_counts import UMT5_XXL, TextEncoderSizes
+from reelpatch.families.wan.transformer_counts import I2V_14B, T2V_1_3B, T2V_14B, TI2V_5B, Transformer
+from reelpatch.families.wan.vae_counts import CUBE, SQUARE, WAN_VAE, VaeSizes
 from reelpatch.plan.picture_encoder import VIT_H, PictureEncoderSizes
-from reelpatch.plan.text import UMT5_XXL, TextEncoderSizes
-from reelpatch.plan.transformer import (
-    I2V_14B,
-    T2V_1_3B,
-    T2V_14B,
-    TI2V_5B,
-    VACE_1_3B,
-    VACE_14B,
-    EditModule,
-    Flops,
-    Transformer,
-)
-from reelpatch.plan.vae import CUBE, SQUARE, WAN_VAE, VaeSizes
 
 TERA = 1e12
 

@@ -8,9 +8,11 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reelpatch.edits.contract import Moment
+from reelpatch.edits.vace.counts import VACE_1_3B
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.transformer_counts import T2V_1_3B
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
@@ -24,7 +26,6 @@ from reelpatch.plan.memory import (
     step_activations,
 )
 from reelpatch.plan.models import Models, models_of
-from reelpatch.plan.transformer import T2V_1_3B, VACE_1_3B
 from reelpatch.recipes import recipe
 from tests.unit.plan.live_bytes import LiveBytes
 

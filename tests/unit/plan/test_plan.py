@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.transformer_counts import T2V_14B
 from reelpatch.plan.cards import CARDS, find_card, forward_seconds
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.machine import Machine, Offload
@@ -12,7 +13,6 @@ from reelpatch.plan.memory import GIB
 from reelpatch.plan.models import DTYPES, models_of
 from reelpatch.plan.plan import Plan, make_plan
 from reelpatch.plan.report import report, report_for_node
-from reelpatch.plan.transformer import T2V_14B
 from reelpatch.recipes import RECIPES, Recipe, recipe
 from reelpatch.sampling.guidance import Guidance
 

@@ -6,7 +6,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
-from reelpatch.edits.contract import Capability, Forward, Moment, RunningEdits
+from reelpatch.edits.contract import Capability, Forward, Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
@@ -130,19 +130,6 @@ def test_with_skip_hints_a_skipped_block_goes_without_its_hint(
 def test_blocks_that_do_not_exist_cannot_be_skipped(backbone: WanTransformer3DModel) -> None:
     with pytest.raises(BadInput, match="block 3 cannot be skipped, because this backbone has blocks 0 to 2"):
         run(backbone, skipped_blocks=frozenset({1, 3}))
-
-
-def test_edits_that_need_more_than_hooks_are_refused(backbone: WanTransformer3DModel) -> None:
-    class Greedy:
-        needs = frozenset({Capability.REPLACE_KEYS_VALUES})
-
-        def begin(self, _forward: Forward) -> RunningEdits:
-            return RunningEdits(())
-
-    with pytest.raises(
-        BadInput, match=r"Greedy cannot run in the diffusers host: .* cannot let an edit replace"
-    ):
-        run(backbone, edits=[Greedy()])
 
 
 def test_edits_are_told_what_the_transformer_computes(backbone: WanTransformer3DModel) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
+
 
 @dataclass(frozen=True)
 class TextEncoderSizes:

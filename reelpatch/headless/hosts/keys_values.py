@@ -1,0 +1,91 @@
+"""Self-attention of diffusers' Wan blocks, with keys and values that edits may replace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers import WanTransformer3DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.transformers.transformer_wan import WanAttnProcessor
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+
+KeysValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Of a block's number, keys and values [B, N, H, E]: those that are read in their place."""
+
+
+@contextmanager
+def replaced_keys_values(transformer: WanTransformer3DModel, keys_values: KeysValues) -> Generator[None]:
+    """Within it, self-attention of every block reads what `keys_values` gives it; then all is as it was.
+
+    Raises: `BadInput` where another package computes self-attention, for whose way this one would stand in.
+    """
+    layers: list[Any] = [block.attn1 for block in transformer.blocks]  # pyright: ignore[reportAttributeAccessIssue]
+    standing = [layer.processor for layer in layers]
+    for processor in standing:
+        if type(processor) is not WanAttnProcessor:
+            raise BadInput(
+                f"self-attention of this backbone is computed by {type(processor).__name__}, so that an edit cannot replace "
+                "its keys and values: take that away, or leave the edit out."
+            )
+    try:
+        for index, layer in enumerate(layers):
+            layer.processor = _Replacing(standing[index], index, keys_values)
+        yield
+    finally:
+        for layer, processor in zip(layers, standing, strict=True):
+            layer.processor = processor
+
+
+class _Replacing:
+    """What `WanAttnProcessor` computes in self-attention, step for step, but for the keys and values that are read."""
+
+    def __init__(self, standing: Any, index: int, keys_values: KeysValues) -> None:
+        self._attention_backend, self._parallel_config = (
+            standing._attention_backend,
+            standing._parallel_config,
+        )
+        self._index, self._keys_values = index, keys_values
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,  # noqa: ARG002 -- as diffusers calls it; None in self-attention
+        attention_mask: Tensor | None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        if attn.fused_projections:
+            query, key, value = attn.to_qkv(hidden_states).chunk(3, dim=-1)
+        else:
+            query, key, value = (layer(hidden_states) for layer in (attn.to_q, attn.to_k, attn.to_v))
+        query, key, value = (
+            rows.unflatten(2, (attn.heads, -1)) for rows in (attn.norm_q(query), attn.norm_k(key), value)
+        )
+        if rotary_emb is not None:
+            query, key = _turned(query, *rotary_emb), _turned(key, *rotary_emb)
+        key, value = self._keys_values(self._index, key, value)
+        seen = dispatch_attention_fn(
+            query,
+            key,
+            value,
+            attn_mask=attention_mask,
+            dropout_p=0.0,
+            is_causal=False,
+            backend=self._attention_backend,
+            parallel_config=self._parallel_config,
+        )
+        return attn.to_out[1](attn.to_out[0](seen.flatten(2, 3).type_as(query)))
+
+
+def _turned(rows: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = rows.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = cos[..., 0::2], sin[..., 1::2]
+    turned = torch.empty_like(rows)
+    turned[..., 0::2] = first * cos - second * sin
+    turned[..., 1::2] = first * sin + second * cos
+    return turned.type_as(rows)
