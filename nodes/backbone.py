@@ -1,4 +1,4 @@
-"""Load backbone: core's own loading, for every published form of a Wan text-to-video file."""
+"""Load backbone: core's own loading, for every published form of a Wan file for clips or for pictures."""
 
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from .files import chosen_file, listed, missing_or_true
 from .node_message import say
 
 FROM_FILE, AUTO = "from file", "auto"
+KINDS = (Kind.BACKBONE, Kind.VACE, Kind.IMAGE_BACKBONE)
 STORAGE = {
     FROM_FILE: None,
     "fp8_e4m3fn": torch.float8_e4m3fn,
@@ -38,8 +39,8 @@ class LoadBackbone(io.ComfyNode):
             display_name="Load backbone",
             category="reelpatch/loaders",
             description=(
-                "Loads a Wan text-to-video model (Wan2.1 14B and 1.3B, Wan2.2 A14B high or low) in native or diffusers "
-                "naming. Of a merged VACE file it takes the backbone alone."
+                "Loads a Wan text-to-video model (Wan2.1 14B and 1.3B, Wan2.2 A14B high or low), or ChronoEdit for pictures, in "
+                "native or diffusers naming. Of a merged VACE file it takes the backbone alone."
             ),
             search_aliases=["wan", "ditto", "vace", "vdot", "unet", "diffusion model"],
             inputs=[
@@ -68,7 +69,11 @@ class LoadBackbone(io.ComfyNode):
                     ),
                 ),
             ],
-            outputs=[io.Model.Output(tooltip="The backbone; connect it to Load LoRA or Apply edit.")],
+            outputs=[
+                io.Model.Output(
+                    tooltip="The backbone; connect it to Load LoRA, Apply edit or Reasoning in time."
+                )
+            ],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -79,7 +84,7 @@ class LoadBackbone(io.ComfyNode):
     @classmethod
     def execute(cls, file: str, storage: str, compute: str) -> io.NodeOutput:
         path = Path(folder_paths.get_full_path_or_raise("diffusion_models", file))
-        known = chosen_file(path, Kind.BACKBONE, Kind.VACE)
+        known = chosen_file(path, *KINDS)
         model = load_backbone(str(path), {} if STORAGE[storage] is None else {"dtype": STORAGE[storage]})
         if COMPUTE[compute] is not None:
             model.set_model_compute_dtype(COMPUTE[compute])
@@ -96,7 +101,7 @@ class LoadBackbone(io.ComfyNode):
 
 def load_backbone(path: str, model_options: dict[str, Any], disable_dynamic: bool = False) -> ModelPatcher:
     """The MODEL of a file that is known to be a backbone; core calls this again when it reloads one."""
-    known = expect(Path(path), Kind.BACKBONE, Kind.VACE)
+    known = expect(Path(path), *KINDS)
     state, metadata = comfy.utils.load_torch_file(path, return_metadata=True)
     own = {name: state[key] for name, key in known.keys.items() if not name.startswith("vace_")}
     model = comfy.sd.load_diffusion_model_state_dict(

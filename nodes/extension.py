@@ -11,13 +11,15 @@ from .convert import ConvertWeights
 from .crop import CropToMask
 from .demo_text import DemoTextEncoder
 from .edit_module import LoadEditModule
+from .edit_picture import EditPicture
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
-from .load_models import LoadEnhancer, LoadModels
+from .load_models import LoadEnhancer, LoadModels, LoadPictureModels
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
 from .measure import Measure
+from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
 from .plan import Plan
 from .recipe import PublishedRecipe
@@ -48,6 +50,10 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Measure,
     Plan,
     EditInContext,
+    LoadPictureModels,
+    Picture,
+    EditPicture,
+    FinishPicture,
 )
 
 

@@ -18,9 +18,11 @@ LOADED_BY: dict[FileKind, str] = {
     Kind.BACKBONE: "Load backbone",
     Kind.VACE: "Load backbone or Load edit module",
     Kind.EDIT_MODULE: "Load edit module",
+    Kind.IMAGE_BACKBONE: "Load backbone",
     Kind.LORA: "Load LoRA (any naming)",
     Kind.VAE21: "Load VAE",
     Kind.UMT5: "Load CLIP with type wan",
+    Kind.CLIP_VISION: "Load CLIP Vision",
 }
 _SHOWN_CHARACTERS = 60
 

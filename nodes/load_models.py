@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import comfy.clip_vision
 import comfy.sd
 import comfy.utils
 import folder_paths
 from comfy_api.latest import io
 
+from reelpatch.errors import BadInput
 from reelpatch.recipes import RECIPES, Recipe
 
 from .backbone import load_backbone
@@ -22,6 +24,7 @@ _FILE_TOOLTIP = (
     "'recipe': the file that the recipe names, in whichever of its published forms is there. A published file serves the "
     "recipes that name it; any other file takes the place of the recipe's."
 )
+_NOT_EVERYWHERE = ("edit_module", "clip_vision")
 
 
 class LoadModels(io.ComfyNode):
@@ -133,6 +136,63 @@ class LoadEnhancer(io.ComfyNode):
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen))
 
 
+class LoadPictureModels(io.ComfyNode):
+    """The backbone is one for image-to-video, and a picture encoder comes with it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadPictureModels",
+            display_name="Load picture models of a recipe",
+            category="reelpatch/loaders",
+            description=(
+                "Loads everything that a recipe for pictures names: backbone with its LoRAs, VAE, text encoder and picture "
+                "encoder. Missing files are named before anything runs, with where to get them."
+            ),
+            search_aliases=["chronoedit", "edit picture", "load all"],
+            inputs=_inputs(_picturing(), "clip_vision"),
+            outputs=[
+                io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Reasoning in time."),
+                io.Vae.Output(tooltip="The Wan2.1 VAE."),
+                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+                io.ClipVision.Output(display_name="picture encoder", tooltip="For CLIP Vision Encode."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        recipe: str = "",
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+        clip_vision: str = OF_RECIPE,
+    ) -> bool | str:
+        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
+        return _found_or_told(recipe, _picturing(), {**typed, "clip_vision": clip_vision})
+
+    @classmethod
+    def execute(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+        clip_vision: str = OF_RECIPE,
+    ) -> io.NodeOutput:
+        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
+        chosen = choose_files(RECIPES[recipe], {**typed, "clip_vision": clip_vision})
+        picture_encoder = _picture_encoder(chosen)  # first, as the one that core may not know
+        model, _ = _with_loras(chosen)
+        say(cls, _told(RECIPES[recipe], chosen))
+        return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), picture_encoder)
+
+
 def _editing() -> list[str]:
     return [
         name for name, record in RECIPES.items() if record.edit_kind.has_module and not record.unsupported
@@ -141,6 +201,10 @@ def _editing() -> list[str]:
 
 def _enhancing() -> list[str]:
     return [name for name, record in RECIPES.items() if not record.unsupported and record.enhances]
+
+
+def _picturing() -> list[str]:
+    return [name for name, record in RECIPES.items() if record.picture is not None and not record.unsupported]
 
 
 def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:
@@ -190,6 +254,17 @@ def _text_encoder(chosen: Sequence[ChosenFile]) -> Any:
     )
 
 
+def _picture_encoder(chosen: Sequence[ChosenFile]) -> Any:
+    """As core's Load CLIP Vision loads it."""
+    path = next(file.path for file in chosen if file.role == "clip_vision")
+    encoder = comfy.clip_vision.load(str(path))
+    if encoder is None:
+        raise BadInput(
+            f"{path} is a CLIP vision encoder in a naming that ComfyUI does not load: get clip_vision_h.safetensors."
+        )
+    return encoder
+
+
 def _told(record: Recipe, chosen: Sequence[ChosenFile]) -> str:
     files = "\n".join(
         f"{file.widget.replace('_', ' ')}: {file.path.name}{' (yours)' if file.is_own else ''}"
@@ -199,7 +274,7 @@ def _told(record: Recipe, chosen: Sequence[ChosenFile]) -> str:
 
 
 def _inputs(recipes: list[str], *more: str) -> list[io.Input]:
-    """The recipe, and a file for each of its parts."""
+    """The recipe, and a file for each of its parts; `more` names those that not every recipe has."""
     return [
         io.Combo.Input("recipe", options=recipes, tooltip="The method. It needs the files it names."),
         *(
@@ -212,6 +287,6 @@ def _inputs(recipes: list[str], *more: str) -> list[io.Input]:
                 tooltip=_FILE_TOOLTIP,
             )
             for widget, folders in FILE_WIDGETS.items()
-            if widget != "edit_module" or widget in more
+            if widget not in _NOT_EVERYWHERE or widget in more
         ),
     ]

@@ -23,10 +23,11 @@ FILE_WIDGETS: Mapping[str, tuple[str, ...]] = {
     "second_lora": ("loras",),
     "vae": ("vae",),
     "text_encoder": ("text_encoders",),
+    "clip_vision": ("clip_vision",),
 }
 _ROLES: Mapping[str, Role] = {
     **{"backbone": "backbone", "edit_module": "module", "lora": "lora", "second_lora": "lora"},
-    **{"vae": "vae", "text_encoder": "text_encoder"},
+    **{"vae": "vae", "text_encoder": "text_encoder", "clip_vision": "clip_vision"},
 }
 
 

@@ -41,6 +41,11 @@ class FlowSampler(comfy.samplers.KSAMPLER):
         denoise_mask: Tensor | None = None,
         disable_pbar: bool = False,
     ) -> Tensor:
+        if denoise_mask is not None and "between" in self.extra_options:
+            raise BadInput(
+                "the latent has a noise mask, which cannot follow frames that are dropped in the middle of a run: take Set "
+                "Latent Noise Mask out; Picture has a mask of its own."
+            )
         is_empty = latent_image is None or not bool(torch.count_nonzero(latent_image))
         if is_empty and denoise_mask is None and sigmas[0] > 0:
             noise = noise / sigmas[0]

@@ -11,14 +11,26 @@ from workflows.task_graphs import Prepared
 MOST_ASKED = 6
 LONGEST_LINE = 33  # characters; the page has no room for more
 # Beside its clips, masks and stills, the first that there is room for.
-_ASKED = ("instruction", "prompt", "what it shows", "recipe", "first_frame", "last_steps", "strength", "seed")
+_ASKED = (
+    "instruction",
+    "prompt",
+    "what it shows",
+    "recipe",
+    "first_frame",
+    "last_steps",
+    "strength",
+    "reasoning_steps",
+    "seed",
+)
 _LINES = {
     "what it shows": "may be empty",
     "prompt": "what the finished video shows",
     "first_frame": "counted from 0; as published: 1",
     "last_steps": "0 is the recipe's",
     "strength": "0 is the recipe's",
+    "reasoning_steps": "-1 is the recipe's",
 }
+_ANY_CHANGE = "what changes, and what stays"
 Asked = tuple[str, str, dict[str, str]]
 
 
@@ -41,8 +53,13 @@ def _of_job(name: str, recipe: Recipe) -> str:
     if name == "recipe":
         return needs_in_short(recipe)
     if name == "instruction":
-        return min(recipe.examples, key=len, default="what is to change")
-    return f"weights: {_licence(recipe)}" if name == "seed" else _LINES[name]
+        example = min(recipe.examples, key=len, default=_ANY_CHANGE)
+        return example if len(example) <= LONGEST_LINE else _ANY_CHANGE
+    if name == "seed":
+        licence = _licence(recipe)
+        line = f"weights: {licence}"
+        return line if len(line) <= LONGEST_LINE else licence.partition(",")[0]
+    return _LINES[name]
 
 
 def _licence(recipe: Recipe) -> str:

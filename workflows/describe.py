@@ -24,7 +24,7 @@ from workflows.edit_subgraphs import (
 from workflows.graph import Node, Output, Stage, build
 from workflows.material_nodes import load_video
 from workflows.notes import note
-from workflows.result_nodes import compare, save_video
+from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
 from workflows.task_subgraph import TO_LOOK_AT
 from workflows.templates import WORKFLOWS, Workflow
@@ -58,6 +58,8 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
 
 
 def _work(workflow: Workflow, recipe: Recipe) -> str:
+    if workflow.is_picture:
+        return "Edit"
     return "Task" if workflow.prepare else "Enhance" if recipe.enhances else "Edit"
 
 
@@ -74,6 +76,9 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
 
 
 def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
+    if workflow.is_picture:
+        made, before = prepared.task["IMAGE"], prepared.material[0]["IMAGE"]
+        return [compare(before, made), save_image(made, workflow.name)]
     made = prepared.task["VIDEO"]
     results = [save_video(made, workflow.name)]
     if workflow.prepare:

@@ -6,7 +6,16 @@ from typing import Any
 
 from reelpatch.recipes import Recipe
 from workflows.graph import SEED_CONTROL, Node, Output, Stage
-from workflows.recipe_nodes import Files, apply_edit, finish, load_models, recipe_node, sampling, texts
+from workflows.recipe_nodes import (
+    Files,
+    Sampled,
+    apply_edit,
+    finish,
+    load_models,
+    recipe_node,
+    sampling,
+    texts,
+)
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 
 BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
@@ -63,7 +72,7 @@ def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, ow
     part = {"first_frame": first_frame, "frames": recipe.frames, "fps": float(recipe.fps)}
     clip = _clip(recipe, given, settings, part)
     apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
-    run = sampling(apply, words, settings, given["seed"])
+    run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], clip["clip"])
     return Subgraph(
         PUBLISHED,

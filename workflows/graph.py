@@ -19,7 +19,7 @@ GAP, PAD, GROUP_TOP = 30, 20, 60
 WIDGET_TYPES = {bool: "BOOLEAN", int: "INT", float: "FLOAT", str: "STRING"}
 COMBOS = frozenset(
     {
-        *("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder"),
+        *("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder", "clip_vision"),
         *("fit", "blend", "match", "mask_channel", "sample"),
     }
 )

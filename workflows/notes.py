@@ -20,7 +20,6 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
         ["## How", how] if how else ["## It knows", *(f"- {one}" for one in recipe.examples[:_MOST_EXAMPLES])]
     )
     whole_clip = "first_frame" not in job.widgets and "fps" not in job.widgets
-    what = f"window of {recipe.frames} frames" if whole_clip else f"run of {recipe.frames} frames"
     text = "\n".join(
         [
             f"# {title}",
@@ -33,7 +32,7 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
             *asked,
             "",
             "## What it needs",
-            *needs(recipe, what),
+            *needs(recipe, _what(recipe, whole_clip=whole_clip)),
             f"- Licence of the weights: **{recipe.licence}**, from {recipe.source}",
             "",
             *_files(recipe, models),
@@ -43,6 +42,12 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
     return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=WIDTH, height=HEIGHT)
 
 
+def _what(recipe: Recipe, *, whole_clip: bool) -> str:
+    if recipe.picture is not None:
+        return "picture"
+    return f"window of {recipe.frames} frames" if whole_clip else f"run of {recipe.frames} frames"
+
+
 def _settings(recipe: Recipe) -> str:
     guidance = "no guidance" if recipe.guidance.scale == 1 else f"guidance {recipe.guidance.scale:g}"
     steps = f"{recipe.num_run_steps} of {recipe.steps}" if recipe.enhances else f"{recipe.steps}"
@@ -50,6 +55,11 @@ def _settings(recipe: Recipe) -> str:
 
 
 def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) -> str:
+    if recipe.picture is not None:
+        return (
+            f"The picture at its own size; all of it is worked on, at about as many pixels as {recipe.width}x{recipe.height} "
+            "has. What a mask keeps are its own pixels."
+        )
     if whole_clip:
         size = "" if recipe.enhances else f", worked on at {recipe.width}x{recipe.height}"
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reelpatch.recipes import Recipe, WeightFile
 from reelpatch.recipes.comfy_files import comfy_files
@@ -32,12 +32,16 @@ def load_models(
             "directory": "loras" if "lora" in widget else "diffusion_models",
         }
     kind, title = ("LoadEnhancer", "Enhancer") if recipe.enhances else ("LoadModels", "Models")
-    parts = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
+    parts = ["backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder"]
+    outputs = [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("VAE", "VAE"), ("text encoder", "CLIP")]
+    if not recipe.edit_kind.has_module:
+        del parts[1], outputs[1]
+    if recipe.picture is not None:
+        kind = "LoadPictureModels"
+        parts.append("clip_vision")
+        outputs.append(("picture encoder", "CLIP_VISION"))
     names = {widget: files[widget].names[0] if widget in files else OF_RECIPE for widget in parts}
     names |= {widget: name for widget, (name, _) in (own or {}).items()}
-    outputs = [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("VAE", "VAE"), ("text encoder", "CLIP")]
-    if recipe.enhances:
-        del names["edit_module"], outputs[1]
     return Node(
         f"Reelpatch{kind}",
         title,
@@ -52,7 +56,10 @@ def load_models(
 
 
 def _by_widget(recipe: Recipe) -> dict[str, WeightFile]:
-    roles = {"backbone": "backbone", "module": "edit_module", "vae": "vae", "text_encoder": "text_encoder"}
+    roles = {
+        **{"backbone": "backbone", "module": "edit_module", "vae": "vae"},
+        **{"text_encoder": "text_encoder", "clip_vision": "clip_vision"},
+    }
     files = comfy_files(recipe)
     loras = zip(("lora", "second_lora"), (file for file in files if file.role == "lora"), strict=False)
     return {roles[file.role]: file for file in files if file.role in roles} | dict(loras)
@@ -115,9 +122,24 @@ def apply_edit(recipe: Recipe, models: Node, settings: Node, links: Mapping[str,
     )
 
 
-def sampling(apply: Node, given: Sequence[Node], settings: Node, seed: Output) -> list[Node]:
-    """Guider, noise and core's sampler; `given` are the two texts."""
-    positive, negative = (text["CONDITIONING"] for text in given)
+class Sampled(NamedTuple):
+    """What is sampled: a model and its latent, what it is told, and by which sampler."""
+
+    model: Output
+    latent: Output
+    positive: Output
+    negative: Output
+    sampler: Output
+
+    @classmethod
+    def of(cls, apply: Node, given: Sequence[Node], settings: Node) -> Sampled:
+        """An edit that is applied, with the two texts."""
+        positive, negative = (text["CONDITIONING"] for text in given)
+        return cls(apply["MODEL"], apply["LATENT"], positive, negative, settings["SAMPLER"])
+
+
+def sampling(given: Sampled, settings: Node, seed: Output) -> list[Node]:
+    """Guider, noise and core's sampler."""
     guider = Node(
         "ReelpatchGuidanceSchedule",
         "Guidance schedule",
@@ -127,7 +149,7 @@ def sampling(apply: Node, given: Sequence[Node], settings: Node, seed: Output) -
             "settings": "REELPATCH_GUIDANCE",
         },
         links={
-            **{"model": apply["MODEL"], "positive": positive, "negative": negative},
+            **{"model": given.model, "positive": given.positive, "negative": given.negative},
             "settings": settings["guidance"],
         },
         widgets={"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.2, "skip_end": 0.7},
@@ -150,8 +172,8 @@ def sampling(apply: Node, given: Sequence[Node], settings: Node, seed: Output) -
             **{"sigmas": "SIGMAS", "latent_image": "LATENT"},
         },
         links={
-            **{"noise": noise["NOISE"], "guider": guider["GUIDER"], "sampler": settings["SAMPLER"]},
-            **{"sigmas": settings["SIGMAS"], "latent_image": apply["LATENT"]},
+            **{"noise": noise["NOISE"], "guider": guider["GUIDER"], "sampler": given.sampler},
+            **{"sigmas": settings["SIGMAS"], "latent_image": given.latent},
         },
     )
     return [guider, noise, sampler]

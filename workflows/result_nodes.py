@@ -1,4 +1,4 @@
-"""What a template ends in: the saved video, and before and after in one view."""
+"""What a template ends in: the saved video or picture, and before and after in one view."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from workflows.graph import Node, Output
 
 def save_video(video: Output, name: str, height: int = 330) -> Node:
     """Save Video, with room for its preview, under the name of the workflow."""
-    stem = "".join(letter if letter.isalnum() else "_" for letter in name.lower())
     return Node(
         "SaveVideo",
         "Result",
@@ -15,9 +14,23 @@ def save_video(video: Output, name: str, height: int = 330) -> Node:
         sockets={"video": "VIDEO"},
         links={"video": video},
         widgets={
-            **{"filename_prefix": f"video/{stem}", "format": "auto", "format.codec": "auto"},
+            **{"filename_prefix": f"video/{_stem(name)}", "format": "auto", "format.codec": "auto"},
             "codec": "auto",
         },
+        height=height,
+        width=270,
+    )
+
+
+def save_image(image: Output, name: str, height: int = 330) -> Node:
+    """Save Image, with room for its preview, under the name of the workflow."""
+    return Node(
+        "SaveImage",
+        "Result",
+        [("images", "IMAGE")],
+        sockets={"images": "IMAGE"},
+        links={"images": image},
+        widgets={"filename_prefix": _stem(name)},
         height=height,
         width=270,
     )
@@ -36,3 +49,7 @@ def compare(before: Output, after: Output) -> Node:
         width=330,
         height=400,
     )
+
+
+def _stem(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name.lower())

@@ -9,7 +9,7 @@ from typing import Any
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET
 from workflows.graph import WIDGET_TYPES, Node, Output, Stage
-from workflows.recipe_nodes import apply_edit, finish, load_models, recipe_node, sampling, texts
+from workflows.recipe_nodes import Sampled, apply_edit, finish, load_models, recipe_node, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 
 SOURCE = "VIDEO,IMAGE"
@@ -104,7 +104,7 @@ def task_subgraph(kind: TaskKind, recipe: Recipe, prompt: str, *, owner: str = B
     task = _task(kind, recipe, given, settings, stills)
     laid_out = {"clip": task["clip"], "mask": task["mask"], "references": task["references"]}
     apply = apply_edit(recipe, models, settings, laid_out)
-    run = sampling(apply, words, settings, given["seed"])
+    run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], task["clip"])
     return Subgraph(
         kind.title,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from reelpatch.recipes import Recipe
+from reelpatch.recipes import RECIPES, Recipe
 from workflows.material_nodes import CLIP, LONG_CLIP
+from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
 
@@ -14,6 +16,14 @@ DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 HOW_TO_ENHANCE = (
     "Nothing is edited: the video is noised a little and denoised again, which steadies and sharpens it. **last_steps** "
     "says how strongly, 0 is the recipe's; the text is empty, or says what the video shows."
+)
+PICTURES = (
+    ("ChronoEdit - edit a picture (8 steps)", "ChronoEdit: edit a picture in 8 steps", "chronoedit-8step"),
+    (
+        "ChronoEdit - edit a picture by reasoning (50 steps)",
+        "ChronoEdit: imagine the way to the edit for 10 of 50 steps",
+        "chronoedit-reasoning",
+    ),
 )
 
 
@@ -43,6 +53,11 @@ class Workflow:
     def is_long(self) -> bool:
         """Whether it comes with a clip of more than one window."""
         return self.clip == LONG_CLIP
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it edits a single picture."""
+        return RECIPES[self.recipe].picture is not None
 
 
 WORKFLOWS = (
@@ -146,6 +161,15 @@ WORKFLOWS = (
         "",
         how=HOW_TO_ENHANCE,
         clip=LONG_CLIP,
+    ),
+    *(
+        Workflow(
+            *(name, title, recipe, RECIPES[recipe].examples[number]),
+            prepare=partial(prepare_picture, instruction=RECIPES[recipe].examples[number]),
+            how=HOW,
+            is_app=number == 0,
+        )
+        for number, (name, title, recipe) in enumerate(PICTURES)
     ),
     *(
         Workflow(

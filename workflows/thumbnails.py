@@ -24,6 +24,7 @@ from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.picture import as_app, captioned, strip
+from workflows.picture_thumbnail import picture_thumbnail
 from workflows.templates import WORKFLOWS, Workflow
 
 FRAMES = (0, 4, 8)
@@ -63,6 +64,8 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
     is_demo = workflow.recipe.startswith("demo")
     if workflow.name in CLIPS:
         return thumbnail(folder, CLIPS[workflow.name])
+    if workflow.is_picture:
+        return picture_thumbnail(workflow.name)
     enhances = RECIPES[workflow.recipe].enhances
     if workflow.is_long and enhances:
         return long_enhance_thumbnail(seed=int(not is_demo))
@@ -74,7 +77,7 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
-    for workflow in (one for one in WORKFLOWS if one.prepare is None):
+    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture):
         path = FOLDER / f"{workflow.name}.jpg"
         _save(_picture(workflow, folder), path)
     write_apps()

@@ -20,7 +20,7 @@ def letterbox(image: Tensor, height: int, width: int) -> Tensor:
     Shapes: image [h, w, 1 | 3 | 4] in [0, 1]; result [height, width, 3] float32 in [0, 1].
     Source: Wan-Video VACE, `prepare_source`; diffusers, `WanVACEPipeline.preprocess_conditions`.
     """
-    picture = _on_white(image.float()).permute(2, 0, 1)
+    picture = on_white(image.float()).permute(2, 0, 1)
     image_height, image_width = picture.shape[1:]
     if (image_height, image_width) != (height, width):
         scale = min(height / image_height, width / image_width)
@@ -50,7 +50,7 @@ def check_reference(image: Tensor, number: int) -> None:
         )
 
 
-def _on_white(image: Tensor) -> Tensor:
+def on_white(image: Tensor) -> Tensor:
     """[h, w, 3]; alpha, when there is one, is resolved before scaling so that no hidden colour bleeds in."""
     if image.shape[2] == 4:
         colour, alpha = image[..., :3], image[..., 3:]

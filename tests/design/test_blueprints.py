@@ -12,7 +12,7 @@ from workflows.blueprints import FOLDER, files
 
 ROOT = Path(__file__).parents[2]
 NAMES = [path.stem for path in files()]
-MAIN_JOBS = {"Edit video by instruction", "Enhance video"}
+MAIN_JOBS = {"Edit video by instruction", "Enhance video", "Edit picture by reasoning"}
 
 
 def written(name: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors
 PUBLISHED = BY_NAME["Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"]
 WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and workflow is not PUBLISHED]
 DEMO = WORKFLOWS[0]
+LOADERS = ("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels")
+PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 MOST_NODES = 7
 
 
@@ -112,14 +114,14 @@ def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) 
             assert len(shown_as["description"]) <= LONGEST_LINE, "the page cuts it off"
             given = [one["name"] for one in nodes[key]["inputs"] if "widget" in one]
             assert widget in given or nodes[key]["type"].startswith("Load")
-        assert any(nodes[key]["type"] == "SaveVideo" for key in shown)
+        assert any(nodes[key]["type"] in ("SaveVideo", "SaveImage") for key in shown)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
 def test_every_setting_is_the_recipe_s(workflow: Workflow) -> None:
     (recipe,) = inputs(workflow, "ReelpatchRecipe")
     assert recipe == {"recipe": workflow.recipe, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0}
-    (models,) = inputs(workflow, "ReelpatchLoadModels") or inputs(workflow, "ReelpatchLoadEnhancer")
+    (models,) = next(filter(None, (inputs(workflow, kind) for kind in LOADERS)))
     assert models["recipe"] == workflow.recipe
     negative = [one["text"] for one in inputs(workflow, "CLIPTextEncode")][1]
     assert isinstance(negative, list), "the negative prompt comes from the recipe"
@@ -132,6 +134,18 @@ def test_the_whole_clip_is_worked_on(workflow: Workflow) -> None:
     (work,) = inputs(workflow, "ReelpatchEditLongClip") or inputs(workflow, "ReelpatchEnhanceLongClip")
     assert isinstance(work["window_frames"], list)
     assert "Every frame of the video, at its own size and rate" in note_of(workflow)
+
+
+@pytest.mark.parametrize("workflow", PICTURES, ids=name_of)
+def test_all_of_a_picture_is_worked_on(workflow: Workflow) -> None:
+    """Its size, its frames and its sentence come from Picture by links; core's own nodes do the rest."""
+    (picture,) = inputs(workflow, "ReelpatchPicture")
+    assert (picture["width"], picture["height"], picture["reasoning_steps"]) == (0, 0, -1)
+    (film,), (look,) = inputs(workflow, "WanImageToVideo"), inputs(workflow, "CLIPVisionEncode")
+    assert all(isinstance(film[name], list) for name in ("width", "height", "length", "start_image"))
+    assert look["crop"] == "center"
+    assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
+    assert "The picture at its own size; all of it is worked on" in note_of(workflow)
 
 
 def test_the_published_numbers_are_a_preset_named_so() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import comfy
+from tests.host import comfy, picture_reference
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
@@ -19,7 +19,7 @@ SUITES = (
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models"),
-    *("converting", "found"),
+    *("converting", "found", "pictures"),
 )
 
 
@@ -41,6 +41,8 @@ def ran(
     folder = tmp_path_factory.mktemp("inside")
     chosen = {item.callspec.params["suite"] for item in request.session.items if item.path == request.path}
     names = ",".join(suite for suite in SUITES if suite in chosen)
+    if "pictures" in chosen:
+        picture_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 

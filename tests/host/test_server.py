@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import av
 import pytest
+from PIL import Image
 
 from reelpatch.recipes import RECIPES
+from tests.host.picture_prompt import models_with_backbone, tiny_picture
 from tests.host.server import RUN_S, Server, running
 from tests.unit.media.test_clip_matrix import film
 from workflows.blueprints import blueprints
@@ -25,6 +27,8 @@ from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 PUBLISHED = "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"
+FOR_PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
+FOR_CLIPS = [workflow for workflow in WORKFLOWS if not workflow.is_picture]
 OLDER = Path(__file__).parent / "older"
 TINY = {
     "ReelpatchLoadBackbone": {"file": "reelpatch_demo_t2v_bf16.safetensors"},
@@ -76,12 +80,22 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, models_folder: Path, clip_path: Path
 ) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("server")
-    with running(base, models_folder) as started:
+    models = models_with_backbone(models_folder, tmp_path_factory.mktemp("server_models"))
+    with running(base, models) as started:
         (base / "input" / "clip.mp4").write_bytes(clip_path.read_bytes())
         yield started
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+@pytest.mark.parametrize("workflow", FOR_PICTURES, ids=lambda workflow: workflow.name)
+def test_a_shipped_workflow_for_pictures_runs(server: Server, workflow: Workflow) -> None:
+    history = server.run(tiny_picture(workflow))
+    assert history["status"]["status_str"] == "success", told(history)
+    (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
+    with Image.open(server.base / "output" / saved["subfolder"] / saved["filename"]) as made:
+        assert (saved["type"], made.size) == ("output", (64, 64))
+
+
+@pytest.mark.parametrize("workflow", FOR_CLIPS, ids=lambda workflow: workflow.name)
 def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: Path) -> None:
     history = server.run(tiny(workflow))
     assert history["status"]["status_str"] == "success", told(history)

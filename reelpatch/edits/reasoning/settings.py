@@ -56,6 +56,14 @@ class PictureEdit:
             raise BadInput(f"the instruction is empty: {wanted}.")
         return self.sentence.replace(_PLACE, asked) if self.sentence else asked
 
+    def check_mask(self, *, is_given: bool) -> None:
+        """Raises: `BadInput` for a mask where the picture is given back larger than it was."""
+        if is_given and self.enlarges:
+            raise BadInput(
+                "the recipe gives the picture back larger than it was, so that a mask has nothing to keep: leave it out.",
+                option="--mask",
+            )
+
     def warning(self, num_steps: int) -> str:
         """What is known to go wrong with these settings in a run of `num_steps`, as a sentence; empty for nothing."""
         if self.is_distilled and self.reasoning_steps >= num_steps:

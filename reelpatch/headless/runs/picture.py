@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.mask_cover import Cover
-from reelpatch.clips.worked_clip import WorkedPart
-from reelpatch.edits.reasoning.sizing import PictureFit, fit_picture
+from reelpatch.edits.reasoning.worked_picture import WorkedPicture
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
@@ -91,11 +89,10 @@ class PictureRun:
 
 @dataclass(frozen=True, eq=False)
 class _Material:
-    """A picture, read and found to fit its mask; of it, the part that is worked on."""
+    """A picture, read and found to fit its mask, and what of it is worked on."""
 
     picture: Picture
-    part: WorkedPart
-    fit: PictureFit
+    worked: WorkedPicture
     said: tuple[str, ...]
 
 
@@ -172,19 +169,16 @@ def _read(request: PictureRequest, path: Path, settings: Recipe) -> _Material:
         cover = Cover.of(mask)
         cover.check(request.asked_mask)
         said.append(f"{words} {cover.describe()}")
-    part = request.finishing.part_of(to_floats(picture.pixels)[None], mask, settings.lattice)
-    area = request.size or (settings.height, settings.width)
-    worked = part.clip.shape[1], part.clip.shape[2]
-    fit = fit_picture(worked, settings.lattice, area)
-    enlarges = settings.check_pictures().enlarges
-    if enlarges and fit.size[0] * fit.size[1] < worked[0] * worked[1]:
-        raise BadInput(
-            f"{path} has {width}x{height} pixels already, more than it would be brought to ({fit.size[1]}x{fit.size[0]}): name a "
-            "larger size (--size)."
-        )
-    if part.crop is not None:
-        said.append(part.crop.describe())
-    return _Material(picture, part, fit, (*said, fit.describe(enlarges=enlarges)))
+    worked = WorkedPicture.of(
+        to_floats(picture.pixels),
+        mask,
+        settings.check_pictures(),
+        finishing=request.finishing,
+        lattice=settings.lattice,
+        area=request.size or (settings.height, settings.width),
+        called=str(path),
+    )
+    return _Material(picture, worked, (*said, worked.describe()))
 
 
 def _announce(request: PictureRequest, settings: Recipe, editor: PictureEditor) -> None:
@@ -212,16 +206,16 @@ def _edited(
     """The results of one picture, each with its seed; the film, if one is wanted, is written on the way."""
     for seed in range(request.seed, request.seed + request.seeds):
         made = editor.edit(
-            material.part.clip[0], request.instruction, seed=seed, fit=material.fit, on_progress=on_progress
+            material.worked.picture,
+            request.instruction,
+            seed=seed,
+            fit=material.worked.fit,
+            on_progress=on_progress,
         )
         if request.reasoning_film is not None:
             film = Video(to_bytes(made.film), Fraction(editor.recipe.fps))
             write_video(film, request.reasoning_film)
-        yield seed, to_bytes(_finished(made.picture, material, editor))
-
-
-def _finished(picture: Tensor, material: _Material, editor: PictureEditor) -> Tensor:
-    return picture if editor.how.enlarges else material.part.finished(picture[None])[0]
+        yield seed, to_bytes(material.worked.finished(made.picture))
 
 
 def _output(request: PictureRequest, path: Path, seed: int) -> Path:

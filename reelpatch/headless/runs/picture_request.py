@@ -69,11 +69,7 @@ def picture_settings(request: PictureRequest) -> Recipe:
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     settings = settings.reasoning_for(request.reasoning_steps)
     _check_film(request, settings)
-    if how.enlarges and request.mask is not None:
-        raise BadInput(
-            f"the recipe '{settings.name}' gives the picture back larger than it was, so that a mask has nothing to keep: leave "
-            "it out (--mask)."
-        )
+    how.check_mask(is_given=request.mask is not None)
     return settings
 
 

@@ -38,7 +38,8 @@ IDS = {
     *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     "ReelpatchEditInContext",
-    *("ReelpatchLoadModels", "ReelpatchLoadEnhancer"),
+    *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
+    *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture"),
 }
 
 
