@@ -41,7 +41,7 @@ def write_track(track: MaskTrack) -> str:
     )
 
 
-def read_json(text: str | bytes, what: str) -> Any:
+def read_json(text: str | bytes, what: str, option: str = _OPTION) -> Any:
     """The plain values of a JSON text.
 
     Raises: BadInput for what is too long, nested too deeply or no JSON, for NaN, infinities and fields that are there twice.
@@ -49,19 +49,19 @@ def read_json(text: str | bytes, what: str) -> Any:
     if len(text) > MOST_BYTES:
         raise BadInput(
             f"the {what} is longer than {MOST_BYTES // 2**20} MB of text: use fewer points and keyframes.",
-            option=_OPTION,
+            option=option,
         )
 
     def named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             raise BadInput(
-                f"the {what} has a field twice in one object: leave one of them out.", option=_OPTION
+                f"the {what} has a field twice in one object: leave one of them out.", option=option
             )
         return found
 
     def no_number(name: str) -> NoReturn:
-        raise BadInput(f"the {what} has {name} in it, which is no number: give a finite one.", option=_OPTION)
+        raise BadInput(f"the {what} has {name} in it, which is no number: give a finite one.", option=option)
 
     try:
         return json.loads(text, object_pairs_hook=named, parse_constant=no_number)
@@ -69,11 +69,11 @@ def read_json(text: str | bytes, what: str) -> Any:
         raise
     except RecursionError:
         raise BadInput(
-            f"the {what} is nested too deeply to be one: see docs/mask_track.md.", option=_OPTION
+            f"the {what} is nested too deeply to be one: see docs/mask_track.md.", option=option
         ) from None
     except ValueError as error:
         at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadInput(f"the {what} is no JSON text{at}: see docs/mask_track.md.", option=_OPTION) from error
+        raise BadInput(f"the {what} is no JSON text{at}: see docs/mask_track.md.", option=option) from error
 
 
 def track_schema() -> dict[str, Any]:

@@ -61,6 +61,13 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
     after everything else was found to be right.
     """
+    return edit_owned(request, on_progress)
+
+
+def edit_owned(
+    request: EditRequest, on_progress: OnProgress = silent, models: Editor | None = None
+) -> RunResult:
+    """As `run_edit`, for who owns the output already; with `models` that are loaded, those of the request."""
     began = time.monotonic()
     check_instruction(request.instruction)
     settings = chosen_settings(request)
@@ -74,9 +81,11 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
         folder_fps=request.fps or Fraction(settings.fps),
     )
     if long_clip is not None:
-        return _run_in_windows(request, settings, long_clip, on_progress)
+        return _run_in_windows(
+            request, long_clip, models or Editor(settings, **request.for_runner()), on_progress
+        )
     material = _read(request, settings)
-    editor = Editor(settings, **request.for_runner())
+    editor = models or Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.instruction)
     _announce(request, material, editor)
@@ -100,16 +109,15 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
 
 
 def _run_in_windows(
-    request: EditRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
+    request: EditRequest, clip: LongClip, editor: Editor, on_progress: OnProgress
 ) -> RunResult:
     began = time.monotonic()
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.instruction)
-    plan = announce_windows(request, clip, settings.lattice)
+    plan = announce_windows(request, clip, editor.recipe.lattice)
     _announce_run(request, editor)
-    warn_of_much_work(plan, settings)
+    warn_of_much_work(plan, editor.recipe)
     edit_long_clip(request, clip, editor, references, on_progress)
     return RunResult.of_windows(request, editor, clip, began)
 
