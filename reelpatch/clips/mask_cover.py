@@ -34,7 +34,9 @@ class Cover:
     def describe(self) -> str:
         """One sentence for the person whose mask it is."""
         edited = self.edited
-        found = [self.shares[index] for index in edited] or [0.0]
+        if not edited:
+            return "The mask covers nothing in any frame."
+        found = [self.shares[index] for index in edited]
         least, most, mean = min(found), max(found), sum(found) / len(found)
         part = _percent(mean) if most - least < 0.005 else f"{_percent(least)} to {_percent(most)}"
         if len(self.shares) == 1:

@@ -1,7 +1,5 @@
 """Masks in files: read whole, or part by part for the windows of a long clip."""
 
-from collections.abc import Generator
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,64 +8,51 @@ from torch import Tensor
 
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_cover import Cover
-from reelpatch.clips.mask_rule import AskedMask, MaskReading, read_rule
+from reelpatch.clips.mask_rule import AskedMask
+from reelpatch.clips.mask_track.moments import Moments
 from reelpatch.clips.masks import build_mask, check_time_range
-from reelpatch.errors import BadInput
-from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
-from reelpatch.media.mask_pictures import is_lossy, is_one_picture, mask_pictures
+from reelpatch.media.frame_reader import ClipHeader, FrameReader
+from reelpatch.media.mask_clip import FileMask
+from reelpatch.media.mask_track_file import TrackMask, is_track
+
+UNEDITED = "The mask track is empty everywhere in this clip: the source is given back as it was."
 
 
-class FileMask:
-    """A mask in a file, looked through once and found to fit its clip: a still, or as many frames as the clip has.
+def open_mask(
+    path: Path, asked: AskedMask, size: Size, lengths: tuple[int, ...], moments: Moments
+) -> FileMask | TrackMask:
+    """The mask of a picture, a clip or a folder, or of a mask track; `moments` are those of the clip it belongs to.
 
-    Units: `size` = (height, width); `lengths` are the numbers of frames that fit, beside one for all.
-    Raises: `BadInput` for what cannot be read or does not fit, and as `read_rule`.
+    Raises: `BadInput` as `FileMask` and `TrackMask`.
     """
+    if is_track(path):
+        return TrackMask(path, asked, size=size, moments=moments)
+    return FileMask(path, asked, size=size, lengths=lengths, fps=moments.fps)
 
-    def __init__(
-        self,
-        path: Path,
-        asked: AskedMask,
-        *,
-        size: Size,
-        lengths: tuple[int, ...],
-        fps: Fraction | None = None,
-    ) -> None:
-        if not path.exists():
-            raise BadInput(f"there is no mask {path}: check the path.", option="--mask")
-        self.path, self._size, self.num_frames, self._rates = path, size, 1, ""
-        if not is_one_picture(path):
-            header = look_through(path, folder_fps=fps or Fraction(1))
-            self.num_frames = header.num_frames
-            _check_length(header, lengths, fps)
-            self._rates = _rates(header, fps)
-        with closing(mask_pictures(path, size)) as pictures:
-            self.reading: MaskReading = read_rule(path.name, pictures, asked, is_lossy=is_lossy(path))
 
-    def describe(self) -> str:
-        """What was taken for the mask, in words."""
-        one_by_one = f" Its frames are taken one by one, though it has{self._rates}." if self._rates else ""
-        return f"{self.reading.describe()}{one_by_one}"
-
-    def cover(self) -> Cover:
-        """How much of the picture each of its frames covers."""
-        return Cover(tuple(float((frame > 0).float().mean()) for frame in self.frames()))
-
-    def frames(self) -> Generator[Tensor]:
-        """Frame by frame, [H, W]."""
-        with closing(mask_pictures(self.path, self._size)) as pictures:
-            for picture in pictures:
-                yield self.reading.apply(picture)
+def check_cover(path: Path, cover: Cover, asked: AskedMask) -> None:
+    """A mask has to edit something; one of pictures may not look misread either. Raises: `BadInput` as `Cover.check`."""
+    if is_track(path):
+        cover.check_any()
+    else:
+        cover.check(asked)
 
 
 def read_mask(
-    path: Path, asked: AskedMask, *, size: Size, lengths: tuple[int, ...], fps: Fraction | None = None
+    path: Path,
+    asked: AskedMask,
+    *,
+    size: Size,
+    lengths: tuple[int, ...],
+    fps: Fraction | None = None,
+    times_s: tuple[Fraction, ...] | None = None,
 ) -> tuple[Tensor, str]:
     """The mask of a file, [F, H, W], one frame for an image, and a sentence that says what was taken for it.
 
-    Raises: `BadInput` as `FileMask`.
+    Units: the first of the `lengths` that fit is the clip's, which has `fps` and `times_s` as `Moments` has them.
+    Raises: `BadInput` as `open_mask`.
     """
-    mask = FileMask(path, asked, size=size, lengths=lengths, fps=fps)
+    mask = open_mask(path, asked, size, lengths, Moments(lengths[0], fps, times_s))
     return torch.stack(list(mask.frames())), mask.describe()
 
 
@@ -104,11 +89,14 @@ class WindowMask:
         self._words = cover.describe()
 
     def _open(self, path: Path, clip: ClipHeader, num_frames: int, asked: AskedMask) -> None:
-        lengths = (clip.num_frames, num_frames)
-        mask = FileMask(path, asked, size=clip.size, lengths=lengths, fps=clip.video.fps)
+        moments = Moments(clip.num_frames, clip.video.fps, clip.video.times_s)
+        mask = open_mask(path, asked, clip.size, (clip.num_frames, num_frames), moments)
         cover = mask.cover().within(self._when, num_frames)
-        cover.check(asked)
-        self._words = f"{mask.describe()} {cover.describe()}"
+        if is_track(path):
+            self._words = f"{mask.describe()} {cover.describe()}{' ' + UNEDITED if not cover.edited else ''}"
+        else:
+            cover.check(asked)
+            self._words = f"{mask.describe()} {cover.describe()}"
         if mask.num_frames == 1:
             self._frames = torch.stack(list(mask.frames()))
         else:
@@ -135,25 +123,3 @@ class WindowMask:
         """Lets go of the file."""
         if self._reader is not None:
             self._reader.close()
-
-
-def _check_length(mask: ClipHeader, lengths: tuple[int, ...], fps: Fraction | None) -> None:
-    if mask.num_frames == 1 or mask.num_frames in lengths:
-        return
-    raise BadInput(
-        f"the mask has {mask.num_frames} frames but the clip has {lengths[0]}{_and(_rates(mask, fps))}: give a mask of {lengths[0]} frames, "
-        "one for each, or a single image for the whole clip.",
-        option="--mask",
-    )
-
-
-def _rates(mask: ClipHeader, fps: Fraction | None) -> str:
-    """Both rates in words, where a film plays at another one than its clip."""
-    own = mask.video.fps
-    if fps is None or own == fps or mask.path.is_dir() or mask.num_frames == 1:
-        return ""
-    return f" {float(own):g} frames a second and the clip {float(fps):g}"
-
-
-def _and(words: str) -> str:
-    return f", and has{words}" if words else ""

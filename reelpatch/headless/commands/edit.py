@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from reelpatch.errors import BadInput
 from reelpatch.headless.commands import console, finish_options, option_values
 from reelpatch.headless.commands.run_options import (
     add_accept_damage,
@@ -22,7 +23,13 @@ def add_to(verbs: Any) -> None:
     parser.set_defaults(run=_run)
     add = parser.add_argument
     add("clip", type=Path, metavar="CLIP", help="mp4, mov, webm, mkv, gif, or a folder of images")
-    add("instruction", metavar="INSTRUCTION", help="what is to change, in quotes")
+    add("instruction", nargs="?", metavar="INSTRUCTION", help="what is to change, in quotes")
+    add(
+        "--edits",
+        type=Path,
+        metavar="FILE",
+        help="in place of an instruction: a JSON list of several, each with its mask, made one after the other",
+    )
     add(
         "--output",
         type=Path,
@@ -45,7 +52,10 @@ def _add_where(add: Any) -> None:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="image, clip or folder of the clip's size: white is edited; what is taken is said",
+        help=(
+            "image, clip or folder of the clip's size, of which white is edited and what is taken is said; or a mask track "
+            "(.json), which says where and when"
+        ),
     )
     add_mask_options(add)
     add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
@@ -84,14 +94,40 @@ def _add_size(add: Any) -> None:
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.edit import run_edit
+    from reelpatch.headless.runs.edit_chain import run_edits
     from reelpatch.headless.runs.request import EditRequest
 
+    _check_what_to_do(options)
     with console.progress_bars() as on_progress:
         request = EditRequest.from_options(
             options,
+            instruction=options.instruction or options.edits.stem,
             references=tuple(options.reference),
             finishing=finish_options.chosen(options),
             asked_mask=chosen_mask(options),
         )
-        result = run_edit(request, on_progress)
+        if options.edits is None:
+            result = run_edit(request, on_progress)
+        else:
+            result = run_edits(request, options.edits, on_progress)
     return result.as_dict(), f"{result.output}\n"
+
+
+def _check_what_to_do(options: argparse.Namespace) -> None:
+    """Raises: BadInput for neither an instruction nor a file of them, and for both."""
+    if options.instruction is None and options.edits is None:
+        raise BadInput(
+            "no instruction was given: say what is to change, in quotes, or name a file of edits (--edits)."
+        )
+    if options.edits is None:
+        return
+    for name, value in (
+        ("an instruction", options.instruction),
+        ("a mask", options.mask),
+        ("a time range", options.when),
+    ):
+        if value is not None:
+            raise BadInput(
+                f"{name} was given beside a file of edits, which has its own for each edit: leave it out.",
+                option="--edits",
+            )

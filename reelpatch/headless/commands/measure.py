@@ -65,11 +65,13 @@ def _mask_for(path: Path, asked: Any, clip: Any) -> Any:
     """The mask of a file, [F, H, W], one frame of it for every frame of the clip; says what was taken for it."""
     from reelpatch.clips.mask_cover import Cover
     from reelpatch.clips.masks import build_mask
-    from reelpatch.media.mask_file import read_mask
+    from reelpatch.media.mask_file import check_cover, read_mask
 
     frames, height, width, _ = clip.frames.shape
-    where, words = read_mask(path, asked, size=(height, width), lengths=(frames,), fps=clip.fps)
+    where, words = read_mask(
+        path, asked, size=(height, width), lengths=(frames,), fps=clip.fps, times_s=clip.times_s
+    )
     cover = Cover.of(where)
-    cover.check(asked)
+    check_cover(path, cover, asked)
     console.log.info("%s %s", words, cover.describe())
     return build_mask(where, None, frames=frames, height=height, width=width)

@@ -77,7 +77,10 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="image, clip or folder of the clip's size: white is made up; what is taken is said",
+        help=(
+            "image, clip or folder of the clip's size, of which white is made up and what is taken is said; or a mask track "
+            "(.json), which says where and when"
+        ),
     )
     add_mask_options(add)
     add(

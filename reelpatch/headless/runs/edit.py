@@ -12,6 +12,7 @@ from torch import Tensor
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
+from reelpatch.clips.mask_track.moments import Moments
 from reelpatch.clips.masks import build_mask, time_reach
 from reelpatch.clips.worked_clip import WorkedPart
 from reelpatch.edits.instruction import check_instruction
@@ -22,7 +23,8 @@ from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.headless.runs.whole_clip import make_and_write
-from reelpatch.media.mask_file import WindowMask, read_mask
+from reelpatch.media.mask_file import UNEDITED, WindowMask, check_cover, read_mask
+from reelpatch.media.mask_track_file import files_of_mask, is_track
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
 from reelpatch.media.stills import read_still
@@ -46,6 +48,11 @@ class _Material:
     references: tuple[Tensor, ...]
     plan: FitPlan
 
+    @property
+    def is_unedited(self) -> bool:
+        """Whether the mask, which then is a track, has nothing to edit anywhere."""
+        return self.part.mask is not None and not bool(self.part.mask.any())
+
 
 @owns_output
 def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResult:
@@ -54,6 +61,13 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
     after everything else was found to be right.
     """
+    return edit_owned(request, on_progress)
+
+
+def edit_owned(
+    request: EditRequest, on_progress: OnProgress = silent, models: Editor | None = None
+) -> RunResult:
+    """As `run_edit`, for who owns the output already; with `models` that are loaded, those of the request."""
     began = time.monotonic()
     check_instruction(request.instruction)
     settings = chosen_settings(request)
@@ -67,14 +81,18 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
         folder_fps=request.fps or Fraction(settings.fps),
     )
     if long_clip is not None:
-        return _run_in_windows(request, settings, long_clip, on_progress)
+        return _run_in_windows(
+            request, long_clip, models or Editor(settings, **request.for_runner()), on_progress
+        )
     material = _read(request, settings)
-    editor = Editor(settings, **request.for_runner())
+    editor = models or Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.instruction)
     _announce(request, material, editor)
 
     def edited() -> Frames:
+        if material.is_unedited:
+            return material.video.frames
         made = editor.render(
             material.part.clip,
             request.instruction,
@@ -91,16 +109,15 @@ def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResul
 
 
 def _run_in_windows(
-    request: EditRequest, settings: Recipe, clip: LongClip, on_progress: OnProgress
+    request: EditRequest, clip: LongClip, editor: Editor, on_progress: OnProgress
 ) -> RunResult:
     began = time.monotonic()
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    editor = Editor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.instruction)
-    plan = announce_windows(request, clip, settings.lattice)
+    plan = announce_windows(request, clip, editor.recipe.lattice)
     _announce_run(request, editor)
-    warn_of_much_work(plan, settings)
+    warn_of_much_work(plan, editor.recipe)
     edit_long_clip(request, clip, editor, references, on_progress)
     return RunResult.of_windows(request, editor, clip, began)
 
@@ -110,29 +127,40 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     video = read_video(request.clip, folder_fps=folder_fps, accept_damage=request.accept_damage)
     if request.frames is not None and request.fit is None:
         settings.lattice.latent_frames(request.frames)  # refuses what is not legal
-    clip_frames = len(video.frames)
+    moments = Moments(len(video.frames), video.fps, video.times_s)
     video = first_frames(video, request.frames, request.clip)
-    mask = _mask(request, video, clip_frames)
+    mask = _mask(request, video, moments)
     references = tuple(to_floats(read_still(path)) for path in request.references)
-    part = request.finishing.part_of(to_floats(video.frames), mask, settings.lattice)
+    clip = to_floats(video.frames)
+    if mask is not None and not bool(mask.any()):
+        part = WorkedPart(clip, clip, mask, None, request.finishing.how)
+    else:
+        part = request.finishing.part_of(clip, mask, settings.lattice)
     plan = plan_fit(*part.clip.shape[:3], lattice=settings.lattice, size=request.size, method=request.fit)
     return _Material(video, part, references, plan)
 
 
-def _mask(request: EditRequest, video: Video, clip_frames: int) -> Tensor | None:
-    """Where and when the first frames of a clip of `clip_frames` are edited, [F, H, W]; says what was taken for it."""
+def _mask(request: EditRequest, video: Video, moments: Moments) -> Tensor | None:
+    """Where and when the first frames of a clip of these moments are edited, [F, H, W]; says what was taken for it."""
     if request.mask is None and request.when is None:
         return None
     num_frames, height, width, _ = video.frames.shape
     where = None
     if request.mask is not None:
-        lengths = (clip_frames, num_frames)
         where, words = read_mask(
-            request.mask, request.asked_mask, size=(height, width), lengths=lengths, fps=video.fps
+            request.mask,
+            request.asked_mask,
+            size=(height, width),
+            lengths=(moments.num_frames, num_frames),
+            fps=moments.fps,
+            times_s=moments.times_s,
         )
         cover = Cover.of(where).within(request.when, num_frames)
-        cover.check(request.asked_mask)
         _log.info("%s %s", words, cover.describe())
+        if is_track(request.mask) and not cover.edited:
+            _log.warning("%s", UNEDITED)
+        else:
+            check_cover(request.mask, cover, request.asked_mask)
         where = where[:num_frames]
     return build_mask(where, request.when, frames=num_frames, height=height, width=width)
 
@@ -202,6 +230,7 @@ def edit_long_clip(
         "instruction": request.instruction,
         "mask": stamp(request.mask),
         "mask taken as": asdict(request.asked_mask),
+        "masks of the track": stamps(files_of_mask(request.mask)) if request.mask is not None else [],
         "time range": request.when,
         "references": stamps(request.references),
         "seed": request.seed,

@@ -7,6 +7,7 @@ from typing import Any
 import reelpatch
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.runs.request import RunRequest
+from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.windows.file_stamp import stamp, weight_stamp
 from reelpatch.windows.plan_windows import WindowPlan
 
@@ -17,6 +18,7 @@ _NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit
 def request_identity(request: RunRequest, runner: LoadedRecipe) -> dict[str, Any]:
     """Of a run that works on a clip whole: everything that was asked for, files with their stamps."""
     asked = {field.name: getattr(request, field.name) for field in fields(request)}
+    asked |= {"masks of the track": tuple(files_of_mask(mask))} if (mask := asked.get("mask")) else {}
     return identity(runner, None) | {
         name: _plain(value) for name, value in asked.items() if name not in _NO_MATTER
     }

@@ -20,7 +20,7 @@ from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
 from reelpatch.headless.runs.picture_sheet import SheetRow, contact_sheet, thumbnail
-from reelpatch.media.mask_file import read_mask
+from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
 from reelpatch.media.pictures import Picture, pictures_at, read_picture
@@ -167,7 +167,7 @@ def _read(request: PictureRequest, path: Path, settings: Recipe) -> _Material:
     if request.mask is not None:
         mask, words = read_mask(request.mask, request.asked_mask, size=(height, width), lengths=(1,))
         cover = Cover.of(mask)
-        cover.check(request.asked_mask)
+        check_cover(request.mask, cover, request.asked_mask)
         said.append(f"{words} {cover.describe()}")
     worked = WorkedPicture.of(
         to_floats(picture.pixels),

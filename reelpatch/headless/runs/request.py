@@ -15,6 +15,7 @@ from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.loaded_recipe import MachineOptions
 from reelpatch.headless.models.lora import ChosenLora
 from reelpatch.media.beside import named_after
+from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.windows.window_run import WindowOptions
@@ -67,13 +68,14 @@ class RunRequest:
 
     @property
     def inputs(self) -> list[tuple[str, Path]]:
-        """Every file that was named to be read, with what it is called."""
-        return [
+        """Every file that was named to be read, with what it is called; those that a mask track names too."""
+        named = [
             (_NAMES.get(field.name, field.name), path)
             for field in fields(self)
             if field.name not in _NOT_READ
             for path in _paths_in(getattr(self, field.name))
         ]
+        return named + [(name, one) for name, path in named if name == "mask" for one in files_of_mask(path)]
 
     def for_runner(self) -> dict[str, Any]:
         """The arguments of a `LoadedRecipe`, but for its recipe."""

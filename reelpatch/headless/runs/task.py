@@ -22,7 +22,7 @@ from reelpatch.headless.runs.request import TaskRequest
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.headless.runs.whole_clip import make_and_write
-from reelpatch.media.mask_file import read_mask
+from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
 from reelpatch.media.stills import is_still, read_still
@@ -80,9 +80,16 @@ def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
     if source is None:
         raise BadInput("a mask was given, but no clip that it belongs to: give the clip.", option="--clip")
     num_frames, height, width, _ = source.frames.shape
-    mask, words = read_mask(path, asked, size=(height, width), lengths=(num_frames,), fps=source.fps)
+    mask, words = read_mask(
+        path,
+        asked,
+        size=(height, width),
+        lengths=(num_frames,),
+        fps=source.fps,
+        times_s=source.times_s,
+    )
     cover = Cover.of(mask)
-    cover.check(asked)
+    check_cover(path, cover, asked)
     _log.info("%s %s", words, cover.describe())
     return mask
 
