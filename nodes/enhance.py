@@ -15,9 +15,10 @@ from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.solvers import SOLVERS
 
+from .guider import ScheduledGuider, scheduled_guider
 from .host_vae import check_vae
 from .node_message import say
-from .sampling import FlowSampler, ScheduledGuider, scheduled_guider
+from .sampling import FlowSampler
 from .sockets import WORKED_CLIP
 
 

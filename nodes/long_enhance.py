@@ -13,10 +13,11 @@ from reelpatch.sampling.noise import FrameNoise, draw_noise
 from reelpatch.windows.enhance_window import EnhanceWindow
 
 from .enhance import enhancer_run
+from .guider import ScheduledGuider
 from .host_vae import check_vae
 from .long_inputs import long_enhance_inputs
 from .long_run import Told, file_of, run_long, windows_of
-from .sampling import FlowSampler, ScheduledGuider
+from .sampling import FlowSampler
 from .widgets import Fit, asked_size, chosen_fit
 from .window_sample import OnStep, sample_window
 

@@ -41,7 +41,14 @@ class PublishedRecipe(io.ComfyNode):
         record = replace(record, strength=strength or record.strength)
         chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
         record = record.guided(cfg or None)
-        plan = GuidancePlan(record.guidance, record.skip_layers, record.reference_guidance)
+        boundary = record.expert_boundary if record.has_two_experts else None
+        plan = GuidancePlan(
+            record.guidance,
+            record.skip_layers,
+            record.reference_guidance,
+            boundary,
+            record.low_noise_guidance,
+        )
         sigmas = sigmas_of(record, steps=chosen_steps, shift=chosen_shift)
         say(cls, _described(record, chosen_steps, chosen_shift, plan))
         return io.NodeOutput(

@@ -1,4 +1,4 @@
-"""Samplers and the guider: the engine's solvers as ComfyUI's SAMPLER, and guidance on chosen steps."""
+"""The engine's solvers as ComfyUI's SAMPLER, and the node that makes a guider."""
 
 import re
 from collections.abc import Collection
@@ -6,17 +6,15 @@ from typing import Any
 
 import comfy.samplers
 import torch
-from comfy.model_patcher import set_model_options_patch_replace
 from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.errors import BadInput
-from reelpatch.sampling.condition_sets import Chain, ConditionSet, Sees
 from reelpatch.sampling.guidance import Guidance, GuidancePlan, SkipLayers
-from reelpatch.sampling.schedules import step_of
 from reelpatch.sampling.solvers import SOLVERS
 
-from .host import SEES_KEY, attached_edits, num_references
+from .guider import scheduled_guider
+from .host import attached_edits
 from .instruction import check_conditioning
 from .sockets import GUIDANCE
 
@@ -97,62 +95,6 @@ class FlowUniPC(io.ComfyNode):
         return io.NodeOutput(FlowSampler(SOLVERS[solver], options))
 
 
-class ScheduledGuider(comfy.samplers.CFGGuider):
-    """Guidance on chosen steps; at the others the negative pass is not computed."""
-
-    plan: GuidancePlan
-
-    def predict_noise(
-        self,
-        x: Tensor,
-        timestep: Tensor,
-        model_options: dict[str, Any] | None = None,
-        seed: int | None = None,
-    ) -> Tensor:
-        options = {} if model_options is None else model_options
-        sigmas = options["transformer_options"]["sample_sigmas"]
-        step = step_of(sigmas, float(timestep.flatten()[0]))
-        chain = self.plan.guidance.chain(step)
-        if chain.projection is not None or any(one.sees is not Sees.ALL for one in chain.sets):
-            return self._over_sets(chain, x, timestep, options)
-        scale = self.plan.guidance.scale if self.plan.guidance.enabled(step) else 1.0
-        skipped = self.plan.skipped(step, len(sigmas) - 1)
-        if skipped and scale != 1:
-            options = {**options, "sampler_calc_cond_batch_function": _negative_skips(skipped)}
-        return comfy.samplers.sampling_function(
-            self.inner_model,
-            x,
-            timestep,
-            self.conds.get("negative"),
-            self.conds["positive"],
-            scale,
-            model_options=options,
-            seed=seed,
-        )
-
-    def _over_sets(self, chain: Chain, x: Tensor, timestep: Tensor, options: dict[str, Any]) -> Tensor:
-        """The denoised latents of a chain of passes, those that see the same segments in one call."""
-        for name in ("sampler_cfg_function", "sampler_pre_cfg_function", "sampler_post_cfg_function"):
-            if options.get(name):
-                raise BadInput(
-                    "another node changes how guidance is combined on this MODEL (such as APG, CFGZeroStar or RescaleCFG), but "
-                    "these settings of Recipe combine it in a way of their own: take that node out, or type the guidance into "
-                    "Guidance schedule instead of connecting its settings."
-                )
-        told: dict[ConditionSet, Tensor] = {}
-        for sees in {one.sees: None for one in chain.sets}:
-            seeing = {one.is_instructed: one for one in chain.sets if one.sees is sees}
-            # The place in the list says which it is.
-            conds = [
-                self.conds["positive"] if True in seeing else None,
-                self.conds.get("negative") if False in seeing else None,
-            ]
-            shown = {**options, "transformer_options": {**options["transformer_options"], SEES_KEY: sees}}
-            predicted = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, shown)
-            told |= {one: predicted[not is_instructed] for is_instructed, one in seeing.items()}
-        return chain.combine(told)
-
-
 class GuidanceSchedule(io.ComfyNode):
     """Skip-layer guidance as Ditto's workflow has it: the negative pass goes around whole blocks."""
 
@@ -193,28 +135,14 @@ class GuidanceSchedule(io.ComfyNode):
         skip_end: float,
         negative: Any = None,
         settings: GuidancePlan | None = None,
+        low_noise: Any = None,
     ) -> io.NodeOutput:
         if attached_edits(model):
             check_conditioning(positive)
         plan = settings or GuidancePlan(
             Guidance(cfg, numbers(steps, "steps")), skip_layers(skip_blocks, skip_start, skip_end)
         )
-        return io.NodeOutput(scheduled_guider(model, positive, negative, plan))
-
-
-def scheduled_guider(model: Any, positive: Any, negative: Any, plan: GuidancePlan) -> ScheduledGuider:
-    """A guider for these conditionings. Raises: `BadInput` where guidance has nothing to compare with."""
-    plan = plan.for_references(num_references(model))
-    if negative is None and (plan.guidance.scale != 1 or plan.guidance.sources):
-        raise BadInput(
-            f"guidance {plan.guidance.scale:g} compares with a negative prompt, but none is connected: connect one "
-            "(its text may be empty), or use guidance 1."
-        )
-    guider = ScheduledGuider(model)
-    guider.inner_set_conds({"positive": positive} | ({} if negative is None else {"negative": negative}))
-    guider.set_cfg(plan.guidance.scale)
-    guider.plan = plan
-    return guider
+        return io.NodeOutput(scheduled_guider(model, positive, negative, plan, low_noise))
 
 
 def numbers(text: str, name: str) -> Collection[int] | None:
@@ -238,28 +166,10 @@ def skip_layers(blocks: str, start: float, end: float) -> SkipLayers | None:
     return None if chosen is None else SkipLayers(tuple(sorted(chosen)), start, end)
 
 
-def _negative_skips(blocks: Collection[int]) -> Any:
-    def hand_on(arguments: dict[str, Any], _extra: dict[str, Any]) -> dict[str, Any]:
-        return arguments
-
-    def calculate(args: dict[str, Any]) -> list[Tensor]:
-        model, x, sigma, options = (args[name] for name in ("model", "input", "sigma", "model_options"))
-        positive, negative = args["conds"]
-        skipping = dict(options)  # what follows writes into it
-        for block in blocks:
-            skipping = set_model_options_patch_replace(skipping, hand_on, "dit", "double_block", block)
-        # Two calls instead of one: only the negative pass skips. Its place in the list says which it is.
-        (conditional, _) = comfy.samplers.calc_cond_batch(model, [positive, None], x, sigma, options)
-        (_, unconditional) = comfy.samplers.calc_cond_batch(model, [None, negative], x, sigma, skipping)
-        return [conditional, unconditional]
-
-    return calculate
-
-
 def _guidance_inputs() -> list[io.Input]:
     """What Guidance schedule asks for, in the order of its widgets."""
     return [
-        io.Model.Input("model"),
+        io.Model.Input("model", tooltip="With the edits on it; of two experts the one for high noise."),
         io.Conditioning.Input("positive", tooltip="The instruction."),
         io.Conditioning.Input("negative", optional=True, tooltip="Needed where guidance is not 1."),
         GUIDANCE.Input("settings", optional=True, tooltip="From Recipe; replaces all of the settings below."),
@@ -297,5 +207,14 @@ def _guidance_inputs() -> list[io.Input]:
             max=1.0,
             step=0.01,
             tooltip="Until which part of the steps blocks are skipped, the end included.",
+        ),
+        io.Model.Input(
+            "low_noise",
+            display_name="low-noise model",
+            optional=True,
+            tooltip=(
+                "The second expert of Wan2.2 or Bernini-R 14B, plain: the edits on the first one work on it too. Recipe's "
+                "guidance says when it takes over."
+            ),
         ),
     ]

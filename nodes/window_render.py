@@ -16,9 +16,10 @@ from reelpatch.sampling.guidance import GuidancePlan, StepRange
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.sampling.solvers import SOLVERS
 
+from .guider import scheduled_guider
 from .host import attach, check_backbone
 from .host_vae import encoder
-from .sampling import FlowSampler, scheduled_guider
+from .sampling import FlowSampler
 from .window_sample import OnStep, sample_window
 
 

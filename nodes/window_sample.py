@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 
-from .sampling import ScheduledGuider
+from .guider import ScheduledGuider
 
 OnStep = Callable[[int, object], None]  # how many steps are done, and ComfyUI's preview of the clip
 

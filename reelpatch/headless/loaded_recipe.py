@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.models.embedded_texts import Instructions, free_memory
 from reelpatch.headless.models.family_models import VideoVae, start_models
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
@@ -27,6 +27,7 @@ from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.noise import FrameNoise, noise_seed
+from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.header import Kind, expect
@@ -59,6 +60,7 @@ class LoadedTransformer:
     module: nn.Module | None
     loras: tuple[AppliedLora, ...]
     placement: Placement | None
+    is_low_noise: bool = False
 
     def at_step(self, step: int, num_steps: int) -> None:
         """Sets the LoRAs to their strengths at a step."""
@@ -132,6 +134,7 @@ class LoadedRecipe:
         files = self.files
         named = {
             "backbone": files.backbone,
+            "low-noise backbone": files.low_noise,
             "edit module": files.module,
             "VAE": files.vae,
             "text encoder": files.text_encoder,
@@ -183,14 +186,32 @@ class LoadedRecipe:
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 
-    def transformer(self, on_progress: OnProgress = silent) -> LoadedTransformer:
-        """Backbone, edit module and LoRAs."""
-        if self._transformer is None or self._transformer.placement != self._placement:
+    def transformer(
+        self, on_progress: OnProgress = silent, *, is_low_noise: bool = False
+    ) -> LoadedTransformer:
+        """Backbone, edit module and LoRAs; of two experts, one is held at a time."""
+        held = self._transformer
+        if held is None or held.placement != self._placement or held.is_low_noise != is_low_noise:
+            del held
             self._drop_transformer()
-            on_progress("loading the backbone", 0, 1)
-            self._transformer = self._load_transformer(self._placement)
-            on_progress("loading the backbone", 1, 1)
+            doing = "loading the low-noise backbone" if is_low_noise else "loading the backbone"
+            on_progress(doing, 0, 1)
+            self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
+            on_progress(doing, 1, 1)
+        assert self._transformer is not None
         return self._transformer
+
+    def switch(self, sigmas: Tensor, on_progress: OnProgress = silent) -> ExpertSwitch | None:
+        """What a run over these sigmas needs to go on with the low-noise expert; None where there is one model for all."""
+        boundary = self.recipe.expert_boundary
+        if not self.recipe.has_two_experts or boundary is None:
+            return None
+
+        def load() -> tuple[nn.Module, OnStep]:
+            low = self.transformer(on_progress, is_low_noise=True)
+            return low.backbone, low.at_step
+
+        return ExpertSwitch(high_noise_steps(sigmas, boundary), load, self.recipe.low_noise_guidance)
 
     def make_room_for_decoding(self) -> None:
         """Takes a transformer off the card that does not lie there whole; nothing may refer to it any more."""
@@ -228,13 +249,15 @@ class LoadedRecipe:
         )
         return latents[0]
 
-    def _load_transformer(self, placement: Placement | None) -> LoadedTransformer:
+    def _load_transformer(
+        self, placement: Placement | None, *, is_low_noise: bool = False
+    ) -> LoadedTransformer:
         is_streamed = placement is not None and placement.is_streamed
         device = torch.device("cpu") if is_streamed else self.device
         kinds = self.recipe.files_for("backbone")[0].kinds
-        backbone = self.family.load_backbone(
-            self.files.backbone, dtype=self.dtype, device=device, kinds=kinds
-        )
+        path = self.files.low_noise if is_low_noise else self.files.backbone
+        assert path is not None
+        backbone = self.family.load_backbone(path, dtype=self.dtype, device=device, kinds=kinds)
         self.adapt(backbone)
         if attention := self.family.choose_attention(backbone, self.device, self.dtype):
             _log.info("%s", attention)
@@ -248,7 +271,7 @@ class LoadedRecipe:
         if placement is not None and is_streamed:
             _log.info("%s", placement.describe())
             self._stream(backbone, module, placement.resident_blocks)
-        return LoadedTransformer(backbone, module, loras, placement)
+        return LoadedTransformer(backbone, module, loras, placement, is_low_noise)
 
     def _stream(self, backbone: nn.Module, module: nn.Module | None, resident: int) -> None:
         """Leaves all but the first `resident` blocks, the backbone's before the module's, where they are."""

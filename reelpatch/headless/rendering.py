@@ -66,7 +66,9 @@ class RecipeHost:
             skip_layers=recipe.skip_layers,
             on_step=transformer.at_step,
             predict=self.models.family.predict,
+            switch=self.models.switch(sigmas, on_progress),
         )
+        del transformer  # where a second expert follows, the denoiser alone holds the first
         return self.models.sample(denoiser, start, seed, on_progress, references=prepared.references)
 
     def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:

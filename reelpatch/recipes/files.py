@@ -208,11 +208,29 @@ FUSIONX_LORA = WeightFile(
 BERNINI_1_3B = WeightFile(
     role="backbone",
     names=("wan2.1_bernini_1.3B_fp16.safetensors",),
-    url=_hub("Comfy-Org/Bernini-R", "split_files/diffusion_models/wan2.1_bernini_1.3B_fp16.safetensors"),
+    url=_hub("Comfy-Org/Bernini-R", "diffusion_models/wan2.1_bernini_1.3B_fp16.safetensors"),
     size_gb=2.84,
     licence=APACHE,
     size="1.3B",
 )
+
+
+def _bernini_14b(expert: str) -> WeightFile:
+    first, second = (f"wan2.2_bernini_r_{expert}_noise_{form}.safetensors" for form in ("fp8_scaled", "fp16"))
+    return WeightFile(
+        role="backbone" if expert == "high" else "low_noise",
+        names=(first, second),
+        url=_hub("Comfy-Org/Bernini-R", f"diffusion_models/{first}"),
+        size_gb=15.57,
+        licence=APACHE,
+        size="14B",
+        expert=expert,
+        other_sizes_gb={second: 28.6},
+    )
+
+
+BERNINI_14B_HIGH = _bernini_14b("high")
+BERNINI_14B_LOW = _bernini_14b("low")
 CHRONOEDIT_LORA = WeightFile(
     role="lora",
     names=(

@@ -19,7 +19,11 @@ _OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyU
 _SUFFIX = ".safetensors"
 # Of these roles any file of the kind serves; what a backbone, a module or a LoRA was trained for, no header tells.
 _INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "clip_vision")
-_HIGH_NOISE = re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")
+# How names tell the experts of Wan2.2 apart, each by what is in the name of the other.
+_OTHER_EXPERT = {
+    "low": ("high", re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")),
+    "high": ("low", re.compile(r"low[_-]?noise|[_-]LOW([_.-]|$)")),
+}
 
 
 def places_in(models: Path) -> Places:
@@ -59,7 +63,7 @@ def find_present(recipe: Recipe, places: Places) -> dict[Role, KnownFile]:
 def check_weights(path: Path, file: WeightFile) -> KnownFile:
     """The file at `path`, if its header says that it can be this file of a recipe.
 
-    Raises: `BadInput` for another kind or size of model, for a high-noise expert where the low one is needed, and for
+    Raises: `BadInput` for another kind or size of model, for one expert of Wan2.2 where the other is needed, and for
     a link to nothing.
     """
     if path.is_symlink() and not path.exists():
@@ -72,12 +76,27 @@ def check_weights(path: Path, file: WeightFile) -> KnownFile:
             f"{path} is {known.words}, but the recipe needs the {file.size} model: get {file.names[0]} from "
             f"{file.url}."
         )
-    if file.expert == "low" and _HIGH_NOISE.search(path.name):
-        raise BadInput(
-            f"{path} is by its name the high-noise expert, but the low-noise one is needed: get {file.names[0]} from "
-            f"{file.url}."
-        )
+    if file.expert:
+        other, named = _OTHER_EXPERT[file.expert]
+        if named.search(path.name):
+            raise BadInput(
+                f"{path} is by its name the {other}-noise expert, but the {file.expert}-noise one is needed: get "
+                f"{file.names[0]} from {file.url}."
+            )
     return known
+
+
+def check_experts(high: KnownFile, low: KnownFile) -> None:
+    """Raises: `BadInput` for two experts that are one file, or of different sizes."""
+    if high.path.samefile(low.path):
+        raise BadInput(
+            f"{high.path} and {low.path} are one file, but the high-noise and the low-noise expert are needed: get the other one."
+        )
+    if high.width and low.width and high.width != low.width:
+        raise BadInput(
+            f"{low.path} is {low.words}, {low.width} wide, but {high.path} is {high.words}, {high.width} wide: two experts "
+            "are of one size."
+        )
 
 
 def check_pair(backbone: KnownFile, module: KnownFile) -> None:

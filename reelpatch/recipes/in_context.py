@@ -6,6 +6,8 @@ from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.recipes.files import (
     APACHE,
     BERNINI_1_3B,
+    BERNINI_14B_HIGH,
+    BERNINI_14B_LOW,
     FUSIONX_LORA,
     T2V_14B_BF16,
     UMT5_XXL,
@@ -58,37 +60,46 @@ _VIDEOCOF = Recipe(
 # What Bernini-R was trained to read in front of an instruction, without a space between them.
 _TASK = "You are a helpful assistant{}.{{instruction}}"
 _PROJECTION = Projection(parallel=0.5, longest=50.0)
-IN_CONTEXT = (
-    Recipe(
-        name="bernini-r-1.3b",
-        title="Bernini-R 1.3B: edits by instruction and by reference pictures",
-        kind="segments",
-        segments=SegmentLayout(
-            is_numbered=True,
-            reference_px=848,
-            prompt=_TASK.format(" specialized in video editing"),
-            reference_prompt=_TASK.format(" specialized in video editing with reference"),
-        ),
-        files=(BERNINI_1_3B, WAN_VAE, UMT5_XXL),
-        schedule="native",
-        steps=40,
-        shift=3.0,
-        guidance=Guidance(4.0, projection=_PROJECTION),
-        reference_guidance=Guidance(4.0, sources=(SourceWeight(Sees.CLIP, 3.0), SourceWeight(Sees.ALL, 3.0))),
-        negative_prompt="",
-        width=832,
-        height=480,
-        frames=81,
-        fps=16,
-        licence=APACHE,
-        source="https://huggingface.co/Comfy-Org/Bernini-R (Bernini-R of ByteDance), run as its renderer does",
-        examples=("Turn the car red.", "Remove the person in the background."),
-        notes=(
-            "A clip alone is edited by projected guidance (v2v_apg of its authors), in two passes a step. With references, "
-            "guidance goes from nothing over the clip and the references to the instruction (rv2v); as the clip and the "
-            "references weigh the same, three passes are enough."
-        ),
+_BERNINI_1_3B = Recipe(
+    name="bernini-r-1.3b",
+    title="Bernini-R 1.3B: edits by instruction and by reference pictures",
+    kind="segments",
+    segments=SegmentLayout(
+        is_numbered=True,
+        reference_px=848,
+        prompt=_TASK.format(" specialized in video editing"),
+        reference_prompt=_TASK.format(" specialized in video editing with reference"),
     ),
+    files=(BERNINI_1_3B, WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=40,
+    shift=3.0,
+    guidance=Guidance(4.0, projection=_PROJECTION),
+    reference_guidance=Guidance(4.0, sources=(SourceWeight(Sees.CLIP, 3.0), SourceWeight(Sees.ALL, 3.0))),
+    negative_prompt="",
+    width=832,
+    height=480,
+    frames=81,
+    fps=16,
+    licence=APACHE,
+    source="https://huggingface.co/Comfy-Org/Bernini-R (Bernini-R of ByteDance), run as its renderer does",
+    examples=("Turn the car red.", "Remove the person in the background."),
+    notes=(
+        "A clip alone is edited by projected guidance (v2v_apg of its authors), in two passes a step. With references, "
+        "guidance goes from nothing over the clip and the references to the instruction (rv2v); as the clip and the "
+        "references weigh the same, three passes are enough."
+    ),
+)
+IN_CONTEXT = (
+    replace(
+        _BERNINI_1_3B,
+        name="bernini-r",
+        title="Bernini-R 14B: edits by instruction and by reference pictures, with two experts one after the other",
+        files=(BERNINI_14B_HIGH, BERNINI_14B_LOW, WAN_VAE, UMT5_XXL),
+        expert_boundary=0.875,
+        low_noise_guidance=0.75,
+    ),
+    _BERNINI_1_3B,
     _VIDEOCOF,
     replace(
         _VIDEOCOF,

@@ -15,9 +15,10 @@ from reelpatch.families.lattice import Lattice
 from reelpatch.families.registry import FAMILIES
 from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
 
-Role = Literal["backbone", "module", "lora", "vae", "text_encoder", "clip_vision"]
+Role = Literal["backbone", "low_noise", "module", "lora", "vae", "text_encoder", "clip_vision"]
 FOLDERS: dict[Role, str] = {
     "backbone": "diffusion_models",
+    "low_noise": "diffusion_models",
     "module": "diffusion_models",
     "lora": "loras",
     "vae": "vae",
@@ -26,6 +27,7 @@ FOLDERS: dict[Role, str] = {
 }
 KINDS: dict[Role, tuple[Kind, ...]] = {
     "backbone": (Kind.BACKBONE, Kind.VACE),
+    "low_noise": (Kind.BACKBONE, Kind.VACE),
     "module": (Kind.EDIT_MODULE, Kind.VACE),
     "lora": (Kind.LORA,),
     "vae": (Kind.VAE21,),
@@ -40,8 +42,8 @@ class WeightFile:
 
     `names` are the file names it is published under, the recipe's own first; files under any of them serve.
     An empty `url` means that the file is shipped with this package.
-    `size` (`14B`) is the model's, empty where any is taken; `expert` is `low` where Wan2.2's high-noise expert,
-    which no header tells from the low-noise one, would be wrong.
+    `size` (`14B`) is the model's, empty where any is taken; `expert` is `low` or `high` where Wan2.2's other expert, which no
+    header tells from it, would be wrong.
     `revision` pins the repository's commit and `sha256` the content of the first name; empty where they are not recorded.
     Units: `size_gb` is 10^9 bytes of the first name, None where it was not published; `other_sizes_gb` those of
     further names.
@@ -84,8 +86,9 @@ class Recipe:
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
-    and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None where
-    there is none). `reference_guidance` takes the place of `guidance` where references are given. `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
+    model for all): the only backbone of an enhancer, the second of a recipe with two, where guidance is `low_noise_guidance` times
+    as much. `reference_guidance` takes the place of `guidance` where references are given. `unsupported` says, to follow its name, why it can't be run yet; else empty.
     """
 
     name: str
@@ -118,6 +121,7 @@ class Recipe:
     segments: SegmentLayout | None = None
     picture: PictureEdit | None = None
     reference_guidance: Guidance | None = None
+    low_noise_guidance: float = 1.0
 
     @property
     def model_family(self) -> Family:
@@ -128,6 +132,11 @@ class Recipe:
     def lattice(self) -> Lattice:
         """How its models lay out a clip."""
         return self.model_family.lattice
+
+    @property
+    def has_two_experts(self) -> bool:
+        """Whether another backbone goes on from the boundary."""
+        return bool(self.files_for("low_noise"))
 
     @property
     def edit_kind(self) -> EditKind:

@@ -54,6 +54,13 @@ class Guidance:
         """As a person says otherwise; 1 is one pass a step, whatever else there was."""
         return Guidance(1.0) if scale == 1 else replace(self, scale=scale)
 
+    def times(self, factor: float) -> Guidance:
+        """All of its weights so many times as much; none stays none."""
+        if self.scale == 1 and not self.sources:
+            return self
+        sources = tuple(replace(source, weight=factor * source.weight) for source in self.sources)
+        return replace(self, scale=factor * self.scale, sources=sources)
+
     def as_dict(self) -> dict[str, Any]:
         """The record in plain types."""
         record: dict[str, Any] = {
@@ -148,12 +155,15 @@ class SkipLayers:
 class GuidancePlan:
     """Guidance, and the blocks that its negative pass skips: what a guider has to know.
 
-    `reference_guidance` takes the place of `guidance` where references are given; None where it is the same.
+    `reference_guidance` takes the place of `guidance` where references are given; None where it is the same. Below `boundary`,
+    in parts of 1000 timesteps, a second expert works, with `low_noise` times as much guidance; None where there is one model.
     """
 
     guidance: Guidance
     skip_layers: SkipLayers | None = None
     reference_guidance: Guidance | None = None
+    boundary: float | None = None
+    low_noise: float = 1.0
 
     def for_references(self, count: int) -> GuidancePlan:
         """The plan of a run with so many references."""
@@ -182,4 +192,9 @@ class GuidancePlan:
         )
         other = self.reference_guidance
         referred = "" if other is None else f"; with references guidance {other.describe()}"
-        return f"guidance {guidance.describe()} at {where}{skipped}{referred}"
+        second = (
+            ""
+            if self.boundary is None
+            else f"; two experts, the second below timestep {1000 * self.boundary:g}"
+        )
+        return f"guidance {guidance.describe()} at {where}{skipped}{referred}{second}"

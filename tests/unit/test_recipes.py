@@ -120,7 +120,7 @@ def test_every_published_method_is_there() -> None:
             "causvid",
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
-        *("videocof", "videocof-fast", "bernini-r-1.3b"),
+        *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
         *("chronoedit-reasoning", "chronoedit-upscale", "chronoedit-paint"),
     }

@@ -24,6 +24,8 @@ class KSAMPLER:
 
 class CFGGuider:
     model_patcher: ModelPatcher
+    model_options: dict[str, Any]
+    loaded_models: list[Any]
     inner_model: Any
     conds: dict[str, Any]
     def __init__(self, model_patcher: ModelPatcher) -> None: ...
@@ -40,6 +42,7 @@ class CFGGuider:
         disable_pbar: bool = ...,
         seed: int | None = ...,
     ) -> Tensor: ...
+    def outer_sample(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict[str, Any] = ..., seed: int | None = ...
     ) -> Tensor: ...

@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     with console.progress_bars() as on_progress:
         request = EditRequest.from_options(
             options,
-            instruction=options.instruction or options.edits.stem,
+            instruction=options.instruction if options.edits is None else options.edits.stem,
             references=tuple(options.reference),
             finishing=finish_options.chosen(options),
             asked_mask=chosen_mask(options),

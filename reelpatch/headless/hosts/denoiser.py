@@ -18,6 +18,17 @@ from reelpatch.sampling.condition_sets import Chain, ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import step_of
 
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ExpertSwitch:
+    """The expert that takes over at a step: how it is loaded, with what sets its LoRAs, and how much guidance changes then."""
+
+    step: int
+    load: Callable[[], tuple[Any, OnStep]]
+    guidance: float = 1.0
+
 
 @dataclass
 class Denoiser:
@@ -28,7 +39,7 @@ class Denoiser:
     by its sigma. A pass is paid for only where guidance asks for it. `batched` runs those that see the same segments
     as one, except where blocks are skipped, which happens without the instruction alone.
     `on_step` hears the step and the number of steps before each prediction. `picture` is for image-to-video backbones, and
-    `predict` runs the transformer.
+    `predict` runs the transformer. After a `switch` nothing here refers to the first transformer any more.
 
     Raises: `BadInput` when guidance asks for a negative prompt that is not there.
     """
@@ -41,9 +52,10 @@ class Denoiser:
     guidance: Guidance = Guidance(1.0)
     skip_layers: SkipLayers | None = None
     batched: bool = False
-    on_step: Callable[[int, int], None] | None = None
+    on_step: OnStep | None = None
     picture: SeenPicture | None = None
     predict: Predict = predict_velocity
+    switch: ExpertSwitch | None = None
 
     def __post_init__(self) -> None:
         self.positive = padded_text(self.positive)
@@ -63,6 +75,8 @@ class Denoiser:
     def __call__(self, x: Tensor, sigma: Tensor, **_extra: Any) -> Tensor:
         level = float(sigma.flatten()[0])
         step = self.step_of(level)
+        if self.switch is not None and step >= self.switch.step:
+            self._take_over(self.switch)
         if self.on_step:
             self.on_step(step, self.num_steps)
         chain = self.guidance.chain(step)
@@ -70,6 +84,12 @@ class Denoiser:
         if chain.projection is None:
             return x.float() - level * chain.combine(velocities).to(x.device)
         return chain.combine({one: x.float() - level * v.to(x.device) for one, v in velocities.items()})
+
+    def _take_over(self, switch: ExpertSwitch) -> None:
+        del self.transformer, self.on_step  # the next needs the memory
+        self.switch = None
+        self.transformer, self.on_step = switch.load()
+        self.guidance = self.guidance.times(switch.guidance)
 
     def step_of(self, sigma: float) -> int:
         """The step of the run that starts at `sigma`, which may have been rounded down to a whole timestep."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.recipes import Recipe, Role, WeightFile
-from reelpatch.recipes.finder import check_pair, find_present, find_weights, places_in
+from reelpatch.recipes.finder import check_experts, check_pair, find_present, find_weights, places_in
 from reelpatch.weights.completeness import check_complete
 from reelpatch.weights.header import KnownFile
 
@@ -20,7 +20,7 @@ _SHOWN_AS_GB = 10**8
 @dataclass(frozen=True)
 class RecipeFiles:
     """One path for each role, and the LoRAs with their strengths; recipes without an edit module have none, and only those for
-    pictures have a picture encoder.
+    pictures have a picture encoder. Where two experts follow each other, `backbone` is the one for high noise.
     """
 
     backbone: Path
@@ -29,6 +29,7 @@ class RecipeFiles:
     text_encoder: Path
     loras: tuple[tuple[Path, float], ...]
     clip_vision: Path | None = None
+    low_noise: Path | None = None
 
     @classmethod
     def find(cls, recipe: Recipe, models: Path | None = None) -> "RecipeFiles":
@@ -48,6 +49,9 @@ class RecipeFiles:
         module = one("module") if recipe.files_for("module") else None
         if module is not None:
             check_pair(one("backbone"), module)
+        low_noise = one("low_noise") if recipe.has_two_experts else None
+        if low_noise is not None:
+            check_experts(one("backbone"), low_noise)
         return cls(
             backbone=one("backbone").path,
             module=None if module is None else module.path,
@@ -55,15 +59,17 @@ class RecipeFiles:
             text_encoder=one("text_encoder").path,
             loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),
             clip_vision=one("clip_vision").path if recipe.files_for("clip_vision") else None,
+            low_noise=None if low_noise is None else low_noise.path,
         )
 
     def describe(self) -> str:
         """How large the weights are, for the person who is about to wait for them."""
         # One file can be both backbone and edit module.
+        other = " and as much again of the low-noise expert, one after the other" if self.low_noise else ""
         encoder = f", {_size({self.clip_vision})} of picture encoder" if self.clip_vision else ""
         transformer = {self.backbone, self.module or self.backbone, *(path for path, _ in self.loras)}
         return (
-            f"Weights to be held: {_size(transformer)} of transformer with edit module and LoRAs, "
+            f"Weights to be held: {_size(transformer)} of transformer with edit module and LoRAs{other}, "
             f"{_size({self.text_encoder})} of text encoder, {_size({self.vae})} of VAE{encoder}; 'reelpatch plan' says what "
             "memory that takes."
         )

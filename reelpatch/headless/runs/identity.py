@@ -27,7 +27,14 @@ def request_identity(request: RunRequest, runner: LoadedRecipe) -> dict[str, Any
 def identity(runner: LoadedRecipe, plan: WindowPlan | None) -> dict[str, Any]:
     """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
     files = runner.files
-    weights = (files.backbone, files.module, files.vae, files.text_encoder, files.clip_vision)
+    weights = (
+        files.backbone,
+        files.low_noise,
+        files.module,
+        files.vae,
+        files.text_encoder,
+        files.clip_vision,
+    )
     return {
         "version": reelpatch.__version__,
         "recipe": runner.recipe.as_dict(),

@@ -10,7 +10,7 @@ from typing import Any
 import comfy.latent_formats
 import comfy.samplers
 import torch
-from tiny import LATENT, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
+from tiny import LATENT, SIGMAS, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
 
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.sampling.condition_sets import Projection, Sees, SourceWeight
@@ -38,12 +38,24 @@ def segments(latents: list[torch.Tensor]) -> SegmentsEdit:
 DOWN = torch.tensor([0.9, 0.0])
 
 
-def guided(model: Any, plan: GuidancePlan) -> torch.Tensor:
-    """What Guidance schedule denoises in one step from 0.9, as `sample` does."""
+def guided(
+    model: Any,
+    plan: GuidancePlan,
+    *,
+    sigmas: torch.Tensor = DOWN,
+    latent: torch.Tensor | None = None,
+    is_noisy: bool = True,
+    **inputs: Any,
+) -> torch.Tensor:
+    """What Guidance schedule makes by Euler steps, as `sample` does; usually in one step from 0.9."""
+    start = torch.zeros(LATENT) if latent is None else latent
     given = {"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.0, "skip_end": 1.0, "settings": plan}
-    guider = call("ReelpatchGuidanceSchedule", model=model, positive=text(1), negative=text(2), **given)[0]
+    guider = call(
+        "ReelpatchGuidanceSchedule", model=model, positive=text(1), negative=text(2), **given, **inputs
+    )[0]
     sampler = comfy.samplers.sampler_object("euler")
-    return guider.sample(noise(LATENT), torch.zeros(LATENT), sampler, DOWN, disable_pbar=True)
+    added = noise(LATENT) if is_noisy else torch.zeros(LATENT)
+    return guider.sample(added, start, sampler, sigmas, disable_pbar=True)
 
 
 def _equals_core(count: int) -> dict[str, float]:
@@ -94,6 +106,42 @@ def check_guidance_over_condition_sets_is_the_sum_of_its_passes():
     plain = guided(host().attach(base, SegmentsEdit([clip_segment]), None), plan)
     assert difference(plain, one + 5 * (alone(1, clip_segment) - one)) < 1e-4
     return {"chain": found, "projected": other}
+
+
+def check_the_second_expert_goes_on_with_the_edits_of_the_first():
+    """Euler keeps nothing from step to step, so that two runs one after the other are the same as one."""
+    high, low = backbone(torch.float32), backbone(torch.float32)
+    for name, weight in low.model.diffusion_model.named_parameters():
+        if name.endswith("head.head.weight"):
+            weight.neg_()
+    edit = segments(streams(1))
+    edited = host().attach(high, edit, None)
+    guidance = Guidance(4.0, projection=Projection(0.5, 1.0))
+    plan = GuidancePlan(guidance, boundary=0.6, low_noise=0.5)
+    found = guided(edited, plan, sigmas=SIGMAS, low_noise=low)
+    # Levels 1, 0.9 and 0.7 are the first one's, 0.4 is the second one's.
+    first = guided(edited, GuidancePlan(guidance), sigmas=SIGMAS[:4])
+    weaker = GuidancePlan(guidance.times(0.5))
+    other = host().attach(low, edit, None)
+    second = guided(other, weaker, sigmas=SIGMAS[3:], latent=first, is_noisy=False)
+    assert difference(found, second) < 1e-4
+    assert difference(found, guided(edited, GuidancePlan(guidance), sigmas=SIGMAS)) > 1e-2
+    assert high.model.current_patcher is None or high.model.current_patcher is not low
+    return difference(found, second)
+
+
+def check_experts_that_are_no_pair_are_refused():
+    one, other = backbone(), backbone()
+    plan = GuidancePlan(Guidance(1.0), boundary=0.875)
+    said = []
+    for given, low in ((plan, None), (plan, one), (GuidancePlan(Guidance(1.0)), other)):
+        try:
+            guided(one, given, low_noise=low)
+        except ValueError as error:
+            said.append(str(error))
+    assert "one MODEL is connected" in said[0]
+    assert "both experts are the same MODEL" in said[1]
+    assert "nothing says at which step it takes over" in said[2]
 
 
 def check_guidance_of_other_nodes_is_not_dropped_in_silence():

@@ -94,7 +94,7 @@ def test_references_are_refused_where_there_are_none() -> None:
         SegmentsWork().prepare(material, EditSettings(layout=recipe("videocof").segments), averaged)
 
 
-@pytest.mark.parametrize("name", ["videocof", "videocof-fast", "bernini-r-1.3b"])
+@pytest.mark.parametrize("name", ["videocof", "videocof-fast", "bernini-r-1.3b", "bernini-r"])
 def test_an_edit_sees_its_source(name: str, models_folder: Path) -> None:
     editor = Editor(tiny(name), models_folder)
     edited = editor.render(CLIP, "remove the square")
