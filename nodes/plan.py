@@ -1,6 +1,5 @@
 """Plan: memory, work and time of an edit, on the graph, before anything is loaded."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import comfy.model_management
@@ -18,7 +17,6 @@ from reelpatch.plan.plan import plan_edit
 from reelpatch.plan.report import report_for_node
 from reelpatch.recipes import RECIPES, Recipe
 from reelpatch.recipes.finder import find_present
-from reelpatch.sampling.guidance import Guidance
 
 from .sockets import WORKED_CLIP
 from .widgets import MORE_PIXELS, asked_size, size_inputs
@@ -74,9 +72,7 @@ class Plan(io.ComfyNode):
 
 
 def _settings(name: str, steps: int, cfg: float) -> Recipe:
-    record = RECIPES[name].planned_for(steps or None)
-    guidance = Guidance(cfg, record.guidance.steps) if cfg else record.guidance
-    return replace(record, guidance=guidance)
+    return RECIPES[name].planned_for(steps or None).guided(cfg or None)
 
 
 def _places(folder: str) -> list[Path]:
