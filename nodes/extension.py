@@ -14,7 +14,7 @@ from .edit_module import LoadEditModule
 from .edit_picture import EditPicture
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
-from .load_models import LoadEnhancer, LoadModels, LoadPictureModels
+from .load_models import LoadContextModels, LoadEnhancer, LoadModels, LoadPictureModels
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
@@ -51,6 +51,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Plan,
     EditInContext,
     LoadPictureModels,
+    LoadContextModels,
     Picture,
     EditPicture,
     FinishPicture,

@@ -24,7 +24,7 @@ _FILE_TOOLTIP = (
     "'recipe': the file that the recipe names, in whichever of its published forms is there. A published file serves the "
     "recipes that name it; any other file takes the place of the recipe's."
 )
-_NOT_EVERYWHERE = ("edit_module", "clip_vision")
+_NOT_EVERYWHERE = ("edit_module", "clip_vision", "low_noise")
 
 
 class LoadModels(io.ComfyNode):
@@ -193,6 +193,68 @@ class LoadPictureModels(io.ComfyNode):
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), picture_encoder)
 
 
+class LoadContextModels(io.ComfyNode):
+    """No edit module, and where two experts follow each other, both."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadContextModels",
+            display_name="Load in-context models of a recipe",
+            category="reelpatch/loaders",
+            description=(
+                "Loads everything that a recipe for editing in context names: backbone with its LoRAs, VAE, text encoder, and "
+                "the second expert where there are two. Missing files are named before anything runs, with where to get them."
+            ),
+            search_aliases=["videocof", "bernini", "in-context", "load all"],
+            inputs=_inputs(_in_context(), "low_noise"),
+            outputs=[
+                io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Edit in context."),
+                io.Vae.Output(tooltip="The Wan2.1 VAE."),
+                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+                io.Model.Output(
+                    display_name="low-noise model",
+                    tooltip="For Guidance schedule; nothing where the recipe has one model for all steps.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        recipe: str = "",
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+        low_noise: str = OF_RECIPE,
+    ) -> bool | str:
+        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
+        return _found_or_told(recipe, _in_context(), {**typed, "low_noise": low_noise})
+
+    @classmethod
+    def execute(
+        cls,
+        recipe: str,
+        backbone: str = OF_RECIPE,
+        lora: str = OF_RECIPE,
+        second_lora: str = OF_RECIPE,
+        vae: str = OF_RECIPE,
+        text_encoder: str = OF_RECIPE,
+        low_noise: str = OF_RECIPE,
+    ) -> io.NodeOutput:
+        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
+        chosen = choose_files(RECIPES[recipe], {**typed, "low_noise": low_noise})
+        model, _ = _with_loras(chosen)
+        second = (
+            _with_loras(chosen, "low_noise")[0] if any(one.role == "low_noise" for one in chosen) else None
+        )
+        say(cls, _told(RECIPES[recipe], chosen))
+        return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
+
+
 def _editing() -> list[str]:
     return [
         name for name, record in RECIPES.items() if record.edit_kind.has_module and not record.unsupported
@@ -205,6 +267,12 @@ def _enhancing() -> list[str]:
 
 def _picturing() -> list[str]:
     return [name for name, record in RECIPES.items() if record.picture is not None and not record.unsupported]
+
+
+def _in_context() -> list[str]:
+    return [
+        name for name, record in RECIPES.items() if record.segments is not None and not record.unsupported
+    ]
 
 
 def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:
@@ -220,10 +288,10 @@ def _found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, s
     return missing_files(RECIPES[str(recipe)], typed) or True
 
 
-def _with_loras(chosen: Sequence[ChosenFile]) -> tuple[Any, Any]:
-    """The backbone and the edit module, if there is one, with every LoRA where its keys fit."""
+def _with_loras(chosen: Sequence[ChosenFile], backbone: str = "backbone") -> tuple[Any, Any]:
+    """That backbone and the edit module, if there is one, with every LoRA where its keys fit."""
     paths = {file.widget: file.path for file in chosen}
-    model: Any = load_backbone(str(paths["backbone"]), {})
+    model: Any = load_backbone(str(paths[backbone]), {})
     module: Any = load_edit_module(str(paths["edit_module"])) if "edit_module" in paths else None
     for file in (file for file in chosen if file.role == "lora"):
         with_it = loaded_lora(

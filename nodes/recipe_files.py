@@ -10,7 +10,7 @@ import folder_paths
 from reelpatch.errors import BadInput
 from reelpatch.recipes import RECIPES, Recipe, Role, WeightFile
 from reelpatch.recipes.comfy_files import comfy_files
-from reelpatch.recipes.finder import check_pair, check_weights, find_weights
+from reelpatch.recipes.finder import check_experts, check_pair, check_weights, find_weights
 from reelpatch.weights.header import KnownFile
 
 from .files import missing_or_true
@@ -24,10 +24,12 @@ FILE_WIDGETS: Mapping[str, tuple[str, ...]] = {
     "vae": ("vae",),
     "text_encoder": ("text_encoders",),
     "clip_vision": ("clip_vision",),
+    "low_noise": ("diffusion_models",),
 }
 _ROLES: Mapping[str, Role] = {
     **{"backbone": "backbone", "edit_module": "module", "lora": "lora", "second_lora": "lora"},
     **{"vae": "vae", "text_encoder": "text_encoder", "clip_vision": "clip_vision"},
+    "low_noise": "low_noise",
 }
 
 
@@ -62,13 +64,15 @@ def choose_files(record: Recipe, typed: Mapping[str, str]) -> list[ChosenFile]:
     """All files of a recipe, those that widgets name in their place.
 
     Raises: `BadInput` for a missing file, naming all that are, for a file that is something else than its place asks
-    for, and for a module of another size than its backbone.
+    for, for a module of another size than its backbone, and for experts that are no pair.
     """
     if told := missing_files(record, typed):
         raise BadInput(told)
     chosen = {one.widget: _chosen(one) for one in _asked(record, typed)}
     if "edit_module" in chosen:
         check_pair(chosen["backbone"].known, chosen["edit_module"].known)
+    if "low_noise" in chosen:
+        check_experts(chosen["backbone"].known, chosen["low_noise"].known)
     encoder = chosen["text_encoder"]
     if not encoder.known.has_tokenizer:
         raise BadInput(

@@ -59,6 +59,8 @@ def _of_job(name: str, recipe: Recipe) -> str:
         licence = _licence(recipe)
         line = f"weights: {licence}"
         return line if len(line) <= LONGEST_LINE else licence.partition(",")[0]
+    if name == "first_frame" and recipe.segments is not None:
+        return "counted from 0"
     return _LINES[name]
 
 

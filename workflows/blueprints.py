@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES
+from workflows.context_subgraph import context_subgraph
 from workflows.edit_subgraphs import edit_subgraph, enhance_subgraph
 from workflows.picture_subgraph import picture_subgraph
 from workflows.subgraph import Subgraph, blueprint
@@ -15,6 +16,7 @@ from workflows.task_subgraph import TASK_KINDS, task_subgraph
 FOLDER = Path(__file__).parents[1] / "subgraphs"
 INSTRUCTION = "Make it a Japanese anime style, cel shading video."
 PICTURE_INSTRUCTION = RECIPES["chronoedit"].examples[0]
+CONTEXT_INSTRUCTION = RECIPES["videocof"].examples[0]
 PROMPT = "A brown dog is running on the beach."
 
 
@@ -23,6 +25,7 @@ def blueprints() -> list[Subgraph]:
     return [
         edit_subgraph(RECIPES["ditto-global"], INSTRUCTION),
         enhance_subgraph(RECIPES["enhance"], ""),
+        context_subgraph(RECIPES["videocof-fast"], CONTEXT_INSTRUCTION),
         picture_subgraph(RECIPES["chronoedit-8step"], PICTURE_INSTRUCTION),
         *(task_subgraph(kind, RECIPES["vdot"], PROMPT) for kind in TASK_KINDS.values()),
     ]

@@ -58,7 +58,7 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
 
 
 def _work(workflow: Workflow, recipe: Recipe) -> str:
-    if workflow.is_picture:
+    if workflow.is_picture or workflow.is_in_context:
         return "Edit"
     return "Task" if workflow.prepare else "Enhance" if recipe.enhances else "Edit"
 
@@ -81,7 +81,7 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
         return [compare(before, made), save_image(made, workflow.name)]
     made = prepared.task["VIDEO"]
     results = [save_video(made, workflow.name)]
-    if workflow.prepare:
+    if workflow.prepare and not workflow.is_in_context:
         results.append(_look(prepared.task[TO_LOOK_AT]))
     if workflow.compares:
         results.insert(0, compare(prepared.material[0]["VIDEO"], made))

@@ -70,7 +70,7 @@ def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, ow
     settings = recipe_node(recipe, given["recipe"], given["strength"])
     words = _texts(given["instruction"], instruction, "Instruction", models, settings)
     part = {"first_frame": first_frame, "frames": recipe.frames, "fps": float(recipe.fps)}
-    clip = _clip(recipe, given, settings, part)
+    clip = part_of_video(recipe, given, settings, part)
     apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
     run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], clip["clip"])
@@ -192,7 +192,8 @@ def _name_and_seed(prefix: str) -> dict[str, Any]:
     return {"filename_prefix": prefix, "seed": 1}
 
 
-def _clip(recipe: Recipe, given: Node, settings: Node, part: dict[str, Any]) -> Node:
+def part_of_video(recipe: Recipe, given: Node, settings: Node, part: dict[str, Any]) -> Node:
+    """Clip, at the recipe's size; `part` are first frame, frames and rate, which come from outside."""
     return Node(
         "ReelpatchClip",
         "Clip",

@@ -36,6 +36,10 @@ def load_models(
     outputs = [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("VAE", "VAE"), ("text encoder", "CLIP")]
     if not recipe.edit_kind.has_module:
         del parts[1], outputs[1]
+    if recipe.segments is not None:
+        kind = "LoadContextModels"
+        parts.append("low_noise")
+        outputs.append(("low-noise model", "MODEL"))
     if recipe.picture is not None:
         kind = "LoadPictureModels"
         parts.append("clip_vision")
@@ -58,7 +62,7 @@ def load_models(
 def _by_widget(recipe: Recipe) -> dict[str, WeightFile]:
     roles = {
         **{"backbone": "backbone", "module": "edit_module", "vae": "vae"},
-        **{"text_encoder": "text_encoder", "clip_vision": "clip_vision"},
+        **{"text_encoder": "text_encoder", "clip_vision": "clip_vision", "low_noise": "low_noise"},
     }
     files = comfy_files(recipe)
     loras = zip(("lora", "second_lora"), (file for file in files if file.role == "lora"), strict=False)
@@ -130,6 +134,7 @@ class Sampled(NamedTuple):
     positive: Output
     negative: Output
     sampler: Output
+    low_noise: Output | None = None
 
     @classmethod
     def of(cls, apply: Node, given: Sequence[Node], settings: Node) -> Sampled:
@@ -154,6 +159,9 @@ def sampling(given: Sampled, settings: Node, seed: Output) -> list[Node]:
         },
         widgets={"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.2, "skip_end": 0.7},
     )
+    if given.low_noise is not None:
+        guider.sockets["low_noise"] = "MODEL"
+        guider.links["low_noise"] = given.low_noise
     noise = Node(
         "RandomNoise",
         "Noise",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from reelpatch.recipes import RECIPES, Recipe
+from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
+from workflows.context_subgraph import prepare_in_context
 from workflows.material_nodes import CLIP, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
@@ -16,6 +18,18 @@ DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 HOW_TO_ENHANCE = (
     "Nothing is edited: the video is noised a little and denoised again, which steadies and sharpens it. **last_steps** "
     "says how strongly, 0 is the recipe's; the text is empty, or says what the video shows."
+)
+IN_CONTEXT = (
+    (
+        "VideoCoF - edit a video (4 steps)",
+        "VideoCoF: add, remove or swap one thing in 4 steps",
+        "videocof-fast",
+    ),
+    (
+        "Bernini-R - edit a video (40 steps)",
+        "Bernini-R: edit a video by instruction and references, in 40 steps",
+        "bernini-r-1.3b",
+    ),
 )
 PICTURES = (
     ("ChronoEdit - edit a picture (8 steps)", "ChronoEdit: edit a picture in 8 steps", "chronoedit-8step"),
@@ -53,6 +67,11 @@ class Workflow:
     def is_long(self) -> bool:
         """Whether it comes with a clip of more than one window."""
         return self.clip == LONG_CLIP
+
+    @property
+    def is_in_context(self) -> bool:
+        """Whether it edits a clip beside its source, without an edit module."""
+        return RECIPES[self.recipe].segments is not None
 
     @property
     def is_picture(self) -> bool:
@@ -161,6 +180,15 @@ WORKFLOWS = (
         "",
         how=HOW_TO_ENHANCE,
         clip=LONG_CLIP,
+    ),
+    *(
+        Workflow(
+            *(name, title, recipe, RECIPES[recipe].examples[0]),
+            prepare=partial(prepare_in_context, instruction=RECIPES[recipe].examples[0]),
+            how=HOW_IN_CONTEXT,
+            is_app=number == 0,
+        )
+        for number, (name, title, recipe) in enumerate(IN_CONTEXT)
     ),
     *(
         Workflow(

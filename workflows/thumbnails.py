@@ -38,6 +38,11 @@ CLIPS = {
     "Ditto - quality (50 steps)": 3,
     "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)": 1,
 }
+# Of each template in context, what the demo's weights are asked for.
+IN_CONTEXT = {
+    "VideoCoF - edit a video (4 steps)": "remove the red circle",
+    "Bernini-R - edit a video (40 steps)": "make the background green",
+}
 
 
 def thumbnail(folder: Path, number: int) -> Image.Image:
@@ -66,6 +71,8 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
         return thumbnail(folder, CLIPS[workflow.name])
     if workflow.is_picture:
         return picture_thumbnail(workflow.name)
+    if workflow.is_in_context:
+        return own_thumbnail(IN_CONTEXT[workflow.name])
     enhances = RECIPES[workflow.recipe].enhances
     if workflow.is_long and enhances:
         return long_enhance_thumbnail(seed=int(not is_demo))
@@ -77,7 +84,7 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
-    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture):
+    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture or one.is_in_context):
         path = FOLDER / f"{workflow.name}.jpg"
         _save(_picture(workflow, folder), path)
     write_apps()

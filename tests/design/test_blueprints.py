@@ -12,7 +12,12 @@ from workflows.blueprints import FOLDER, files
 
 ROOT = Path(__file__).parents[2]
 NAMES = [path.stem for path in files()]
-MAIN_JOBS = {"Edit video by instruction", "Enhance video", "Edit picture by reasoning"}
+MAIN_JOBS = {
+    "Edit video by instruction",
+    "Edit video in context",
+    "Enhance video",
+    "Edit picture by reasoning",
+}
 
 
 def written(name: str) -> dict[str, Any]:

@@ -21,8 +21,12 @@ CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors
 PUBLISHED = BY_NAME["Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"]
 WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and workflow is not PUBLISHED]
 DEMO = WORKFLOWS[0]
-LOADERS = ("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels")
+LOADERS = (
+    *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
+    "ReelpatchLoadContextModels",
+)
 PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
+IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 MOST_NODES = 7
 
 
@@ -146,6 +150,24 @@ def test_all_of_a_picture_is_worked_on(workflow: Workflow) -> None:
     assert look["crop"] == "center"
     assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
     assert "The picture at its own size; all of it is worked on" in note_of(workflow)
+
+
+@pytest.mark.parametrize("workflow", IN_CONTEXT, ids=name_of)
+def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Workflow) -> None:
+    """The prompt is made of the instruction, and every setting, the low-noise expert among them, comes by a link."""
+    recipe = RECIPES[workflow.recipe]
+    (clip,), (edit,), (guider,) = (
+        inputs(workflow, kind)
+        for kind in ("ReelpatchClip", "ReelpatchEditInContext", "ReelpatchGuidanceSchedule")
+    )
+    assert (clip["first_frame"], clip["frames"], clip["fps"]) == (0, recipe.frames, recipe.fps)
+    assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, recipe.examples[0])
+    assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
+    assert all(isinstance(guider[name], list) for name in ("settings", "low_noise", "negative"))
+    asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
+    assert {widget for _, widget, _ in asked} == {"file", "instruction", "recipe", "first_frame", "seed"}
+    told = f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, as published"
+    assert told in note_of(workflow)
 
 
 def test_the_published_numbers_are_a_preset_named_so() -> None:

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from reelpatch.recipes import RECIPES
-from tests.host.picture_prompt import models_with_backbone, tiny_picture
 from tests.host.server import RUN_S, Server, running
+from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture
 from tests.unit.media.test_clip_matrix import film
 from workflows.blueprints import blueprints
 from workflows.describe import app_path, paths
@@ -28,7 +28,8 @@ from workflows.templates import WORKFLOWS, Workflow
 pytestmark = pytest.mark.host
 PUBLISHED = "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"
 FOR_PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
-FOR_CLIPS = [workflow for workflow in WORKFLOWS if not workflow.is_picture]
+IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
+FOR_CLIPS = [workflow for workflow in WORKFLOWS if not (workflow.is_picture or workflow.is_in_context)]
 OLDER = Path(__file__).parent / "older"
 TINY = {
     "ReelpatchLoadBackbone": {"file": "reelpatch_demo_t2v_bf16.safetensors"},
@@ -93,6 +94,15 @@ def test_a_shipped_workflow_for_pictures_runs(server: Server, workflow: Workflow
     (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
     with Image.open(server.base / "output" / saved["subfolder"] / saved["filename"]) as made:
         assert (saved["type"], made.size) == ("output", (64, 64))
+
+
+@pytest.mark.parametrize("workflow", IN_CONTEXT, ids=lambda workflow: workflow.name)
+def test_a_shipped_workflow_in_context_runs(server: Server, workflow: Workflow) -> None:
+    history = server.run(tiny_in_context(workflow))
+    assert history["status"]["status_str"] == "success", told(history)
+    (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
+    with av.open(str(server.base / "output" / saved["subfolder"] / saved["filename"])) as made:
+        assert sum(1 for _ in made.decode(video=0)) == 9
 
 
 @pytest.mark.parametrize("workflow", FOR_CLIPS, ids=lambda workflow: workflow.name)

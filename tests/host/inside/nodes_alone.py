@@ -39,6 +39,7 @@ IDS = {
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
+    "ReelpatchLoadContextModels",
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture"),
 }
 

@@ -1,0 +1,88 @@
+"""Templates for pictures and in context on tiny weights: ComfyUI knows CLIP ViT-H by its 32 layers, so that the backbone has no branch for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from reelpatch.families.wan.names import diffusers_to_native
+from tests.golden import tiny_pictures
+from workflows.describe import paths
+from workflows.templates import Workflow
+
+BACKBONE = "tiny_pictures.safetensors"
+_LOADERS = {
+    "backbone": ("ReelpatchLoadBackbone", {"file": BACKBONE, "storage": "from file", "compute": "auto"}),
+    "vae": ("VAELoader", {"vae_name": "reelpatch_demo_vae.safetensors"}),
+    "text": ("ReelpatchDemoTextEncoder", {"file": "reelpatch_demo_umt5.safetensors"}),
+}
+
+
+def models_with_backbone(models: Path, folder: Path) -> Path:
+    """A models folder with the files of another one, and the tiny backbone for pictures."""
+    for place in models.iterdir():
+        (folder / place.name).mkdir(parents=True)
+        for file in place.iterdir():
+            (folder / place.name / file.name).symlink_to(file)
+    made = tiny_pictures.backbone(
+        **{"num_attention_heads": 1, "attention_head_dim": 128, "text_dim": 4096, "freq_dim": 256},
+        **{"image_dim": None, "added_kv_proj_dim": None},
+    )
+    state = {diffusers_to_native(key): tensor.contiguous() for key, tensor in made.state_dict().items()}
+    save_file(state, folder / "diffusion_models" / BACKBONE)
+    return folder
+
+
+def tiny_picture(workflow: Workflow) -> dict[str, Any]:
+    """The workflow as it is queued, with loaders one by one in place of the recipe's, few pixels and few steps."""
+    made = _loaded_apart(workflow, _LOADERS, ("ReelpatchLoadPictureModels", "CLIPVisionEncode"))
+    for node in made.values():
+        if node["class_type"] == "ReelpatchPicture":
+            is_reasoning = workflow.recipe == "chronoedit-reasoning"
+            node["inputs"] |= {"width": 32, "height": 32, "instruction": "make it sepia"}
+            node["inputs"]["reasoning_steps"] = 1 if is_reasoning else -1
+    return made
+
+
+def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
+    """The same for one that edits in context, with the demo's backbone, whose text encoder reads known words in place of the
+    method's own."""
+    backbone = {"file": "reelpatch_demo_t2v_bf16.safetensors", "storage": "from file", "compute": "auto"}
+    loaders = _LOADERS | {"backbone": ("ReelpatchLoadBackbone", backbone)}
+    made = _loaded_apart(workflow, loaders, ("ReelpatchLoadContextModels",))
+    for node in made.values():
+        given = node["inputs"]
+        if node["class_type"] == "ReelpatchClip":
+            given |= {"width": 32, "height": 32, "frames": 9, "fps": 0.0}
+        if node["class_type"] == "CLIPTextEncode":
+            given["text"] = "make it sepia"
+        if node["class_type"] == "LoadVideo":
+            given["file"] = "clip.mp4"
+    return made
+
+
+def _loaded_apart(
+    workflow: Workflow, loaders: Mapping[str, tuple[str, dict[str, str]]], left_out: Sequence[str]
+) -> dict[str, Any]:
+    """The prompt with `loaders` in place of the first of the types that are left out; three steps."""
+    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    (models,) = (key for key, node in prompt.items() if node["class_type"] == left_out[0])
+    gone = {key for key, node in prompt.items() if node["class_type"] in left_out}
+    made = {key: {"class_type": kind, "inputs": dict(inputs)} for key, (kind, inputs) in loaders.items()}
+    instead = {(models, slot): [key, 0] for slot, key in enumerate(loaders)}
+    for key in prompt.keys() - gone:
+        given = prompt[key]["inputs"]
+        for name, value in list(given.items()):
+            if isinstance(value, list) and value[0] in gone:
+                if tuple(value) in instead:
+                    given[name] = instead[tuple(value)]
+                else:
+                    del given[name]
+        made[key] = prompt[key]
+        if prompt[key]["class_type"] == "ReelpatchRecipe":
+            given["steps"] = 3
+    return made

@@ -1,0 +1,91 @@
+"""Edit video in context as one node: the source clip's tokens stand beside those of the clip that is made."""
+
+from __future__ import annotations
+
+from reelpatch.recipes import Recipe
+from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
+from workflows.graph import Node, Stage
+from workflows.material_nodes import CLIP, load_video
+from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, sampling, texts
+from workflows.subgraph import BLUEPRINT, Subgraph, boundary
+from workflows.task_graphs import Prepared
+
+NAME = "Edit video in context"
+DESCRIPTION = (
+    "Edits a part of a video by an instruction, with the source beside it at every step, as VideoCoF and Bernini-R do: from a "
+    "first frame on, so many frames, at so many frames per second. A mask says what may change, and keeps every other pixel; "
+    "Bernini-R takes reference pictures."
+)
+HOW = (
+    "Say what is to change, as a command. **recipe** changes all settings and files: *videocof-fast* and *videocof* add, remove or "
+    "swap one thing, *bernini-r-1.3b* (8 GB) and *bernini-r* (14B, two experts) take references too. With another recipe set "
+    "**frames** and **fps** to its own: 33 at 10 for VideoCoF, 81 at 16 for Bernini-R."
+)
+
+
+def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT) -> Subgraph:
+    """A part of the clip at the length and rate that the method was made for, sampled at once."""
+    given = boundary(
+        *(("video", "VIDEO"), ("mask", "MASK"), ("references", "REELPATCH_REFERENCES")),
+        *(("instruction", "STRING"), ("recipe", "COMBO"), ("first_frame", "INT"), ("frames", "INT")),
+        *(("fps", "FLOAT"), ("seed", "INT")),
+    )
+    part = {"first_frame": 0, "frames": recipe.frames, "fps": float(recipe.fps)}
+    models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
+    settings = recipe_node(recipe, given["recipe"])
+    clip = part_of_video(recipe, given, settings, part)
+    edit = _edit(recipe, given, models, clip, instruction)
+    words = texts(edit["prompt"], "", "Instruction", models["text encoder"], settings["negative prompt"])
+    positive, negative = (text["CONDITIONING"] for text in words)
+    shown = Sampled(
+        *(edit["MODEL"], edit["LATENT"], positive, negative, settings["SAMPLER"]), models["low-noise model"]
+    )
+    run = sampling(shown, settings, given["seed"])
+    result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
+    return Subgraph(
+        NAME,
+        DESCRIPTION,
+        given,
+        {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
+        {"VIDEO": result["video"]},
+        [
+            Stage("1 Recipe", BLUE, [models, settings]),
+            Stage("2 Clip and edit", GREEN, [clip, edit]),
+            Stage("3 Text", GOLD, words),
+            Stage("4 Sampling", VIOLET, run),
+            Stage("5 Result", RED, [result]),
+        ],
+        owner=owner,
+        search=("videocof", "bernini", "remove object", "add object", "instruction", "reference"),
+    )
+
+
+def prepare_in_context(recipe: Recipe, owner: str, *, instruction: str) -> Prepared:
+    """A template: a video, and the subgraph that edits it."""
+    video = load_video("Video", CLIP)
+    node = context_subgraph(recipe, instruction, owner=owner).node({"video": video["VIDEO"]})
+    return Prepared([video], node, asked=[(video, "file")])
+
+
+def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: str) -> Node:
+    return Node(
+        "ReelpatchEditInContext",
+        "Edit in context",
+        [("MODEL", "MODEL"), ("LATENT", "LATENT"), ("prompt", "STRING")],
+        sockets={
+            **{
+                "model": "MODEL",
+                "vae": "VAE",
+                "clip": "REELPATCH_CLIP",
+                "references": "REELPATCH_REFERENCES",
+            },
+        },
+        links={
+            **{"model": models["MODEL"], "vae": models["VAE"], "clip": clip["clip"]},
+            **{name: given[name] for name in ("recipe", "instruction", "references")},
+        },
+        widgets={"recipe": recipe.name, "instruction": instruction, "start": 0.0, "end": 1.0},
+        widget_types={"recipe": "COMBO", "instruction": "STRING"},
+        width=400,
+        room=120,
+    )
