@@ -134,13 +134,11 @@ class LoadEnhancer(io.ComfyNode):
 
 
 def _editing() -> list[str]:
-    return [
-        name for name, record in RECIPES.items() if record.edit_kind.has_module and not record.unsupported
-    ]
+    return [name for name, record in RECIPES.items() if record.edit_kind.has_module]
 
 
 def _enhancing() -> list[str]:
-    return [name for name, record in RECIPES.items() if not record.unsupported and record.enhances]
+    return [name for name, record in RECIPES.items() if record.enhances]
 
 
 def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:

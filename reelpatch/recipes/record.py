@@ -85,7 +85,7 @@ class Recipe:
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, from which on its backbone would need another expert (None where
-    there is none). `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    there is none).
     """
 
     name: str
@@ -112,7 +112,6 @@ class Recipe:
     notes: str = ""
     start_step: int = 0
     expert_boundary: float | None = None
-    unsupported: str = ""
     family: str = "wan"
     kind: str = "vace"
     segments: SegmentLayout | None = None
@@ -127,6 +126,11 @@ class Recipe:
     def lattice(self) -> Lattice:
         """How its models lay out a clip."""
         return self.model_family.lattice
+
+    @property
+    def method(self) -> SegmentLayout | PictureEdit | None:
+        """What it records for its kind of edit alone."""
+        return self.segments or self.picture
 
     @property
     def edit_kind(self) -> EditKind:
@@ -197,14 +201,6 @@ class Recipe:
                 f"the recipe '{self.name}' does not enhance clips: choose one that does, such as enhance, or demo-enhance "
                 "which needs no files.",
                 option="--recipe",
-            )
-
-    def check_runnable(self) -> None:
-        """Raises: `BadInput` for a recipe that is recorded here but can't be run yet."""
-        if self.unsupported:
-            raise BadInput(
-                f"the recipe '{self.name}' is not runnable yet, because {self.unsupported}: its files and settings are "
-                f"listed (`reelpatch recipes {self.name}`), and another recipe has to do the edit."
             )
 
     def files_for(self, role: Role) -> tuple[WeightFile, ...]:
