@@ -11,6 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from reelpatch.errors import BadInput
+from reelpatch.families.wan.layouts import is_of_module
 from reelpatch.weights.header import Kind, expect
 
 from .files import chosen_file, listed, missing_or_true
@@ -103,7 +104,7 @@ def load_backbone(path: str, model_options: dict[str, Any], disable_dynamic: boo
     """The MODEL of a file that is known to be a backbone; core calls this again when it reloads one."""
     known = expect(Path(path), *KINDS)
     state, metadata = comfy.utils.load_torch_file(path, return_metadata=True)
-    own = {name: state[key] for name, key in known.keys.items() if not name.startswith("vace_")}
+    own = {name: state[key] for name, key in known.keys.items() if not is_of_module(name)}
     model = comfy.sd.load_diffusion_model_state_dict(
         own, model_options=model_options, metadata=metadata, disable_dynamic=disable_dynamic
     )

@@ -6,8 +6,8 @@ from typing import Any
 from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
+from reelpatch.clips.references import trim_references
 from reelpatch.clips.worked_clip import WorkedClip, pick_frames, stills
-from reelpatch.edits.vace.context import trim_references
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 

@@ -62,7 +62,7 @@ class EditInContext(io.ComfyNode):
         record = RECIPES[recipe]
         layout = record.segments
         assert layout is not None
-        settings = EditSettings(record.strength, StepRange(start, end), layout=layout)
+        settings = EditSettings(record.strength, StepRange(start, end), method=layout)
         work = SegmentsWork()
         material = Material(clip.source, clip.plan, references=references or [])
         prepared = work.prepare(material, settings, encoder(vae))

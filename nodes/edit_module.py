@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from reelpatch.edits.vace.module import LAYERS_KEY, VaceModule
+from reelpatch.families.wan.layouts import is_of_module
 from reelpatch.weights.header import Kind, KnownFile, expect
 
 from .files import chosen_file, listed, missing_or_true, published
@@ -20,7 +21,6 @@ from .scaled import ScaledWeights, scaled_weights
 from .scaled import operations as quantised_layers
 
 FOLDER, PATCHES = "diffusion_models", "model_patches"
-VACE = "vace_"
 
 
 class LoadEditModule(io.ComfyNode):
@@ -76,7 +76,7 @@ def load_edit_module(path: str, disable_dynamic: bool = False) -> ModelPatcher:
     """
     file = chosen_file(Path(path), Kind.EDIT_MODULE, Kind.VACE)
     state = comfy.utils.load_torch_file(path, safe_load=True)
-    names = [name for name in file.keys if name.startswith(VACE)]
+    names = [name for name in file.keys if is_of_module(name)]
     read = (
         scaled_weights(state, file, names)
         if file.is_scaled

@@ -256,13 +256,11 @@ class LoadContextModels(io.ComfyNode):
 
 
 def _editing() -> list[str]:
-    return [
-        name for name, record in RECIPES.items() if record.edit_kind.has_module and not record.unsupported
-    ]
+    return [name for name, record in RECIPES.items() if record.edit_kind.has_module]
 
 
 def _enhancing() -> list[str]:
-    return [name for name, record in RECIPES.items() if not record.unsupported and record.enhances]
+    return [name for name, record in RECIPES.items() if record.enhances]
 
 
 def _picturing() -> list[str]:

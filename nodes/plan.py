@@ -111,7 +111,7 @@ def _inputs() -> list[io.Input]:
             optional=True,
             tooltip="A clip whose working size and length are planned for.",
         ),
-        io.Combo.Input("recipe", options=_plannable(), tooltip="The method."),
+        io.Combo.Input("recipe", options=list(RECIPES), tooltip="The method."),
         *size_inputs(
             "Working width in pixels; 0 (with height 0) is the clip's, or the recipe's.", MORE_PIXELS
         ),
@@ -173,8 +173,3 @@ def _machine_inputs() -> list[io.Input]:
             tooltip="GiB of RAM to plan for; 0 is this machine's.",
         ),
     ]
-
-
-def _plannable() -> list[str]:
-    """The recipes that can be run."""
-    return [name for name, record in RECIPES.items() if not record.unsupported]

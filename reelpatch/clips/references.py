@@ -33,6 +33,14 @@ def letterbox(image: Tensor, height: int, width: int) -> Tensor:
     return canvas.permute(1, 2, 0)
 
 
+def trim_references(latents: Tensor, references: int) -> Tensor:
+    """Latents without the leading frames of the references: what is left to decode.
+
+    Shapes: [..., references + T, h, w] -> [..., T, h, w].
+    """
+    return latents[..., references:, :, :]
+
+
 def check_reference(image: Tensor, number: int) -> None:
     """Refuse what cannot be a reference.
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from reelpatch.clips.frames import FitPlan
 from reelpatch.edits.contract import Edit
-from reelpatch.edits.segments.edit import LatentSegment
-from reelpatch.edits.segments.layout import SegmentLayout
+from reelpatch.families.kinds import FileKind
 from reelpatch.families.lattice import LatentShape
 from reelpatch.sampling.guidance import StepRange
+from reelpatch.weights.header import KnownFile
 
 Encode = Callable[[Tensor], Tensor]
 """video [3, F, H, W] in [-1, 1] -> latents [C, T, h, w], as the transformer reads them."""
@@ -37,31 +37,55 @@ class Prepared:
     """What sampling needs of the material: the shape of the latents, and what the edit reads.
 
     `references` frames stand in front of the clip's. Sampling begins at noise alone, or where there are `clip_latents`,
-    at those with noise on them. The edit reads a `context`, or `segments`.
+    at those with noise on them. `seen` is what the edit looks at, which the kind that prepared it knows.
     """
 
     shape: LatentShape
     references: int = 0
     clip_latents: Tensor | None = None
-    context: Tensor | None = None
-    segments: Sequence[LatentSegment] = ()
+    seen: Any = None
 
 
 @dataclass(frozen=True)
 class EditSettings:
     """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints.
 
-    `layout` is how an in-context method lays out its sequence.
+    `method` is what the recipe records for its kind of edit alone.
     """
 
     strength: float = 1.0
     window: StepRange = StepRange()
     skip_hints: bool = False
-    layout: SegmentLayout | None = None
+    method: Any = None
 
 
 class EditWork(Protocol):
     """The work of one kind of edit; hosts bring the models."""
+
+    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
+        """What sampling needs; `encode` is the host's VAE. Raises: `BadInput` for material that the edit cannot take."""
+        ...
+
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:
+        """What hangs on the transformer during the run."""
+        ...
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
+        """The latents of the clip alone, of what was sampled."""
+        ...
+
+
+class ModuleWork(EditWork, Protocol):
+    """The work of a kind that brings weights of its own."""
+
+    @property
+    def module_kinds(self) -> tuple[FileKind, ...]:
+        """The files that hold such weights."""
+        ...
+
+    def names_in(self, file: KnownFile) -> list[str]:
+        """The native names of those of a file's tensors that are the module's."""
+        ...
 
     def load(
         self,
@@ -77,16 +101,4 @@ class EditWork(Protocol):
 
         Raises: `BadInput` for weights that are not such a module's.
         """
-        ...
-
-    def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
-        """What sampling needs; `encode` is the host's VAE. Raises: `BadInput` for material that the edit cannot take."""
-        ...
-
-    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:
-        """What hangs on the transformer during the run."""
-        ...
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
-        """The latents of the clip alone, of what was sampled."""
         ...

@@ -6,10 +6,12 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from reelpatch.edits.work import ModuleWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.models.embedded_texts import Instructions, free_memory
@@ -263,7 +265,9 @@ class LoadedRecipe:
             _log.info("%s", attention)
         module = None
         if self.files.module is not None:
-            module = load_module(self.files.module, self.work, dtype=self.dtype, device=device)
+            module = load_module(
+                self.files.module, cast(ModuleWork, self.work), dtype=self.dtype, device=device
+            )
         models = [model for model in (backbone, module) if model is not None]
         if self.machine.float8_products:
             _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))

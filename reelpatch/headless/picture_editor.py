@@ -127,8 +127,8 @@ class PictureEditor(LoadedRecipe):
         plan = plan_fit(1, picture.shape[0], picture.shape[1], lattice=self.recipe.lattice)
         material = Material(picture[None], replace(plan, frames=self.recipe.frames))
         prepared = self.work.prepare(material, EditSettings(), self.vae.encode)
-        assert prepared.context is not None
-        self._seen = (picture, SeenPicture(prepared.context, embedding))
+        assert isinstance(prepared.seen, Tensor)
+        self._seen = (picture, SeenPicture(prepared.seen, embedding))
         on_progress("looking at the picture", 2, 2)
         return self._seen[1]
 

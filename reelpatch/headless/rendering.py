@@ -36,7 +36,7 @@ class RecipeHost:
     def settings(self) -> EditSettings:
         """As `RenderHost`."""
         recipe = self.models.recipe
-        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.segments)
+        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.method)
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""

@@ -122,9 +122,8 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
     `dtype` fp8 stands for files in fp8 where they are published, the others for the arithmetic; auto is bf16 with
     weights as in the recipe's own files.
 
-    Raises: `BadInput` for a backbone of unknown size, and for a recipe that can't be run yet.
+    Raises: `BadInput` for a backbone of unknown size.
     """
-    recipe.check_runnable()
     counts = recipe.model_family.start_counts()
     sizes = _published(recipe, found, counts)
     compute = FP32 if dtype == "fp32" else HALF

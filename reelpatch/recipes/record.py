@@ -88,7 +88,7 @@ class Recipe:
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
     model for all): the only backbone of an enhancer, the second of a recipe with two, where guidance is `low_noise_guidance` times
-    as much. `reference_guidance` takes the place of `guidance` where references are given. `unsupported` says, to follow its name, why it can't be run yet; else empty.
+    as much. `reference_guidance` takes the place of `guidance` where references are given.
     """
 
     name: str
@@ -115,7 +115,6 @@ class Recipe:
     notes: str = ""
     start_step: int = 0
     expert_boundary: float | None = None
-    unsupported: str = ""
     family: str = "wan"
     kind: str = "vace"
     segments: SegmentLayout | None = None
@@ -137,6 +136,11 @@ class Recipe:
     def has_two_experts(self) -> bool:
         """Whether another backbone goes on from the boundary."""
         return bool(self.files_for("low_noise"))
+
+    @property
+    def method(self) -> SegmentLayout | PictureEdit | None:
+        """What it records for its kind of edit alone."""
+        return self.segments or self.picture
 
     @property
     def edit_kind(self) -> EditKind:
@@ -220,14 +224,6 @@ class Recipe:
                 f"the recipe '{self.name}' does not enhance clips: choose one that does, such as enhance, or demo-enhance "
                 "which needs no files.",
                 option="--recipe",
-            )
-
-    def check_runnable(self) -> None:
-        """Raises: `BadInput` for a recipe that is recorded here but can't be run yet."""
-        if self.unsupported:
-            raise BadInput(
-                f"the recipe '{self.name}' is not runnable yet, because {self.unsupported}: its files and settings are "
-                f"listed (`reelpatch recipes {self.name}`), and another recipe has to do the edit."
             )
 
     def files_for(self, role: Role) -> tuple[WeightFile, ...]:

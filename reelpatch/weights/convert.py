@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.families.tensor_info import TensorInfo
-from reelpatch.families.wan.layouts import BACKBONE, VACE, fit
+from reelpatch.families.wan.layouts import BACKBONE, VACE, fit, is_of_module
 from reelpatch.families.wan.sizes import WITH_VACE
 from reelpatch.progress import OnProgress
 from reelpatch.weights.finite import is_finite
@@ -100,7 +100,7 @@ def plan_conversion(
     """
     weights = open_pickle(source, any_size=any_size)
     model = _verified(weights, source, is_size_free=module_metadata is not None)
-    module = {name for name in weights if name.startswith("vace_")}
+    module = set(filter(is_of_module, weights))
     suffix = precision.replace("-", "_")
     stem = source.stem
     parts = (

@@ -289,7 +289,7 @@ def _rows(file: KnownFile) -> layouts.Rows | None:
     if not file.is_transformer:
         return _ROWS.get(file.kind)
     rows = layouts.BACKBONE
-    if any(name.startswith("vace_") for name in file.keys):
+    if any(map(layouts.is_of_module, file.keys)):
         rows = rows | layouts.VACE
     if any(".cross_attn.k_img." in name or name.startswith("img_emb.proj.") for name in file.keys):
         rows = rows | layouts.IMAGE

@@ -149,8 +149,8 @@ def _base(native: Mapping[str, str], spelled: list[str]) -> str:
         joined = "\n".join(spelled)
         return next((name for mark, name in _OTHER_MODELS if mark in joined), "unknown model")
     paths = native.values()
-    if any(path.startswith("vace_") for path in paths):
-        return "VACE edit module" if all(path.startswith("vace_") for path in paths) else "VACE model"
+    if any(map(layouts.is_of_module, paths)):
+        return "VACE edit module" if all(map(layouts.is_of_module, paths)) else "VACE model"
     if any("_img" in path or path.startswith("img_emb") for path in paths):
         return "Wan image-to-video backbone"
     return "Wan backbone"

@@ -1,6 +1,5 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +31,6 @@ class AddedConstant:
 
 class ToyWork:
     """Sampling begins at noise, and the clip is read for its size alone."""
-
-    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
-        raise ValueError(f"{len(weights)} tensors for an edit without any")
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         channels, frames, rows, columns = encode(as_video(fit(material.clip, material.plan))).shape

@@ -186,13 +186,6 @@ def test_recipes_that_enhance_do_not_edit_and_the_other_way_round() -> None:
         recipe("demo").check_enhances()
 
 
-def test_what_cant_be_run_yet_says_so() -> None:
-    with pytest.raises(BadInput, match="'vace' is not runnable yet, because") as error:
-        replace(recipe("vace"), unsupported="nothing computes it").check_runnable()
-    assert str(error.value).count(". ") == 0
-    recipe("demo").check_runnable()
-
-
 PICTURES = (
     "chronoedit",
     "chronoedit-8step",

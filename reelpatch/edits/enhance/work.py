@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -14,9 +13,6 @@ from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
 
 class EnhanceWork:
     """As `EditWork`."""
-
-    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
-        raise ValueError(f"enhancing has no weights of its own, and {len(weights)} tensors were given")
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         latents = encode(as_video(fit(material.clip, material.plan))).cpu()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -15,13 +14,10 @@ from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
 class ReasoningWork:
     """As `EditWork`; the material's clip is the picture alone, and its plan has the length of the film."""
 
-    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
-        raise ValueError(f"editing pictures has no weights of its own, and {len(weights)} tensors were given")
-
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         plan = material.plan
         condition = build_condition(material.clip[0], plan.frames, encode, plan.lattice)
-        return Prepared(plan.lattice.latent_shape(plan.frames, plan.size), context=condition.cpu())
+        return Prepared(plan.lattice.latent_shape(plan.frames, plan.size), seen=condition.cpu())
 
     def edits(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,13 +21,9 @@ from reelpatch.families.lattice import Lattice
 class SegmentsWork:
     """As `EditWork`."""
 
-    def load(self, weights: Mapping[str, Tensor], **_options: Any) -> nn.Module:
-        raise ValueError(
-            f"an in-context edit has no module of its own, and {len(weights)} tensors were given"
-        )
-
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
-        layout, plan = settings.layout or SegmentLayout(), material.plan
+        plan, layout = material.plan, SegmentLayout() if settings.method is None else settings.method
+        assert isinstance(layout, SegmentLayout)
         if material.references and layout.reference_px is None:
             raise BadInput(
                 f"{len(material.references)} references were given, but this method takes none: leave them out, or use "
@@ -43,7 +38,7 @@ class SegmentsWork:
             still = encode(as_video(_scaled(image, layout.reference_px or 0, plan.lattice)))
             segments.append(LatentSegment(still, is_numbered=layout.is_numbered, is_reference=True))
         shape = plan.lattice.latent_shape(plan.frames, plan.size, references=layout.grounding)
-        return Prepared(shape, layout.grounding, segments=segments)
+        return Prepared(shape, layout.grounding, seen=segments)
 
     def edits(
         self,
@@ -51,7 +46,7 @@ class SegmentsWork:
         prepared: Prepared,
         settings: EditSettings,
     ) -> Sequence[Edit]:
-        return (SegmentsEdit(prepared.segments, settings.window),) if settings.strength else ()
+        return (SegmentsEdit(prepared.seen, settings.window),) if settings.strength else ()
 
     def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
         return latents[..., prepared.references :, :, :]

@@ -65,14 +65,6 @@ def build_soft_context(
     return _assembled(clip, mask, mask, references, encode)
 
 
-def trim_references(latents: Tensor, references: int) -> Tensor:
-    """Latents without the leading frames of the references: what is left to decode.
-
-    Shapes: [..., references + T, h, w] -> [..., T, h, w].
-    """
-    return latents[..., references:, :, :]
-
-
 def _completed(
     clip: Tensor | None, mask: Tensor | None, references: Sequence[Tensor], shape: tuple[int, int, int]
 ) -> tuple[Tensor, Tensor]:

@@ -8,19 +8,28 @@ from typing import Any
 from torch import Tensor, nn
 
 from reelpatch.clips.frames import fit, fit_mask
+from reelpatch.clips.references import trim_references
 from reelpatch.edits.contract import Edit
-from reelpatch.edits.vace.context import build_context, trim_references
+from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.families.kinds import FileKind, Kind
+from reelpatch.families.wan.layouts import is_of_module
+from reelpatch.weights.header import KnownFile
 
 
 class VaceWork:
-    """As `EditWork`; what the VAE makes of gray clips is kept from run to run."""
+    """As `ModuleWork`; what the VAE makes of gray clips is kept from run to run."""
 
     def __init__(self) -> None:
         self._gray = GrayLatents()
+
+    module_kinds: tuple[FileKind, ...] = (Kind.EDIT_MODULE, Kind.VACE)
+
+    def names_in(self, file: KnownFile) -> list[str]:
+        return [name for name in file.keys if file.kind is Kind.EDIT_MODULE or is_of_module(name)]
 
     def load(
         self,
@@ -55,12 +64,12 @@ class VaceWork:
         )
         references = len(material.references)
         shape = plan.lattice.latent_shape(plan.frames, plan.size, references=references)
-        return Prepared(shape, references, context=context)
+        return Prepared(shape, references, seen=context)
 
     def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:
         assert isinstance(module, VaceModule)
-        assert prepared.context is not None
-        context = VaceContext(prepared.context, settings.strength, settings.window)
+        assert isinstance(prepared.seen, Tensor)
+        context = VaceContext(prepared.seen, settings.strength, settings.window)
         return (VaceEdit(module, [context], settings.skip_hints),)
 
     def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:

@@ -157,6 +157,11 @@ VAE21 = _vae21()
 VAE22 = _vae22()
 
 
+def is_of_module(name: str) -> bool:
+    """Whether a native name is that of a VACE edit module, beside a backbone or alone."""
+    return name.startswith("vace_")
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a file's tensors agree with a layout. `sizes` are the values of the letters."""

@@ -19,8 +19,6 @@ def recipe_page(record: Recipe, statuses: Sequence[FileStatus] = (), folder: Pat
         if folder is not None:
             lines.append(_row("", _state(states[id(file)], folder)))
     lines += _to_get(statuses)
-    if record.unsupported:
-        lines.append(f"Not runnable yet, because {record.unsupported}.")
     return "\n".join(lines) + "\n"
 
 

@@ -34,7 +34,7 @@ def show_recipe(
     answer = record.as_dict() | {
         "models": str(folder),
         "files": [status.as_dict() for status in statuses],
-        "ready": all(status.found for status in statuses) and not record.unsupported,
+        "ready": all(status.found for status in statuses),
     }
     return answer, recipe_page(record, statuses, folder)
 

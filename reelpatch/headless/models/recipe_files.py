@@ -36,10 +36,8 @@ class RecipeFiles:
         """The files, each looked at as far as its header.
 
         Raises: `BadInput` for a file that is missing (naming it, its folder and where to get it), damaged, or
-        something else than its name says; for a module and a backbone of different sizes; for a recipe that can't
-        be run yet.
+        something else than its name says; for a module and a backbone of different sizes.
         """
-        recipe.check_runnable()
         folder = models_folder(recipe, models)
         found = {file: _find(file, folder) for file in recipe.files}
 

@@ -9,10 +9,11 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import nn
 
-from reelpatch.edits.work import EditWork
+from reelpatch.edits.work import ModuleWork
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import FileKind
 from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.layouts import is_of_module
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
 from reelpatch.headless.models.lora import apply_lora
@@ -27,7 +28,6 @@ _STORED = re.compile(
     r"((vace_)?blocks\..*\.(q|k|v|o|k_img|v_img|ffn\.0|ffn\.2|before_proj|after_proj)|text_embedding\.[02]|time_projection\.1)"
     r"\.weight"
 )
-_VACE = "vace_"
 
 
 def load_backbone(
@@ -70,7 +70,7 @@ def load_backbone(
         native_to_diffusers,
         precision=Precision(dtype, _FP32, _STORED),
         device=torch.device(device),
-        ignored=frozenset(name for name in file.keys if name.startswith(_VACE)),
+        ignored=frozenset(name for name in file.keys if is_of_module(name)),
     )
     return model
 
@@ -95,7 +95,7 @@ def has_picture_branch(file: KnownFile) -> bool:
 
 def load_module(
     path: Path,
-    work: EditWork,
+    work: ModuleWork,
     *,
     dtype: torch.dtype = torch.bfloat16,
     device: torch.device | str = "cpu",
@@ -105,10 +105,9 @@ def load_module(
 
     Raises: `BadInput` as `load_backbone`, and for a LoRA that fits no layer.
     """
-    file = expect_weights(path, Kind.EDIT_MODULE, Kind.VACE)
-    names = [name for name in file.keys if file.kind is Kind.EDIT_MODULE or name.startswith(_VACE)]
+    file = expect_weights(path, *work.module_kinds)
     precision = Precision(dtype, _FP32, _STORED)
-    weights = read_weights(file, names, precision=precision, device=torch.device(device))
+    weights = read_weights(file, work.names_in(file), precision=precision, device=torch.device(device))
     module = work.load(weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path))
     set_factors(module, weights.factors)
     if lora is not None:

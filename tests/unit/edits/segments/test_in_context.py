@@ -69,29 +69,29 @@ def test_the_object_is_taken_from_the_sentence(instruction: str, found: str | No
 
 
 def test_videocof_lays_out_source_grounding_and_target() -> None:
-    settings = EditSettings(layout=recipe("videocof").segments)
+    settings = EditSettings(method=recipe("videocof").segments)
     prepared = SegmentsWork().prepare(Material(CLIP, PLAN), settings, averaged)
     assert (prepared.shape, prepared.references) == ((16, 1 + 3, 4, 4), 1)
-    (source,) = prepared.segments
+    (source,) = prepared.seen
     assert (source.times, source.is_numbered, source.is_before) == ((1, 2, 3), False, True)
     made = torch.arange(4.0).view(1, 4, 1, 1)
     assert SegmentsWork().finish(made, prepared).flatten().tolist() == [1, 2, 3]
 
 
 def test_bernini_numbers_its_streams() -> None:
-    settings = EditSettings(layout=recipe("bernini-r-1.3b").segments)
+    settings = EditSettings(method=recipe("bernini-r-1.3b").segments)
     stills = (torch.rand(20, 40, 3), torch.rand(1000, 1700, 4))
     prepared = SegmentsWork().prepare(Material(CLIP, PLAN, references=stills), settings, averaged)
     assert (prepared.shape, prepared.references) == ((16, 3, 4, 4), 0)
-    assert all(one.is_numbered for one in prepared.segments)
-    assert [one.is_reference for one in prepared.segments] == [False, True, True]
-    assert [tuple(one.latents.shape[1:]) for one in prepared.segments] == [(3, 4, 4), (1, 2, 6), (1, 62, 106)]
+    assert all(one.is_numbered for one in prepared.seen)
+    assert [one.is_reference for one in prepared.seen] == [False, True, True]
+    assert [tuple(one.latents.shape[1:]) for one in prepared.seen] == [(3, 4, 4), (1, 2, 6), (1, 62, 106)]
 
 
 def test_references_are_refused_where_there_are_none() -> None:
     material = Material(CLIP, PLAN, references=(torch.rand(8, 8, 3),))
     with pytest.raises(BadInput, match="1 references were given, but this method takes none"):
-        SegmentsWork().prepare(material, EditSettings(layout=recipe("videocof").segments), averaged)
+        SegmentsWork().prepare(material, EditSettings(method=recipe("videocof").segments), averaged)
 
 
 @pytest.mark.parametrize("name", ["videocof", "videocof-fast", "bernini-r-1.3b", "bernini-r"])

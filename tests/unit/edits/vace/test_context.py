@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reelpatch.clips.frames import as_video
-from reelpatch.clips.references import letterbox
-from reelpatch.edits.vace.context import build_context, build_soft_context, fold_mask, trim_references
+from reelpatch.clips.references import letterbox, trim_references
+from reelpatch.edits.vace.context import build_context, build_soft_context, fold_mask
 from reelpatch.errors import BadInput
 
 SHAPE = {"frames": 5, "height": 16, "width": 32}
