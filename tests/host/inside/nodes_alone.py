@@ -39,7 +39,7 @@ IDS = {
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
-    *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture"),
+    *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
 }
 
 
