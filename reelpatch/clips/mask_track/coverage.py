@@ -10,12 +10,13 @@ from itertools import pairwise
 from math import ceil, floor, pi, sin, sqrt
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 Points = NDArray[np.float64]  # [N, 2]
 _LARGEST_ERROR_PX = 0.004  # between an ellipse and the polygon that stands for it
-_NEVER = 1e9
+_FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ def polygon(points: Points, size: tuple[int, int]) -> Patch:
     row, column = ((y0 + y1) / 2).astype(np.int64), middle.astype(np.int64)
     part, place = y1 - y0, row * (width + 2) + column
     beside = part * (middle - column)
-    areas = np.bincount(place, part - beside, height * (width + 2))
-    areas[1:] += np.bincount(place, beside, height * (width + 2))[:-1]
-    covered = np.abs(
-        areas.reshape(height, width + 2)[:, :width].cumsum(axis=1), dtype=np.float32, casting="same_kind"
+    areas = np.bincount(
+        np.concatenate([place, place + 1]), np.concatenate([part - beside, beside]), height * (width + 2)
     )
-    return Patch(top, left, np.minimum(covered, 1, out=covered))
+    # A closed line comes back within each row, so that its areas add up to 0 there and the next row begins anew.
+    summed = torch.from_numpy(areas).cumsum(0).numpy()  # three times as fast as NumPy's
+    covered = summed.reshape(height, width + 2)[:, :width].astype(np.float32)
+    return Patch(top, left, np.minimum(np.abs(covered, out=covered), 1, out=covered))
 
 
 def ellipse(
@@ -78,20 +80,18 @@ def ellipse(
 def stroke(points: Points, width: float, size: tuple[int, int]) -> Patch:
     """A line drawn with a round brush; its edge is a ramp of one pixel, by the distance of pixel centres."""
     reach = width / 2 + 1
-    around = np.concatenate([points - reach, points + reach])
-    found = _bounds(around, size)
+    found = _bounds(np.concatenate([points - reach, points + reach]), size)
     if found is None or width == 0:
         return Patch(0, 0, np.zeros((0, 0), np.float32))
     left, top, right, bottom = found
-    nearest = np.full((bottom - top, right - left), _NEVER)
-    segments = pairwise(points) if len(points) > 1 else [(points[0], points[0])]
-    for begin, end in segments:
-        area = _bounds(np.stack([begin - reach, begin + reach, end - reach, end + reach]), size)
+    nearest = np.full((bottom - top, right - left), _FAR, np.float32)
+    for begin, end in pairwise(points) if len(points) > 1 else [(points[0], points[0])]:
+        area = _bounds(np.stack([np.minimum(begin, end) - reach, np.maximum(begin, end) + reach]), size)
         if area is not None:
             part = nearest[area[1] - top : area[3] - top, area[0] - left : area[2] - left]
             np.minimum(part, _squared_distance(begin, end, area), out=part)
-    covered = np.clip(width / 2 + 0.5 - np.sqrt(nearest), 0, min(1.0, width))
-    return Patch(top, left, covered.astype(np.float32))
+    np.sqrt(nearest, out=nearest)
+    return Patch(top, left, np.clip(np.float32(width / 2 + 0.5) - nearest, 0, min(1.0, width)))
 
 
 def turn(points: Points, radians: float) -> Points:
@@ -165,14 +165,19 @@ def _crossings(
     return owner, (low[owner] + past - begin) / (ends[owner] - begin)
 
 
-def _squared_distance(begin: Points, end: Points, area: Sequence[int]) -> Points:
-    """From the centres of the pixels of an area to a piece of a line."""
+def _squared_distance(begin: Points, end: Points, area: Sequence[int]) -> Plane:
+    """From the centres of the pixels of an area to a piece of a line: beside it and beyond its nearer end."""
     left, top, right, bottom = area
-    across = np.arange(left, right) + 0.5 - begin[0]
-    down = (np.arange(top, bottom) + 0.5 - begin[1])[:, None]
-    step = end - begin
-    length = float(step @ step)
-    if length == 0:
-        return across**2 + down**2
-    along = np.clip((across * step[0] + down * step[1]) / length, 0, 1)
-    return (across - along * step[0]) ** 2 + (down - along * step[1]) ** 2
+    middle, step = (begin + end) / 2, end - begin
+    length = float(np.hypot(*step))
+    along = step / length if length else np.array([1.0, 0.0])
+    across = np.arange(left, right) + (0.5 - middle[0])
+    down = (np.arange(top, bottom) + (0.5 - middle[1]))[:, None]
+    beside = np.add(across * -along[1], down * along[0], dtype=np.float32)
+    beyond = np.add(across * along[0], down * along[1], dtype=np.float32)
+    np.abs(beyond, out=beyond)
+    np.subtract(beyond, np.float32(length / 2), out=beyond)
+    np.maximum(beyond, 0, out=beyond)
+    np.multiply(beyond, beyond, out=beyond)
+    np.multiply(beside, beside, out=beside)
+    return np.add(beside, beyond, out=beside)
