@@ -113,15 +113,15 @@ def _overlap(begin: float, end: float, num: int) -> tuple[Points, int]:
 
 def _bounds(points: Points, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """The pixels around points: left, top and those behind right and bottom; None where all lie beyond the frame."""
-    low, high = points.min(0), points.max(0)
-    left, top = max(0, floor(max(low[0], 0))), max(0, floor(max(low[1], 0)))
-    right, bottom = min(size[1], ceil(min(high[0], size[1]))), min(size[0], ceil(min(high[1], size[0])))
+    (x0, y0), (x1, y1) = points.min(0).tolist(), points.max(0).tolist()
+    left, top = floor(max(x0, 0)), floor(max(y0, 0))
+    right, bottom = ceil(min(x1, size[1])), ceil(min(y1, size[0]))
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _edges(points: Points, height: int, width: int) -> NDArray[np.float64]:
     """The edges between the points within the frame, [4, N]: x0, y0, x1, y1. What lies beside it stands at its sides."""
-    edges = np.concatenate([points, np.roll(points, -1, axis=0)], axis=1).T
+    edges = np.concatenate([points, np.concatenate([points[1:], points[:1]])], axis=1).T
     edges = edges[:, edges[1] != edges[3]]
     if (points >= 0).all() and (points <= (width, height)).all():
         return edges

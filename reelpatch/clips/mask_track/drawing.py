@@ -103,8 +103,8 @@ def _placed_points(
 
 
 def _around(points: Points, reach: float) -> Bounds:
-    low, high = points.min(0) - reach, points.max(0) + reach
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    return left - reach, top - reach, right + reach, bottom + reach
 
 
 def _feathered(drawn: _Drawn, feather: float, size: tuple[int, int]) -> _Drawn:
