@@ -1,5 +1,6 @@
 """Clip, References and Finish clip: from any video to what the model works on, and back."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -7,7 +8,7 @@ from comfy_api.latest import InputImpl, Types, io
 from torch import Tensor
 
 from reelpatch.clips.references import trim_references
-from reelpatch.clips.worked_clip import WorkedClip, pick_frames, stills
+from reelpatch.clips.worked_clip import Taken, WorkedClip, pick_frames, stills
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 
@@ -81,6 +82,7 @@ class Clip(io.ComfyNode):
                 sound, Fraction(first_frame) / rate, Fraction(len(picks)) / (new_rate or rate)
             ),
         )
+        clip = replace(clip, taken=Taken(tuple(picks), len(pictures), rate))
         chosen = f"Of {len(pictures)} frames, {picks[0]} to {picks[-1]} are edited, and the result is those alone. "
         is_whole = picks[0] == 0 and picks[-1] == len(pictures) - 1
         say(cls, f"{'' if is_whole else chosen}{clip.plan.describe()} {float(clip.fps):g} frames per second.")

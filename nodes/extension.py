@@ -18,6 +18,7 @@ from .load_models import LoadContextModels, LoadEnhancer, LoadModels, LoadPictur
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
+from .mask_track import TrackNode
 from .measure import Measure
 from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
@@ -46,6 +47,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Enhance,
     EnhanceLongClip,
     CropToMask,
+    TrackNode,
     Compare,
     Measure,
     Plan,

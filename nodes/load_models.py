@@ -264,13 +264,11 @@ def _enhancing() -> list[str]:
 
 
 def _picturing() -> list[str]:
-    return [name for name, record in RECIPES.items() if record.picture is not None and not record.unsupported]
+    return [name for name, record in RECIPES.items() if record.picture is not None]
 
 
 def _in_context() -> list[str]:
-    return [
-        name for name, record in RECIPES.items() if record.segments is not None and not record.unsupported
-    ]
+    return [name for name, record in RECIPES.items() if record.segments is not None]
 
 
 def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:

@@ -37,6 +37,15 @@ def pick_frames(
     return [first + int(index * step + Fraction(1, 2)) for index in range(min(most or available, available))]
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Which frames of a longer source a clip is: their numbers there. Units: `num_frames` of the source at `fps`."""
+
+    frames: tuple[int, ...]
+    num_frames: int
+    fps: Fraction
+
+
 @dataclass(frozen=True, eq=False)
 class CutOut:
     """What the source of a cropped clip was cut out of: `whole` [F, H, W, 3], by `boxes`.
@@ -64,6 +73,7 @@ class WorkedClip:
     sound: Any = field(default=None, repr=False)
     made_up: Tensor | None = field(default=None, repr=False)
     cut_out: CutOut | None = None
+    taken: Taken | None = None
 
     @classmethod
     def of(
@@ -136,7 +146,8 @@ class WorkedClip:
         inner = WorkedClip.of(
             crop(self.source, boxes), self.fps, lattice=lattice, method="pad", size=size, sound=self.sound
         )
-        return replace(inner, cut_out=CutOut(self.source, boxes, reach_px)), crop(mask, boxes)
+        cut_out = CutOut(self.source, boxes, reach_px)
+        return replace(inner, cut_out=cut_out, taken=self.taken), crop(mask, boxes)
 
     def finished(self, edited: Tensor, where: Tensor | None = None, how: Finish = Finish()) -> Tensor:
         """The edited clip back at the length and size it had; outside a mask, the source's own pixels.

@@ -6,16 +6,18 @@ Places are in pixels, x before y; the centre of the first pixel is (0.5, 0.5).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
-from math import ceil, floor, pi, sin, sqrt
+from math import ceil, floor, hypot, pi, sin, sqrt
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 Points = NDArray[np.float64]  # [N, 2]
 _LARGEST_ERROR_PX = 0.004  # between an ellipse and the polygon that stands for it
-_NEVER = 1e9
+_FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -40,58 +42,63 @@ def box(left: float, top: float, right: float, bottom: float, size: tuple[int, i
     return Patch(first_row, first_column, np.outer(rows, columns).astype(np.float32))
 
 
-def polygon(points: Points, size: tuple[int, int]) -> Patch:
-    """What the closed line around the points goes around, in a frame of `size` = (height, width).
+def polygons(outlines: Sequence[Points], size: tuple[int, int]) -> list[Patch]:
+    """What each closed line around points goes around, in a frame of `size` = (height, width); all in one go.
 
-    Each edge adds the area to its right, with the sign of its direction; all of them leave what is inside. Exact where the
+    Each edge adds the area to its right, with the sign of its direction; all of a line leave what is inside. Exact where the
     line does not cross itself within the pixel.
     """
-    found = _bounds(points, size)
-    if found is None:
-        return Patch(0, 0, np.zeros((0, 0), np.float32))
-    left, top, right, bottom = found
-    height, width = bottom - top, right - left
-    x0, y0, x1, y1 = _within_pixels(_edges(points - (left, top), height, width))
-    middle = (x0 + x1) / 2
-    row, column = ((y0 + y1) / 2).astype(np.int64), middle.astype(np.int64)
-    part, place = y1 - y0, row * (width + 2) + column
-    beside = part * (middle - column)
-    areas = np.bincount(place, part - beside, height * (width + 2))
-    areas[1:] += np.bincount(place, beside, height * (width + 2))[:-1]
-    covered = np.abs(
-        areas.reshape(height, width + 2)[:, :width].cumsum(axis=1), dtype=np.float32, casting="same_kind"
+    places = [_bounds(points, size) or (0, 0, 0, 0) for points in outlines]
+    heights, strides = (
+        [place[3] - place[1] for place in places],
+        [place[2] - place[0] + 2 for place in places],
     )
-    return Patch(top, left, np.minimum(covered, 1, out=covered))
+    edges = [
+        _edges(points - place[:2], height, stride - 2) if height else np.zeros((4, 0))
+        for points, place, height, stride in zip(outlines, places, heights, strides, strict=True)
+    ]
+    starts = np.cumsum([0, *(height * stride for height, stride in zip(heights, strides, strict=True))])
+    covered = _areas(edges, np.array(heights), np.array(strides), starts)
+    return [
+        Patch(
+            place[1],
+            place[0],
+            covered[start : start + height * stride].reshape(height, stride)[:, : stride - 2],
+        )
+        for place, height, stride, start in zip(places, heights, strides, starts, strict=False)
+    ]
 
 
-def ellipse(
-    centre: tuple[float, float], radii: tuple[float, float], turned: float, size: tuple[int, int]
-) -> Patch:
-    """An ellipse turned by so many radians clockwise, as a polygon of its area."""
-    num = max(16, ceil(pi * sqrt(max(radii) / 2 / _LARGEST_ERROR_PX)))
+def ellipse(centre: Points, radii: Points, turned: float) -> Points:
+    """The outline of an ellipse turned by so many radians clockwise, as a polygon of its area."""
+    num = max(16, ceil(pi * sqrt(float(radii.max()) / 2 / _LARGEST_ERROR_PX)))
+    return turn(_circle(num) * radii, turned) + centre
+
+
+@lru_cache(64)
+def _circle(num: int) -> Points:
+    """So many points around the origin, whose polygon has the area of the circle with radius 1."""
     angles = np.arange(num) * (2 * pi / num)
-    even = sqrt((2 * pi / num) / sin(2 * pi / num))
-    points = np.stack([np.cos(angles) * radii[0] * even, np.sin(angles) * radii[1] * even], 1)
-    return polygon(turn(points, turned) + centre, size)
+    return np.stack([np.cos(angles), np.sin(angles)], 1) * sqrt((2 * pi / num) / sin(2 * pi / num))
 
 
 def stroke(points: Points, width: float, size: tuple[int, int]) -> Patch:
     """A line drawn with a round brush; its edge is a ramp of one pixel, by the distance of pixel centres."""
-    reach = width / 2 + 1
-    around = np.concatenate([points - reach, points + reach])
-    found = _bounds(around, size)
+    found = _grown(points.min(0).tolist(), points.max(0).tolist(), width / 2 + 1, size)
     if found is None or width == 0:
         return Patch(0, 0, np.zeros((0, 0), np.float32))
     left, top, right, bottom = found
-    nearest = np.full((bottom - top, right - left), _NEVER)
-    segments = pairwise(points) if len(points) > 1 else [(points[0], points[0])]
-    for begin, end in segments:
-        area = _bounds(np.stack([begin - reach, begin + reach, end - reach, end + reach]), size)
+    nearest = np.full((bottom - top, right - left), _FAR, np.float32)
+    line: list[list[float]] = points.tolist()
+    for (x0, y0), (x1, y1) in pairwise(line) if len(line) > 1 else [(line[0], line[0])]:
+        low, high = (min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1))
+        area = _grown(low, high, width / 2 + 1, size)
         if area is not None:
             part = nearest[area[1] - top : area[3] - top, area[0] - left : area[2] - left]
-            np.minimum(part, _squared_distance(begin, end, area), out=part)
-    covered = np.clip(width / 2 + 0.5 - np.sqrt(nearest), 0, min(1.0, width))
-    return Patch(top, left, covered.astype(np.float32))
+            np.minimum(part, _squared_distance((x0, y0), (x1, y1), area), out=part)
+    np.sqrt(nearest, out=nearest)
+    np.subtract(np.float32(width / 2 + 0.5), nearest, out=nearest)
+    return Patch(top, left, np.minimum(np.maximum(nearest, 0, out=nearest), min(1.0, width), out=nearest))
 
 
 def turn(points: Points, radians: float) -> Points:
@@ -113,15 +120,51 @@ def _overlap(begin: float, end: float, num: int) -> tuple[Points, int]:
 
 def _bounds(points: Points, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """The pixels around points: left, top and those behind right and bottom; None where all lie beyond the frame."""
-    low, high = points.min(0), points.max(0)
-    left, top = max(0, floor(max(low[0], 0))), max(0, floor(max(low[1], 0)))
-    right, bottom = min(size[1], ceil(min(high[0], size[1]))), min(size[0], ceil(min(high[1], size[0])))
+    return _grown(points.min(0).tolist(), points.max(0).tolist(), 0, size)
+
+
+def _grown(
+    low: Sequence[float], high: Sequence[float], reach: float, size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """As `_bounds`, of the smallest and largest x and y, and so far around them."""
+    left, top = floor(max(low[0] - reach, 0)), floor(max(low[1] - reach, 0))
+    right, bottom = ceil(min(high[0] + reach, size[1])), ceil(min(high[1] + reach, size[0]))
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _areas(
+    edges: Sequence[NDArray[np.float64]],
+    heights: NDArray[np.int64],
+    strides: NDArray[np.int64],
+    starts: NDArray[np.int64],
+) -> Plane:
+    """How much of each pixel lies within the edges of each outline: rows of all of them, one after the other, [sum].
+
+    An outline's row has two places more than it has pixels, for what lies beside the frame.
+    """
+    if not starts[-1]:
+        return np.zeros(0, np.float32)
+    owner, (x0, y0, x1, y1) = _within_pixels(np.concatenate(edges, axis=1))
+    outline = np.repeat(np.arange(len(edges)), [one.shape[1] for one in edges])[owner]
+    middle = (x0 + x1) / 2
+    column = middle.astype(np.int64)
+    row = np.minimum(
+        ((y0 + y1) / 2).astype(np.int64), heights[outline] - 1
+    )  # rounded up, it may be the one below
+    part, place = y1 - y0, starts[outline] + row * strides[outline] + column
+    beside = part * (middle - column)
+    areas = np.bincount(
+        np.concatenate([place, place + 1]), np.concatenate([part - beside, beside]), int(starts[-1])
+    )
+    # A closed line comes back within each row, so that its areas add up to 0 there and the next row begins anew.
+    summed = torch.from_numpy(areas).cumsum(0).numpy()  # three times as fast as NumPy's
+    covered = summed.astype(np.float32)
+    return np.minimum(np.abs(covered, out=covered), 1, out=covered)
 
 
 def _edges(points: Points, height: int, width: int) -> NDArray[np.float64]:
     """The edges between the points within the frame, [4, N]: x0, y0, x1, y1. What lies beside it stands at its sides."""
-    edges = np.concatenate([points, np.roll(points, -1, axis=0)], axis=1).T
+    edges = np.concatenate([points, np.concatenate([points[1:], points[:1]])], axis=1).T
     edges = edges[:, edges[1] != edges[3]]
     if (points >= 0).all() and (points <= (width, height)).all():
         return edges
@@ -137,8 +180,8 @@ def _edges(points: Points, height: int, width: int) -> NDArray[np.float64]:
     return pieces[:, pieces[1] != pieces[3]]
 
 
-def _within_pixels(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The edges cut where they pass from pixel to pixel, [4, M]."""
+def _within_pixels(edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The edges cut where they pass from pixel to pixel: which edge each piece is of, and the pieces, [4, M]."""
     x0, y0, x1, y1 = edges
     column, at_column = _crossings(x0, x1)
     row, at_row = _crossings(y0, y1)
@@ -150,7 +193,7 @@ def _within_pixels(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     begin = edges[:2, owner]
     places = begin + cut * (edges[2:, owner] - begin)
     is_one = owner[:-1] == owner[1:]
-    return np.concatenate([places[:, :-1][:, is_one], places[:, 1:][:, is_one]])
+    return owner[:-1][is_one], np.concatenate([places[:, :-1][:, is_one], places[:, 1:][:, is_one]])
 
 
 def _crossings(
@@ -165,14 +208,19 @@ def _crossings(
     return owner, (low[owner] + past - begin) / (ends[owner] - begin)
 
 
-def _squared_distance(begin: Points, end: Points, area: Sequence[int]) -> Points:
-    """From the centres of the pixels of an area to a piece of a line."""
+def _squared_distance(begin: tuple[float, float], end: tuple[float, float], area: Sequence[int]) -> Plane:
+    """From the centres of the pixels of an area to a piece of a line: beside it and beyond its nearer end."""
     left, top, right, bottom = area
-    across = np.arange(left, right) + 0.5 - begin[0]
-    down = (np.arange(top, bottom) + 0.5 - begin[1])[:, None]
-    step = end - begin
-    length = float(step @ step)
-    if length == 0:
-        return across**2 + down**2
-    along = np.clip((across * step[0] + down * step[1]) / length, 0, 1)
-    return (across - along * step[0]) ** 2 + (down - along * step[1]) ** 2
+    middle, step = ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2), (end[0] - begin[0], end[1] - begin[1])
+    length = hypot(*step)
+    along = (step[0] / length, step[1] / length) if length else (1.0, 0.0)
+    across = np.arange(left, right) + (0.5 - middle[0])
+    down = (np.arange(top, bottom) + (0.5 - middle[1]))[:, None]
+    beside = np.add(across * -along[1], down * along[0], dtype=np.float32)
+    beyond = np.add(across * along[0], down * along[1], dtype=np.float32)
+    np.abs(beyond, out=beyond)
+    np.subtract(beyond, np.float32(length / 2), out=beyond)
+    np.maximum(beyond, 0, out=beyond)
+    np.multiply(beyond, beyond, out=beyond)
+    np.multiply(beside, beside, out=beside)
+    return np.add(beside, beyond, out=beside)

@@ -1,5 +1,6 @@
-"""One region at a moment, drawn: its shape where keyframes place it, softened, at its value, as far as its ramps let it."""
+"""Regions at a moment, drawn: each shape where keyframes place it, softened, at its value, as far as its ramps let it."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, radians
 from typing import Protocol
@@ -11,10 +12,11 @@ from reelpatch.clips.mask_track import coverage
 from reelpatch.clips.mask_track.coverage import Patch, Plane, Points
 from reelpatch.clips.mask_track.placing import Placed, Scale, drawn_bounds
 from reelpatch.clips.mask_track.ramps import Area, Progress, let_through
-from reelpatch.clips.mask_track.records import Box, Ellipse, Masks, Polygon, Region, Stroke, Whole
+from reelpatch.clips.mask_track.records import Ellipse, Masks, Polygon, Region, Stroke, Whole
 from reelpatch.clips.mask_track.soften import softened
 
 Bounds = tuple[float, float, float, float]  # left, top, right, bottom
+_CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
 
 
 class MaskFrames(Protocol):
@@ -33,59 +35,78 @@ class _Drawn:
     bounds: Bounds
 
 
-def draw(
-    region: Region,
-    placed: Placed,
-    ramps: tuple[Progress, ...],
-    scale: Scale,
-    masks: MaskFrames | None,
-    frame: int,
-) -> Patch:
-    """The region's values; beyond the patch it has none."""
-    drawn = _shape(region, placed, scale, masks, frame)
-    feather = scale.length(placed.feather)
+@dataclass(frozen=True)
+class LaidOut:
+    """A region at a moment: where its shape is, in pixels. `outline` is that of a shape that has corners, or an ellipse."""
+
+    region: Region
+    placed: Placed
+    ramps: tuple[Progress, ...]
+    bounds: Bounds
+    points: Points | None = None
+    outline: Points | None = None
+
+
+def lay_out(region: Region, placed: Placed, ramps: tuple[Progress, ...], scale: Scale) -> LaidOut:
+    """Where a region's shape is."""
+    shape, (height, width) = region.shape, scale.size
+    if isinstance(shape, Whole | Masks):
+        return LaidOut(region, placed, ramps, (0.0, 0.0, float(width), float(height)))
+    if isinstance(shape, Polygon | Stroke):
+        points = _placed_points(shape, placed, scale, drawn_bounds(region))
+        reach = scale.length(shape.width) / 2 if isinstance(shape, Stroke) else 0
+        outline = None if isinstance(shape, Stroke) else points
+        return LaidOut(region, placed, ramps, _around(points, reach), points, outline)
+    centre = scale.place(placed.position or shape.centre)
+    half = scale.place(placed.size or shape.size) / 2
+    angle = radians(placed.rotation)
+    corners = coverage.turn(_CORNERS * half, angle) + centre
+    outline = (
+        coverage.ellipse(centre, half, angle) if isinstance(shape, Ellipse) else corners if angle else None
+    )
+    return LaidOut(region, placed, ramps, _around(corners, 0), outline=outline)
+
+
+def draw_all(
+    layouts: Sequence[LaidOut], scale: Scale, masks: Mapping[int, MaskFrames], frame: int
+) -> Iterator[Patch]:
+    """The values of each region; beyond its patch it has none. `masks` are by the place of their region in the order."""
+    outlines = [one.outline for one in layouts if one.outline is not None]
+    filled = iter(coverage.polygons(outlines, scale.size))
+    for index, one in enumerate(layouts):
+        if one.outline is not None:
+            patch = next(filled)
+        elif isinstance(one.region.shape, Masks):
+            patch = Patch(0, 0, _moved(masks[index].frame(frame), one.placed, scale))
+        else:
+            patch = _drawn_alone(one, scale)
+        yield _let_through(one, _Drawn(patch, one.bounds), scale)
+
+
+def _drawn_alone(laid: LaidOut, scale: Scale) -> Patch:
+    shape = laid.region.shape
+    if isinstance(shape, Whole):
+        return Patch(0, 0, np.ones(scale.size, np.float32))
+    if isinstance(shape, Stroke):
+        assert laid.points is not None
+        return coverage.stroke(laid.points, scale.length(shape.width), scale.size)
+    return coverage.box(*laid.bounds, scale.size)
+
+
+def _let_through(laid: LaidOut, drawn: _Drawn, scale: Scale) -> Patch:
+    """The shape softened, at its value, as far as its ramps let it."""
+    feather = scale.length(laid.placed.feather)
     if feather > 0:
         drawn = _feathered(drawn, feather, scale.size)
     patch = drawn.patch
     values = patch.values
-    if placed.value != 1:
-        values = values * np.float32(placed.value)
-    if ramps and values.size:
+    if laid.placed.value != 1:
+        values = values * np.float32(laid.placed.value)
+    if laid.ramps and values.size:
         area = Area(drawn.bounds, patch.top, patch.left, *values.shape)
-        for progress in ramps:
+        for progress in laid.ramps:
             values = values * np.asarray(let_through(progress, area, scale), np.float32)
     return Patch(patch.top, patch.left, values)
-
-
-def _shape(region: Region, placed: Placed, scale: Scale, masks: MaskFrames | None, frame: int) -> _Drawn:
-    shape, (height, width) = region.shape, scale.size
-    whole = (0.0, 0.0, float(width), float(height))
-    if isinstance(shape, Whole):
-        return _Drawn(Patch(0, 0, np.ones(scale.size, np.float32)), whole)
-    if isinstance(shape, Masks):
-        assert masks is not None
-        return _Drawn(Patch(0, 0, _moved(masks.frame(frame), placed, scale)), whole)
-    if isinstance(shape, Box | Ellipse):
-        return _of_size(shape, placed, scale)
-    points = _placed_points(shape, placed, scale, drawn_bounds(region))
-    if isinstance(shape, Polygon):
-        return _Drawn(coverage.polygon(points, scale.size), _around(points, 0))
-    brush = scale.length(shape.width)
-    return _Drawn(coverage.stroke(points, brush, scale.size), _around(points, brush / 2))
-
-
-def _of_size(shape: Box | Ellipse, placed: Placed, scale: Scale) -> _Drawn:
-    centre = scale.place(placed.position or shape.centre)
-    half = scale.place(placed.size or shape.size) / 2
-    angle = radians(placed.rotation)
-    corners = coverage.turn(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half, angle) + centre
-    bounds = _around(corners, 0)
-    if isinstance(shape, Ellipse):
-        (x, y), (across, down) = centre, half
-        patch = coverage.ellipse((float(x), float(y)), (float(across), float(down)), angle, scale.size)
-        return _Drawn(patch, bounds)
-    patch = coverage.box(*bounds, scale.size) if angle == 0 else coverage.polygon(corners, scale.size)
-    return _Drawn(patch, bounds)
 
 
 def _placed_points(
@@ -103,8 +124,8 @@ def _placed_points(
 
 
 def _around(points: Points, reach: float) -> Bounds:
-    low, high = points.min(0) - reach, points.max(0) + reach
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    return left - reach, top - reach, right + reach, bottom + reach
 
 
 def _feathered(drawn: _Drawn, feather: float, size: tuple[int, int]) -> _Drawn:

@@ -51,15 +51,15 @@ class Motion:
     """The keyframes of a region, ready to be asked for any moment; before the first that names a property its value holds."""
 
     def __init__(self, region: Region) -> None:
-        self._properties = [
-            _Property(name, [key for key in region.keyframes if getattr(key, name) is not None])
-            for name in _ANIMATED
-        ]
+        keys = {
+            name: [key for key in region.keyframes if getattr(key, name) is not None] for name in _ANIMATED
+        }
+        self._properties = [_Property(name, named) for name, named in keys.items() if named]
 
     def at(self, moment: Fraction) -> Placed:
         """Where the region is."""
-        exact, near = moment, float(moment)
-        return Placed(**{one.name: one.at(exact, near) for one in self._properties if one.keys})
+        near = float(moment)
+        return Placed(**{one.name: one.at(moment, near) for one in self._properties})
 
 
 class _Property:
@@ -104,6 +104,6 @@ def drawn_bounds(region: Region) -> tuple[tuple[float, float], tuple[float, floa
 
 def _between(one: Any, other: Any, part: float) -> Any:
     if isinstance(one, tuple):
-        pairs = zip(cast(tuple[float, ...], one), other, strict=True)
-        return tuple(first + (second - first) * part for first, second in pairs)
+        (x, y), (to_x, to_y) = cast(tuple[float, float], one), cast(tuple[float, float], other)
+        return x + (to_x - x) * part, y + (to_y - y) * part
     return one + (other - one) * part

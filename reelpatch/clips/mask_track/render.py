@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_track.coverage import Plane
-from reelpatch.clips.mask_track.drawing import MaskFrames, draw
+from reelpatch.clips.mask_track.drawing import LaidOut, MaskFrames, draw_all, lay_out
 from reelpatch.clips.mask_track.moments import Moments
 from reelpatch.clips.mask_track.placing import Motion, Scale
 from reelpatch.clips.mask_track.ramps import ramps_at
@@ -74,13 +74,18 @@ class TrackRenderer:
         """All regions in their order, [H, W]."""
         mask = np.zeros(self._scale.size, np.float32)
         moment = self._moments.of(number, self._track.times)
+        layouts: list[LaidOut] = []
+        masks: dict[int, MaskFrames] = {}
         for index, (region, motion) in enumerate(zip(self._track.regions, self._motions, strict=True)):
             ramps = ramps_at(region.envelope, moment)
             if ramps is None:
                 continue
-            patch = draw(region, motion.at(moment), ramps, self._scale, self._masks.get(index), number)
+            if index in self._masks:
+                masks[len(layouts)] = self._masks[index]
+            layouts.append(lay_out(region, motion.at(moment), ramps, self._scale))
+        for laid, patch in zip(layouts, draw_all(layouts, self._scale, masks, number), strict=True):
             under = mask[patch.index]
-            if region.mode == "add":
+            if laid.region.mode == "add":
                 np.maximum(under, patch.values, out=under)
             else:
                 np.minimum(under, 1 - patch.values, out=under)

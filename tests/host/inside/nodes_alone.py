@@ -40,7 +40,7 @@ IDS = {
     "ReelpatchEditInContext",
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
     "ReelpatchLoadContextModels",
-    *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture"),
+    *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
 }
 
 
