@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,19 @@ from comfy_api.latest import io
 
 from reelpatch.errors import BadInput
 
+# Settings that nodes have under another name, or as several inputs.
+_IDS = {
+    "size": ("width", "height"),
+    "reference": ("references",),
+    "box": ("boxes",),
+    "window": ("start", "end"),
+    "output": ("filename_prefix",),
+}
 _ENDS = r"(?=[/\\\s'\":,.;)]|$)"
 
 
 def tell_plainly(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
-    """The node, whose refusals name no folder of the server."""
+    """The node, whose refusals name no folder of the server, but the input that corrects them."""
     execute: Callable[..., Any] = node.__dict__["execute"].__func__
 
     @functools.wraps(execute)
@@ -23,10 +31,26 @@ def tell_plainly(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
         try:
             return execute(cls, *args, **kwargs)
         except BadInput as refusal:
-            raise BadInput(without_folders(str(refusal)), option=refusal.option) from refusal
+            inputs = dict(_labels(cls.define_schema().inputs))
+            told = refusal.naming(lambda setting: _spelled(setting, inputs))
+            raise BadInput(without_folders(told)) from refusal
 
     type.__setattr__(node, "execute", classmethod(told))  # the base class of nodes has no such name
     return node
+
+
+def _labels(inputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """What each input is called on the node, by its id; those of choices that bring further ones among them."""
+    for one in inputs:
+        yield one.id, one.display_name or one.id
+        for choice in getattr(one, "options", None) or ():
+            yield from _labels(getattr(choice, "inputs", ()))
+
+
+def _spelled(setting: str, inputs: Mapping[str, str]) -> str:
+    """The inputs that are the setting on this node, empty where it has none."""
+    names = [inputs[one] for one in _IDS.get(setting, (setting,)) if one in inputs]
+    return f"on the node: {' and '.join(names)}" if names else ""
 
 
 def without_folders(text: str) -> str:

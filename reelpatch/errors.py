@@ -1,19 +1,21 @@
 """The one exception that is meant for the person at the keyboard."""
 
+from collections.abc import Callable, Sequence
+
 
 class BadInput(ValueError):
     """An input or setting the user can correct.
 
-    The message is one sentence: what was found, what was expected, where (file, key or setting), and what
-    to do. A node shows it as it stands; the CLI prints it and exits with code 2. Where the engine speaks of a setting,
-    the message has its plain name, and `option` what the CLI calls it, which is printed by the CLI alone.
+    The message is one sentence: what was found, what was expected, where (file, key or setting), and what to do. `setting`
+    is what corrects it, by the engine's name for it (`mask_channel`), or several; each host spells it in its own way. The CLI
+    prints the sentence and exits with code 2, and a node shows it.
     """
 
-    def __init__(self, message: str, *, option: str = "") -> None:
+    def __init__(self, message: str, *, setting: str | Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.option = option
+        self.settings = (setting,) if isinstance(setting, str) else tuple(setting)
 
-    def on_command_line(self) -> str:
-        """The sentence with the option that corrects it: "... use at least 1 (--steps)."."""
-        text = str(self)
-        return f"{text.removesuffix('.')} ({self.option})." if self.option else text
+    def naming(self, spelled: Callable[[str], str]) -> str:
+        """The sentence with the settings as `spelled`, "... use at least 1 (--steps)."; one that it spells as "" is left out."""
+        text, names = str(self), ", ".join(filter(None, map(spelled, self.settings)))
+        return f"{text.removesuffix('.')} ({names})." if names else text

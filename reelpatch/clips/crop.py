@@ -45,7 +45,7 @@ def plan_crop(mask: Tensor, *, multiple: int, margin_px: int = 16) -> CropPlan:
     Raises: BadInput for a mask that is 0 everywhere, and for a margin that is negative or larger than any clip.
     """
     if not 0 <= margin_px <= _MOST_PX:
-        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", option="--crop")
+        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", setting="crop")
     is_edited = mask > 0
     Cover.of(mask).check_any()
     rows, row_size = _axis(is_edited.any(2), margin_px, multiple)

@@ -32,21 +32,21 @@ class Finish:
     def __post_init__(self) -> None:
         if abs(self.grow_px) > _MOST_PX:
             raise BadInput(
-                f"the mask grows by {self.grow_px} pixels: use -{_MOST_PX} to {_MOST_PX}.", option="--grow"
+                f"the mask grows by {self.grow_px} pixels: use -{_MOST_PX} to {_MOST_PX}.", setting="grow"
             )
         if not 0 <= self.feather_px <= _MOST_PX:
             raise BadInput(
-                f"the feather is {self.feather_px} pixels: use 0 to {_MOST_PX}.", option="--feather"
+                f"the feather is {self.feather_px} pixels: use 0 to {_MOST_PX}.", setting="feather"
             )
         if not 0 <= self.match_frames < float("inf"):
             raise BadInput(
                 f"colours are matched over {self.match_frames:g} frames: use 0 for the whole clip, or more.",
-                option="--match-frames",
+                setting="match_frames",
             )
         if self.blend == "edges" and self.feather_px == 0:
             raise BadInput(
                 "a blend along edges needs a feather to lie in: give one, such as 8 pixels.",
-                option="--feather",
+                setting="feather",
             )
 
 

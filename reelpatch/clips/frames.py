@@ -231,7 +231,7 @@ def _refuse_unfit(frames: int, source: Size, size: Size | None, lattice: Lattice
         f"the clip is {_named(source)} with {frames} frames, but the model works on {_named(wanted)} and "
         f"{lattice.nearest_frames(frames)} frames: choose the fit 'pad' to work on {padded} and have it "
         "undone in the result (or 'area', 'crop', or 'stretch'), or bring the clip to those numbers.",
-        option="--fit",
+        setting="fit",
     )
 
 

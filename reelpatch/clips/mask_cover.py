@@ -53,7 +53,7 @@ class Cover:
         if not self.edited:
             raise BadInput(
                 "the mask is 0 everywhere, so nothing would be edited: 1 (white) marks what is.",
-                option="--mask-channel, --mask-threshold",
+                setting=("mask_channel", "mask_threshold"),
             )
 
     def within(self, when: tuple[int, int] | None, frames: int) -> "Cover":
@@ -78,13 +78,13 @@ class Cover:
             raise BadInput(
                 f"the mask covers nearly nothing, {_percent(max(found))} of the picture: paint what is edited white, or "
                 "say how the mask is meant.",
-                option="--mask-channel, --mask-threshold",
+                setting=("mask_channel", "mask_threshold"),
             )
         if min(found) > _NEARLY_ALL and len(found) == len(self.shares):
             raise BadInput(
                 f"the mask covers nearly all, {_percent(min(found))} of the picture: leave it out to edit everything, or "
                 "say how it is meant.",
-                option="--mask-channel, --mask-threshold",
+                setting=("mask_channel", "mask_threshold"),
             )
 
 

@@ -42,12 +42,12 @@ class AskedMask:
         if self.channel not in MASK_CHANNELS:
             raise BadInput(
                 f"there is no mask channel '{self.channel}': use one of {', '.join(MASK_CHANNELS)}.",
-                option="--mask-channel",
+                setting="mask_channel",
             )
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise BadInput(
                 f"the mask threshold is {self.threshold:g}: use 0 (values as they are) to 1 (white alone).",
-                option="--mask-threshold",
+                setting="mask_threshold",
             )
 
     @property
@@ -85,7 +85,7 @@ def read_rule(name: str, pictures: Iterable[MaskPicture], asked: AskedMask, *, i
     if channel in ("alpha", "inverse-alpha") and not seen.has_alpha:
         raise BadInput(
             f"the mask {name} has no transparency: take its brightness (luma) or a colour.",
-            option="--mask-channel",
+            setting="mask_channel",
         )
     planes = [picture.plane(channel) for picture in seen.samples]
     full = 255 if "alpha" in channel else int(np.iinfo(planes[0].dtype).max)
@@ -133,7 +133,7 @@ def _chosen(name: str, seen: _Seen, *, is_lossy: bool) -> MaskChannel:
     raise BadInput(
         f"the mask {name} has transparent parts and colours too, and either may be what is edited: say which, opaque "
         "parts (alpha), transparent parts (inverse-alpha) or bright ones (luma).",
-        option="--mask-channel",
+        setting="mask_channel",
     )
 
 
@@ -151,7 +151,7 @@ def _of_colour(name: str, seen: _Seen, *, is_lossy: bool) -> MaskChannel:
     raise BadInput(
         f"the mask {name} is a coloured picture, in which nothing tells what is edited: give black and white, or say "
         f"what to take of it ({', '.join(MASK_CHANNELS[1:])}).",
-        option="--mask-channel",
+        setting="mask_channel",
     )
 
 

@@ -254,5 +254,5 @@ class Finishing:
             if is_given:
                 raise BadInput(
                     f"{name} works on a mask, and none was given: give a mask, or leave it out.",
-                    option=f"--{name}, --mask",
+                    setting=(name, "mask"),
                 )

@@ -64,7 +64,7 @@ class Lattice:
             raise BadInput(
                 f"a length of {frames} frames does not fit the model, which takes 1, {step + 1}, {2 * step + 1}, ... "
                 f"({self.legal_lengths}) frames: use {below} or {below + step}, or let the clip be fitted.",
-                option="--fit",
+                setting="fit",
             )
         return steps + 1
 
@@ -96,7 +96,7 @@ class Lattice:
             raise BadInput(
                 f"the size {width}x{height} does not fit the model, which takes multiples of {self.size_multiple} pixels: "
                 f"use {legal[1]}x{legal[0]}, or let the clip be fitted.",
-                option="--fit",
+                setting="fit",
             )
         own = self.latent_frames(frames)
         return self.channels, references + own, height // self.cell_px, width // self.cell_px

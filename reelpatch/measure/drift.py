@@ -76,7 +76,7 @@ def joins(changes: Sequence[float], source_changes: Sequence[float], frames: Seq
             raise BadInput(
                 f"a join before frame {frame} was asked for, but the clip has frames 0 to {len(changes)}: "
                 "name the first frame of each part but the first.",
-                option="--joins",
+                setting="joins",
             )
     apart = {frame - 1 for frame in frames}
     return [

@@ -35,7 +35,7 @@ class Damage:
             raise BadInput(
                 f"{self.path} is damaged: {found}; get a whole copy, or accept the damage, and the frames are edited as "
                 "they decode.",
-                option="--accept-damage",
+                setting="accept_damage",
             )
         _log.warning("%s is damaged: %s; they are edited as they decode.", self.path, found)
 

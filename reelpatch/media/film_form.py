@@ -38,11 +38,11 @@ def is_folder_of_frames(path: Path) -> bool:
     return path.suffix == ""
 
 
-def check_ending(path: Path, option: str) -> None:
+def check_ending(path: Path, setting: str) -> None:
     """Raises: `BadInput` for a name that ends in what is not written."""
     if not is_folder_of_frames(path) and path.suffix.lower() not in {".mp4", ".mkv"}:
         raise BadInput(
             f"the output {path} does not end in .mp4, in .mkv (without loss) or in nothing (a folder of PNG frames): "
             "rename it.",
-            option=option,
+            setting=setting,
         )

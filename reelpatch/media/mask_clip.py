@@ -32,7 +32,7 @@ class FileMask:
         fps: Fraction | None = None,
     ) -> None:
         if not path.exists():
-            raise BadInput(f"there is no mask {path}: check the path.", option="--mask")
+            raise BadInput(f"there is no mask {path}: check the path.", setting="mask")
         self.path, self._size, self.num_frames, self._rates = path, size, 1, ""
         if not is_one_picture(path):
             header = look_through(path, folder_fps=fps or Fraction(1))
@@ -64,7 +64,7 @@ def _check_length(mask: ClipHeader, lengths: tuple[int, ...], fps: Fraction | No
     raise BadInput(
         f"the mask has {mask.num_frames} frames but the clip has {lengths[0]}{_and(_rates(mask, fps))}: give a mask of {lengths[0]} frames, "
         "one for each, or a single image for the whole clip.",
-        option="--mask",
+        setting="mask",
     )
 
 

@@ -68,12 +68,12 @@ def check_size(found: tuple[int, int], size: tuple[int, int], path: Path) -> Non
         raise BadInput(
             f"the mask is {found[1]}x{found[0]} but the clip is {size[1]}x{size[0]} (width x height): give a mask of the "
             f"clip's size in place of {path}.",
-            option="--mask",
+            setting="mask",
         )
 
 
 def _image(path: Path) -> AbstractContextManager[Image.Image]:
-    return open_still(path, "mask", option="--mask")
+    return open_still(path, "mask", setting="mask")
 
 
 def _still(path: Path, size: tuple[int, int]) -> MaskPicture:
@@ -81,12 +81,12 @@ def _still(path: Path, size: tuple[int, int]) -> MaskPicture:
         found = image.height, image.width
         if found != size[::-1]:  # before anything is decoded, which looking for marks does too
             check_size(found, size, path)
-        check_one_picture(image, path, "mask", option="--mask")
+        check_one_picture(image, path, "mask", setting="mask")
         if image.getexif().get(_ORIENTATION, 1) != 1:
             raise BadInput(
                 f"the mask {path} carries a mark that it is to be shown turned (EXIF orientation), which some programs "
                 "follow and some do not: save it as it is meant, without the mark.",
-                option="--mask",
+                setting="mask",
             )
         check_size(found, size, path)
         return _picture(path, image)
@@ -108,7 +108,7 @@ def _sixteen_bits(path: Path, values: Any) -> Any:
     if not bool(((values >= 0) & (values <= 65535)).all()):  # NaN is neither
         raise BadInput(
             f"the mask {path} has values that are no 16-bit numbers: save it with 8 or 16 bits.",
-            option="--mask",
+            setting="mask",
         )
     return np.round(values).astype(np.uint16)
 

@@ -36,12 +36,12 @@ def track_in(path: Path) -> MaskTrack:
             text = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise BadInput(
-            f"the mask track {path} cannot be read ({error.strerror}): check the path.", option="--mask"
+            f"the mask track {path} cannot be read ({error.strerror}): check the path.", setting="mask"
         ) from error
     try:
         return read_track(text)
     except BadInput as error:
-        raise BadInput(f"{path}: {error}", option=error.option) from error
+        raise BadInput(f"{path}: {error}", setting=error.settings) from error
 
 
 def files_of_mask(path: Path) -> list[Path]:
@@ -59,7 +59,7 @@ class TrackMask:
             raise BadInput(
                 "it was said how the pictures of a mask are meant, but the mask is a track, which says it itself (channel and "
                 "threshold of its masks): leave that out.",
-                option="--mask-channel, --mask-threshold",
+                setting=("mask_channel", "mask_threshold"),
             )
         self._path, self._track, self.num_frames = path, track_in(path), moments.num_frames
         masks = {
@@ -112,6 +112,6 @@ def _opened(path: Path, index: int, file: str, asked: AskedMask, size: Size, mom
     if not file:
         raise BadInput(
             f"regions[{index}] of {path} takes masks that are connected to a node, and here is none: name their file.",
-            option="--mask",
+            setting="mask",
         )
     return FileMask(path.parent / file, asked, size=size, lengths=(moments.num_frames,), fps=moments.fps)

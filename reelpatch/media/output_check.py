@@ -13,7 +13,7 @@ Inputs = Iterable[tuple[str, Path | None]]
 """Everything a run reads: what it is called ("mask") and where it is, if it was given."""
 
 
-def refuse_inputs(path: Path, inputs: Inputs, option: str = "--output") -> None:
+def refuse_inputs(path: Path, inputs: Inputs, setting: str = "output") -> None:
     """Makes sure that what is written at `path` takes nothing away that is read, under whatever name both are known.
 
     Raises: `BadInput` naming the input that would be lost.
@@ -24,31 +24,31 @@ def refuse_inputs(path: Path, inputs: Inputs, option: str = "--output") -> None:
         if _is_same(path, source):
             raise BadInput(
                 f"the output {path} is the {what} itself, which is never overwritten: name another.",
-                option=option,
+                setting=setting,
             )
         if _is_within(source, windows_folder(path)):
             raise BadInput(
                 f"the {what} {source} lies where the finished windows of the output {path} are kept, which are taken away "
                 "in the end: move it, or name another output.",
-                option=option,
+                setting=setting,
             )
         if source.is_dir() and path.suffix.lower() in IMAGE_SUFFIXES and _is_same(path.parent, source):
             raise BadInput(
                 f"the output {path} lies among the images of the {what} {source}, which stay as they are: name another.",
-                option=option,
+                setting=setting,
             )
 
 
-def check_name(path: Path, option: str = "--output") -> None:
+def check_name(path: Path, setting: str = "output") -> None:
     """Raises: `BadInput` for a name that no file or folder can have here."""
     if "\0" in str(path) or path.name in {"", ".."}:
-        raise BadInput(f"the output {str(path)!r} names no file: give a name.", option=option)
+        raise BadInput(f"the output {str(path)!r} names no file: give a name.", setting=setting)
     num_bytes = len(os.fsencode(path.name))
     if num_bytes > MAX_NAME_BYTES:
         raise BadInput(
             f"the name of the output {path} is {num_bytes} bytes long, but {MAX_NAME_BYTES} are the most: name a shorter "
             "one.",
-            option=option,
+            setting=setting,
         )
     try:
         path.stat()
@@ -56,11 +56,11 @@ def check_name(path: Path, option: str = "--output") -> None:
         return
     except OSError as error:
         raise BadInput(
-            f"the output {path} cannot be ({error.strerror}): name another.", option=option
+            f"the output {path} cannot be ({error.strerror}): name another.", setting=setting
         ) from error
 
 
-def check_replaceable(path: Path, option: str = "--output") -> None:
+def check_replaceable(path: Path, setting: str = "output") -> None:
     """Makes sure that a file which stands at `path` may be replaced.
 
     Raises: `BadInput` for what is no file, is write-protected, or belongs to somebody else in a shared folder.
@@ -69,18 +69,18 @@ def check_replaceable(path: Path, option: str = "--output") -> None:
         return
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput(f"the output {path} is a device or a pipe, not a file: name another.", option=option)
+        raise BadInput(f"the output {path} is a device or a pipe, not a file: name another.", setting=setting)
     if not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
         raise BadInput(
             f"the output {path} exists and is write-protected: allow writing, or name another.",
-            option=option,
+            setting=setting,
         )
     folder = path.absolute().parent.stat()
     user = os.geteuid() if hasattr(os, "geteuid") else 0
     if folder.st_mode & stat.S_ISVTX and user not in {0, path.lstat().st_uid, folder.st_uid}:
         raise BadInput(
             f"the output {path} belongs to somebody else, who alone may replace it: name another.",
-            option=option,
+            setting=setting,
         )
 
 

@@ -70,13 +70,13 @@ def owned_output(target: Path) -> Generator[None]:
     try:
         descriptor = _taken(path, target)
     except OSError as error:
-        raise not_written(error, target, "--output") from error
+        raise not_written(error, target, "output") from error
     ended = threading.Event()
     try:
         try:
             _write_owner(descriptor)
         except OSError as error:
-            raise not_written(error, target, "--output") from error
+            raise not_written(error, target, "output") from error
         threading.Thread(target=_beat, args=(path, ended), daemon=True).start()
         yield
     finally:
@@ -99,7 +99,7 @@ def _taken(path: Path, target: Path) -> int:
         try:
             is_sure = _lock(descriptor)
             if is_sure is None:
-                raise BadInput(_told(target, _owner(path)), option="--output")
+                raise BadInput(_told(target, _owner(path)), setting="output")
             if not _is_at(descriptor, path):  # its owner has ended, and took it away
                 os.close(descriptor)
                 continue
@@ -107,7 +107,7 @@ def _taken(path: Path, target: Path) -> int:
             if owner is not None:
                 is_sure = is_sure and owner.get("host") == platform.node()
                 if not is_sure and _is_touched(path):
-                    raise BadInput(_told(target, owner), option="--output")
+                    raise BadInput(_told(target, owner), setting="output")
                 _log.info("%s was left by %s, which has ended.", path, _described(owner))
         except BaseException:
             with suppress(OSError):

@@ -65,7 +65,7 @@ def upright_pixels(file: Image.Image) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def open_still(path: Path, what: str = "image", *, option: str = "") -> Generator[Image.Image]:
+def open_still(path: Path, what: str = "image", *, setting: str = "") -> Generator[Image.Image]:
     """An image, its pixels not decoded yet; whatever Pillow finds wrong with it becomes a `BadInput` about `what`.
 
     Raises: `BadInput` when it is missing, damaged, no image, or has more than `MAX_PIXELS`.
@@ -74,27 +74,27 @@ def open_still(path: Path, what: str = "image", *, option: str = "") -> Generato
         check_is_file(path)
         with _opened(path, still_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise _too_large(path, what, f"has {image.width}x{image.height} pixels", option)
+                raise _too_large(path, what, f"has {image.width}x{image.height} pixels", setting)
             yield image
     except BadInput:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large(path, what, "is far too large", option) from error
+        raise _too_large(path, what, "is far too large", setting) from error
     except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or str(error).split(" '")[0].split("\n")[0].rstrip(".")
         raise BadInput(
-            f"the {what} {path} cannot be read ({reason}): give one that opens.", option=option
+            f"the {what} {path} cannot be read ({reason}): give one that opens.", setting=setting
         ) from error
 
 
-def check_one_picture(image: Image.Image, path: Path, what: str, *, option: str = "") -> None:
+def check_one_picture(image: Image.Image, path: Path, what: str, *, setting: str = "") -> None:
     """Raises: `BadInput` for an animation, of which no picture is meant alone; what a camera keeps beside a photo is none."""
     number = getattr(image, "n_frames", 1)
     if number > 1 and image.format != "MPO":
         raise BadInput(
             f"the {what} {path} is an animation of {number} pictures: save the one that is meant, or all of them as a GIF, a "
             "film or a folder of images.",
-            option=option,
+            setting=setting,
         )
 
 
@@ -104,10 +104,10 @@ def _opened(path: Path, formats: tuple[str, ...]) -> Image.Image:
         return Image.open(path, formats=formats)
 
 
-def _too_large(path: Path, what: str, found: str, option: str) -> BadInput:
+def _too_large(path: Path, what: str, found: str, setting: str) -> BadInput:
     return BadInput(
         f"the {what} {path} {found}, and no more than {MAX_PIXELS // 10**6} million pixels are read: make it smaller.",
-        option=option,
+        setting=setting,
     )
 
 

@@ -172,6 +172,6 @@ def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
     if not 1 <= frames <= num_frames:
         raise BadInput(
             f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames}.",
-            option="--frames",
+            setting="frames",
         )
     return replace(video.cut(frames), frames=video.frames[:frames]) if frames < num_frames else video

@@ -37,16 +37,16 @@ _METRES_AN_INCH = 0.0254
 _log = logging.getLogger(__name__)
 
 
-def check_output(path: Path, inputs: Inputs = (), option: str = "--output") -> None:
+def check_output(path: Path, inputs: Inputs = (), setting: str = "output") -> None:
     """Makes sure, before any work, that a clip can be written there.
 
     Raises: `BadInput` for another ending, a missing or closed folder, what stands in its place, or one of the inputs.
     """
-    check_ending(path, option)
+    check_ending(path, setting)
     if is_folder_of_frames(path):
-        check_folder(path, inputs, option)
+        check_folder(path, inputs, setting)
     else:
-        check_place(path, path.suffix.lower(), inputs, option)
+        check_place(path, path.suffix.lower(), inputs, setting)
 
 
 class Pictures(Protocol):

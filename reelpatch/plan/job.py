@@ -46,20 +46,20 @@ class Job:
             raise BadInput(
                 f"the recipe '{self.recipe.name}' works on {self.recipe.frames} frames for each picture, not on {self.frames}: "
                 "leave the number of frames out.",
-                option="--frames",
+                setting="frames",
             )
         if self.references < 0:
             raise BadInput(
                 f"the number of references is {self.references}: use 0 for none, or more.",
-                option="--references",
+                setting="references",
             )
         if self.contexts < 1:
             raise BadInput(
-                f"the number of edits that run at once is {self.contexts}: use at least 1.", option="--edits"
+                f"the number of edits that run at once is {self.contexts}: use at least 1.", setting="edits"
             )
         if self.recipe.steps < 1:
             raise BadInput(
-                f"the number of denoising steps is {self.recipe.steps}: use at least 1.", option="--steps"
+                f"the number of denoising steps is {self.recipe.steps}: use at least 1.", setting="steps"
             )
 
     @property

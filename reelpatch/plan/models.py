@@ -189,7 +189,7 @@ def _published(recipe: Recipe, found: Mapping[Role, KnownFile], counts: FamilyCo
         raise BadInput(
             f"the sizes of {file.names[0]} are not known without the file: name the models folder that has the files of "
             f"'{recipe.name}'.",
-            option="--models DIR",
+            setting="models",
         )
     text = counts.text(found["text_encoder"])
     return FamilySizes(counts.backbone(found["backbone"]), counts.vae(found["vae"]), text)

@@ -188,13 +188,13 @@ class Recipe:
             raise BadInput(
                 f"the recipe '{self.name}' goes over a finished clip and edits nothing: run `reelpatch enhance`, or choose "
                 "a recipe that edits (`reelpatch recipes` lists them).",
-                option="--recipe",
+                setting="recipe",
             )
         if self.picture is not None:
             raise BadInput(
                 f"the recipe '{self.name}' edits single pictures, not clips: run `reelpatch picture`, or choose a recipe that "
                 "edits clips (`reelpatch recipes` lists them).",
-                option="--recipe",
+                setting="recipe",
             )
 
     def check_pictures(self) -> PictureEdit:
@@ -202,7 +202,7 @@ class Recipe:
         if self.picture is None:
             raise BadInput(
                 f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
-                option="--recipe",
+                setting="recipe",
             )
         return self.picture
 
@@ -223,7 +223,7 @@ class Recipe:
             raise BadInput(
                 f"the recipe '{self.name}' does not enhance clips: choose one that does, such as enhance, or demo-enhance "
                 "which needs no files.",
-                option="--recipe",
+                setting="recipe",
             )
 
     def files_for(self, role: Role) -> tuple[WeightFile, ...]:

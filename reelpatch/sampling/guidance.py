@@ -31,7 +31,7 @@ class Guidance:
     def __post_init__(self) -> None:
         if not 0 <= self.scale < math.inf:
             raise BadInput(
-                f"the guidance is {self.scale:g}: use 1 for none, or 1.2 to 6.", option="--guidance"
+                f"the guidance is {self.scale:g}: use 1 for none, or 1.2 to 6.", setting="guidance"
             )
 
     def enabled(self, step: int) -> bool:
@@ -111,7 +111,7 @@ class StepRange:
             raise BadInput(
                 f"the window goes from {self.start:g} to {self.end:g}, but it is a start and an end, in this order, "
                 "between 0 (first step) and 1 (last step): use 0 and 1 for the whole run.",
-                option="--window",
+                setting="window",
             )
 
     def active(self, step: int, num_steps: int) -> bool:

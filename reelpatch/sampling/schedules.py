@@ -87,7 +87,7 @@ def causvid_14b(steps: int, shift: float) -> Tensor:
         raise BadInput(
             f"the schedule 'causvid-14b' has {len(CAUSVID_14B)} levels, but {steps} steps were asked for: "
             f"use at most {len(CAUSVID_14B)}.",
-            option="--steps",
+            setting="steps",
         )
     return _finished(np.array(CAUSVID_14B[:steps]) / TIMESTEPS)
 
@@ -120,7 +120,7 @@ def make_sigmas(schedule: str, steps: int, *, shift: float) -> Tensor:
     if schedule not in SCHEDULES:
         raise BadInput(f"there is no schedule '{schedule}': choose one of {', '.join(SCHEDULES)}.")
     if steps < 1:
-        raise BadInput(f"{steps} steps were asked for: use at least 1.", option="--steps")
+        raise BadInput(f"{steps} steps were asked for: use at least 1.", setting="steps")
     if not 0 < shift < float("inf"):
         raise BadInput(
             f"the shift is {shift:g}, but it has to be positive: 1 shifts nothing, Wan uses 2 to 16."
@@ -163,7 +163,7 @@ def _listed(name: str, timesteps: tuple[int, ...], steps: int, *, shift: float) 
         raise BadInput(
             f"the schedule '{name}' is published for {len(timesteps)} steps, but {steps} were asked for: "
             f"use {len(timesteps)}, or the schedule 'euler' for another number.",
-            option="--steps",
+            setting="steps",
         )
     return _finished(shifted(np.array(timesteps) / TIMESTEPS, shift))
 

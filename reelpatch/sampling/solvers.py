@@ -209,7 +209,7 @@ def _predictor(
                 f"the model returned NaN or infinite latents at step {i + 1} of {len(levels) - 1} "
                 f"(sigma {sigma:.4f}): use bf16 or fp32 instead of fp16, and check the weights and "
                 "LoRA files.",
-                option="--dtype",
+                setting="dtype",
             )
         if callback is not None:
             callback({"i": i, "sigma": sigma, "sigma_hat": sigma, "x": x, "denoised": denoised})

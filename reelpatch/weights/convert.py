@@ -161,7 +161,7 @@ def convert(conversion: Conversion, folder: Path, on_progress: OnProgress) -> li
     except OSError as error:
         raise BadInput(
             f"the files cannot be written to {folder} ({error.strerror}): choose another folder.",
-            option="--out",
+            setting="out",
         ) from error
     finally:
         for part in parts.values():
@@ -204,7 +204,7 @@ def _verified(weights: Mapping[str, Tensor], source: Path, *, is_size_free: bool
         raise BadInput(
             f"{source} is {width} wide with {blocks} blocks and {vace_blocks} VACE blocks, which is neither {known}: "
             "get a complete file, or name the blocks its VACE blocks belong to.",
-            option="--vace-layers",
+            setting="vace_layers",
         )
     return f"a VACE model of width {width}"
 
@@ -237,7 +237,7 @@ def _check_room(folder: Path, conversion: Conversion) -> None:
         raise BadInput(
             f"{folder} has {free / 1e9:.1f} GB free, but the files take {conversion.num_bytes / 1e9:.1f} GB: make "
             "room, or choose another folder.",
-            option="--out",
+            setting="out",
         )
 
 
@@ -292,6 +292,6 @@ def _converted(name: str, tensor: Tensor, conversion: Conversion) -> Iterator[tu
         raise BadInput(
             f"{conversion.source} has a weight of {largest:g} in '{name}', more than fp8 can hold: choose "
             "fp8-scaled or bf16.",
-            option="--dtype",
+            setting="dtype",
         )
     yield name, tensor.to(_FLOAT8)

@@ -41,7 +41,7 @@ def check_tensors(path: Path, num_bytes: int, *, any_size: bool) -> None:
         raise BadInput(
             f"{path} has {in_file / 1e6:.3g} MB, but its tensors claim {num_bytes / 1e6:.3g} MB, more than "
             f"{MAX_TENSORS_PER_FILE} times as much: {_LIFT}.",
-            option="--any-size",
+            setting="any_size",
         )
 
 
@@ -57,7 +57,7 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo], *, any_size: bool
         raise BadInput(
             f"{path} unpacks to {unpacked / 1e6:.3g} MB beside its tensors, where {MAX_UNPACKED_BYTES / 1e6:.3g} MB is the "
             f"bound: {_LIFT}.",
-            option="--any-size",
+            setting="any_size",
         )
 
 

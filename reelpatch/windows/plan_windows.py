@@ -67,14 +67,14 @@ def plan_windows(clip_frames: int, length: int, overlap: int, lattice: Lattice) 
         raise BadInput(
             f"a window of {length} frames does not fit the model, which takes {legal}: "
             f"use {max(per_latent + 1, lattice.nearest_frames(length))}.",
-            option="--window-frames",
+            setting="window_frames",
         )
     most = length - per_latent
     if lattice.nearest_frames(overlap) != overlap or not 1 <= overlap <= most:
         raise BadInput(
             f"an overlap of {overlap} frames does not fit windows of {length}: use {legal}, from 1 to {most}, such as "
             f"{usual_overlap(length, lattice)}.",
-            option="--overlap",
+            setting="overlap",
         )
     needed = -(-(clip_frames - 1) // per_latent)  # latent frames after the first
     own = length // per_latent

@@ -94,7 +94,7 @@ def find_windows(
         if options.overlap is not None:
             raise BadInput(
                 "an overlap is what windows share, but the clip is worked on whole: leave it out.",
-                option="--overlap",
+                setting="overlap",
             )
         return None
     length = options.length or usual
@@ -107,7 +107,7 @@ def find_windows(
     if not 1 <= num_frames <= header.num_frames:
         raise BadInput(
             f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames}.",
-            option="--frames",
+            setting="frames",
         )
     plan = plan_windows(num_frames, length, overlap, lattice)
     return LongClip(header, plan) if len(plan.windows) > 1 else None

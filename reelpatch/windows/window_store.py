@@ -135,7 +135,7 @@ class WindowStore:
                     path.unlink(missing_ok=True)
                 self.folder.rmdir()
         except OSError as error:
-            raise not_written(error, self.folder, "--output") from error
+            raise not_written(error, self.folder, "output") from error
 
     def _is_ours(self) -> bool:
         if not self.folder.is_dir():

@@ -1,11 +1,14 @@
-"""What the engine says is right in both hosts: it names a setting plainly, and the command line's option beside it."""
+"""What the engine says is right in both hosts: it names a setting plainly, which each host spells in its own way."""
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from reelpatch.headless.commands.main import as_option, build_parser
 
 ROOT = Path(__file__).parents[2]
 # These answer the command line alone, in its words, or have them taken away for nodes (`report_for_node`).
@@ -20,30 +23,51 @@ FILES = sorted(
 
 
 def spoken(source: str) -> Iterator[str]:
-    """Every text of a source that may be shown: not its docstrings, nor what is given as `option`.
-
-    A variable `option` within a text reads as the option that it holds.
-    """
+    """Every text of a source that may be shown: not its docstrings."""
     tree = ast.parse(source)
     silent: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr):
             silent |= set(ast.walk(node)) if isinstance(node.value, ast.Constant) else set()
-        elif isinstance(node, ast.keyword) and node.arg == "option":
-            silent |= set(ast.walk(node))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in silent:
             yield node.value
-        elif isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
-            yield " --option" if node.value.id == "option" else ""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_sentence_sends_a_person_in_comfyui_to_the_command_line(path: Path) -> None:
-    told = [text for text in spoken(path.read_text(encoding="utf-8")) if OPTION.search(text) and " " in text]
+    told = [text for text in spoken(path.read_text(encoding="utf-8")) if OPTION.search(text)]
     assert told == []
 
 
 def test_a_sentence_with_an_option_would_be_found() -> None:
-    source = '"""See --fit."""\nraise BadInput(f"{x}: fit it (--fit), or {option}.", option="--fit of it")\n'
-    assert [text for text in spoken(source) if OPTION.search(text)] == [": fit it (--fit), or ", " --option"]
+    source = '"""See --fit."""\nraise BadInput(f"{x}: fit it (--fit).", setting="fit")\n'
+    assert [text for text in spoken(source) if OPTION.search(text)] == [": fit it (--fit)."]
+
+
+def settings_of(source: str) -> Iterator[str]:
+    """The settings that a source names to `BadInput`, or to what hands them on, by their literal names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.keyword) and node.arg == "setting":
+            yield from (
+                one.value
+                for one in ast.walk(node.value)
+                if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            )
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """All options of the command line, with those of its verbs."""
+    found: set[str] = set()
+    for action in parser._actions:
+        found |= set(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            found |= {option for verb in action.choices.values() for option in options_of(verb)}
+    return found
+
+
+def test_every_setting_is_an_option_of_the_command_line() -> None:
+    paths = (ROOT / "reelpatch").rglob("*.py")
+    named = {one for path in paths for one in settings_of(path.read_text(encoding="utf-8"))}
+    assert {"fit", "mask_channel", "steps"} <= named
+    assert {one for one in named if as_option(one) not in options_of(build_parser())} == set()

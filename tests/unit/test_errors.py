@@ -3,13 +3,24 @@ import pickle
 from reelpatch.errors import BadInput
 
 
-def test_the_option_is_for_the_command_line_alone() -> None:
-    error = BadInput("0 steps were asked for: use at least 1.", option="--steps")
+def as_option(setting: str) -> str:
+    return f"--{setting}"
+
+
+def test_each_host_spells_the_setting() -> None:
+    error = BadInput("0 steps were asked for: use at least 1.", setting="steps")
     assert str(error) == "0 steps were asked for: use at least 1."
-    assert error.on_command_line() == "0 steps were asked for: use at least 1 (--steps)."
-    assert BadInput("there is no clip.").on_command_line() == "there is no clip."
+    assert error.naming(as_option) == "0 steps were asked for: use at least 1 (--steps)."
+    assert error.naming(lambda _: "") == str(error)
+    assert BadInput("there is no clip.").naming(as_option) == "there is no clip."
+
+
+def test_several_settings_may_correct_it() -> None:
+    error = BadInput("all is kept.", setting=("keep", "frames"))
+    assert error.naming(as_option) == "all is kept (--keep, --frames)."
+    assert error.naming(lambda one: one if one == "keep" else "") == "all is kept (keep)."
 
 
 def test_it_goes_from_process_to_process_whole() -> None:
-    error = pickle.loads(pickle.dumps(BadInput("no.", option="--fit")))
-    assert (str(error), error.option) == ("no.", "--fit")
+    error = pickle.loads(pickle.dumps(BadInput("no.", setting="fit")))
+    assert (str(error), error.settings) == ("no.", ("fit",))

@@ -12,7 +12,7 @@ from reelpatch.errors import BadInput
 _EXACT = re.compile(r"-?\d{1,18}/\d{1,18}")
 _MOST_TIME = 10**9
 _MOST_SHOWN = 40
-_OPTION = "--mask"
+_SETTING = "mask"
 
 Record = TypeVar("Record")
 
@@ -37,13 +37,13 @@ def refusal(place: str, value: Any, expected: str) -> BadInput:
     """The sentence for a value that does not belong where it stands."""
     return BadInput(
         f"the mask track has {_shown(value)} at {place}, where {expected} belongs: correct it.",
-        option=_OPTION,
+        setting=_SETTING,
     )
 
 
 def misfit(problem: str) -> BadInput:
     """The sentence for values that do not go together."""
-    return BadInput(f"the mask track does not go together: {problem}.", option=_OPTION)
+    return BadInput(f"the mask track does not go together: {problem}.", setting=_SETTING)
 
 
 def held(form: Form, told: str) -> Mapping[str, Any]:
@@ -168,7 +168,7 @@ class Several:
         if not self.least <= len(values) <= self.most:
             raise BadInput(
                 f"the mask track has {len(values)} items at {place}, where {self._number()} belong: correct it.",
-                option=_OPTION,
+                setting=_SETTING,
             )
         return tuple(self.of.take(one, f"{place}[{index}]") for index, one in enumerate(values))
 
@@ -241,11 +241,11 @@ def take_record(record: type[Record], values: Mapping[str, Any], place: str = ""
             raise BadInput(
                 f"the mask track has an unknown field {_shown(name)} at {place or 'its top'}: the fields there are "
                 f"{', '.join(forms)}.",
-                option=_OPTION,
+                setting=_SETTING,
             )
     for one in fields(cast(Any, record)):
         if is_needed(one) and one.name not in values:
-            raise BadInput(f"the mask track has no {at}{one.name}: add it.", option=_OPTION)
+            raise BadInput(f"the mask track has no {at}{one.name}: add it.", setting=_SETTING)
         if one.name in values and values[one.name] is None:
             raise refusal(f"{at}{one.name}", None, "a value, or no such field,")
     taken = {name: forms[name].take(value, f"{at}{name}") for name, value in values.items()}
@@ -253,7 +253,7 @@ def take_record(record: type[Record], values: Mapping[str, Any], place: str = ""
         return record(**taken)
     except BadInput as error:
         where = f" (at {place})" if place else ""
-        raise BadInput(f"{str(error).removesuffix('.')}{where}.", option=_OPTION) from error
+        raise BadInput(f"{str(error).removesuffix('.')}{where}.", setting=_SETTING) from error
 
 
 def write_record(record: Any) -> dict[str, Any]:

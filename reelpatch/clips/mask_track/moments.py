@@ -23,7 +23,7 @@ class Moments:
         if times == "seconds" and self.fps is None:
             raise BadInput(
                 "the mask track counts in seconds, but the clip has no frame rate: give the rate, or count in frames.",
-                option="--fps",
+                setting="fps",
             )
 
     def of(self, frame: int, times: Times) -> Fraction:

@@ -9,7 +9,7 @@ from reelpatch.clips.mask_track.records import VERSION, MaskTrack
 from reelpatch.errors import BadInput
 
 MOST_BYTES = 2**20
-_OPTION = "--mask"
+_SETTING = "mask"
 
 
 def read_track(text: str | bytes) -> MaskTrack:
@@ -27,7 +27,7 @@ def read_track(text: str | bytes) -> MaskTrack:
         )
         raise BadInput(
             f'the JSON has {found}: this Reelpatch reads mask tracks with "mask_track": {VERSION}.',
-            option=_OPTION,
+            setting=_SETTING,
         )
     return take_record(MaskTrack, values)
 
@@ -41,7 +41,7 @@ def write_track(track: MaskTrack) -> str:
     )
 
 
-def read_json(text: str | bytes, what: str, option: str = _OPTION) -> Any:
+def read_json(text: str | bytes, what: str, setting: str = _SETTING) -> Any:
     """The plain values of a JSON text.
 
     Raises: BadInput for what is too long, nested too deeply or no JSON, for NaN, infinities and fields that are there twice.
@@ -49,19 +49,21 @@ def read_json(text: str | bytes, what: str, option: str = _OPTION) -> Any:
     if len(text) > MOST_BYTES:
         raise BadInput(
             f"the {what} is longer than {MOST_BYTES // 2**20} MB of text: use fewer points and keyframes.",
-            option=option,
+            setting=setting,
         )
 
     def named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             raise BadInput(
-                f"the {what} has a field twice in one object: leave one of them out.", option=option
+                f"the {what} has a field twice in one object: leave one of them out.", setting=setting
             )
         return found
 
     def no_number(name: str) -> NoReturn:
-        raise BadInput(f"the {what} has {name} in it, which is no number: give a finite one.", option=option)
+        raise BadInput(
+            f"the {what} has {name} in it, which is no number: give a finite one.", setting=setting
+        )
 
     try:
         return json.loads(text, object_pairs_hook=named, parse_constant=no_number)
@@ -69,11 +71,11 @@ def read_json(text: str | bytes, what: str, option: str = _OPTION) -> Any:
         raise
     except RecursionError:
         raise BadInput(
-            f"the {what} is nested too deeply to be one: see docs/mask_track.md.", option=option
+            f"the {what} is nested too deeply to be one: see docs/mask_track.md.", setting=setting
         ) from None
     except ValueError as error:
         at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadInput(f"the {what} is no JSON text{at}: see docs/mask_track.md.", option=option) from error
+        raise BadInput(f"the {what} is no JSON text{at}: see docs/mask_track.md.", setting=setting) from error
 
 
 def track_schema() -> dict[str, Any]:

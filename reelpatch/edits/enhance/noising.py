@@ -21,13 +21,13 @@ def last_steps(sigmas: Tensor, steps: int, *, boundary: float | None = None) -> 
     most = num_steps if boundary is None else num_steps - high_noise_steps(sigmas, boundary)
     if not 1 <= steps <= num_steps:
         raise BadInput(
-            f"{steps} last steps were asked for, of a run of {num_steps}: use 1 to {most}.", option="--steps"
+            f"{steps} last steps were asked for, of a run of {num_steps}: use 1 to {most}.", setting="steps"
         )
     if steps > most:
         raise BadInput(
             f"{steps} last steps begin above timestep {1000 * (boundary or 0):g}, where the high-noise expert is needed "
             f"as well: use 1 to {most} with the low-noise expert alone.",
-            option="--steps",
+            setting="steps",
         )
     return sigmas[num_steps - steps :]
 

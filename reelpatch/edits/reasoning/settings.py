@@ -61,7 +61,7 @@ class PictureEdit:
         if is_given and self.enlarges:
             raise BadInput(
                 "the recipe gives the picture back larger than it was, so that a mask has nothing to keep: leave it out.",
-                option="--mask",
+                setting="mask",
             )
 
     def warning(self, num_steps: int) -> str:
@@ -80,5 +80,5 @@ def check_reasoning_steps(steps: int, num_steps: int) -> None:
         raise BadInput(
             f"{steps} reasoning steps were asked for, but the run has {num_steps}: use 0 (none) to {num_steps} (they are "
             "never dropped).",
-            option="--reasoning-steps",
+            setting="reasoning_steps",
         )

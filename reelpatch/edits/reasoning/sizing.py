@@ -57,7 +57,7 @@ def fit_picture(source: Size, lattice: Lattice, area: Size = AREA) -> PictureFit
         raise BadInput(
             f"the picture is {_named(source)}, so long that it would be worked on at {_named((tall, wide))}, and the model "
             f"has no positions beyond {_LONGEST_TOKENS * step} pixels: cut it into parts, or name a smaller size.",
-            option="--size",
+            setting="size",
         )
     return PictureFit(source, (tall, wide))
 

@@ -46,7 +46,7 @@ class WorkedPicture:
             raise BadInput(
                 f"{called} has {width}x{height} pixels already, more than it would be brought to ({wide}x{tall}): name a "
                 "larger size.",
-                option="--size",
+                setting="size",
             )
         return cls(part, fit, how)
 

@@ -28,7 +28,7 @@ class SegmentsWork:
             raise BadInput(
                 f"{len(material.references)} references were given, but this method takes none: leave them out, or use "
                 "bernini-r-1.3b.",
-                option="--reference",
+                setting="reference",
             )
         source = encode(as_video(fit(material.clip, plan)))
         times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))

@@ -82,7 +82,7 @@ def _completed(
         raise BadInput(
             f"the clip has {clip.shape[0]} frames of {clip.shape[2]}x{clip.shape[1]} but the context is for "
             f"{frames} frames of {width}x{height}: fit the clip first.",
-            option="--fit",
+            setting="fit",
         )
     if mask is None:
         return clip.float(), torch.ones(shape, device=clip.device)

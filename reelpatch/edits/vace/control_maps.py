@@ -72,11 +72,11 @@ def with_map(task: str, kind: str, material: TaskMaterial) -> TaskMaterial:
     Raises: BadInput for an unknown map, another task, and a map of boxes without any.
     """
     if kind not in (*MAPS, BOX):
-        raise BadInput(f"there is no control map '{kind}': use {', '.join(MAPS)} or {BOX}.", option="--map")
+        raise BadInput(f"there is no control map '{kind}': use {', '.join(MAPS)} or {BOX}.", setting="map")
     if task != "control":
         raise BadInput(
             f"the task '{task}' follows no control map: leave it out, or use the task control.",
-            option="--map",
+            setting="map",
         )
     if material.clip is None:
         return material  # the task says that it needs one
@@ -88,7 +88,7 @@ def with_map(task: str, kind: str, material: TaskMaterial) -> TaskMaterial:
         if mask is None and not material.boxes:
             raise BadInput(
                 "a map of boxes needs some: give boxes, or a mask for the box around it to follow.",
-                option="--box, --mask",
+                setting=("box", "mask"),
             )
         return replace(
             material, clip=layout(frames, (height, width), material.boxes, mask), mask=None, boxes=()

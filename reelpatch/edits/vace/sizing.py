@@ -46,13 +46,13 @@ class TokenBudget:
             raise BadInput(
                 f"a length of {frames} frames does not fit the model, which takes 1, 5, 9, ... (4n + 1) frames: "
                 f"use {legal_frames}.",
-                option="--frames",
+                setting="frames",
             )
         if (height, width) != legal_size:
             raise BadInput(
                 f"the size {_named((height, width))} is not a multiple of {_MULTIPLE} both ways: "
                 f"use {_named(legal_size)}.",
-                option="--size",
+                setting="size",
             )
         frame_tokens = Fraction(height * width, _MULTIPLE**2)
         return cls(frame_tokens, int(frame_tokens * WAN.lattice.latent_frames(frames)))
@@ -137,7 +137,7 @@ def plan_size(
         raise BadInput(
             f"the clip is {_named(size)}, too long and narrow to be worked on within {int(area)} tokens a frame: "
             "crop it, or ask for more.",
-            option="--size",
+            setting="size",
         )
     count = _PER_LATENT * (latents - 1) + 1
     picks = even_picks(frames, count, times_s) if sampling == "uniform" else tuple(range(count))

@@ -116,7 +116,7 @@ def extend(first: Tensor | None, last: Tensor | None, frames: int, size: Size) -
         raise BadInput(
             f"the frames to keep are {num_given}, which leaves none of {frames} to make up: give fewer of them, or ask "
             "for more frames in all.",
-            option="--frames",
+            setting="frames",
         )
     clip, mask = _blank(frames, size)
     if first is not None:

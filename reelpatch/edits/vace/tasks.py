@@ -17,16 +17,16 @@ from reelpatch.edits.vace.task_layouts import Sides, VaceInput
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 
-# What it is, and the option that gives it on the command line.
+# What it is, and the setting that gives it.
 _WORDS = {
-    "clip": ("a clip", "--clip"),
-    "first": ("a first frame or beginning", "--first"),
-    "last": ("a last frame or ending", "--last"),
-    "mask": ("a mask", "--mask"),
-    "boxes": ("a box", "--box"),
-    "references": ("a reference", "--reference"),
-    "sides": ("sides that grow", "--expand"),
-    "keep": ("frames to keep", "--keep"),
+    "clip": ("a clip", "clip"),
+    "first": ("a first frame or beginning", "first"),
+    "last": ("a last frame or ending", "last"),
+    "mask": ("a mask", "mask"),
+    "boxes": ("a box", "box"),
+    "references": ("a reference", "reference"),
+    "sides": ("sides that grow", "expand"),
+    "keep": ("frames to keep", "keep"),
 }
 
 
@@ -134,17 +134,15 @@ def build_task(name: str, material: TaskMaterial, sizing: Sizing) -> BuiltTask:
     task = TASKS[name]
     for group in task.needs:
         if not any(material.has(one) for one in group):
-            words, options = zip(*(_WORDS[one] for one in group), strict=True)
-            raise BadInput(
-                f"the task '{name}' needs {' or '.join(words)}: add it.", option=" or ".join(options)
-            )
+            words, settings = zip(*(_WORDS[one] for one in group), strict=True)
+            raise BadInput(f"the task '{name}' needs {' or '.join(words)}: add it.", setting=settings)
     used = {one for group in task.needs for one in group} | set(task.takes)
     for field in fields(material):
         if field.name in _WORDS and field.name not in used and material.has(field.name):
-            words, option = _WORDS[field.name]
+            words, setting = _WORDS[field.name]
             others = ", ".join(other.name for other in TASKS.values() if _uses(other, field.name))
             raise BadInput(
-                f"the task '{name}' has no use for {words}: leave it out, or use {others}.", option=option
+                f"the task '{name}' has no use for {words}: leave it out, or use {others}.", setting=setting
             )
     _check(material)
     built = task.build(material, sizing)
@@ -159,14 +157,14 @@ def draw_frames(count: int, clip_frames: int, sizing: Sizing, *, seed: int) -> t
     Raises: BadInput for none or all of them, and where frames are picked evenly instead.
     """
     if sizing.sampling == "uniform":
-        raise BadInput("frames cannot be drawn from evenly picked ones: name them.", option="--keep")
+        raise BadInput("frames cannot be drawn from evenly picked ones: name them.", setting="keep")
     per_latent = WAN.lattice.frames_per_latent
     within = (min(sizing.frames, clip_frames) - 1) // per_latent * per_latent + 1
     if not 0 < count < within:
         raise BadInput(
             f"{count} frames were to be kept at random: ask for at least 1 and fewer than the {within} that are worked "
             "on.",
-            option="--keep-random",
+            setting="keep_random",
         )
     drawn = torch.randperm(within, generator=torch.Generator("cpu").manual_seed(seed))
     return tuple(sorted(drawn[:count].tolist()))
@@ -239,7 +237,7 @@ def _keep(material: TaskMaterial, sizing: Sizing) -> BuiltTask:
             raise BadInput(
                 f"frame {index} is to be kept, but is not among the {plan.frames} that are worked on: the nearest is "
                 f"{near}, or ask for more frames.",
-                option="--keep, --frames",
+                setting=("keep", "frames"),
             )
     kept = [plan.picks.index(index) if index in plan.picks else index for index in material.keep]
     return BuiltTask(tasks.keep_frames(plan.apply(clip), kept), plan)
@@ -256,7 +254,7 @@ def _move(material: TaskMaterial, sizing: Sizing) -> BuiltTask:
         raise BadInput(
             f"{len(material.boxes)} boxes were given: the task 'move' needs two, where the object is in the first "
             "frame and where it ends up.",
-            option="--box twice",
+            setting="box",
         )
     moved = tasks.move(image[0], *material.boxes, plan.frames)
     return BuiltTask(
@@ -282,7 +280,7 @@ def _one_frame(images: Tensor | None) -> Tensor:
         count = 0 if images is None else len(images)
         raise BadInput(
             f"the beginning has {count} frames, but this task needs a single image: give one.",
-            option="--first",
+            setting="first",
         )
     return images
 

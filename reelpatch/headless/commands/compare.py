@@ -50,14 +50,14 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise BadInput(
             "nothing was asked for: name a film to write (--out FILE.mp4) or a sheet (--sheet FILE.png)."
         )
-    for path, suffix, option in ((options.out, ".mp4", "--out"), (options.sheet, ".png", "--sheet")):
+    for path, suffix, setting in ((options.out, ".mp4", "out"), (options.sheet, ".png", "sheet")):
         if path is not None:
-            check_place(path, suffix, inputs, option)
+            check_place(path, suffix, inputs, setting)
     pair = read_pair(options.before, options.after, folder_fps=options.fps)
     if options.out is not None:
         write_video(side_by_side(pair) if options.mode == "side" else wipe(pair), options.out)
     if options.sheet is not None:
-        with saved_at(options.sheet, "--sheet") as part:
+        with saved_at(options.sheet, "sheet") as part:
             contact_sheet(pair).save(part, format="PNG")
     written = {name: str(path) for name, path in (("out", options.out), ("sheet", options.sheet)) if path}
     return {"frames": len(pair.after), "mode": options.mode, **written}, "".join(

@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             "them: name one for each (--vace-layers)."
         )
     for name in conversion.files:
-        refuse_inputs(options.out / name, (("pickle", options.source),), "--out")
+        refuse_inputs(options.out / name, (("pickle", options.source),), "out")
     console.log.info("%s", conversion.describe())
     with console.progress_bars() as on_progress:
         files = convert(conversion, options.out, on_progress)

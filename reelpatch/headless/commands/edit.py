@@ -129,5 +129,5 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
         if value is not None:
             raise BadInput(
                 f"{name} was given beside a file of edits, which has its own for each edit: leave it out.",
-                option="--edits",
+                setting="edits",
             )

@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(arguments)
         answer, text = options.run(options)
     except BadInput as error:
-        return _failed(error.on_command_line(), BAD_INPUT, as_json=as_json)
+        return _failed(error.naming(as_option), BAD_INPUT, as_json=as_json)
     except KeyboardInterrupt as stop:  # one that says something knows what is kept
         return _failed(str(stop) or "stopped; nothing was written.", STOPPED, as_json=as_json)
     except Exception as error:
@@ -105,6 +105,11 @@ def build_parser() -> argparse.ArgumentParser:
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
+
+
+def as_option(setting: str) -> str:
+    """How the command line spells a setting of the engine's."""
+    return f"--{setting.replace('_', '-')}"
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:

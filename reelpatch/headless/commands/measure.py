@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     if options.plot is not None:
         inputs = ("clip before", options.before), ("clip after", options.after), ("mask", options.mask)
-        check_place(options.plot, ".png", inputs, "--plot")
+        check_place(options.plot, ".png", inputs, "plot")
     asked = chosen_mask(options)
     pair = read_pair(options.before, options.after)
     before, after = pair.before.frames, pair.after
     mask = None if options.mask is None else _mask_for(options.mask, asked, pair.before)
     measures = measure(before, after, mask, options.joins)
     if options.plot is not None:
-        with saved_at(options.plot, "--plot") as part:
+        with saved_at(options.plot, "plot") as part:
             plot(measures).save(part, format="PNG")
     return measures.as_dict(), report(measures)
 

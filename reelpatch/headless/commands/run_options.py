@@ -144,7 +144,7 @@ def chosen_mask(options: argparse.Namespace) -> AskedMask:
     if asked.is_any and options.mask is None:
         raise BadInput(
             "it was said how a mask is meant, but none was given: give one, or leave that out.",
-            option="--mask, --mask-channel, --mask-threshold",
+            setting=("mask", "mask_channel", "mask_threshold"),
         )
     return asked
 

@@ -190,7 +190,7 @@ def _preview(request: "TaskRequest", path: Path) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.task_sheet import write_preview
     from reelpatch.media.saving import check_place
 
-    check_place(path, ".png", request.inputs, "--preview")
+    check_place(path, ".png", request.inputs, "preview")
     built = lay_out(request).built
     write_preview(built, path)
     console.log.info("%s", built.describe())

@@ -124,7 +124,7 @@ def _read(path: Path) -> sheet.Picture:
 
 def _pictures(shown: list[sheet.Shown], out: Path) -> dict[str, str]:
     page, film = out / _SHEET, out / _FILM
-    with saved_at(page, "--out") as part:
+    with saved_at(page, "out") as part:
         sheet.contact_sheet(shown, frames=SHEET_FRAMES).save(part, format="PNG", optimize=True)
     write_video(_video(np.concatenate([sheet.film(shown)] * FILM_LOOPS)), film)
     return {"contact_sheet": str(page), "film": str(film)}

@@ -28,7 +28,7 @@ from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 
-_OPTION = "--edits"
+_SETTING = "edits"
 _MOST_EDITS = 64
 _KNOWN = ("instruction", "mask", "seed")
 _log = logging.getLogger(__name__)
@@ -75,13 +75,13 @@ def read_edits(path: Path, request: EditRequest) -> list[EditRequest]:
             text = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise BadInput(
-            f"the file of edits {path} cannot be read ({error.strerror}): check the path.", option=_OPTION
+            f"the file of edits {path} cannot be read ({error.strerror}): check the path.", setting=_SETTING
         ) from error
-    items: Any = read_json(text, "file of edits", _OPTION)
+    items: Any = read_json(text, "file of edits", _SETTING)
     if not isinstance(items, list) or not 1 <= len(cast(Sequence[Any], items)) <= _MOST_EDITS:
         raise BadInput(
             f"the file of edits {path} is no list of 1 to {_MOST_EDITS} edits: see docs/mask_track.md.",
-            option=_OPTION,
+            setting=_SETTING,
         )
     return [_request(path, index, item, request) for index, item in enumerate(cast(Sequence[Any], items))]
 
@@ -91,19 +91,19 @@ def _request(path: Path, index: int, item: Any, request: EditRequest) -> EditReq
     if not isinstance(item, dict) or "instruction" not in item:
         raise BadInput(
             f"edit [{index}] of {path} has no instruction: an edit is an object with instruction, and mask and seed if wanted.",
-            option=_OPTION,
+            setting=_SETTING,
         )
     values = cast(dict[str, Any], item)
     for name, value in values.items():
         if name not in kinds:
             raise BadInput(
                 f"edit [{index}] of {path} has an unknown field {name[:40]!r}: its fields are {', '.join(_KNOWN)}.",
-                option=_OPTION,
+                setting=_SETTING,
             )
         if not isinstance(value, kinds[name]) or isinstance(value, bool):
             kind = "a whole number" if name == "seed" else "a text"
             raise BadInput(
-                f"the {name} of edit [{index}] of {path} is not {kind}: correct it.", option=_OPTION
+                f"the {name} of edit [{index}] of {path} is not {kind}: correct it.", setting=_SETTING
             )
     mask = path.parent / values["mask"] if "mask" in values else None
     return replace(

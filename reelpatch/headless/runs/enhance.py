@@ -41,7 +41,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     began = time.monotonic()
     settings = enhance_settings(request)
     request = replace(request, size=size_for(request.size, request.fit, settings))
-    check_output(request.target, request.inputs, "--out")
+    check_output(request.target, request.inputs, "out")
     folder_fps = request.fps or Fraction(settings.fps)
     long_clip = find_windows(
         request.clip,
@@ -56,7 +56,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
     video = first_frames(video, request.frames, request.clip)
     plan = plan_fit(*video.frames.shape[:3], lattice=settings.lattice, size=request.size, method=request.fit)
     enhancer = Enhancer(settings, **request.for_runner())
-    refuse_inputs(request.target, enhancer.weight_files, "--out")
+    refuse_inputs(request.target, enhancer.weight_files, "out")
     enhancer.check_text(request.caption)
     announce_clip(request.clip, video, video.duration_s)
     _log.info("%s", plan.describe())
@@ -77,7 +77,7 @@ def _run_in_windows(
 ) -> RunResult:
     began = time.monotonic()
     enhancer = Enhancer(settings, **request.for_runner())
-    refuse_inputs(request.target, enhancer.weight_files, "--out")
+    refuse_inputs(request.target, enhancer.weight_files, "out")
     enhancer.check_text(request.caption)
     plan = announce_windows(request, clip, settings.lattice)
     _announce_run(request, enhancer)

@@ -114,7 +114,7 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
     editor = PictureEditor(settings, **request.for_runner())
     refuse_inputs(request.target, editor.weight_files)
     if request.reasoning_film is not None:
-        refuse_inputs(request.reasoning_film, editor.weight_files, "--reasoning-film")
+        refuse_inputs(request.reasoning_film, editor.weight_files, "reasoning_film")
     editor.check_text(editor.how.instruction(request.instruction))
     _announce(request, settings, editor)
     if not request.has_one_result:
@@ -156,7 +156,7 @@ def _check_outputs(request: PictureRequest) -> None:
             )
         check_folder(request.target, request.inputs)
     if request.reasoning_film is not None:
-        check_output(request.reasoning_film, request.inputs, "--reasoning-film")
+        check_output(request.reasoning_film, request.inputs, "reasoning_film")
 
 
 def _read(request: PictureRequest, path: Path, settings: Recipe) -> _Material:

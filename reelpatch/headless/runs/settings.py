@@ -48,12 +48,12 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}, but the recipe '{settings.name}' sees its source or does not: use 1, or 0 for a clip "
             "that is made of the text alone.",
-            option="--strength",
+            setting="strength",
         )
     if request.skip_hints and settings.skip_layers is None:
         raise BadInput(
             f"the recipe '{settings.name}' skips no block, so there is no hint to be skipped with it: leave the option out.",
-            option="--skip-hints",
+            setting="skip_hints",
         )
     settings = replace(
         settings,

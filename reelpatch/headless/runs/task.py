@@ -78,7 +78,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
 def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
     """The mask of a clip; says what was taken for it and how much it covers. Without a clip no task has a use for one."""
     if source is None:
-        raise BadInput("a mask was given, but no clip that it belongs to: give the clip.", option="--clip")
+        raise BadInput("a mask was given, but no clip that it belongs to: give the clip.", setting="clip")
     num_frames, height, width, _ = source.frames.shape
     mask, words = read_mask(
         path,

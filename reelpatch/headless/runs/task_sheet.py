@@ -26,7 +26,7 @@ def write_preview(built: BuiltTask, path: Path) -> None:
 
     Raises: `BadInput` as `saved_at`.
     """
-    with saved_at(path, "--preview") as part:
+    with saved_at(path, "preview") as part:
         preview(built).save(part, format="PNG")
 
 

@@ -357,3 +357,10 @@ def check_an_empty_instruction():
     return refused(
         lambda: guider(edited, empty, full), "the instruction is empty", "make the red circle blue"
     )
+
+
+def check_a_sentence_names_the_inputs_of_its_node():
+    unfit = frames(num_frames=8)
+    said = refused(lambda: clip(unfit, fit="none"), "the model works on")
+    assert said.endswith("(on the node: fit)."), said
+    return said

@@ -46,12 +46,12 @@ def test_hurt_frames_are_counted_and_refused(tmp_path: Path, codec: str) -> None
         BadInput, match=r"is damaged: \d frames? (decoded with errors|could not be decoded)"
     ) as found:
         read_video(path, folder_fps=ONE, accept_damage=False)
-    assert found.value.option == "--accept-damage"
+    assert found.value.settings == ("accept_damage",)
     with pytest.raises(BadInput, match="is damaged"):
         look_through(path, folder_fps=ONE, accept_damage=False)
     with pytest.raises(BadInput, match=r"get a whole copy\.$") as found:
         read_video(path, folder_fps=ONE)  # such as a mask's
-    assert not found.value.option
+    assert not found.value.settings
 
 
 @pytest.mark.parametrize("codec", FORMS)

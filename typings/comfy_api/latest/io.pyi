@@ -149,6 +149,7 @@ class DynamicCombo:
         ) -> None: ...
 
 class Schema:
+    inputs: list[_Input]
     def __init__(
         self,
         node_id: str,

@@ -136,7 +136,7 @@ def test_what_is_no_track_is_told_in_a_sentence(
         read_track(example(change))
     assert sentence in str(refusal.value)
     assert str(refusal.value).endswith(".")
-    assert refusal.value.option == "--mask"
+    assert refusal.value.settings == ("mask",)
     assert len(str(refusal.value)) < 400
 
 

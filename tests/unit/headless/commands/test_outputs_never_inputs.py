@@ -126,7 +126,7 @@ def test_the_windows_of_a_result_are_not_taken_away_while_they_are_an_input(file
 def test_a_converted_file_is_not_its_own_pickle(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"a pickle")
     with pytest.raises(ValueError, match="is the pickle itself"):
-        refuse_inputs(tmp_path / "x.safetensors", (("pickle", tmp_path / "x.safetensors"),), "--out")
+        refuse_inputs(tmp_path / "x.safetensors", (("pickle", tmp_path / "x.safetensors"),), "out")
 
 
 @pytest.mark.parametrize("name", ["demo.mp4", "contact_sheet.png"])
