@@ -151,6 +151,18 @@ def test_ten_minutes_have_no_drift(fps: Fraction) -> None:
             assert [float(renderer.frame(number)) for number in (first - 1, first)] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    "shift", [0, Fraction(1, 10**17), -Fraction(1, 10**17)], ids=["on", "after", "before"]
+)
+def test_a_held_keyframe_begins_at_its_frame_however_near_its_time_is(shift: Fraction) -> None:
+    """A hundredth of what a float can tell from the time of frame 7."""
+    at = 7 / FILM.fps + shift
+    keys = (Keyframe(Fraction(0), value=0, ease="hold"), Keyframe(at, value=1))
+    drawn = MaskTrack(1, "fractions", "seconds", (Region(Whole(), keyframes=keys),))
+    masks = TrackRenderer(drawn, (1, 1), FILM).part(6, 9).flatten().tolist()
+    assert masks == [0, 0 if shift > 0 else 1, 1]
+
+
 def test_frames_that_keep_their_own_times_are_masked_by_them() -> None:
     times = tuple(Fraction(n) for n in (0, 1, 5, 6, 20))
     starts_at_five = MaskTrack(1, "fractions", "seconds", (Region(Whole(), envelope=Envelope(5)),))
