@@ -12,7 +12,7 @@ from reelpatch.clips.masks import feather_mask, grow_mask
 from reelpatch.errors import BadInput
 
 Blend = Literal["plain", "edges"]
-_MOST_PX = 512
+MOST_PX = 512
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Finish:
     match_frames: float = 8.0
 
     def __post_init__(self) -> None:
-        if abs(self.grow_px) > _MOST_PX:
+        if abs(self.grow_px) > MOST_PX:
             raise BadInput(
-                f"the mask grows by {self.grow_px} pixels: use -{_MOST_PX} to {_MOST_PX}.", setting="grow"
+                f"the mask grows by {self.grow_px} pixels: use -{MOST_PX} to {MOST_PX}.", setting="grow"
             )
-        if not 0 <= self.feather_px <= _MOST_PX:
+        if not 0 <= self.feather_px <= MOST_PX:
             raise BadInput(
-                f"the feather is {self.feather_px} pixels: use 0 to {_MOST_PX}.", setting="feather"
+                f"the feather is {self.feather_px} pixels: use 0 to {MOST_PX}.", setting="feather"
             )
         if not 0 <= self.match_frames < float("inf"):
             raise BadInput(

@@ -71,7 +71,8 @@ def polygons(outlines: Sequence[Points], size: tuple[int, int]) -> list[Patch]:
 
 def ellipse(centre: Points, radii: Points, turned: float) -> Points:
     """The outline of an ellipse turned by so many radians clockwise, as a polygon of its area."""
-    num = max(16, ceil(pi * sqrt(float(radii.max()) / 2 / _LARGEST_ERROR_PX)))
+    # By eights, so that one that grows is often of the same circle; of those that are far larger than any frame, no finer.
+    num = 8 * min(512, max(2, ceil(pi * sqrt(float(radii.max()) / 2 / _LARGEST_ERROR_PX) / 8)))
     return turn(_circle(num) * radii, turned) + centre
 
 

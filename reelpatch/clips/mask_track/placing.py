@@ -74,8 +74,6 @@ class _Property:
         """Its value at a moment, which is given as a float too."""
         before = bisect_right(self._times, near)
         # Moments that floats cannot tell apart are compared as they are.
-        while before < len(self.keys) and self._times[before] == near and self.keys[before].at <= exact:
-            before += 1
         while before > 0 and self._times[before - 1] == near and self.keys[before - 1].at > exact:
             before -= 1
         if before == 0:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reelpatch.clips.finish import MOST_PX
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_track.coverage import Plane
 from reelpatch.clips.mask_track.drawing import LaidOut, MaskFrames, draw_all, lay_out
@@ -15,6 +16,7 @@ from reelpatch.clips.mask_track.placing import Motion, Scale
 from reelpatch.clips.mask_track.ramps import ramps_at
 from reelpatch.clips.mask_track.records import Masks, MaskTrack
 from reelpatch.clips.masks import feather_mask, grow_mask
+from reelpatch.errors import BadInput
 
 
 class TrackRenderer:
@@ -23,7 +25,7 @@ class TrackRenderer:
     `masks` are those from elsewhere, by the number of their region, for every region that is of the kind.
     Units: `size` = (height, width) of the source.
     Guarantees: a frame is the same whichever frames were asked for before it.
-    Raises: BadInput as `Moments.check`.
+    Raises: BadInput as `Moments.check`, and for edges that would be softened or moved by more than a finish may.
     """
 
     def __init__(
@@ -33,8 +35,11 @@ class TrackRenderer:
         self._track, self._moments, self._masks = track, moments, masks or {}
         self._scale = Scale(track.units, size)
         self._motions = [Motion(region) for region in track.regions]
-        self._grow_px = round(self._scale.length(abs(track.grow))) * (1 if track.grow > 0 else -1)
-        self._feather_px = round(self._scale.length(track.feather))
+        self._grow_px = round(_reach("grow", track.grow, self._scale))
+        self._feather_px = round(_reach("feather", track.feather, self._scale))
+        for index, region in enumerate(track.regions):
+            for key in region.keyframes:
+                _reach(f"feather of regions[{index}]", key.feather or 0, self._scale)
         self._steady = track.smooth_frames
         self._drawn: OrderedDict[int, Plane] = OrderedDict()
 
@@ -90,6 +95,17 @@ class TrackRenderer:
             else:
                 np.minimum(under, 1 - patch.values, out=under)
         return mask
+
+
+def _reach(name: str, length: float, scale: Scale) -> float:
+    """A length in pixels. Raises: BadInput for one that is too far to be drawn in reasonable time."""
+    pixels = scale.length(length)
+    if abs(pixels) > MOST_PX:
+        raise BadInput(
+            f"the mask track has a {name} of {abs(pixels):.0f} pixels in this clip: use at most {MOST_PX}.",
+            setting="mask",
+        )
+    return pixels
 
 
 def regions_of_masks(track: MaskTrack) -> dict[int, Masks]:

@@ -10,7 +10,7 @@ from reelpatch.headless.commands.run_options import (
     add_accept_damage,
     add_fit,
     add_lossless,
-    add_mask_options,
+    add_mask,
     add_run,
     add_window_options,
     chosen_mask,
@@ -48,16 +48,7 @@ def add_to(verbs: Any) -> None:
 
 
 def _add_where(add: Any) -> None:
-    add(
-        "--mask",
-        type=Path,
-        metavar="FILE",
-        help=(
-            "image, clip or folder of the clip's size, of which white is edited and what is taken is said; or a mask track "
-            "(.json), which says where and when"
-        ),
-    )
-    add_mask_options(add)
+    add_mask(add, white="edited")
     add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
     add(
         "--reference",

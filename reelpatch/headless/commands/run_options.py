@@ -117,6 +117,20 @@ def add_accept_damage(add: Any) -> None:
     )
 
 
+def add_mask(add: Any, *, white: str) -> None:
+    """A mask, where `white` is what is done to its white parts, and what of its file is meant; `add` as above."""
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help=(
+            f"image, clip or folder of the clip's size, of which white is {white} and what is taken is said; or a mask track "
+            "(.json), which says where and when"
+        ),
+    )
+    add_mask_options(add)
+
+
 def add_mask_options(add: Any) -> None:
     """What of a mask's file is meant; `add` as above."""
     add(

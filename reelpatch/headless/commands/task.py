@@ -11,7 +11,7 @@ from reelpatch.headless.commands.run_options import (
     add_lora_options,
     add_lossless,
     add_machine_options,
-    add_mask_options,
+    add_mask,
     add_run_options,
     chosen_mask,
 )
@@ -73,16 +73,7 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
     add_accept_damage(add)
     add("--first", type=Path, metavar="FILE", help="how the result begins: an image or a clip")
     add("--last", type=Path, metavar="FILE", help="how it ends: an image or a clip")
-    add(
-        "--mask",
-        type=Path,
-        metavar="FILE",
-        help=(
-            "image, clip or folder of the clip's size, of which white is made up and what is taken is said; or a mask track "
-            "(.json), which says where and when"
-        ),
-    )
-    add_mask_options(add)
+    add_mask(add, white="made up")
     add(
         "--box",
         type=option_values.box,

@@ -8,7 +8,18 @@ import pytest
 import torch
 
 from reelpatch.clips.mask_track.moments import Moments
-from reelpatch.clips.mask_track.records import Box, Envelope, MaskTrack, Region, Whole
+from reelpatch.clips.mask_track.records import (
+    Box,
+    Ellipse,
+    Envelope,
+    Keyframe,
+    MaskTrack,
+    Polygon,
+    Region,
+    Shape,
+    Stroke,
+    Whole,
+)
 from reelpatch.clips.mask_track.render import TrackRenderer
 from reelpatch.clips.masks import feather_mask, grow_mask
 from reelpatch.errors import BadInput
@@ -68,6 +79,54 @@ def test_no_more_frames_are_held_than_smoothing_needs() -> None:
     assert len(renderer._drawn) == 7
 
 
+def one(shape: Shape, **key: float) -> TrackRenderer:
+    keys = (Keyframe(Fraction(0), **key),) if key else ()
+    return TrackRenderer(MaskTrack(1, "pixels", "frames", (Region(shape, keyframes=keys),)), SIZE, FILM)
+
+
+@pytest.mark.parametrize(
+    ("shape", "covered"),
+    [
+        (Box((1e6, 0), (1, 1)), 0),
+        (Box((0, 0), (1e6, 1e6)), 108),
+        (Box((6, 4), (0, 5)), 0),
+        (Ellipse((6, 4), (1e6, 1e6)), 108),
+        (Ellipse((-1e6, 4), (1e6, 1e6)), 0),
+        (Polygon(((2, 3.5), (9, 3.5), (5, 3.5))), 0),
+        (Polygon(((-1e6, -1e6), (1e6, -1e6), (0, 1e6))), 108),
+        (Polygon(((3, 3), (3, 3), (3, 3))), 0),
+        (Polygon(((2, 2), (6, 2), (6, 6), (2, 6), (2, 2), (6, 2), (6, 6), (2, 6))), 16),
+        (Stroke(((6, 4.5),), 1e6), 108),
+        (Stroke(((6, 4.5), (6, 4.5)), 0), 0),
+    ],
+    ids=str,
+)
+def test_shapes_of_no_size_and_beyond_all_frames_are_drawn(shape: Shape, covered: float) -> None:
+    assert float(one(shape).frame(0).sum()) == pytest.approx(covered, abs=0.01)
+    turned = float(one(shape, rotation=30).frame(0).sum())
+    assert 0 <= turned <= 108
+
+
+def test_the_edge_of_a_region_is_softened_so_far_and_no_further() -> None:
+    plain = one(Box((6, 4.5), (4, 3))).frame(0)
+    soft = one(Box((6, 4.5), (4, 3)), feather=1.5).frame(0)
+    assert (
+        float(soft[:, :2].max()) == float(soft[:, 10:].max()) == float(soft[0].max()) == 0
+    )  # the box is 4-8 by 3-6
+    assert float(plain[3:6, 4:8].min()) == 1
+    assert 0 < float(soft[3, 3]) < 1
+    assert float(one(Whole(), feather=2).frame(0).min()) == 1
+
+
+@pytest.mark.parametrize("track", [{"grow": -600.0}, {"feather": 600.0}, {}], ids=str)
+def test_what_would_be_moved_further_than_a_finish_may_is_refused(track: dict[str, float]) -> None:
+    region = (
+        Region(Whole(), keyframes=(Keyframe(Fraction(0), feather=600),)) if not track else Region(Whole())
+    )
+    with pytest.raises(BadInput, match=r"of 600 pixels in this clip: use at most 512\.$"):
+        TrackRenderer(MaskTrack(1, "pixels", "frames", (region,), **track), SIZE, FILM)
+
+
 RATES = (*(Fraction(n * 1000, 1001) for n in (24, 30, 60)), *map(Fraction, (24, 25, 30, 50)))
 
 
@@ -90,6 +149,18 @@ def test_ten_minutes_have_no_drift(fps: Fraction) -> None:
             )
             renderer = TrackRenderer(gone, (1, 1), moments)
             assert [float(renderer.frame(number)) for number in (first - 1, first)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "shift", [0, Fraction(1, 10**17), -Fraction(1, 10**17)], ids=["on", "after", "before"]
+)
+def test_a_held_keyframe_begins_at_its_frame_however_near_its_time_is(shift: Fraction) -> None:
+    """A hundredth of what a float can tell from the time of frame 7."""
+    at = 7 / FILM.fps + shift
+    keys = (Keyframe(Fraction(0), value=0, ease="hold"), Keyframe(at, value=1))
+    drawn = MaskTrack(1, "fractions", "seconds", (Region(Whole(), keyframes=keys),))
+    masks = TrackRenderer(drawn, (1, 1), FILM).part(6, 9).flatten().tolist()
+    assert masks == [0, 0 if shift > 0 else 1, 1]
 
 
 def test_frames_that_keep_their_own_times_are_masked_by_them() -> None:

@@ -152,3 +152,33 @@ def test_how_pictures_are_meant_is_not_asked_of_a_track(
     path = track({"shape": BOX})
     assert edit(clip, models_folder, tmp_path / "x.mkv", "--mask", path, "--mask-channel", "red") == BAD_INPUT
     assert "the mask is a track, which says it itself" in capsys.readouterr().out
+
+
+def test_tasks_and_measures_take_a_track_too(
+    clip: Path, track: Callable[..., Path], models_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    """A task makes up what the track covers: half the picture in two thirds of the frames; a measure looks outside of it."""
+    left = {"kind": "box", "centre": [0.25, 0.5], "size": [0.5, 1]}
+    path = track({"shape": left, "envelope": {"start": str(3 / FPS)}})
+    task = ["task", "inpaint", "a street", "--clip", clip, "--mask", path, "--preview", tmp_path / "x.png"]
+    size = ["--size", "48x32", "--frames", 9, "--models", models_folder, "--json"]
+    assert main([str(one) for one in (*task, *size)]) == DONE
+    assert json.loads(capsys.readouterr().out)["made_up"] == pytest.approx(1 / 3, abs=0.01)
+    changed = frames(clip).copy()
+    changed[3:, :, :24] = 255 - changed[3:, :, :24]
+    write_video(Video(changed, FPS), tmp_path / "after.mkv")
+    measure = ["measure", clip, tmp_path / "after.mkv", "--mask", path, "--json"]
+    assert main([str(one) for one in measure]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["outside"]["values_changed"] == 0
+    assert found["inside"]["change_levels"] > 50
+
+
+def test_an_empty_track_is_nothing_to_make_up(
+    clip: Path, track: Callable[..., Path], models_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    late = track({"shape": BOX, "envelope": {"start": 60}})
+    task = ["task", "inpaint", "a street", "--clip", clip, "--mask", late, "--preview", tmp_path / "x.png"]
+    size = ["--size", "48x32", "--frames", 9, "--models", models_folder, "--json"]
+    assert main([str(one) for one in (*task, *size)]) == BAD_INPUT
+    assert "the mask is 0 everywhere" in capsys.readouterr().out
