@@ -36,7 +36,7 @@ def read_first_frame(path: Path | None, size: Size, settings: Recipe) -> FirstFr
         )
         raise BadInput(
             f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
-            option="--first-frame",
+            setting="first_frame",
         )
     picture = read_picture(path)
     for sentence in picture.said:
