@@ -35,9 +35,7 @@ class Finish:
                 f"the mask grows by {self.grow_px} pixels: use -{MOST_PX} to {MOST_PX}.", setting="grow"
             )
         if not 0 <= self.feather_px <= MOST_PX:
-            raise BadInput(
-                f"the feather is {self.feather_px} pixels: use 0 to {MOST_PX}.", setting="feather"
-            )
+            raise BadInput(f"the feather is {self.feather_px} pixels: use 0 to {MOST_PX}.", setting="feather")
         if not 0 <= self.match_frames < float("inf"):
             raise BadInput(
                 f"colours are matched over {self.match_frames:g} frames: use 0 for the whole clip, or more.",

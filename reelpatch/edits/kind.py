@@ -33,7 +33,8 @@ class EditKind:
     """One way to change what a transformer makes.
 
     `families` names those it fits. `is_instructed` where it edits a clip by an instruction, otherwise it goes over a finished
-    one. `needs` is what it asks of a host. `clip_encodes` counts the passes of the VAE over the clip. `work` is where its
+    one. `needs` is what it asks of a host. Where it `keeps_frames`, those with mask 0 are shown to
+    the model as they are to stay. `clip_encodes` counts the passes of the VAE over the clip. `work` is where its
     `EditWork` stands, and `module` where the `ModuleSizes` of weights do that go beside the backbone, None without any.
     """
 
@@ -44,6 +45,7 @@ class EditKind:
     is_instructed: bool
     clip_encodes: int
     module: Place | None = None
+    keeps_frames: bool = False
 
     def start_work(self) -> EditWork:
         """What does the work; it and what it needs are imported now."""

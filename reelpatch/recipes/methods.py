@@ -166,6 +166,7 @@ _DEMO = Recipe(
     width=64,
     height=64,
     frames=9,
+    held_frames=5,
     fps=8,
     licence=APACHE,
     source="reelpatch/headless/demo",

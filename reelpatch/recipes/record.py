@@ -83,7 +83,8 @@ class Recipe:
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
     `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence;
-    `picture` is set where single pictures are edited instead of clips, each as the last of `frames`. `schedule` and `solver` are
+    `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
+    is shown for `held_frames`, as long as its weights were trained to see kept ones. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
@@ -121,6 +122,7 @@ class Recipe:
     picture: PictureEdit | None = None
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
+    held_frames: int = 1
 
     @property
     def model_family(self) -> Family:
@@ -168,6 +170,12 @@ class Recipe:
             return self
         other = self.reference_guidance and self.reference_guidance.with_scale(scale)
         return replace(self, guidance=self.guidance.with_scale(scale), reference_guidance=other)
+
+    @property
+    def takes_first_frame(self) -> bool:
+        """Whether a clip can follow its first frame, given as it is to become: kept, or looked at as a reference."""
+        looks = self.segments is not None and self.segments.reference_px is not None
+        return self.edit_kind.keeps_frames or looks
 
     @property
     def num_run_steps(self) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.families.lattice import Lattice
 from reelpatch.media.mask_file import WindowMask
@@ -33,7 +34,8 @@ class Render(Protocol):
 class EditWindow:
     """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
 
-    The last of them are then shown as this window decodes them: see `join_late`.
+    The last of them are then shown as this window decodes them: see `join_late`. The first window keeps the frame that is
+    `given`.
     """
 
     render: Render
@@ -43,6 +45,7 @@ class EditWindow:
     size: Size | None
     fit: Method | None
     lattice: Lattice
+    given: GivenFrame | None = None
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
@@ -53,9 +56,13 @@ class EditWindow:
             clip[: window.overlap] = job.carried["pictures"].float() / 255
             mask = torch.ones(clip.shape[:3]) if mask is None else mask
             mask[: self._joined(window.overlap)] = 0
+        lead = 0
+        if self.given is not None and job.number == 0:
+            (clip, mask), lead = self.given.put(clip, mask), self.given.lead
         finished = to_bytes(clip)
         if mask is None or bool(mask[window.overlap :].any()):
             finished = to_bytes(self._edited(clip, mask, window, on_progress))
+        finished = finished[lead:]
         tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
         return FinishedWindow(
             finished[self._joined(window.overlap) : num_frames - keep + self._joined(keep)], tail

@@ -11,7 +11,7 @@ EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits"),
+    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -30,7 +30,7 @@ PLAN = {
         "--json",
     ),
 }
-TASK = (EDIT - {"clip", "instruction", "--edits", "--when", "--fit"} - FINISH - WINDOWS) | {
+TASK = (EDIT - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame"} - FINISH - WINDOWS) | {
     *(
         "task",
         "prompt",

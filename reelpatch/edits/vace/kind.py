@@ -11,4 +11,5 @@ VACE = EditKind(
     is_instructed=True,
     clip_encodes=2,  # what is kept, and what is edited
     module=("reelpatch.edits.vace.counts", "VaceCounts"),
+    keeps_frames=True,
 )

@@ -51,6 +51,12 @@ def _add_where(add: Any) -> None:
     add_mask(add, white="edited")
     add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
     add(
+        "--first-frame",
+        type=Path,
+        metavar="IMAGE",
+        help="frame 0 as it is to become, such as `reelpatch picture` edited it: it stays, and the clip follows it",
+    )
+    add(
         "--reference",
         type=Path,
         action="append",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.frames import FitPlan, plan_fit
+from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.mask_track.moments import Moments
 from reelpatch.clips.masks import build_mask, time_reach
@@ -18,6 +19,7 @@ from reelpatch.clips.worked_clip import WorkedPart
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.runs.announce import announce_clip, announce_windows, warn_of_much_work
+from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
@@ -41,12 +43,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Material:
-    """The files of a request, read and found to fit together."""
+    """The files of a request, read and found to fit together; `lead` frames stand in front of the clip's own."""
 
     video: Video
     part: WorkedPart
     references: tuple[Tensor, ...]
     plan: FitPlan
+    lead: int
 
     @property
     def is_unedited(self) -> bool:
@@ -92,7 +95,7 @@ def edit_owned(
 
     def edited() -> Frames:
         if material.is_unedited:
-            return material.video.frames
+            return to_bytes(material.part.source)[material.lead :]
         made = editor.render(
             material.part.clip,
             request.instruction,
@@ -102,7 +105,7 @@ def edit_owned(
             plan=material.plan,
             on_progress=on_progress,
         )
-        return to_bytes(material.part.finished(made))
+        return to_bytes(material.part.finished(made))[material.lead :]
 
     finished = make_and_write(request, editor, material.video, edited)
     return RunResult.of(request, editor, finished.shape, material.video.fps, began)
@@ -112,13 +115,14 @@ def _run_in_windows(
     request: EditRequest, clip: LongClip, editor: Editor, on_progress: OnProgress
 ) -> RunResult:
     began = time.monotonic()
-    references = tuple(to_floats(read_still(path)) for path in request.references)
+    first = read_first_frame(request.first_frame, clip.header.size, editor.recipe)
+    references = (*first.references, *_stills(request))
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.instruction)
     plan = announce_windows(request, clip, editor.recipe.lattice)
     _announce_run(request, editor)
     warn_of_much_work(plan, editor.recipe)
-    edit_long_clip(request, clip, editor, references, on_progress)
+    edit_long_clip(request, clip, editor, references, on_progress, given=first.kept)
     return RunResult.of_windows(request, editor, clip, began)
 
 
@@ -130,14 +134,23 @@ def _read(request: EditRequest, settings: Recipe) -> _Material:
     moments = Moments(len(video.frames), video.fps, video.times_s)
     video = first_frames(video, request.frames, request.clip)
     mask = _mask(request, video, moments)
-    references = tuple(to_floats(read_still(path)) for path in request.references)
-    clip = to_floats(video.frames)
+    first = read_first_frame(request.first_frame, (video.frames.shape[1], video.frames.shape[2]), settings)
+    references = (*first.references, *_stills(request))
+    clip, lead = to_floats(video.frames), 0
+    if mask is None:
+        request.finishing.check_without_mask()
+    if first.kept is not None:
+        (clip, mask), lead = first.kept.put(clip, mask), first.kept.lead
     if mask is not None and not bool(mask.any()):
         part = WorkedPart(clip, clip, mask, None, request.finishing.how)
     else:
         part = request.finishing.part_of(clip, mask, settings.lattice)
     plan = plan_fit(*part.clip.shape[:3], lattice=settings.lattice, size=request.size, method=request.fit)
-    return _Material(video, part, references, plan)
+    return _Material(video, part, references, plan, lead)
+
+
+def _stills(request: EditRequest) -> tuple[Tensor, ...]:
+    return tuple(to_floats(read_still(path)) for path in request.references)
 
 
 def _mask(request: EditRequest, video: Video, moments: Moments) -> Tensor | None:
@@ -202,8 +215,10 @@ def edit_long_clip(
     editor: Editor,
     references: tuple[Tensor, ...],
     on_progress: OnProgress,
+    *,
+    given: GivenFrame | None = None,
 ) -> None:
-    """Edits a clip in windows and writes the result.
+    """Edits a clip in windows and writes the result; what is `given` stands in the first of them.
 
     Raises: `BadInput` as `run_windows`, and for a mask that does not fit the clip.
     """
@@ -223,6 +238,7 @@ def edit_long_clip(
         request.size,
         request.fit,
         editor.recipe.lattice,
+        given,
     )
     run = identity(editor, clip.plan) | {
         "clip": stamp(request.clip),
@@ -237,6 +253,8 @@ def edit_long_clip(
         "size": request.size,
         "fit": request.fit,
         "finishing": asdict(request.finishing),
+        # A run of an older version, that knows of none, goes on.
+        **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
     }
     if mask is None:
         run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

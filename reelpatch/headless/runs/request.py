@@ -21,7 +21,13 @@ from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.windows.window_run import WindowOptions
 
 _NOT_READ = ("output", "models")
-_NAMES = {"references": "reference", "loras": "LoRA", "first": "first clip", "last": "last clip"}
+_NAMES = {
+    "references": "reference",
+    "loras": "LoRA",
+    "first": "first clip",
+    "last": "last clip",
+    "first_frame": "first frame",
+}
 
 Request = TypeVar("Request", bound="RunRequest")
 
@@ -122,6 +128,7 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
+    `first_frame` is a picture of frame 0 as it is to become, which the rest follows.
     Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
@@ -130,6 +137,7 @@ class EditRequest(ClipRequest):
     mask: Path | None = None
     asked_mask: AskedMask = AskedMask()
     when: tuple[int, int] | None = None
+    first_frame: Path | None = None
     references: tuple[Path, ...] = ()
     fit: Method | None = None
     strength: float | None = None

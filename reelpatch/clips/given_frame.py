@@ -1,0 +1,65 @@
+"""The first frame of a clip as it is to become: an edit keeps it, and the rest of the clip follows."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reelpatch.errors import BadInput
+
+Size = tuple[int, int]
+_SAME_SHAPE = 0.02  # how far the shape of a picture may be from that of its clip, as a part of it
+
+
+@dataclass(frozen=True, eq=False)
+class GivenFrame:
+    """A picture [H, W, 3] in [0, 1], of the clip's size, shown for `held` frames: what stands in front is cut off again."""
+
+    picture: Tensor
+    held: int = 1
+
+    @classmethod
+    def of(cls, picture: Tensor, size: Size, *, held: int = 1) -> "GivenFrame":
+        """A picture [h, w, 3] brought to the (height, width) of the clip.
+
+        Raises: `BadInput` for one of another shape.
+        """
+        given = (picture.shape[0], picture.shape[1])
+        if given == size:
+            return cls(picture, held)
+        shape = (given[0] / given[1]) / (size[0] / size[1])
+        if abs(shape - 1) > _SAME_SHAPE:
+            raise BadInput(
+                f"the first frame is {given[1]}x{given[0]} and the clip {size[1]}x{size[0]}, of another shape: give frame 0 of "
+                "the clip as it is to become, all of it.",
+                setting="first_frame",
+            )
+        batch = F.interpolate(
+            picture.permute(2, 0, 1)[None], size=size, mode="bicubic", antialias=True, align_corners=False
+        )
+        return cls(batch[0].permute(1, 2, 0).clamp(0, 1), held)
+
+    @property
+    def lead(self) -> int:
+        """How many frames stand in front of the clip's own."""
+        return self.held - 1
+
+    def put(self, clip: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Clip and mask with the picture, kept, in place of the first frame and in front of it.
+
+        Shapes: clip [F, H, W, 3] -> [lead + F, H, W, 3]; mask [F, H, W], None for everywhere, -> [lead + F, H, W].
+        Raises: `BadInput` for a clip in which nothing is left to follow.
+        """
+        if len(clip) < 2:
+            raise BadInput(
+                "the clip has one frame, which the given one replaces, so that nothing is left to follow: edit it with `reelpatch "
+                "picture`.",
+                setting="first_frame",
+            )
+        mask = torch.ones(clip.shape[:3]) if mask is None else mask
+        held = self.picture.to(clip).expand(self.held, -1, -1, -1)
+        return (
+            torch.cat([held, clip[1:]]),
+            torch.cat([torch.zeros(self.held, *mask.shape[1:]), mask[1:].float()]),
+        )

@@ -1,0 +1,50 @@
+"""The first frame of a clip, given as an edited picture: kept, or looked at as a reference, as the recipe can."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.clips.given_frame import GivenFrame, Size
+from reelpatch.errors import BadInput
+from reelpatch.media.pictures import read_picture
+from reelpatch.recipes import RECIPES, Recipe
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class FirstFrame:
+    """What becomes of a first frame that is given: the clip keeps it, or the model looks at it; neither without one."""
+
+    kept: GivenFrame | None = None
+    references: tuple[Tensor, ...] = ()
+
+
+def read_first_frame(path: Path | None, size: Size, settings: Recipe) -> FirstFrame:
+    """The picture at `path` for a clip of this (height, width); says what is done with it.
+
+    Raises: `BadInput` for a recipe that cannot follow one, a picture of another shape, and as `read_picture`.
+    """
+    if path is None:
+        return FirstFrame()
+    if not settings.takes_first_frame:
+        others = ", ".join(
+            name for name, one in RECIPES.items() if one.edit_kind.is_instructed and one.takes_first_frame
+        )
+        raise BadInput(
+            f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
+            setting="first_frame",
+        )
+    picture = read_picture(path)
+    for sentence in picture.said:
+        _log.info("%s", sentence)
+    given = GivenFrame.of(to_floats(picture.pixels), size, held=settings.held_frames)
+    if settings.edit_kind.keeps_frames:
+        held = f" It is shown for {given.lead} frames more in front of it." if given.lead else ""
+        _log.info("%s is kept as frame 0, and the rest of the clip follows it.%s", path.name, held)
+        return FirstFrame(given)
+    _log.info("%s is what the model looks at, as a reference; frame 0 is made like the others.", path.name)
+    return FirstFrame(references=(given.picture,))
