@@ -10,7 +10,6 @@ from reelpatch.errors import BadInput
 
 Size = tuple[int, int]
 _SAME_SHAPE = 0.02  # how far the shape of a picture may be from that of its clip, as a part of it
-_OPTION = "--first-frame"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class GivenFrame:
             raise BadInput(
                 f"the first frame is {given[1]}x{given[0]} and the clip {size[1]}x{size[0]}, of another shape: give frame 0 of "
                 "the clip as it is to become, all of it.",
-                option=_OPTION,
+                setting="first_frame",
             )
         batch = F.interpolate(
             picture.permute(2, 0, 1)[None], size=size, mode="bicubic", antialias=True, align_corners=False
@@ -56,7 +55,7 @@ class GivenFrame:
             raise BadInput(
                 "the clip has one frame, which the given one replaces, so that nothing is left to follow: edit it with `reelpatch "
                 "picture`.",
-                option=_OPTION,
+                setting="first_frame",
             )
         mask = torch.ones(clip.shape[:3]) if mask is None else mask
         held = self.picture.to(clip).expand(self.held, -1, -1, -1)
