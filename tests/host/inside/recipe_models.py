@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 from tiny import apply, call, difference, files, register, sample
@@ -82,3 +83,28 @@ def check_a_strength_that_is_typed_overrides_the_recipe_s():
     given = {"recipe": "ditto-global", "steps": 0, "shift": 0.0, "cfg": 0.0}
     assert call("ReelpatchRecipe", **given)[4] == 0.975
     assert call("ReelpatchRecipe", **given, strength=0.5)[4] == 0.5
+
+
+def check_the_loader_for_editing_in_context_loads_both_experts_or_says_what_is_missing():
+    loader = node("ReelpatchLoadContextModels")
+    told = loader.validate_inputs(recipe="bernini-r")
+    for expert in ("high", "low"):
+        assert f"wan2.2_bernini_r_{expert}_noise_fp8_scaled.safetensors" in told, told
+    assert "is no recipe that this node loads" in loader.validate_inputs(recipe="demo")
+    register()
+    recipes = sys.modules[loader.__module__].RECIPES
+    bernini = recipes["bernini-r"]
+    (low,) = bernini.files_for("low_noise")
+    one = tuple(file for file in recipes["demo"].files if file.role not in ("module", "lora"))
+    both = (*one, replace(low, names=(files()["backbone"].name,), size=""))
+    try:
+        recipes["bernini-r"] = replace(bernini, files=both)
+        model, vae, encoder, second = call("ReelpatchLoadContextModels", recipe="bernini-r")
+        recipes["bernini-r"] = replace(bernini, files=one)
+        *_, nothing = call("ReelpatchLoadContextModels", recipe="bernini-r")
+    finally:
+        recipes["bernini-r"] = bernini
+    assert difference(sample(model), sample(second)) > 0
+    assert nothing is None
+    assert vae.latent_channels == 16
+    assert encoder.encode_from_tokens(encoder.tokenize("make it sepia")).shape[-1] == 4096
