@@ -3,13 +3,12 @@
 from comfy_api.latest import io
 from torch import Tensor
 
+from reelpatch.clips.finish import MOST_PX
 from reelpatch.clips.worked_clip import WorkedClip
 
 from .node_message import say
 from .sockets import WORKED_CLIP
 from .widgets import asked_size, size_inputs
-
-_MOST_PX = 512
 
 
 class CropToMask(io.ComfyNode):
@@ -36,14 +35,14 @@ class CropToMask(io.ComfyNode):
                     "margin",
                     default=32,
                     min=0,
-                    max=_MOST_PX,
+                    max=MOST_PX,
                     tooltip="How much picture the model sees around the edit, in pixels of the clip.",
                 ),
                 io.Int.Input(
                     "reach",
                     default=16,
                     min=0,
-                    max=_MOST_PX,
+                    max=MOST_PX,
                     tooltip="How far beyond the mask Finish clip may go, in pixels: its grow and feather together.",
                 ),
                 *size_inputs(

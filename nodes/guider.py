@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 import comfy.sampler_helpers
@@ -30,7 +29,6 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
 
     def outer_sample(self, *args: Any, **kwargs: Any) -> Tensor:
         """As core's, and leaves nothing on the second expert."""
-        self._active = self.plan
         try:
             return super().outer_sample(*args, **kwargs)
         finally:
@@ -47,8 +45,7 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
         options = {} if model_options is None else model_options
         sigmas = options["transformer_options"]["sample_sigmas"]
         step = step_of(sigmas, float(timestep.flatten()[0]))
-        self._choose_expert(sigmas, step, x)
-        plan = self._active
+        plan = self._plan_with_expert(sigmas, step, x)
         chain = plan.guidance.chain(step)
         if chain.projection is not None or any(one.sees is not Sees.ALL for one in chain.sets):
             return self._over_sets(chain, x, timestep, options)
@@ -67,21 +64,24 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
             seed=seed,
         )
 
-    def _choose_expert(self, sigmas: Tensor, step: int, x: Tensor) -> None:
+    def _plan_with_expert(self, sigmas: Tensor, step: int, x: Tensor) -> GuidancePlan:
+        """The plan of the expert that works at a step, which then is in memory."""
         boundary = self.plan.boundary
         if self.low_noise is None or boundary is None or step < high_noise_steps(sigmas, boundary):
-            return
-        if self.inner_model is self.low_noise.model:
-            return
+            return self.plan
+        if self.inner_model is not self.low_noise.model:
+            self._take_over(self.low_noise, x)
+        return self.plan.for_low_noise()
+
+    def _take_over(self, low_noise: ModelPatcher, x: Tensor) -> None:
         # Its memory is asked for as the first one's was; where both do not fit, ComfyUI sends the first one away.
         low, _, models = comfy.sampler_helpers.prepare_sampling(
-            self.low_noise, x.shape, self.conds, self.model_options
+            low_noise, x.shape, self.conds, self.model_options
         )
         low.latent_shapes = self.inner_model.latent_shapes
-        self.low_noise.pre_run()
+        low_noise.pre_run()
         self.inner_model = low
         self.loaded_models += models
-        self._active = replace(self.plan, guidance=self.plan.guidance.times(self.plan.low_noise))
 
     def _over_sets(self, chain: Chain, x: Tensor, timestep: Tensor, options: dict[str, Any]) -> Tensor:
         """The denoised latents of a chain of passes, those that see the same segments in one call."""
@@ -132,7 +132,7 @@ def _check_experts(model: ModelPatcher, low_noise: ModelPatcher | None, plan: Gu
         if plan.boundary is not None:
             raise BadInput(
                 "these settings of Recipe are for two experts, but one MODEL is connected: load the low-noise expert too, and "
-                "connect it to 'low-noise model'."
+                "connect it to 'low-noise model' of Guidance schedule."
             )
         return
     if plan.boundary is None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-KeysValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+from reelpatch.edits.contract import KeysValues
+
 Override = Callable[..., Tensor]
 OVERRIDE = "optimized_attention_override"
 

@@ -54,31 +54,11 @@ class LoadModels(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        recipe: str = "",
-        backbone: str = OF_RECIPE,
-        edit_module: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-    ) -> bool | str:
-        typed = {**_typed(backbone, lora, second_lora, vae, text_encoder), "edit_module": edit_module}
+    def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
         return _found_or_told(recipe, _editing(), typed)
 
     @classmethod
-    def execute(
-        cls,
-        recipe: str,
-        backbone: str = OF_RECIPE,
-        edit_module: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-    ) -> io.NodeOutput:
-        typed = {**_typed(backbone, lora, second_lora, vae, text_encoder), "edit_module": edit_module}
+    def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
         chosen = choose_files(RECIPES[recipe], typed)
         model, module = _with_loras(chosen)
         say(cls, _told(RECIPES[recipe], chosen))
@@ -109,28 +89,12 @@ class LoadEnhancer(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        recipe: str = "",
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-    ) -> bool | str:
-        return _found_or_told(recipe, _enhancing(), _typed(backbone, lora, second_lora, vae, text_encoder))
+    def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
+        return _found_or_told(recipe, _enhancing(), typed)
 
     @classmethod
-    def execute(
-        cls,
-        recipe: str,
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-    ) -> io.NodeOutput:
-        chosen = choose_files(RECIPES[recipe], _typed(backbone, lora, second_lora, vae, text_encoder))
+    def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
+        chosen = choose_files(RECIPES[recipe], typed)
         model, _ = _with_loras(chosen)
         say(cls, _told(RECIPES[recipe], chosen))
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen))
@@ -161,32 +125,12 @@ class LoadPictureModels(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        recipe: str = "",
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-        clip_vision: str = OF_RECIPE,
-    ) -> bool | str:
-        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
-        return _found_or_told(recipe, _picturing(), {**typed, "clip_vision": clip_vision})
+    def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
+        return _found_or_told(recipe, _picturing(), typed)
 
     @classmethod
-    def execute(
-        cls,
-        recipe: str,
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-        clip_vision: str = OF_RECIPE,
-    ) -> io.NodeOutput:
-        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
-        chosen = choose_files(RECIPES[recipe], {**typed, "clip_vision": clip_vision})
+    def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
+        chosen = choose_files(RECIPES[recipe], typed)
         picture_encoder = _picture_encoder(chosen)  # first, as the one that core may not know
         model, _ = _with_loras(chosen)
         say(cls, _told(RECIPES[recipe], chosen))
@@ -221,32 +165,12 @@ class LoadContextModels(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        recipe: str = "",
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-        low_noise: str = OF_RECIPE,
-    ) -> bool | str:
-        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
-        return _found_or_told(recipe, _in_context(), {**typed, "low_noise": low_noise})
+    def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
+        return _found_or_told(recipe, _in_context(), typed)
 
     @classmethod
-    def execute(
-        cls,
-        recipe: str,
-        backbone: str = OF_RECIPE,
-        lora: str = OF_RECIPE,
-        second_lora: str = OF_RECIPE,
-        vae: str = OF_RECIPE,
-        text_encoder: str = OF_RECIPE,
-        low_noise: str = OF_RECIPE,
-    ) -> io.NodeOutput:
-        typed = _typed(backbone, lora, second_lora, vae, text_encoder)
-        chosen = choose_files(RECIPES[recipe], {**typed, "low_noise": low_noise})
+    def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
+        chosen = choose_files(RECIPES[recipe], typed)
         model, _ = _with_loras(chosen)
         second = (
             _with_loras(chosen, "low_noise")[0] if any(one.role == "low_noise" for one in chosen) else None
@@ -269,13 +193,6 @@ def _picturing() -> list[str]:
 
 def _in_context() -> list[str]:
     return [name for name, record in RECIPES.items() if record.segments is not None]
-
-
-def _typed(backbone: str, lora: str, second_lora: str, vae: str, text_encoder: str) -> dict[str, str]:
-    return {
-        **{"backbone": backbone, "lora": lora, "second_lora": second_lora},
-        **{"vae": vae, "text_encoder": text_encoder},
-    }
 
 
 def _found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, str]) -> bool | str:

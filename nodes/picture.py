@@ -7,6 +7,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from reelpatch.clips.finish import MOST_PX
 from reelpatch.clips.frames import as_video
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.references import on_white
@@ -22,7 +23,6 @@ from .sockets import WORKED_PICTURE
 from .widgets import asked_size, chosen_finish, finish_inputs, size_inputs
 
 OF_RECIPE = -1
-_MOST_PX = 512
 
 
 class Picture(io.ComfyNode):
@@ -215,7 +215,7 @@ def _picture_inputs() -> list[io.Input]:
             "crop",
             default=-1,
             min=-1,
-            max=_MOST_PX,
+            max=MOST_PX,
             tooltip=(
                 "Work on a box around the mask at full sharpness, with so many pixels of picture around it; -1 is all of "
                 "the picture."

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reelpatch.clips.finish import MOST_PX
 from reelpatch.clips.frames import Size
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.errors import BadInput
 
 _SMOOTH_FRAMES = 4.0  # deviation of the Gaussian that steadies the box
-_MOST_PX = 512
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def plan_crop(mask: Tensor, *, multiple: int, margin_px: int = 16) -> CropPlan:
     Shapes: mask [F, H, W], with what is edited above 0.
     Raises: BadInput for a mask that is 0 everywhere, and for a margin that is negative or larger than any clip.
     """
-    if not 0 <= margin_px <= _MOST_PX:
-        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {_MOST_PX}.", setting="crop")
+    if not 0 <= margin_px <= MOST_PX:
+        raise BadInput(f"the margin of the crop is {margin_px} pixels: use 0 to {MOST_PX}.", setting="crop")
     is_edited = mask > 0
     Cover.of(mask).check_any()
     rows, row_size = _axis(is_edited.any(2), margin_px, multiple)

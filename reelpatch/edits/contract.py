@@ -16,6 +16,9 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.schedules import step_of
 
+KeysValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Of a block's number, keys and values [B, N, H, E]: those that are read in their place."""
+
 
 @dataclass(frozen=True)
 class Moment:

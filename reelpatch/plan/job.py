@@ -64,9 +64,10 @@ class Job:
 
     @property
     def grid(self) -> TokenGrid:
-        """How the tokens lie; references come first."""
-        lattice = self.recipe.lattice
-        return lattice.grid(*lattice.latent_shape(self.frames, self.size, references=self.references)[1:])
+        """How the sample's own tokens lie; references come first, where they are not beside it, or what grounds it."""
+        lattice, layout = self.recipe.lattice, self.recipe.segments
+        leading = self.references if layout is None else layout.grounding
+        return lattice.grid(*lattice.latent_shape(self.frames, self.size, references=leading)[1:])
 
     @property
     def tokens(self) -> int:
@@ -80,7 +81,7 @@ class Job:
             return self.grid.tokens
         clip = self.recipe.lattice.latent_frames(self.frames)
         beside = {Sees.NOTHING: 0, Sees.CLIP: clip, Sees.ALL: clip + self.references}[sees]
-        return self.grid.tokens // self.grid.frames * (clip + layout.grounding + beside)
+        return self.grid.tokens + self.grid.tokens // self.grid.frames * beside
 
     @property
     def pair_grid(self) -> TokenGrid:

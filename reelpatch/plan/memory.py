@@ -172,7 +172,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         num_blocks=len(blocks),
         is_text_streamed=is_text_streamed,
         vae_work=tiled_pixels(job.size) / (job.size[0] * job.size[1]) if is_tiled else 1.0,
-        load_bytes=text_sent + models.vae_bytes + models.transformer_bytes - again,
+        load_bytes=text_sent + models.vae_bytes + models.num_experts * (models.transformer_bytes - again),
         stream_bytes=stream,
         clip_bytes=FP32 * 3 * job.pixels * 3,  # in twice, out once
         ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels + models.picture_encoder_bytes,

@@ -36,7 +36,7 @@ class Models:
 
     Units: `*_bytes` are the bytes that a linear weight takes in memory, `compute_bytes` those of a number that is
     computed with; `lora_bytes` are those of all LoRAs together. `from_headers` names the roles whose sizes were
-    read from files.
+    read from files. Of `num_experts` backbones of one size, one is held at a time.
     """
 
     backbone: BackboneCounts
@@ -51,6 +51,7 @@ class Models:
     has_loras: bool
     from_headers: tuple[Role, ...] = ()
     picture: PictureEncoderSizes = NO_PICTURES
+    num_experts: int = 1
 
     @property
     def num_parameters(self) -> int:
@@ -88,6 +89,7 @@ class Models:
 
     @property
     def transformer_bytes(self) -> int:
+        """Of what is held of it at a time."""
         return self.outside_bytes + sum(self.block_bytes)
 
     @property
@@ -108,7 +110,8 @@ class Models:
     @property
     def stored_bytes(self) -> int:
         """Of all weights together, as they are held."""
-        return self.transformer_bytes + self.vae_bytes + self.text_encoder_bytes + self.picture_encoder_bytes
+        transformers = self.num_experts * self.transformer_bytes
+        return transformers + self.vae_bytes + self.text_encoder_bytes + self.picture_encoder_bytes
 
     @property
     def picture_encoder_bytes(self) -> int:
@@ -149,6 +152,7 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         else sum(int(1e9 * (one.size_gb or 0)) for one in loras),
         has_loras=bool(loras),
         from_headers=tuple(found),
+        num_experts=1 + recipe.has_two_experts,
         picture=VIT_H if recipe.files_for("clip_vision") else NO_PICTURES,
     )
 

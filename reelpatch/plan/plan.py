@@ -66,6 +66,7 @@ class Plan:
             },
             "weights_gb": {
                 "transformer_and_module": models.transformer_bytes / 1e9,
+                "experts": models.num_experts,
                 "vae": models.vae_bytes / 1e9,
                 "text_encoder": models.text_encoder_bytes / 1e9,
             },

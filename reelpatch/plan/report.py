@@ -59,8 +59,9 @@ def _work(plan: Plan) -> Iterator[_Line]:
     beside = "" if job.tokens == grid.tokens else f"; {job.tokens:,} with those of segments beside them"
     yield _Row("tokens", own + beside)
     yield from _after_the_drop(plan)
+    each = "each" if len({one.sees for one in job.passes()}) == 1 else "at most"
     yield _Row(
-        "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} each"
+        "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} {each}"
     )
     yield from (
         _Row(
@@ -74,9 +75,10 @@ def _work(plan: Plan) -> Iterator[_Line]:
     others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"
     yield _Row("arithmetic", f"{_flop(work.total)}: {denoise}, {others}")
     picture = f", {_size(models.picture_encoder_bytes)} picture encoder" if models.picture.parameters else ""
+    experts = f"{models.num_experts} times, one after the other, " if models.num_experts > 1 else ""
     yield _Row(
         "weights",
-        f"{_size(models.transformer_bytes)} backbone, edit module and LoRAs "
+        f"{experts}{_size(models.transformer_bytes)} backbone, edit module and LoRAs "
         f"({models.num_parameters:,} parameters), {_size(models.text_encoder_bytes)} text encoder, "
         f"{_size(models.vae_bytes)} VAE{picture}",
     )

@@ -156,14 +156,18 @@ class GuidancePlan:
     """Guidance, and the blocks that its negative pass skips: what a guider has to know.
 
     `reference_guidance` takes the place of `guidance` where references are given; None where it is the same. Below `boundary`,
-    in parts of 1000 timesteps, a second expert works, with `low_noise` times as much guidance; None where there is one model.
+    in parts of 1000 timesteps, a second expert works, with `low_noise_guidance` times as much guidance; None where there is one model.
     """
 
     guidance: Guidance
     skip_layers: SkipLayers | None = None
     reference_guidance: Guidance | None = None
     boundary: float | None = None
-    low_noise: float = 1.0
+    low_noise_guidance: float = 1.0
+
+    def for_low_noise(self) -> GuidancePlan:
+        """The plan of the second expert."""
+        return replace(self, guidance=self.guidance.times(self.low_noise_guidance))
 
     def for_references(self, count: int) -> GuidancePlan:
         """The plan of a run with so many references."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.clips.frames import as_video, fit
-from reelpatch.clips.references import check_reference
+from reelpatch.clips.references import check_reference, on_white, trim_references
 from reelpatch.edits.contract import Edit
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.segments.layout import SegmentLayout
@@ -49,7 +48,7 @@ class SegmentsWork:
         return (SegmentsEdit(prepared.seen, settings.window),) if settings.strength else ()
 
     def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
-        return latents[..., prepared.references :, :, :]
+        return trim_references(latents, prepared.references)
 
 
 def _scaled(image: Tensor, most_px: int, lattice: Lattice) -> Tensor:
@@ -57,9 +56,7 @@ def _scaled(image: Tensor, most_px: int, lattice: Lattice) -> Tensor:
 
     Shapes: [h, w, 1, 3 or 4] in [0, 1] -> [1, H, W, 3]; what is transparent becomes white.
     """
-    rgb = image[..., :3].expand(-1, -1, 3)
-    if image.shape[-1] == 4:
-        rgb = torch.lerp(torch.ones_like(rgb), rgb, image[..., 3:])
+    rgb = on_white(image)
     height, width = rgb.shape[:2]
     scale = min(1.0, most_px / max(height, width))
     size = lattice.nearest_size(round(height * scale), round(width * scale))

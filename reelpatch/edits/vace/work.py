@@ -23,10 +23,10 @@ from reelpatch.weights.header import KnownFile
 class VaceWork:
     """As `ModuleWork`; what the VAE makes of gray clips is kept from run to run."""
 
+    module_kinds: tuple[FileKind, ...] = (Kind.EDIT_MODULE, Kind.VACE)
+
     def __init__(self) -> None:
         self._gray = GrayLatents()
-
-    module_kinds: tuple[FileKind, ...] = (Kind.EDIT_MODULE, Kind.VACE)
 
     def names_in(self, file: KnownFile) -> list[str]:
         return [name for name in file.keys if file.kind is Kind.EDIT_MODULE or is_of_module(name)]

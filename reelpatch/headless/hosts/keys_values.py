@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,9 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor
 
+from reelpatch.edits.contract import KeysValues
 from reelpatch.errors import BadInput
-
-KeysValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Of a block's number, keys and values [B, N, H, E]: those that are read in their place."""
+from reelpatch.families.attention import apply_rotary
 
 
 @contextmanager
@@ -67,7 +66,8 @@ class _Replacing:
             rows.unflatten(2, (attn.heads, -1)) for rows in (attn.norm_q(query), attn.norm_k(key), value)
         )
         if rotary_emb is not None:
-            query, key = _turned(query, *rotary_emb), _turned(key, *rotary_emb)
+            table = paired(*rotary_emb)
+            query, key = apply_rotary(query, table), apply_rotary(key, table)
         key, value = self._keys_values(self._index, key, value)
         seen = dispatch_attention_fn(
             query,
@@ -82,10 +82,6 @@ class _Replacing:
         return attn.to_out[1](attn.to_out[0](seen.flatten(2, 3).type_as(query)))
 
 
-def _turned(rows: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    first, second = rows.unflatten(-1, (-1, 2)).unbind(-1)
-    cos, sin = cos[..., 0::2], sin[..., 1::2]
-    turned = torch.empty_like(rows)
-    turned[..., 0::2] = first * cos - second * sin
-    turned[..., 1::2] = first * sin + second * cos
-    return turned.type_as(rows)
+def paired(cos: Tensor, sin: Tensor) -> Tensor:
+    """diffusers' tables, which hold each angle twice, once for either half of its pair, as one of pairs [..., E / 2, 2]."""
+    return torch.stack((cos[..., 0::2], sin[..., 1::2]), dim=-1)

@@ -28,7 +28,7 @@ from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
 from reelpatch.families.wan.family import WAN
-from reelpatch.headless.hosts.keys_values import replaced_keys_values
+from reelpatch.headless.hosts.keys_values import paired, replaced_keys_values
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
 OFFERED = frozenset(Capability)
@@ -144,8 +144,7 @@ class _EditedPass:
             modulation=modulation,
             # I2V backbones put image tokens in front of the text; the edits' blocks know text alone.
             text=text[:, -TEXT_ROWS:] if self._transformer.config["added_kv_proj_dim"] else text,
-            # diffusers holds each angle twice, once for either half of its pair.
-            rotary=torch.stack((cos[0, ..., 0::2], sin[0, ..., 1::2]), dim=-1),
+            rotary=paired(cos, sin)[0],
             num_blocks=len(blocks),
             moment=self._moment,
             num_channels=self._num_channels,

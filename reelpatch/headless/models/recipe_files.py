@@ -63,7 +63,9 @@ class RecipeFiles:
     def describe(self) -> str:
         """How large the weights are, for the person who is about to wait for them."""
         # One file can be both backbone and edit module.
-        other = " and as much again of the low-noise expert, one after the other" if self.low_noise else ""
+        other = (
+            f", then {_size({self.low_noise})} of the low-noise expert in its place" if self.low_noise else ""
+        )
         encoder = f", {_size({self.clip_vision})} of picture encoder" if self.clip_vision else ""
         transformer = {self.backbone, self.module or self.backbone, *(path for path, _ in self.loras)}
         return (

@@ -117,7 +117,7 @@ def check_the_second_expert_goes_on_with_the_edits_of_the_first():
     edit = segments(streams(1))
     edited = host().attach(high, edit, None)
     guidance = Guidance(4.0, projection=Projection(0.5, 1.0))
-    plan = GuidancePlan(guidance, boundary=0.6, low_noise=0.5)
+    plan = GuidancePlan(guidance, boundary=0.6, low_noise_guidance=0.5)
     found = guided(edited, plan, sigmas=SIGMAS, low_noise=low)
     # Levels 1, 0.9 and 0.7 are the first one's, 0.4 is the second one's.
     first = guided(edited, GuidancePlan(guidance), sigmas=SIGMAS[:4])

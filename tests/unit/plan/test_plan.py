@@ -83,6 +83,26 @@ def test_references_and_edits_add_work() -> None:
     assert two.forward.total - base.forward.total == models.module.flops(job.grid.tokens).total
 
 
+def test_two_experts_are_both_loaded_and_one_is_held() -> None:
+    pair = Job(recipe("bernini-r"), 81, (480, 832))
+    files = tuple(file for file in pair.recipe.files if file.role != "low_noise")
+    one = replace(pair, recipe=replace(pair.recipe, files=files))
+    of_pair, of_one = models_of(pair.recipe, {}), models_of(one.recipe, {})
+    assert (of_pair.num_experts, of_one.num_experts) == (2, 1)
+    assert of_pair.transformer_bytes == of_one.transformer_bytes
+    assert of_pair.stored_bytes - of_one.stored_bytes == of_one.transformer_bytes
+    machine = Machine("M", 256 * GIB, 24 * GIB, "RTX 3090")
+    (two,), (alone,) = (plan(job, machine).machines for job in (pair, one))
+    assert two.memory.peak == alone.memory.peak
+    streamed = alone.memory.ram_files
+    assert two.memory.load_bytes - alone.memory.load_bytes == of_one.transformer_bytes - streamed
+    text = report(plan(pair, machine))
+    assert "2 times, one after the other, 14.6 GB backbone" in text
+    assert "TFLOP each" in text
+    referred = report(plan(replace(pair, references=2), machine))
+    assert "TFLOP at most" in referred
+
+
 def test_a_pass_counts_the_tokens_that_it_is_shown_by_hand() -> None:
     """Bernini-R at 832x480 and 81 frames: 21 latent frames of 1,560 tokens, as many of the source, one for each reference."""
     bernini = recipe("bernini-r-1.3b")
@@ -90,6 +110,10 @@ def test_a_pass_counts_the_tokens_that_it_is_shown_by_hand() -> None:
     assert [alone.tokens_seeing(one.sees) for one in alone.passes()] == [65_520] * 80
     referred = Job(bernini, 81, (480, 832), references=2)
     assert [referred.tokens_seeing(one.sees) for one in referred.passes()][:3] == [32_760, 68_640, 68_640]
+    assert (alone.grid.frames, referred.grid.frames) == (21, 21)  # references lie beside the sample
+    assert (
+        Job(recipe("videocof"), 33, (480, 832)).grid.frames == 10
+    )  # the latent frame that grounds it is its own
     assert len(list(referred.passes())) == 120
     assert (alone.num_prompts, referred.num_prompts) == (2, 2)
     once = Job(bernini.guided(1.0), 81, (480, 832), references=2)
