@@ -36,6 +36,8 @@ APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
 SMALL = [
     WORKFLOWS[0].name,
     "Ditto - restyle a video (4 steps)",
+    "VideoCoF - edit a video (4 steps)",
+    "ChronoEdit - edit a picture (8 steps)",
     "VDOT - inpaint (4 steps)",
     "VDOT - try-on and character replacement (4 steps)",
 ]
