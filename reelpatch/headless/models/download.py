@@ -1,4 +1,8 @@
-"""Fetches the weight files of a recipe that are missing, through Hugging Face's client, when asked to."""
+"""Fetches the weight files of a recipe that are missing, through Hugging Face's client, when asked to.
+
+`hf_hub_download` of huggingface_hub 2.4 throws away what has arrived when the line breaks, which is many gigabytes here;
+`http_get` below it goes on from where it stopped.
+"""
 
 import hashlib
 import logging
