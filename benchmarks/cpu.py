@@ -20,9 +20,9 @@ from benchmarks import results
 from benchmarks.inside_comfyui import Absent, run_inside
 from benchmarks.models import SMALL, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
+from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.lora import apply_lora, remove_lora
-from reelpatch.headless.runs.edit import to_floats
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
 from tests.unit.weights.fixtures import models as published

@@ -24,6 +24,7 @@ from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
 from .plan import Plan
 from .recipe import PublishedRecipe
+from .rewrite import RewriteInstruction
 from .sampling import FlowUniPC, GuidanceSchedule
 from .tasks import VaceTask
 
@@ -57,6 +58,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Picture,
     EditPicture,
     FinishPicture,
+    RewriteInstruction,
 )
 
 

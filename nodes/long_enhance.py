@@ -91,7 +91,7 @@ class WindowEnhancer:
     sigmas: Tensor
     on_step: OnStep
 
-    def denoised(self, frames: Tensor, *, seed: FrameNoise, on_progress: OnProgress) -> Tensor:
+    def denoised(self, frames: Tensor, *, seed: int | FrameNoise, on_progress: OnProgress) -> Tensor:
         """The enhanced latents [16, T, h, w], in the VAE's own numbers."""
         on_progress("encoding the clip", 0, 1)
         latents = self.vae.encode(frames)

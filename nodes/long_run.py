@@ -24,7 +24,7 @@ from reelpatch.media.video_write import announce_result, check_output
 from reelpatch.progress import OnProgress
 from reelpatch.windows.file_stamp import stamp
 from reelpatch.windows.plan_windows import plan_windows, usual_overlap
-from reelpatch.windows.window_run import LongClip, WindowJob, Work, run_windows
+from reelpatch.windows.window_run import CutClip, WindowJob, Work, run_windows
 from reelpatch.windows.window_store import FinishedWindow
 
 from .node_message import say
@@ -40,7 +40,7 @@ class Told:
     """
 
     def __init__(
-        self, node: type[io.ComfyNode], clip: LongClip, num_steps: int, losses: Iterable[str]
+        self, node: type[io.ComfyNode], clip: CutClip, num_steps: int, losses: Iterable[str]
     ) -> None:
         self._node, self._steps = node, num_steps
         self._plan = "\n".join([clip.plan.describe(), *losses])
@@ -57,7 +57,7 @@ class Told:
 
 def run_long(
     node: type[io.ComfyNode],
-    clip: LongClip,
+    clip: CutClip,
     *,
     prefix: str,
     mask: Path | None,
@@ -110,7 +110,7 @@ def file_of(video: Any, name: str) -> Path:
     return Path(source)
 
 
-def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> LongClip:
+def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> CutClip:
     """The windows of a video; an overlap of 0 is the usual one. Raises: `BadInput` as `look_through` and `plan_windows`."""
     header = look_through(path, folder_fps=Fraction(1), accept_damage=accept_damage)
     plan = plan_windows(
@@ -119,7 +119,7 @@ def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool
         overlap or usual_overlap(window_frames, WAN.lattice),
         WAN.lattice,
     )
-    return LongClip(header, plan)
+    return CutClip(header, plan)
 
 
 def _graph_of(node: type[io.ComfyNode]) -> dict[str, Any]:

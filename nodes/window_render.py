@@ -43,7 +43,13 @@ class WindowRender:
     on_step: OnStep
 
     def __call__(
-        self, clip: Tensor, *, mask: Tensor | None, seed: FrameNoise, plan: FitPlan, on_progress: OnProgress
+        self,
+        clip: Tensor,
+        *,
+        mask: Tensor | None,
+        seed: int | FrameNoise,
+        plan: FitPlan,
+        on_progress: OnProgress,
     ) -> Tensor:
         """The edited clip [F, H, W, 3] as the model made it."""
         material = Material(clip, plan, mask, self.references)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import Image
 
 from benchmarks.enhance import clean_clip, flickering
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.headless.enhancer import Enhancer
-from reelpatch.headless.runs.edit import to_bytes, to_floats
 from reelpatch.recipes import recipe
 from workflows.picture import captioned, strip
 

@@ -73,6 +73,7 @@ class WindowMask:
         asked: AskedMask = AskedMask(),
     ) -> None:
         self._when, self._frames, self._reader, self._words = when, torch.ones(1, *clip.size), None, ""
+        self.is_empty = False  # as only a track may be
         if when is not None:
             check_time_range(when, num_frames)
         if where is None:
@@ -92,11 +93,11 @@ class WindowMask:
         moments = Moments(clip.num_frames, clip.video.fps, clip.video.times_s)
         mask = open_mask(path, asked, clip.size, (clip.num_frames, num_frames), moments)
         cover = mask.cover().within(self._when, num_frames)
-        if is_track(path):
-            self._words = f"{mask.describe()} {cover.describe()}{' ' + UNEDITED if not cover.edited else ''}"
-        else:
+        self._words, self.is_empty = f"{mask.describe()} {cover.describe()}", not cover.edited
+        if not is_track(path):
             cover.check(asked)
-            self._words = f"{mask.describe()} {cover.describe()}"
+        elif self.is_empty:
+            self._words += f" {UNEDITED}"
         if mask.num_frames == 1:
             self._frames = torch.stack(list(mask.frames()))
         else:

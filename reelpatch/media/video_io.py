@@ -27,7 +27,7 @@ class Video:
     Shapes: frames [F, H, W, 3].
     Units: `times_s` counts from the first frame and is None where the rate is fixed, `last_s`, which goes with it, is how
     long the last frame is shown, None for as long as the others on the whole; `start_s` is where the first frame stands on
-    the clock of `audio`, the file whose sound belongs to the clip.
+    the clock of `audio`, the file whose sound belongs to the clip. `comment` is written into the file of a film.
     """
 
     frames: Frames
@@ -38,6 +38,7 @@ class Video:
     audio: Path | None = None
     start_s: Fraction = Fraction(0)
     sound_end_s: Fraction | None = None
+    comment: str = ""
 
     @property
     def duration_s(self) -> Fraction:

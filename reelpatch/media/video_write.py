@@ -137,6 +137,8 @@ def _blamed(path: Path, form: FilmForm) -> Generator[None]:
 
 def _write_film(video: Video, shown: Pictures | Frames, path: Path, form: FilmForm, sound: SoundPlan) -> None:
     with av.open(path, "w", format=form.container) as output:
+        if video.comment:
+            output.metadata["comment"] = video.comment
         stream = _video_stream(output, video, shown.shape, form)
         with closing(sound_packets(output, video, sound.ways)) as packets:
             _encode(output, stream, video, shown, packets)

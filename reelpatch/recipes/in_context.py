@@ -56,6 +56,7 @@ _VIDEOCOF = Recipe(
         "Takes no mask and no references into the model; a mask keeps the rest of the picture by pasting back. Trained on 33 "
         "frames, and by its authors good for about four times as many."
     ),
+    aim="object",
 )
 # What Bernini-R was trained to read in front of an instruction, without a space between them.
 _TASK = "You are a helpful assistant{}.{{instruction}}"
@@ -89,6 +90,7 @@ _BERNINI_1_3B = Recipe(
         "guidance goes from nothing over the clip and the references to the instruction (rv2v); as the clip and the "
         "references weigh the same, three passes are enough."
     ),
+    aim="order",
 )
 IN_CONTEXT = (
     replace(

@@ -81,6 +81,7 @@ _DITTO_GLOBAL = Recipe(
     source="https://huggingface.co/QingyanBai/Ditto_models (its ComfyUI workflow)",
     examples=DITTO_EXAMPLES,
     notes="No mask and no reference: the whole clip is the context.",
+    aim="ditto",
 )
 _VACE = Recipe(
     name="vace",
@@ -99,6 +100,7 @@ _VACE = Recipe(
     source="https://github.com/ali-vilab/VACE",
     examples=("A brown dog is running on the beach.",),
     notes="The prompt describes the finished clip instead of giving an instruction.",
+    aim="caption",
 )
 _VDOT = Recipe(
     name="vdot",
@@ -119,6 +121,7 @@ _VDOT = Recipe(
         "The prompt describes the finished clip instead of giving an instruction. One file is both backbone and "
         "edit module: 34.7 GB in bf16, 17.6 GB in fp8."
     ),
+    aim="caption",
 )
 _ENHANCE = Recipe(
     name="enhance",
@@ -179,6 +182,7 @@ _DEMO = Recipe(
         "make it grayscale",
     ),
     notes="Knows six colours, three shapes, five backgrounds and three styles.",
+    aim="demo",
 )
 
 METHODS = (
@@ -226,6 +230,7 @@ METHODS = (
             "The script adds Ditto's LoRA to the VACE module, which the file named here already holds, and rounds "
             "timesteps to bf16 (995.935 becomes 996), which is not done here."
         ),
+        aim="ditto",
     ),
     _VACE,
     _VDOT,
@@ -329,6 +334,7 @@ METHODS = (
         start_step=38,
         shift=12.0,
         examples=("",),
+        aim="",
         notes=(
             "The demo's backbone by itself, on the enhancer's schedule: its last 2 steps, from 39 % noise, because from 57 % "
             "(four steps) so small a model does not find the picture again. It knows nothing but the demo's scenes, of "

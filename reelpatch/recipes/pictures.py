@@ -50,6 +50,7 @@ _CHRONOEDIT = Recipe(
     ),
     kind="reasoning",
     picture=PictureEdit(),
+    aim="reasoning",
 )
 _EIGHT_STEPS = replace(
     _CHRONOEDIT,
@@ -85,6 +86,7 @@ PICTURE_RECIPES = (
         examples=("",),
         notes="Takes no instruction. The size asked for is that of the result, tested by its authors to about 2048 pixels a side.",
         picture=PictureEdit(sentence=UPSCALE_SENTENCE, enlarges=True),
+        aim="",
     ),
     replace(
         _EIGHT_STEPS,
@@ -94,5 +96,6 @@ PICTURE_RECIPES = (
         examples=("crown", "pair of round glasses"),
         notes="The instruction is the thing itself, without an article: the method's own sentence goes around it.",
         picture=PictureEdit(sentence=PAINT_SENTENCE, is_distilled=True),
+        aim="",
     ),
 )

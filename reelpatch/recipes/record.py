@@ -89,7 +89,8 @@ class Recipe:
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
     model for all): the only backbone of an enhancer, the second of a recipe with two, where guidance is `low_noise_guidance` times
-    as much. `reference_guidance` takes the place of `guidance` where references are given.
+    as much. `reference_guidance` takes the place of `guidance` where references are given. `aim` names how its models like to be
+    spoken to (`recipes/rewriting.py`), empty where the text cannot be chosen freely.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Recipe:
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
     held_frames: int = 1
+    aim: str = ""
 
     @property
     def model_family(self) -> Family:

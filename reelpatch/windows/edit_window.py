@@ -1,5 +1,6 @@
 """An edit of one window of a long clip: it goes on from the finished frames at the end of the window before."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
+from reelpatch.clips.crop import CropPlan
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.worked_clip import Finishing
@@ -15,7 +17,7 @@ from reelpatch.families.lattice import Lattice
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
-from reelpatch.windows.plan_windows import FrameWindow, join_late, without_step
+from reelpatch.windows.plan_windows import join_late, without_step
 from reelpatch.windows.window_run import WindowJob
 from reelpatch.windows.window_store import FinishedWindow
 
@@ -24,7 +26,13 @@ class Render(Protocol):
     """How a host edits one window: instruction, models and references are its own."""
 
     def __call__(
-        self, clip: Tensor, *, mask: Tensor | None, seed: FrameNoise, plan: FitPlan, on_progress: OnProgress
+        self,
+        clip: Tensor,
+        *,
+        mask: Tensor | None,
+        seed: int | FrameNoise,
+        plan: FitPlan,
+        on_progress: OnProgress,
     ) -> Tensor:
         """The edited clip as the model made it. Shapes: clip and result [F, H, W, 3], mask [F, H, W], in [0, 1]."""
         ...
@@ -35,7 +43,7 @@ class EditWindow:
     """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
 
     The last of them are then shown as this window decodes them: see `join_late`. The first window keeps the frame that is
-    `given`.
+    `given`. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
     """
 
     render: Render
@@ -46,6 +54,7 @@ class EditWindow:
     fit: Method | None
     lattice: Lattice
     given: GivenFrame | None = None
+    on_crop: Callable[[CropPlan, FitPlan], None] = lambda _crop, _plan: None
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
@@ -61,7 +70,7 @@ class EditWindow:
             (clip, mask), lead = self.given.put(clip, mask), self.given.lead
         finished = to_bytes(clip)
         if mask is None or bool(mask[window.overlap :].any()):
-            finished = to_bytes(self._edited(clip, mask, window, on_progress))
+            finished = to_bytes(self._edited(clip, mask, job, on_progress))
         finished = finished[lead:]
         tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
         return FinishedWindow(
@@ -71,18 +80,19 @@ class EditWindow:
     def _joined(self, overlap: int) -> int:
         return join_late(overlap, self.lattice)
 
-    def _edited(
-        self, clip: Tensor, mask: Tensor | None, window: FrameWindow, on_progress: OnProgress
-    ) -> Tensor:
-        part, overlap = self.finishing.part_of(clip, mask, self.lattice), window.overlap
+    def _edited(self, clip: Tensor, mask: Tensor | None, job: WindowJob, on_progress: OnProgress) -> Tensor:
+        part, overlap = self.finishing.part_of(clip, mask, self.lattice), job.window.overlap
+        plan = plan_fit(*part.clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)
+        if part.crop is not None:
+            self.on_crop(part.crop, plan)
         kept = part.mask
         if overlap and kept is not None:
             kept = torch.cat([torch.zeros_like(kept[:overlap]), kept[overlap:]])
         edited = self.render(
             part.clip,
             mask=kept,
-            seed=FrameNoise(self.seed, window.first_latent),
-            plan=plan_fit(*part.clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit),
+            seed=job.noise(self.seed),
+            plan=plan,
             on_progress=on_progress,
         )
         if overlap and self.finishing.how.match is None:

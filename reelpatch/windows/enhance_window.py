@@ -20,7 +20,7 @@ from reelpatch.windows.window_store import FinishedWindow
 class LatentEnhancer(Protocol):
     """How a host enhances one window: models, prompts and steps are its own."""
 
-    def denoised(self, frames: Tensor, *, seed: FrameNoise, on_progress: OnProgress) -> Tensor:
+    def denoised(self, frames: Tensor, *, seed: int | FrameNoise, on_progress: OnProgress) -> Tensor:
         """The enhanced latents [16, n + 1, H / 8, W / 8] of frames [4n + 1, H, W, 3] in [0, 1], of legal size."""
         ...
 
@@ -43,8 +43,7 @@ class EnhanceWindow:
         """As `Work`."""
         clip, shared, keep = to_floats(job.pictures), job.window.overlap, job.keep
         plan = plan_fit(*clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)
-        noise = FrameNoise(self.seed, job.window.first_latent)
-        latents = self.enhancer.denoised(fit(clip, plan), seed=noise, on_progress=on_progress)
+        latents = self.enhancer.denoised(fit(clip, plan), seed=job.noise(self.seed), on_progress=on_progress)
         if shared:
             latents = dissolve_latents(job.carried["latents"], latents)
         enhanced = restore(self.enhancer.decoded(latents, on_progress), plan, clip)

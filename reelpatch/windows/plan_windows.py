@@ -79,7 +79,7 @@ def plan_windows(clip_frames: int, length: int, overlap: int, lattice: Lattice) 
     needed = -(-(clip_frames - 1) // per_latent)  # latent frames after the first
     own = length // per_latent
     if needed <= own:
-        return WindowPlan(clip_frames, (FrameWindow(0, per_latent * needed + 1, 0, 0),))
+        return one_window(clip_frames, lattice)
     stride = (length - overlap) // per_latent
     last = -(-(needed - own) // stride)
     starts = [index * (needed - own) // last for index in range(last + 1)]
@@ -88,6 +88,11 @@ def plan_windows(clip_frames: int, length: int, overlap: int, lattice: Lattice) 
         first = per_latent * latent
         windows.append(FrameWindow(first, length, windows[-1].end - first, latent))
     return WindowPlan(clip_frames, tuple(windows))
+
+
+def one_window(clip_frames: int, lattice: Lattice) -> WindowPlan:
+    """A clip of any length as one window."""
+    return WindowPlan(clip_frames, (FrameWindow(0, lattice.frames_at_least(clip_frames), 0, 0),))
 
 
 def usual_overlap(length: int, lattice: Lattice) -> int:

@@ -1,9 +1,12 @@
-"""A clip of any length, window by window: what is finished is kept, and a run that was stopped goes on from there."""
+"""A clip of any length, window by window: what is finished is kept, and a run that was stopped goes on from there.
+
+A short clip is one window.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,15 +15,15 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
-from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import ClipHeader, FrameReader, look_through
 from reelpatch.media.sound import SoundPlan
 from reelpatch.media.video_io import Frames, Video
 from reelpatch.media.video_write import announce_result, write_video
 from reelpatch.progress import OnProgress
+from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.file_stamp import is_unchanged
-from reelpatch.windows.kept_work import KeptWork
-from reelpatch.windows.plan_windows import FrameWindow, WindowPlan, plan_windows, usual_overlap
+from reelpatch.windows.kept_work import KeptWork, kept_if_writing_fails
+from reelpatch.windows.plan_windows import FrameWindow, WindowPlan, one_window, plan_windows, usual_overlap
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 
 _log = logging.getLogger(__name__)
@@ -40,11 +43,15 @@ class WindowOptions:
 
 
 @dataclass(frozen=True)
-class LongClip:
-    """A clip that is longer than a window, and its windows."""
+class CutClip:
+    """A clip, and the windows that it is worked on in: one where it is short, or where that was asked for.
+
+    `comment` is written into the result.
+    """
 
     header: ClipHeader
     plan: WindowPlan
+    comment: str = ""
 
     @property
     def fps(self) -> Fraction:
@@ -59,7 +66,7 @@ class LongClip:
     @property
     def result(self) -> Video:
         """What is written, but for its pictures."""
-        video, num_frames = self.header.video, self.plan.clip_frames
+        video, num_frames = replace(self.header.video, comment=self.comment), self.plan.clip_frames
         return video if num_frames == self.header.num_frames else video.cut(num_frames)
 
 
@@ -77,31 +84,35 @@ class WindowJob:
     carried: Mapping[str, Tensor]
     keep: int
 
+    def noise(self, seed: int) -> int | FrameNoise:
+        """The seed of its noise, which is drawn in one go for a clip that is one window."""
+        is_only = self.number == 0 and self.keep == 0
+        return seed if is_only else FrameNoise(seed, self.window.first_latent)
+
 
 Work = Callable[[WindowJob, OnProgress], FinishedWindow]
 
 
 def find_windows(
     clip: Path, options: WindowOptions, *, lattice: Lattice, usual: int, folder_fps: Fraction
-) -> LongClip | None:
-    """The windows of a clip; None where it is worked on whole, because it is short or that was asked for.
+) -> CutClip:
+    """A clip and its windows.
 
     Unless said otherwise, windows are as long as the recipe was made for, `usual`; `lattice` is that of its models.
 
     Raises: `BadInput` for options that do not go together, and as `look_through`.
     """
-    if options.length == 0 or (options.length is None and options.only is not None):
-        if options.overlap is not None:
-            raise BadInput(
-                "an overlap is what windows share, but the clip is worked on whole: leave it out.",
-                setting="overlap",
-            )
-        return None
-    length = options.length or usual
-    overlap = usual_overlap(length, lattice) if options.overlap is None else options.overlap
-    plan_windows(1, length, overlap, lattice)  # refuses what is not legal
-    if _counted(clip) <= length:
-        return None
+    length, overlap = options.length, options.overlap
+    is_whole = length == 0 or (length is None and options.only is not None)
+    if is_whole and overlap is not None:
+        raise BadInput(
+            "an overlap is what windows share, but the clip is worked on whole: leave it out.",
+            setting="overlap",
+        )
+    length = length or usual
+    overlap = usual_overlap(length, lattice) if overlap is None else overlap
+    if not is_whole:
+        plan_windows(1, length, overlap, lattice)  # refuses what is not legal
     header = look_through(clip, folder_fps=folder_fps, accept_damage=options.accept_damage)
     num_frames = header.num_frames if options.only is None else options.only
     if not 1 <= num_frames <= header.num_frames:
@@ -109,12 +120,13 @@ def find_windows(
             f"{num_frames} frames were asked for, but {clip} has {header.num_frames}: use 1 to {header.num_frames}.",
             setting="frames",
         )
-    plan = plan_windows(num_frames, length, overlap, lattice)
-    return LongClip(header, plan) if len(plan.windows) > 1 else None
+    if is_whole:
+        return CutClip(header, one_window(num_frames, lattice))
+    return CutClip(header, plan_windows(num_frames, length, overlap, lattice))
 
 
 def run_windows(
-    clip: LongClip,
+    clip: CutClip,
     target: Path,
     run: Mapping[str, Any],
     work: Work,
@@ -125,6 +137,7 @@ def run_windows(
 ) -> None:
     """Works through the windows that are not finished yet, then writes the result and takes the windows away.
 
+    The one window of a short clip is written at once; it is kept only where that fails.
     `run` is as in `WindowStore`, `lossless` as in `write_video`; its "clip" and "mask" are stamps of these files. `sound`
     is what `announce_result` found, if it was called.
     Guarantees: the result has the same bytes however often the run was stopped, and is made of one state of its sources.
@@ -132,7 +145,11 @@ def run_windows(
         windows stay. `KeyboardInterrupt` with what stays.
     """
     sound = sound or announce_result(clip.result, target, lossless=lossless)
-    store, windows = WindowStore(target, run), clip.plan.windows
+    windows = clip.plan.windows
+    if len(windows) == 1:
+        _run_one(clip, target, run, work, on_progress, sound, lossless=lossless)
+        return
+    store = WindowStore(target, run)
     store.open()
     _say_where_it_begins(store, len(windows))
     try:
@@ -174,19 +191,46 @@ class _StoredPictures:
             yield from self.store.pictures(number)
 
 
+def _run_one(
+    clip: CutClip,
+    target: Path,
+    run: Mapping[str, Any],
+    work: Work,
+    on_progress: OnProgress,
+    sound: SoundPlan,
+    *,
+    lossless: bool,
+) -> None:
+    """A clip that is one window: what an earlier run made but could not write is taken up instead of being made."""
+    kept = KeptWork(target, run)
+    window = kept.found()
+    if window is None:
+        with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
+            job = _job(clip, reader, 0, {})
+            _check_sources(run)
+            window = work(job, on_progress)
+    with kept_if_writing_fails(kept, window.pictures):
+        video = replace(clip.result, frames=window.pictures)
+        write_video(video, target, lossless=lossless, sound=sound)
+
+
 def _finished(
-    clip: LongClip, reader: FrameReader, number: int, store: WindowStore, work: Work, on_progress: OnProgress
+    clip: CutClip, reader: FrameReader, number: int, store: WindowStore, work: Work, on_progress: OnProgress
 ) -> FinishedWindow:
+    job = _job(clip, reader, number, store.carried(number - 1) if number else {})
+    return work(job, _told_with(f"window {number + 1}/{len(clip.plan.windows)}", on_progress))
+
+
+def _job(clip: CutClip, reader: FrameReader, number: int, carried: Mapping[str, Tensor]) -> WindowJob:
     windows = clip.plan.windows
     window, is_last = windows[number], number + 1 == len(windows)
-    job = WindowJob(
+    return WindowJob(
         number=number,
         pictures=reader.part(window.first, min(window.end, clip.plan.clip_frames)),
         window=window,
-        carried=store.carried(number - 1) if number else {},
+        carried=carried,
         keep=0 if is_last else windows[number + 1].overlap,
     )
-    return work(job, _told_with(f"window {number + 1}/{len(windows)}", on_progress))
 
 
 def _add(store: WindowStore, number: int, window: FinishedWindow, kept: KeptWork) -> None:
@@ -203,7 +247,7 @@ def _add(store: WindowStore, number: int, window: FinishedWindow, kept: KeptWork
     kept.remove()
 
 
-def _write(clip: LongClip, store: WindowStore, target: Path, sound: SoundPlan, *, lossless: bool) -> None:
+def _write(clip: CutClip, store: WindowStore, target: Path, sound: SoundPlan, *, lossless: bool) -> None:
     num_windows = len(clip.plan.windows)
     pictures = _StoredPictures(store, num_windows, (clip.plan.clip_frames, *clip.result.frames.shape[1:]))
     try:
@@ -212,14 +256,6 @@ def _write(clip: LongClip, store: WindowStore, target: Path, sound: SoundPlan, *
         raise BadInput(
             f"{error} All {num_windows} windows are finished and kept in {store.folder}: the same command goes on from there."
         ) from error
-
-
-def _counted(clip: Path) -> int:
-    """How many frames a clip announces, without decoding it; 0 where that fails, as reading it will explain."""
-    try:
-        return clip_size(clip)[0]
-    except BadInput:
-        return 0
 
 
 def _check_sources(run: Mapping[str, Any]) -> None:

@@ -7,6 +7,10 @@ from reelpatch.headless.commands.main import build_parser
 FINISH = {"--grow", "--feather", "--blend", "--match", "--match-frames", "--crop"}
 MASK = {"--mask-channel", "--mask-threshold"}
 WINDOWS = {"--window-frames", "--overlap"}
+REWRITING = {
+    *("--rewrite-url", "--rewrite-model", "--rewrite-timeout", "--rewrite-folder", "--rewrite-plainly"),
+    "--rewrite-or-keep",
+}
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
@@ -15,6 +19,7 @@ EDIT = {
     *MASK,
     *WINDOWS,
     *FINISH,
+    *REWRITING,
 }
 PLAN = {
     *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
@@ -30,7 +35,13 @@ PLAN = {
         "--json",
     ),
 }
-TASK = (EDIT - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame"} - FINISH - WINDOWS) | {
+TASK = (
+    EDIT
+    - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame"}
+    - FINISH
+    - WINDOWS
+    - REWRITING
+) | {
     *(
         "task",
         "prompt",
@@ -78,6 +89,7 @@ PICTURE = {
     *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
     *MASK,
     *FINISH,
+    *REWRITING,
 }
 SURFACE = {
     "edit": EDIT,
@@ -91,6 +103,7 @@ SURFACE = {
     "demo": {"--out", "--evaluate", "--json"},
     "recipes": {"name", "--models", "--download", "--allow-http", "--json"},
     "inspect": {"files", "--json"},
+    "rewrite": {"instruction", "--recipe", "--look-at", *REWRITING, "--json"},
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands import console, finish_options, option_values
+from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
 from reelpatch.headless.commands.run_options import (
     add_accept_damage,
     add_fit,
@@ -44,6 +44,7 @@ def add_to(verbs: Any) -> None:
         parser.add_argument_group("size and length worked on; the result has those of the clip").add_argument
     )
     finish_options.add_options(parser)
+    rewrite_options.add_options(parser)
     add_run(parser)
 
 
@@ -102,6 +103,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             references=tuple(options.reference),
             finishing=finish_options.chosen(options),
             asked_mask=chosen_mask(options),
+            rewriting=rewrite_options.chosen(options),
         )
         if options.edits is None:
             result = run_edit(request, on_progress)

@@ -22,12 +22,13 @@ from reelpatch.headless.commands import (
     picture,
     plan,
     recipes,
+    rewrite,
     task,
 )
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
-_VERBS = (edit, picture, demo, recipes, inspect, enhance, plan, task, convert, measure, compare)
+_VERBS = (edit, picture, demo, recipes, inspect, enhance, plan, task, rewrite, convert, measure, compare)
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
@@ -39,6 +40,7 @@ examples:
   reelpatch edit clip.mp4 "Make it a Claymation." --recipe ditto-global --models ~/ComfyUI/models --size 832x480 --fit
   reelpatch edit clip.mp4 "remove the green square" --mask mask.png --when 0-24 --seed 7
   reelpatch picture photo.jpg "put a red hat on the cat" --recipe chronoedit-8step --models ~/ComfyUI/models
+  reelpatch rewrite "lego" --recipe ditto-global --look-at clip.mp4 --rewrite-url http://127.0.0.1:11434/v1
   reelpatch enhance edited.mp4 --out steadier.mp4
   reelpatch plan --recipe ditto-global --vram 12 --ram 32
   reelpatch recipes ditto-global

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from reelpatch.headless.commands import console, finish_options, option_values
+from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
 from reelpatch.headless.commands.run_options import (
     add_guidance,
     add_lora_options,
@@ -50,6 +50,7 @@ def add_to(verbs: Any) -> None:
     )
     _add_where(parser)
     finish_options.add_options(parser)
+    rewrite_options.add_options(parser)
     _add_run(parser)
 
 
@@ -97,7 +98,10 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.picture_request import PictureRequest
 
     request = PictureRequest.from_options(
-        options, finishing=finish_options.chosen(options), asked_mask=chosen_mask(options)
+        options,
+        finishing=finish_options.chosen(options),
+        asked_mask=chosen_mask(options),
+        rewriting=rewrite_options.chosen(options),
     )
     with console.progress_bars() as on_progress:
         result = run_picture(request, on_progress)

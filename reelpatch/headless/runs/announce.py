@@ -10,7 +10,7 @@ from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.families.lattice import Lattice
 from reelpatch.media.video_io import Video
 from reelpatch.recipes import Recipe
-from reelpatch.windows.window_run import LongClip
+from reelpatch.windows.window_run import CutClip
 
 _MUCH_LARGER = 2
 _log = logging.getLogger(__name__)
@@ -35,15 +35,21 @@ class LongRequest(Protocol):
     def fit(self) -> Method | None: ...
 
 
-def announce_windows(request: LongRequest, clip: LongClip, lattice: Lattice) -> FitPlan:
-    """Says what was read and how it is cut up; returns how a window is brought to size."""
+def window_plan(request: LongRequest, clip: CutClip, lattice: Lattice) -> FitPlan:
+    """How a window of a clip is brought to size. Raises: `BadInput` as `plan_fit`."""
     plan = plan_fit(
         clip.plan.clip_frames, *clip.header.size, lattice=lattice, size=request.size, method=request.fit
     )
-    announce_clip(request.clip, clip.header.video, clip.duration_s)
-    _log.info("%s", plan.describe())
-    _log.info("%s", clip.plan.describe())
     return replace(plan, frames=clip.plan.windows[0].frames)
+
+
+def announce_windows(request: LongRequest, clip: CutClip, plan: FitPlan | None) -> None:
+    """Says what was read, how it is brought to size, where that is known, and how it is cut up."""
+    announce_clip(request.clip, clip.header.video, clip.duration_s)
+    if plan is not None:
+        _log.info("%s", plan.describe())
+    if len(clip.plan.windows) > 1:
+        _log.info("%s", clip.plan.describe())
 
 
 def warn_of_much_work(plan: FitPlan, settings: Recipe) -> None:

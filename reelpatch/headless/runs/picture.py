@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.mask_cover import Cover
@@ -18,8 +19,10 @@ from reelpatch.edits.reasoning.worked_picture import WorkedPicture
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
+from reelpatch.headless.rewriting.rewriter import Rewritten
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
 from reelpatch.headless.runs.picture_sheet import SheetRow, contact_sheet, thumbnail
+from reelpatch.headless.runs.rewriting import comment_of, rewritten_picture
 from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
@@ -69,6 +72,7 @@ class PictureRun:
     dtype: str
     seconds: float
     loras: tuple[LoraReport, ...]
+    rewriting: Rewritten | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types."""
@@ -84,6 +88,7 @@ class PictureRun:
             "dtype": self.dtype,
             "seconds": round(self.seconds, 3),
             "loras": [report.as_dict() for report in self.loras],
+            **({} if self.rewriting is None else {"rewriting": self.rewriting.as_dict()}),
         }
 
 
@@ -115,6 +120,7 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
     refuse_inputs(request.target, editor.weight_files)
     if request.reasoning_film is not None:
         refuse_inputs(request.reasoning_film, editor.weight_files, "reasoning_film")
+    request, said = rewritten_picture(request, settings)
     editor.check_text(editor.how.instruction(request.instruction))
     _announce(request, settings, editor)
     if not request.has_one_result:
@@ -127,7 +133,7 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
         for seed, made in _edited(request, material, editor, on_progress):
             output = _output(request, path, seed)
             with saved_at(output) as part:
-                Image.fromarray(made).save(part, format="PNG")
+                Image.fromarray(made).save(part, format="PNG", pnginfo=_png_text(said))
             results.append(PictureResult(path, seed, output, (made.shape[0], made.shape[1])))
             row.pictures.append(thumbnail(made))
             row.captions.append(f"seed {seed}")
@@ -143,7 +149,16 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
         dtype=str(editor.dtype).removeprefix("torch."),
         seconds=time.monotonic() - began,
         loras=editor.lora_reports,
+        rewriting=said,
     )
+
+
+def _png_text(said: Rewritten | None) -> PngInfo:
+    """What the file of a picture says of itself: what an instruction was and became, where it was rewritten."""
+    text = PngInfo()
+    if said is not None:
+        text.add_itxt("Comment", comment_of(said))
+    return text
 
 
 def _check_outputs(request: PictureRequest) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.errors import BadInput
+from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.headless.runs.settings import check_seed
 from reelpatch.recipes import Recipe, recipe
@@ -30,6 +31,7 @@ class PictureRequest(RunRequest):
     seeds: int = 1
     reasoning_steps: int | None = None
     reasoning_film: Path | None = None
+    rewriting: RewriteOptions = RewriteOptions()
     recipe: str = field(default="chronoedit-8step", kw_only=True)
 
     @property

@@ -14,6 +14,7 @@ from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.loaded_recipe import MachineOptions
 from reelpatch.headless.models.lora import ChosenLora
+from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.media.beside import named_after
 from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.recipes import Recipe
@@ -144,6 +145,7 @@ class EditRequest(ClipRequest):
     window: tuple[float, float] | None = None
     skip_hints: bool = False
     finishing: Finishing = Finishing()
+    rewriting: RewriteOptions = RewriteOptions()
 
     @property
     def target(self) -> Path:

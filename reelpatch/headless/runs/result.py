@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from reelpatch.clips.frames import Size
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.lora import LoraReport
-from reelpatch.windows.window_run import LongClip
+from reelpatch.headless.rewriting.rewriter import Rewritten
+from reelpatch.windows.window_run import CutClip
 
 
 class Named(Protocol):
@@ -37,6 +38,7 @@ class RunResult:
     seconds: float
     loras: tuple[LoraReport, ...]
     windows: int = 1
+    rewriting: Rewritten | None = None
 
     @classmethod
     def of(
@@ -65,7 +67,7 @@ class RunResult:
         )
 
     @classmethod
-    def of_windows(cls, request: Named, runner: LoadedRecipe, clip: LongClip, began: float) -> "RunResult":
+    def of_windows(cls, request: Named, runner: LoadedRecipe, clip: CutClip, began: float) -> "RunResult":
         """Of a clip that was worked on in windows."""
         shape = (clip.plan.clip_frames, *clip.header.size)
         return cls.of(request, runner, shape, clip.fps, began, len(clip.plan.windows))
@@ -85,4 +87,5 @@ class RunResult:
             "fps_exact": str(self.fps),
             "seconds": round(self.seconds, 3),
             "loras": [report.as_dict() for report in self.loras],
+            **({} if self.rewriting is None else {"rewriting": self.rewriting.as_dict()}),
         }

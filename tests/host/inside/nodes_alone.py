@@ -41,6 +41,7 @@ IDS = {
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
     "ReelpatchLoadContextModels",
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
+    "ReelpatchRewriteInstruction",
 }
 
 

@@ -22,7 +22,7 @@ from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
 from reelpatch.windows.file_stamp import stamp, weight_stamp
 from reelpatch.windows.plan_windows import plan_windows
-from reelpatch.windows.window_run import LongClip, WindowJob, run_windows
+from reelpatch.windows.window_run import CutClip, WindowJob, run_windows
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
 
@@ -35,11 +35,11 @@ def _log_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> LongClip:
+def clip(tmp_path: Path) -> CutClip:
     path = tmp_path / "in" / "clip.mkv"
     path.parent.mkdir()
     write_video(Video(moving_square(21), Fraction(8)), path)
-    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
+    return CutClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
 
 
 class Work:
@@ -60,13 +60,13 @@ class Work:
         return FinishedWindow(job.pictures[first:] // 2 + np.uint8(before % 50), carried)
 
 
-def run(clip: LongClip, target: Path, work: Work) -> list[int]:
+def run(clip: CutClip, target: Path, work: Work) -> list[int]:
     """The windows that were made."""
     run_windows(clip, target, {"clip": stamp(clip.header.path)}, work, silent)
     return work.made
 
 
-def stopped(clip: LongClip, target: Path, after: int = 3) -> Path:
+def stopped(clip: CutClip, target: Path, after: int = 3) -> Path:
     """The folder of a run that was stopped once so many windows were finished."""
     with pytest.raises(KeyboardInterrupt, match=f"{after} of 4 windows are finished"):
         run(clip, target, Work(until=after))
@@ -74,7 +74,7 @@ def stopped(clip: LongClip, target: Path, after: int = 3) -> Path:
 
 
 @pytest.fixture
-def whole(clip: LongClip, tmp_path: Path) -> Frames:
+def whole(clip: CutClip, tmp_path: Path) -> Frames:
     assert run(clip, tmp_path / "whole.mkv", Work()) == [0, 1, 2, 3]
     return frames_of(tmp_path / "whole.mkv")
 
@@ -104,7 +104,7 @@ def test_a_damaged_window_is_made_again_and_the_others_are_not(
     hurt: Callable[[Path], object],
     suffix: str,
     number: int,
-    clip: LongClip,
+    clip: CutClip,
     whole: Frames,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -119,7 +119,7 @@ def test_a_damaged_window_is_made_again_and_the_others_are_not(
     assert not target.with_name("x.mkv.windows").exists()
 
 
-def test_a_damage_that_is_not_mended_yet_is_remembered(clip: LongClip, whole: Frames, tmp_path: Path) -> None:
+def test_a_damage_that_is_not_mended_yet_is_remembered(clip: CutClip, whole: Frames, tmp_path: Path) -> None:
     target = tmp_path / "x.mkv"
     folder = stopped(clip, target)
     flip(folder / "00000.mkv")
@@ -145,7 +145,7 @@ def test_windows_that_went_on_from_something_else_are_made_again(tmp_path: Path)
 
 
 def test_damage_during_the_run_never_gets_into_the_result(
-    clip: LongClip, whole: Frames, tmp_path: Path
+    clip: CutClip, whole: Frames, tmp_path: Path
 ) -> None:
     target = tmp_path / "x.mkv"
     folder = target.with_name("x.mkv.windows")
@@ -160,7 +160,7 @@ def test_damage_during_the_run_never_gets_into_the_result(
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"run": 1}'])
 def test_a_state_that_cannot_be_read_is_said(
-    content: str, clip: LongClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    content: str, clip: CutClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     target = tmp_path / "x.mkv"
     (stopped(clip, target) / "state.json").write_text(content)
@@ -176,7 +176,7 @@ def keep_times(path: Path, change: Callable[[Path], object]) -> None:
 
 
 def test_a_source_that_was_changed_with_size_and_time_kept_is_another(
-    clip: LongClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    clip: CutClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     target = tmp_path / "x.mkv"
     stopped(clip, target)
@@ -190,7 +190,7 @@ def recoloured(path: Path) -> bytes:
     return path.read_bytes().replace(b"Lavf", b"Lavg")
 
 
-def test_a_source_that_changes_under_the_run_gives_no_result(clip: LongClip, tmp_path: Path) -> None:
+def test_a_source_that_changes_under_the_run_gives_no_result(clip: CutClip, tmp_path: Path) -> None:
     target = tmp_path / "x.mkv"
 
     def change(number: int) -> None:
@@ -204,7 +204,7 @@ def test_a_source_that_changes_under_the_run_gives_no_result(clip: LongClip, tmp
     assert len(frames_of(target)) == 21
 
 
-def test_a_source_that_was_only_touched_is_the_same(clip: LongClip, tmp_path: Path) -> None:
+def test_a_source_that_was_only_touched_is_the_same(clip: CutClip, tmp_path: Path) -> None:
     target = tmp_path / "x.mkv"
     stopped(clip, target)
     clip.header.path.touch()
@@ -245,11 +245,11 @@ from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.output_lock import owned_output
-from reelpatch.windows.window_run import LongClip, run_windows
+from reelpatch.windows.window_run import CutClip, run_windows
 from reelpatch.windows.window_store import FinishedWindow
 
 clip, target, tone = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-long_clip = LongClip(look_through(clip, folder_fps=Fraction(1)), plan_windows(21, 9, 5, WAN.lattice))
+long_clip = CutClip(look_through(clip, folder_fps=Fraction(1)), plan_windows(21, 9, 5, WAN.lattice))
 
 def work(job, on_progress):
     time.sleep(0.02)
@@ -269,7 +269,7 @@ except BadInput as error:
 
 
 @pytest.mark.parametrize("number", [2, 4])
-def test_of_runs_at_once_one_makes_the_result(number: int, clip: LongClip, tmp_path: Path) -> None:
+def test_of_runs_at_once_one_makes_the_result(number: int, clip: CutClip, tmp_path: Path) -> None:
     target, pipe = tmp_path / "out" / "x.mkv", subprocess.PIPE
     target.parent.mkdir()
     command = [sys.executable, "-c", RACE, str(clip.header.path), str(target)]
@@ -294,7 +294,7 @@ def test_of_runs_at_once_one_makes_the_result(number: int, clip: LongClip, tmp_p
     assert sorted(path.name for path in target.parent.iterdir()) == ["x.mkv"]
 
 
-def test_the_state_tells_the_run_and_the_digests(clip: LongClip, tmp_path: Path) -> None:
+def test_the_state_tells_the_run_and_the_digests(clip: CutClip, tmp_path: Path) -> None:
     folder = stopped(clip, tmp_path / "x.mkv", after=1)
     state = json.loads((folder / "state.json").read_text())
     assert state["run"]["clip"] == stamp(clip.header.path)

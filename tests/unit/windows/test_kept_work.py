@@ -168,7 +168,7 @@ def test_a_stop_while_the_result_is_written_loses_nothing(
     out = clip.parent / "x.mp4"
     asked = command("edit", clip, out, models_folder)
     with monkeypatch.context() as patch:
-        patch.setattr("reelpatch.headless.runs.whole_clip.write_video", _interrupted)
+        patch.setattr("reelpatch.windows.window_run.write_video", _interrupted)
         assert main(asked) == STOPPED
     assert "stopped; the finished pictures are kept in " in json.loads(capsys.readouterr().out)["error"]
     assert main(asked) == DONE

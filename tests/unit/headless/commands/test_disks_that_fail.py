@@ -23,7 +23,7 @@ from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
 from reelpatch.windows.plan_windows import plan_windows
-from reelpatch.windows.window_run import LongClip, WindowJob, run_windows
+from reelpatch.windows.window_run import CutClip, WindowJob, run_windows
 from reelpatch.windows.window_store import FinishedWindow
 from tests.conftest import moving_square
 from tests.forked import forked
@@ -37,14 +37,14 @@ def _caches_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> LongClip:
+def clip(tmp_path: Path) -> CutClip:
     path = tmp_path / "clip.mkv"
     write_video(Video(moving_square(21), Fraction(8)), path)
-    return LongClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
+    return CutClip(look_through(path, folder_fps=Fraction(1)), plan_windows(21, 9, 5, lattice=WAN.lattice))
 
 
 def run(
-    clip: LongClip, target: Path, at_third: Callable[[], object], num_carried_bytes: int = 10
+    clip: CutClip, target: Path, at_third: Callable[[], object], num_carried_bytes: int = 10
 ) -> list[int]:
     """The windows that were made; something happens while the third is."""
     made: list[int] = []
@@ -62,7 +62,7 @@ def run(
 
 @pytest.mark.parametrize("num_carried_bytes", [10, 50_000])
 def test_a_limit_of_size_is_a_sentence_and_the_run_goes_on_from_there(
-    num_carried_bytes: int, clip: LongClip, tmp_path: Path
+    num_carried_bytes: int, clip: CutClip, tmp_path: Path
 ) -> None:
     """By the system itself, which sends a signal too: of pictures, and of what is carried to the next window."""
     target = tmp_path / "out" / "x.mkv"
@@ -92,7 +92,7 @@ def test_a_limit_of_size_is_a_sentence_and_the_run_goes_on_from_there(
 
 @pytest.mark.parametrize("gone", ["x.mkv.windows", "."])
 def test_a_folder_that_is_taken_away_during_the_run_is_a_sentence(
-    gone: str, clip: LongClip, tmp_path: Path
+    gone: str, clip: CutClip, tmp_path: Path
 ) -> None:
     target = tmp_path / "out" / "x.mkv"
     target.parent.mkdir()
@@ -103,7 +103,7 @@ def test_a_folder_that_is_taken_away_during_the_run_is_a_sentence(
     assert np.array_equal(read_video(target, folder_fps=Fraction(1)).frames, moving_square(21))
 
 
-def test_a_result_that_has_no_place_any_more_leaves_its_windows(clip: LongClip, tmp_path: Path) -> None:
+def test_a_result_that_has_no_place_any_more_leaves_its_windows(clip: CutClip, tmp_path: Path) -> None:
     target = tmp_path / "x.mkv"
     with pytest.raises(BadInput, match=r"x\.mkv cannot be written"):
         run(clip, target, (target / "a folder that came in").mkdir if target.mkdir() else lambda: None)

@@ -1,0 +1,66 @@
+"""Asks a language model in a folder, loaded through transformers; one that sees is shown the pictures."""
+
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from reelpatch.errors import BadInput
+from reelpatch.recipes.rewriting import Chat
+
+_log = logging.getLogger(__name__)
+_MOST_TOKENS = 512
+
+
+def answered(folder: Path, chat: Chat, pictures: Sequence[bytes]) -> str:
+    """The model's answer to a chat with JPEG `pictures`, which a model without eyes is not shown.
+
+    Raises: `BadInput` for a folder that holds no such model.
+    """
+    if not (folder / "config.json").is_file():
+        raise BadInput(
+            f"{folder} holds no model for transformers (no config.json): name the folder of one, such as Qwen3-VL-4B-Instruct.",
+            setting="rewrite_folder",
+        )
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        sees = getattr(config, "vision_config", None) is not None
+        return _generated(folder, chat, pictures if sees else (), sees=sees)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+        raise BadInput(
+            f"the language model in {folder} cannot be used ({reason}): name the folder of one that transformers runs.",
+            setting="rewrite_folder",
+        ) from error
+
+
+def _generated(folder: Path, chat: Chat, pictures: Sequence[bytes], *, sees: bool) -> str:
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    of: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    words: Any = (AutoProcessor if sees else AutoTokenizer).from_pretrained(folder, local_files_only=True)
+    num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    _log.info("Loading the language model in %s (%.1f GB) on %s.", folder, num_bytes / 1e9, device)
+    model: Any = of.from_pretrained(folder, local_files_only=True, dtype="auto").to(device).eval()
+    shown = [{"type": "image", "image": Image.open(io.BytesIO(one))} for one in pictures]
+    user: Any = [*shown, {"type": "text", "text": chat.user}] if sees else chat.user
+    system: Any = [{"type": "text", "text": chat.system}] if sees else chat.system
+    inputs: Any = words.apply_chat_template(
+        [{"role": "system", "content": system}, {"role": "user", "content": user}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        **({} if sees else {"enable_thinking": False}),
+    ).to(device)
+    with torch.inference_mode():
+        made = model.generate(**inputs, max_new_tokens=_MOST_TOKENS, do_sample=False)
+    answer = made[0, inputs["input_ids"].shape[1] :]
+    return str(words.decode(answer, skip_special_tokens=True))

@@ -1,0 +1,111 @@
+"""Rewrites an instruction before an edit, as the recipe's models like to be spoken to; the same request is answered once."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reelpatch.edits.instruction import check_instruction
+from reelpatch.errors import BadInput
+from reelpatch.headless.models.text_cache import cache_folder
+from reelpatch.headless.rewriting import server
+from reelpatch.headless.rewriting.options import RewriteOptions
+from reelpatch.headless.rewriting.seen import Seen
+from reelpatch.media.saving import saved_at
+from reelpatch.recipes import Recipe
+from reelpatch.recipes.rewriting import Aim, Chat, aim_of, chat_for, plainly
+from reelpatch.recipes.rewritten import rewritten
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What an instruction became: `text`, made `by` whom; `problem` says why it was kept, empty where it was not."""
+
+    instruction: str
+    text: str
+    by: str
+    problem: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """In plain types."""
+        return {
+            "instruction": self.instruction,
+            "rewritten": self.text,
+            "by": self.by,
+            "problem": self.problem,
+        }
+
+
+def rewrite(instruction: str, recipe: Recipe, seen: Seen, how: RewriteOptions) -> Rewritten:
+    """The instruction as the recipe's models like it, of a clip or a picture that a language model may look at.
+
+    Raises: `BadInput` for an empty instruction, a recipe whose text is not free, options that do not go together, and,
+        unless the instruction may be kept, for a language model that cannot be asked or gives no usable answer.
+    """
+    how.check()
+    check_instruction(instruction)
+    aim = aim_of(recipe)
+    if how.plainly:
+        return Rewritten(instruction, plainly(aim, instruction), "a plain form")
+    try:
+        return _asked(instruction, aim, seen, how)
+    except BadInput as error:
+        if not how.or_keep:
+            raise
+        _log.warning("The instruction is used as it is: %s", error)
+        return Rewritten(instruction, instruction, "nobody", str(error))
+
+
+def _asked(instruction: str, aim: Aim, seen: Seen, how: RewriteOptions) -> Rewritten:
+    by, ask = _model(how)
+    pictures = seen.pictures()
+    chat = chat_for(aim, instruction, num_pictures=len(pictures), is_clip=seen.is_clip)
+    kept = _kept_at(by, chat, pictures)
+    text = _read(kept)
+    if text is None:
+        text = rewritten(ask(chat, pictures), aim)
+        _keep(kept, text)
+    return Rewritten(instruction, text, by)
+
+
+def _model(how: RewriteOptions) -> tuple[str, Callable[[Chat, Sequence[bytes]], str]]:
+    """The name of the language model, and what asks it."""
+    if how.url is None:
+        from reelpatch.headless.rewriting.local import answered
+
+        assert how.folder is not None
+        return str(how.folder.absolute()), partial(answered, how.folder)
+    url = server.check_url(how.url)
+    model = how.model or server.first_model(url, timeout_s=how.timeout_s)
+    return f"{model} at {url}", partial(server.ask, url, model, timeout_s=how.timeout_s)
+
+
+def _kept_at(by: str, chat: Chat, pictures: Sequence[bytes]) -> Path:
+    """The file of an answer: the same language model is asked the same only once."""
+    seen = [hashlib.sha256(one).hexdigest() for one in pictures]
+    identity = json.dumps([by, chat.system, chat.user, seen])
+    folder = cache_folder().with_name("rewritten")
+    return folder / f"{hashlib.sha256(identity.encode()).hexdigest()}.json"
+
+
+def _read(path: Path) -> str | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        text = json.loads(path.read_text(encoding="utf-8"))["text"]
+        return text if isinstance(text, str) and text else None
+    return None
+
+
+def _keep(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with saved_at(path) as part:
+            part.write_text(json.dumps({"text": text}), encoding="utf-8")
+    except (OSError, BadInput) as error:
+        _log.info("The rewritten instruction was not kept (%s).", error)
