@@ -53,8 +53,11 @@ def language_model():
         qwen3vl.QWEN3VL_VISION_COMMON = common
     torch.manual_seed(0)
     with torch.no_grad():
-        for parameter in clip.cond_stage_model.parameters():
-            parameter.normal_(0, 0.5)
+        for name, parameter in clip.cond_stage_model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 2 * parameter.shape[-1] ** -0.5)
+            else:
+                parameter.fill_(float(name.endswith("weight")))
     return clip
 
 
@@ -72,7 +75,7 @@ class Spy:
             @classmethod
             def execute(cls, **given):
                 spy.asked.append(given)
-                made = core.execute(**{**given, "max_length": 3})
+                made = core.execute(**{**given, "max_length": 8})
                 spy.made = made.args[0]
                 return made if spy._answer is None else SimpleNamespace(args=(spy._answer,))
 
