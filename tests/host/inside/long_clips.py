@@ -23,7 +23,7 @@ from reelpatch.errors import BadInput
 from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
-from reelpatch.sampling.noise import FrameNoise
+from reelpatch.sampling.noise import draw_noise
 
 WINDOW, LENGTH = 9, 21  # windows begin at frames 0, 4, 8 and 12
 GRAPH = {"7": {"class_type": "ReelpatchEditLongClip", "inputs": {"video": ["1", 0], "seed": 3}}}
@@ -190,7 +190,7 @@ def check_one_window_is_what_the_nodes_for_short_clips_make():
     path = edited(video, graph=graph(30))
     source = video.get_components().images
     model, latent = apply(backbone(), module(), clip=clip(source))
-    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-4:]))[None]
+    noise = draw_noise(tuple(latent["samples"].shape[-4:]), 3)[None]
 
     class Noise:
         seed = 3

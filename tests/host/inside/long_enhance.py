@@ -17,7 +17,7 @@ import nodes
 from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
-from reelpatch.sampling.noise import FrameNoise
+from reelpatch.sampling.noise import draw_noise
 
 
 def enhanced(video: Any, number: int, **inputs: Any) -> Path:
@@ -66,7 +66,7 @@ def check_one_window_is_what_the_nodes_for_short_clips_make():
     source = clip(pictures(Path(video.get_stream_source())).float() / 255)
     given = {"model": backbone(), "vae": LongVae(), "positive": text(1), "negative": text(2), "clip": source}
     guider, sampler, sigmas, latent = call("ReelpatchEnhance", recipe="enhance", last_steps=0, **given)
-    noise = FrameNoise(3, 0).draw(tuple(latent["samples"].shape[-4:]))[None]
+    noise = draw_noise(tuple(latent["samples"].shape[-4:]), 3)[None]
 
     class Noise:
         seed = 3
