@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from comfy_api.latest import io
 from torch import Tensor
@@ -11,13 +10,11 @@ from torch import Tensor
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.errors import BadInput
 from reelpatch.recipes import RECIPES
-from reelpatch.recipes.rewriting import Chat, aim_of, chat_for, plainly
+from reelpatch.recipes.rewriting import LONGER_PX, MOST_TOKENS, Chat, aim_of, chat_for, plainly, shown_frames
 from reelpatch.recipes.rewritten import rewritten
 
 from .incoming_clip import FORMS, frames_of
 from .node_message import say
-
-_MOST_FRAMES, _LONGER_PX, _MOST_TOKENS = 4, 1024, 512
 
 
 class RewriteInstruction(io.ComfyNode):
@@ -99,12 +96,11 @@ class RewriteInstruction(io.ComfyNode):
 
 def _few(frames: Tensor) -> Tensor:
     """A few frames spread evenly over a clip, [n, h, w, 3], small enough to be looked at."""
-    count = min(_MOST_FRAMES, len(frames))
-    picked = frames[torch.linspace(0, len(frames) - 1, count).round().long(), ..., :3]
+    picked = frames[shown_frames(len(frames)), ..., :3]
     longer = max(picked.shape[1:3])
-    if longer <= _LONGER_PX:
+    if longer <= LONGER_PX:
         return picked
-    height, width = (max(1, round(side * _LONGER_PX / longer)) for side in picked.shape[1:3])
+    height, width = (max(1, round(side * LONGER_PX / longer)) for side in picked.shape[1:3])
     return F.interpolate(picked.movedim(-1, 1), size=(height, width), mode="area").movedim(1, -1)
 
 
@@ -125,7 +121,7 @@ def _answered(clip: Any, chat: Chat, frames: Tensor | None) -> str:
     else:
         given = {"prompt": chat.as_qwen if _reads_turns(clip) else chat.as_one}
     made = core.execute(
-        clip=clip, max_length=_MOST_TOKENS, sampling_mode={"sampling_mode": "off"}, image=frames, **given
+        clip=clip, max_length=MOST_TOKENS, sampling_mode={"sampling_mode": "off"}, image=frames, **given
     )
     return str(made.args[0])
 

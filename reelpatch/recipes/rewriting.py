@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from reelpatch.errors import BadInput
 from reelpatch.recipes.record import Recipe
 
+# What a language model is shown of a clip or a picture, and how much it may answer.
+MOST_FRAMES, LONGER_PX, MOST_TOKENS = 4, 1024, 512
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -140,7 +143,8 @@ def chat_for(aim: Aim, instruction: str, *, num_pictures: int, is_clip: bool) ->
     thing = "video" if is_clip else "picture"
     shown = ""
     if num_pictures:
-        frames = f"{num_pictures} frames of the clip, in order" if is_clip else "the picture"
+        several = f"{num_pictures} frames of the clip, in order" if num_pictures > 1 else "a frame of the clip"
+        frames = several if is_clip else "the picture"
         shown = f" You are shown {frames}: name things as they are seen there."
     fewest, most = aim.words
     before, after = aim.example
@@ -153,14 +157,22 @@ def chat_for(aim: Aim, instruction: str, *, num_pictures: int, is_clip: bool) ->
     return Chat(system, f"What the person asks: {instruction.strip()}", num_pictures)
 
 
+def shown_frames(num_frames: int) -> list[int]:
+    """The frames of a clip, counted from 0, that a language model is shown: a few, spread evenly from the first to the last."""
+    count = min(MOST_FRAMES, num_frames)
+    return [index * (num_frames - 1) // max(1, count - 1) for index in range(count)]
+
+
 def plainly(aim: Aim, instruction: str) -> str:
     """What can be made of an instruction without a language model."""
     said = instruction.strip()
     if aim.starts and said.lower().startswith(aim.starts.lower()):
         return said
     bare = said.rstrip(".!")
-    # Proper names keep their capitals; the first word of an order has one only because it stands first.
-    return aim.plain.format(instruction=said, bare=bare[:1].lower() + bare[1:])
+    # The first word of an order has a capital only because it stands first; LEGO has more than one.
+    if bare[1:2].islower() or bare[1:2].isspace():
+        bare = bare[:1].lower() + bare[1:]
+    return aim.plain.format(instruction=said, bare=bare)
 
 
 def _recipes() -> list[Recipe]:

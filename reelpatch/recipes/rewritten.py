@@ -33,7 +33,9 @@ def rewritten(answer: str, aim: Aim) -> str:
     if not text:
         raise BadInput("the language model answered with nothing: try again, or use another one.")
     if _REFUSALS.match(text):
-        raise BadInput(f"the language model refused to rewrite the instruction ({_shortened(text)}).")
+        raise BadInput(
+            f"the language model refused to rewrite the instruction ({shortened(text)}): say it in other words, or use another one."
+        )
     num_words, most = len(text.split()), _TOO_LONG * aim.words[1]
     if num_words > most:
         raise BadInput(
@@ -51,5 +53,7 @@ def _unpacked(text: str) -> str:
     return text
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """What a model or a server said, as long as a sentence can quote it, in one line."""
+    text = " ".join(text.split())
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

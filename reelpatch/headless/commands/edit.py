@@ -120,6 +120,12 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
         )
     if options.edits is None:
         return
+    if rewrite_options.chosen(options).is_asked:
+        raise BadInput(
+            "the instructions of a file of edits are used as they are: rewrite each first (reelpatch rewrite), and leave "
+            "this out.",
+            setting=("rewrite_url", "rewrite_folder", "rewrite_plainly"),
+        )
     for name, value in (
         ("an instruction", options.instruction),
         ("a mask", options.mask),

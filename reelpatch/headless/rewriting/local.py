@@ -2,7 +2,8 @@
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,13 @@ import torch
 from PIL import Image
 
 from reelpatch.errors import BadInput
-from reelpatch.recipes.rewriting import Chat
+from reelpatch.recipes.rewriting import MOST_TOKENS, Chat
 
 _log = logging.getLogger(__name__)
-_MOST_TOKENS = 512
 
 
-def answered(folder: Path, chat: Chat, pictures: Sequence[bytes]) -> str:
-    """The model's answer to a chat with JPEG `pictures`, which a model without eyes is not shown.
-
-    Raises: `BadInput` for a folder that holds no such model.
-    """
+def sees(folder: Path) -> bool:
+    """Whether the model in a folder can be shown pictures. Raises: `BadInput` for a folder that holds no language model."""
     if not (folder / "config.json").is_file():
         raise BadInput(
             f"{folder} holds no model for transformers (no config.json): name the folder of one, such as Qwen3-VL-4B-Instruct.",
@@ -28,10 +25,29 @@ def answered(folder: Path, chat: Chat, pictures: Sequence[bytes]) -> str:
         )
     from transformers import AutoConfig
 
-    try:
+    with _explained(folder):
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        sees = getattr(config, "vision_config", None) is not None
-        return _generated(folder, chat, pictures if sees else (), sees=sees)
+        return getattr(config, "vision_config", None) is not None
+
+
+def answered(folder: Path, chat: Chat, pictures: Sequence[bytes]) -> str:
+    """The model's answer to a chat with JPEG `pictures`; there are none for a model that does not see.
+
+    Raises: `BadInput` for a folder that holds no such model.
+    """
+    has_eyes = sees(folder)
+    with _explained(folder):
+        try:
+            return _generated(folder, chat, pictures, sees=has_eyes)
+        finally:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()  # the edit needs the room
+
+
+@contextmanager
+def _explained(folder: Path) -> Generator[None]:
+    try:
+        yield
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = next(filter(None, str(error).splitlines()), type(error).__name__)
         raise BadInput(
@@ -61,6 +77,6 @@ def _generated(folder: Path, chat: Chat, pictures: Sequence[bytes], *, sees: boo
         **({} if sees else {"enable_thinking": False}),
     ).to(device)
     with torch.inference_mode():
-        made = model.generate(**inputs, max_new_tokens=_MOST_TOKENS, do_sample=False)
+        made = model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)
     answer = made[0, inputs["input_ids"].shape[1] :]
     return str(words.decode(answer, skip_special_tokens=True))

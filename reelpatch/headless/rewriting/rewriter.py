@@ -64,8 +64,8 @@ def rewrite(instruction: str, recipe: Recipe, seen: Seen, how: RewriteOptions) -
 
 
 def _asked(instruction: str, aim: Aim, seen: Seen, how: RewriteOptions) -> Rewritten:
-    by, ask = _model(how)
-    pictures = seen.pictures()
+    by, ask, sees = _model(how)
+    pictures = seen.pictures() if sees else []
     chat = chat_for(aim, instruction, num_pictures=len(pictures), is_clip=seen.is_clip)
     kept = _kept_at(by, chat, pictures)
     text = _read(kept)
@@ -75,16 +75,16 @@ def _asked(instruction: str, aim: Aim, seen: Seen, how: RewriteOptions) -> Rewri
     return Rewritten(instruction, text, by)
 
 
-def _model(how: RewriteOptions) -> tuple[str, Callable[[Chat, Sequence[bytes]], str]]:
-    """The name of the language model, and what asks it."""
+def _model(how: RewriteOptions) -> tuple[str, Callable[[Chat, Sequence[bytes]], str], bool]:
+    """The name of the language model, what asks it, and whether it is shown pictures; a server's is always."""
     if how.url is None:
-        from reelpatch.headless.rewriting.local import answered
+        from reelpatch.headless.rewriting import local
 
         assert how.folder is not None
-        return str(how.folder.absolute()), partial(answered, how.folder)
+        return str(how.folder.absolute()), partial(local.answered, how.folder), local.sees(how.folder)
     url = server.check_url(how.url)
     model = how.model or server.first_model(url, timeout_s=how.timeout_s)
-    return f"{model} at {url}", partial(server.ask, url, model, timeout_s=how.timeout_s)
+    return f"{model} at {url}", partial(server.ask, url, model, timeout_s=how.timeout_s), True
 
 
 def _kept_at(by: str, chat: Chat, pictures: Sequence[bytes]) -> Path:

@@ -10,18 +10,22 @@ from PIL import Image
 from reelpatch.media.frame_colour import Frames
 from reelpatch.media.frame_reader import FrameReader, look_through
 from reelpatch.media.pictures import read_picture
+from reelpatch.recipes.rewriting import LONGER_PX, shown_frames
 
-NUM_FRAMES = 4
-_LONGER_PX, _QUALITY = 1024, 90
+_QUALITY = 90
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A clip, or a picture where `is_clip` is false; None for nothing that can be looked at."""
+    """A clip, or a picture where `is_clip` is false; None for nothing that can be looked at.
+
+    Of a clip, the first `num_frames` are what is worked on; None for all of it, which has to be read to be counted.
+    """
 
     path: Path | None
     is_clip: bool = True
     accept_damage: bool = False
+    num_frames: int | None = None
 
     def pictures(self) -> list[bytes]:
         """JPEG files of at most 1024 pixels a side: the picture, or frames spread evenly over the clip.
@@ -32,19 +36,20 @@ class Seen:
             return []
         if not self.is_clip:
             return [_jpeg(read_picture(self.path).pixels)]
-        header = look_through(self.path, folder_fps=Fraction(1), accept_damage=self.accept_damage)
-        count = min(NUM_FRAMES, header.num_frames)
-        numbers = [index * (header.num_frames - 1) // max(1, count - 1) for index in range(count)]
+        num_frames = self.num_frames
+        if num_frames is None:
+            header = look_through(self.path, folder_fps=Fraction(1), accept_damage=self.accept_damage)
+            num_frames = header.num_frames
         reader = FrameReader(self.path, accept_damage=self.accept_damage)
         try:
-            return [_jpeg(reader.part(number, number + 1)[0]) for number in numbers]
+            return [_jpeg(reader.part(number, number + 1)[0]) for number in shown_frames(num_frames)]
         finally:
             reader.close()
 
 
 def _jpeg(pixels: Frames) -> bytes:
     image = Image.fromarray(pixels)
-    image.thumbnail((_LONGER_PX, _LONGER_PX), Image.Resampling.LANCZOS)
+    image.thumbnail((LONGER_PX, LONGER_PX), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, format="JPEG", quality=_QUALITY)
     return file.getvalue()

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from reelpatch.errors import BadInput
-from reelpatch.recipes.rewriting import Chat
+from reelpatch.recipes.rewriting import MOST_TOKENS, Chat
+from reelpatch.recipes.rewritten import shortened
 
 KEY_VARIABLE = "REELPATCH_REWRITE_KEY"
 _MOST_BYTES = 64 * 1024
-_MOST_TOKENS = 512
-_SHOWN_CHARACTERS = 120
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -80,7 +79,7 @@ def ask(url: str, model: str, chat: Chat, pictures: Sequence[bytes], *, timeout_
                     "content": [*seen, {"type": "text", "text": chat.user}] if seen else chat.user,
                 },
             ],
-            "max_tokens": _MOST_TOKENS,
+            "max_tokens": MOST_TOKENS,
             "temperature": 0,
             "seed": 0,
         },
@@ -97,7 +96,9 @@ def _content(answer: dict[str, Any], url: str) -> str:
         _refuse(f"{url} answered, but with no message: it does not speak OpenAI's chat protocol.")
     said = cast("dict[str, Any]", message)
     if refusal := said.get("refusal"):
-        _refuse(f"the language model refused to rewrite the instruction ({_shortened(str(refusal))}).")
+        _refuse(
+            f"the language model refused to rewrite the instruction ({shortened(str(refusal))}): say it in other words, or use another one."
+        )
     if cast("dict[str, Any]", choice).get("finish_reason") == "content_filter":
         _refuse("the server's filter held back the rewritten instruction.")
     content = said.get("content")
@@ -112,12 +113,7 @@ def _exchanged(url: str, path: str, sent: dict[str, Any] | None, timeout_s: floa
     data = None if sent is None else json.dumps(sent).encode()
     request = Request(f"{check_url(url)}/{path}", data=data, headers=headers)
     try:
-        with build_opener(_NoRedirects).open(request, timeout=timeout_s) as response:
-            content = _read(response, deadline)
-    except HTTPError as error:
-        with error:
-            said = _shortened(error.read(_MOST_BYTES).decode("utf-8", "replace"))
-        _refuse(f"{url} answered with an error (HTTP {error.code}: {said}).")
+        error_code, content = _answered(request, timeout_s, deadline)
     except TimeoutError:
         _refuse(f"{url} did not answer within {timeout_s:g} s: give it longer (--rewrite-timeout).")
     except (OSError, HTTPException, ValueError) as error:
@@ -125,7 +121,12 @@ def _exchanged(url: str, path: str, sent: dict[str, Any] | None, timeout_s: floa
         if isinstance(reason, TimeoutError):
             _refuse(f"{url} did not answer within {timeout_s:g} s: give it longer (--rewrite-timeout).")
         _refuse(
-            f"{url} cannot be reached ({_shortened(str(reason))}): start the server, or check the address."
+            f"{url} cannot be reached ({shortened(str(reason))}): start the server, or check the address."
+        )
+    if error_code:
+        said = shortened((content or b"").decode("utf-8", "replace"))
+        _refuse(
+            f"{url} answered with an error (HTTP {error_code}: {said}): see what the server itself says of it."
         )
     if content is None:
         _refuse(f"{url} answered with more than {_MOST_BYTES // 1024} kB, which is no instruction.")
@@ -138,6 +139,16 @@ def _exchanged(url: str, path: str, sent: dict[str, Any] | None, timeout_s: floa
             f"{url} answered with something else than JSON: give the address of its API, which ends in /v1."
         )
     return cast("dict[str, Any]", answer)
+
+
+def _answered(request: Request, timeout_s: float, deadline: float) -> tuple[int, bytes | None]:
+    """The number of an error, 0 for none, and what was answered with it; None for too much."""
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=timeout_s) as response:
+            return 0, _read(response, deadline)
+    except HTTPError as error:
+        with error:
+            return error.code, _read(error, deadline)
 
 
 def _read(response: Any, deadline: float) -> bytes | None:
@@ -163,11 +174,6 @@ def _is_local(host: str) -> bool:
 
 def _is_text(record: Any, name: str) -> bool:
     return isinstance(record, dict) and isinstance(cast("dict[str, Any]", record).get(name), str)
-
-
-def _shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def _refuse(sentence: str) -> NoReturn:

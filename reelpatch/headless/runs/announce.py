@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
+from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
 from reelpatch.media.video_io import Video
 from reelpatch.recipes import Recipe
@@ -41,6 +42,19 @@ def window_plan(request: LongRequest, clip: CutClip, lattice: Lattice) -> FitPla
         clip.plan.clip_frames, *clip.header.size, lattice=lattice, size=request.size, method=request.fit
     )
     return replace(plan, frames=clip.plan.windows[0].frames)
+
+
+def check_crops(request: LongRequest, clip: CutClip, lattice: Lattice) -> None:
+    """Of crops, whose boxes are known when their window begins and are legal themselves, what can be known before.
+
+    Raises: `BadInput` as `plan_fit` for a length that needs fitting, and for a size that boxes would have by chance alone.
+    """
+    if request.size is not None and request.fit is None:
+        raise BadInput(
+            "a crop has a size of its own, and is brought to another by a fit: name one.", setting="fit"
+        )
+    side = lattice.size_multiple
+    plan_fit(clip.plan.clip_frames, side, side, lattice=lattice, method=request.fit)
 
 
 def announce_windows(request: LongRequest, clip: CutClip, plan: FitPlan | None) -> None:

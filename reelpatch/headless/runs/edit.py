@@ -17,7 +17,7 @@ from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.masks import time_reach
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.runs.announce import announce_windows, warn_of_much_work, window_plan
+from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
 from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
@@ -70,15 +70,23 @@ def edit_owned(
     with _opened_mask(request, clip) as mask:
         first = read_first_frame(request.first_frame, clip.header.size, settings)
         references = (*first.references, *_stills(request))
-        plan = window_plan(request, clip, settings.lattice)
+        plan = _known_plan(request, clip, settings)
         editor = models or Editor(settings, **request.for_runner())
         refuse_inputs(request.target, editor.weight_files)
-        request, said = rewritten_edit(request, settings)
+        request, said = rewritten_edit(request, settings, num_frames=clip.plan.clip_frames)
         editor.check_text(request.instruction)
         _announce(request, clip, plan, editor)
         clip = replace(clip, comment=comment_of(said))
         edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept)
     return replace(RunResult.of_windows(request, editor, clip, began), rewriting=said)
+
+
+def _known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:
+    """How the clip is fitted; None for crops, whose sizes are not known yet. Raises: `BadInput` as `plan_fit`."""
+    if request.finishing.crop_px is None:
+        return window_plan(request, clip, settings.lattice)
+    check_crops(request, clip, settings.lattice)
+    return None
 
 
 @contextmanager
@@ -99,16 +107,15 @@ def _stills(request: EditRequest) -> tuple[Tensor, ...]:
     return tuple(to_floats(read_still(path)) for path in request.references)
 
 
-def _announce(request: EditRequest, clip: CutClip, plan: FitPlan, editor: Editor) -> None:
+def _announce(request: EditRequest, clip: CutClip, plan: FitPlan | None, editor: Editor) -> None:
     """What is about to be done, while it can still be stopped; a crop is told of when its boxes are known."""
-    is_cropped = request.finishing.crop_px is not None
-    announce_windows(request, clip, None if is_cropped else plan)
+    announce_windows(request, clip, plan)
     if request.when is not None:
         lattice = editor.recipe.lattice
         reach = time_reach(request.when, lattice.frames_at_least(clip.plan.clip_frames), lattice)
         _log.info("%s", reach.describe())
     _announce_run(request, editor)
-    if not is_cropped:
+    if plan is not None:
         warn_of_much_work(plan, editor.recipe)
 
 

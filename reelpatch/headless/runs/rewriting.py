@@ -14,12 +14,14 @@ from reelpatch.recipes import Recipe
 _log = logging.getLogger(__name__)
 
 
-def rewritten_edit(request: EditRequest, settings: Recipe) -> tuple[EditRequest, Rewritten | None]:
+def rewritten_edit(
+    request: EditRequest, settings: Recipe, *, num_frames: int
+) -> tuple[EditRequest, Rewritten | None]:
     """The request with its instruction rewritten, and how; as it is and None where that was not asked for.
 
-    The result's name stays that of the instruction as it was given. Raises: `BadInput` as `rewrite`.
+    A language model sees the first `num_frames` of the clip, which are worked on. The result's name stays that of the instruction as it was given. Raises: `BadInput` as `rewrite`.
     """
-    seen = Seen(request.clip, accept_damage=request.accept_damage)
+    seen = Seen(request.clip, accept_damage=request.accept_damage, num_frames=num_frames)
     said = _rewritten(request.instruction, settings, seen, request.rewriting)
     if said is None:
         return request, None

@@ -57,6 +57,10 @@ def test_plain_forms() -> None:
     plain = plainly(REASONING, "Put a hat on the cat.")
     assert plain.startswith("The user wants to put a hat on the cat. Everything that is not named stays")
     assert plainly(REASONING, "The user wants to see a hat.") == "The user wants to see a hat."
+    assert plainly(REASONING, "LEGO bricks everywhere").startswith(
+        "The user wants to LEGO bricks everywhere. "
+    )
+    assert plainly(REASONING, "A hat for the cat").startswith("The user wants to a hat for the cat. ")
     assert plainly(AIMS["ditto"], "Make it a Claymation.") == "Make it a Claymation."
 
 

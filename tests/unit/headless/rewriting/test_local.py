@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from transformers import (
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import BAD_INPUT, main
-from reelpatch.headless.rewriting.local import answered
+from reelpatch.headless.rewriting.local import answered, sees
+from reelpatch.headless.rewriting.options import RewriteOptions
+from reelpatch.headless.rewriting.rewriter import rewrite
+from reelpatch.headless.rewriting.seen import Seen
+from reelpatch.recipes import recipe
 from reelpatch.recipes.rewriting import Chat
 
 IMAGE = "<|image_pad|>"
@@ -43,7 +48,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reelpatch.headless.rewriting.local._MOST_TOKENS", 24)
+    monkeypatch.setattr("reelpatch.headless.rewriting.local.MOST_TOKENS", 24)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -107,15 +112,14 @@ RED, GREEN = jpeg((220, 20, 20)), jpeg((20, 220, 20))
 
 
 def test_one_that_sees_is_shown_the_pictures(seeing: Path) -> None:
+    assert sees(seeing)
     chat = Chat("Rewrite.", "lego", 2)
     assert answered(seeing, chat, [RED, RED]) == answered(seeing, chat, [RED, RED])
     assert answered(seeing, chat, [RED, RED]) != answered(seeing, chat, [GREEN, RED])
 
 
 def test_one_without_eyes_reads_the_request(blind: Path) -> None:
-    assert answered(blind, Chat("Rewrite.", "lego", 1), [RED]) == answered(
-        blind, Chat("Rewrite.", "lego", 1), [GREEN]
-    )
+    assert not sees(blind)
     assert answered(blind, Chat("Rewrite.", "lego", 0), []) != answered(
         blind, Chat("Rewrite.", "clay", 0), []
     )
@@ -131,3 +135,29 @@ def test_a_folder_that_transformers_does_not_know_is_one_sentence(
     asked = ["rewrite", "x", "--recipe", "vace", "--rewrite-folder", str(tmp_path), "--json"]
     assert main(asked) == BAD_INPUT
     assert "(--rewrite-folder)" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_what_is_shown_is_what_is_said_to_be(
+    blind: Path, seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model without eyes is not told that it is shown frames."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    picture, asked = tmp_path / "red.jpg", list[tuple[Chat, int]]()
+    picture.write_bytes(RED)
+
+    def noted(_folder: Path, chat: Chat, pictures: Sequence[bytes]) -> str:
+        asked.append((chat, len(pictures)))
+        return "The user wants to make it green."
+
+    monkeypatch.setattr("reelpatch.headless.rewriting.local.answered", noted)
+    for folder in (blind, seeing):
+        rewrite(
+            "green",
+            recipe("chronoedit"),
+            Seen(picture, is_clip=False),
+            RewriteOptions(folder=folder),
+        )
+    (without, none), (with_eyes, one) = asked
+    assert (none, one) == (0, 1)
+    assert "You are shown" not in without.system
+    assert "You are shown the picture" in with_eyes.system

@@ -129,3 +129,19 @@ def test_options_that_do_not_go_together(options: tuple[str, ...], said: str, ca
 def test_a_recipe_with_a_sentence_of_its_own_is_refused(capsys: Captured) -> None:
     asked = ("rewrite", "x", "--recipe", "chronoedit-upscale", "--rewrite-plainly")
     assert "'chronoedit-upscale' cannot be rewritten" in answered(capsys, *asked, code=BAD_INPUT)["error"]
+
+
+def test_only_frames_that_are_worked_on_are_shown(
+    server: Server, clip: Path, models_folder: Path, capsys: Captured
+) -> None:
+    server.answer = "make it sepia"
+    answered(capsys, *edit(clip, models_folder, "--rewrite-url", server.url, "--frames", "1"))
+    assert sum(part["type"] == "image_url" for part in server.asked[0]["messages"][1]["content"]) == 1
+    assert "shown a frame of the clip:" in server.asked[0]["messages"][0]["content"]
+
+
+def test_a_file_of_edits_is_not_rewritten(clip: Path, capsys: Captured) -> None:
+    edits = clip.with_name("edits.json")
+    edits.write_text('[{"instruction": "make it sepia"}]')
+    error = answered(capsys, "edit", clip, "--edits", edits, "--rewrite-plainly", code=BAD_INPUT)["error"]
+    assert "are used as they are" in error

@@ -66,6 +66,7 @@ def _with(**values: object) -> Callable[[Server], None]:
     [
         (_with(status=500, raw=b"out of\nmemory"), r"answered with an error \(HTTP 500: out of memory\)"),
         (_with(status=401, raw=b"x" * 10_000), r"HTTP 401: x{120}\.\.\."),
+        (_with(status=500, raw=b"x" * 100_000), "HTTP 500"),
         (_with(raw=b"x" * 100_000), "answered with more than 64 kB"),
         (_with(raw=b"<html>"), "something else than JSON"),
         (_with(raw=b"[" * 60_000), "something else than JSON"),
@@ -93,9 +94,11 @@ def test_a_message_without_text_is_an_empty_answer(server: Server) -> None:
     assert asked(server) == ""
 
 
+@pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("name", ["waits_s", "drips"])
-def test_waiting_has_an_end(name: str, server: Server) -> None:
+def test_waiting_has_an_end(name: str, status: int, server: Server) -> None:
     setattr(server, name, 2 if name == "waits_s" else True)
+    server.status, server.raw = status, b"x" * 1000
     with pytest.raises(BadInput, match=r"did not answer within 0\.3 s: give it longer \(--rewrite-timeout\)"):
         asked(server, timeout_s=0.3)
 

@@ -96,6 +96,25 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
     assert np.abs(expected - source).max() > 20
 
 
+@pytest.mark.parametrize("frames", [5, 6])
+def test_a_crop_of_a_clip_of_any_size_needs_no_fit(
+    frames: int, models_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    """A crop is of a legal size itself; a length that cannot be worked on is refused before weights are read."""
+    clip, mask, out = tmp_path / "odd.mp4", tmp_path / "mask.png", tmp_path / "x.mp4"
+    write_video(Video(moving_square(frames, 58, 90), Fraction(8)), clip)
+    Image.fromarray((MASK[0, :58, :90] * 255).byte().numpy()).save(mask)
+    run = ["edit", clip, "make it sepia", "--mask", mask, "--models", models_folder, "--output", out]
+    code = main([*map(str, run), "--steps", "1", "--crop", "4", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    if frames == 6:
+        assert (code, out.exists()) == (BAD_INPUT, False)
+        assert "6 frames" in answer["error"]
+        return
+    assert code == DONE
+    assert (answer["frames"], answer["width"], answer["height"]) == (5, 90, 58)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -106,6 +125,10 @@ def test_an_edit_in_a_crop_is_that_of_the_crop_alone(
         (["--mask", "MASK", "--grow", "999"], "(--grow)"),
         (["--mask", "MASK", "--blend", "edges"], "such as 8 pixels (--feather)"),
         (["--mask", "MASK", "--crop", "-3"], "(--crop)"),
+        (
+            ["--mask", "MASK", "--crop", "4", "--size", "32x32"],
+            "brought to another by a fit: name one (--fit)",
+        ),
         (["--match", "mean", "--match-frames", "nan"], "--match-frames: 'nan' is no number"),
         (["--match", "hue"], "--match"),
     ],
