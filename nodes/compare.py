@@ -17,7 +17,7 @@ _CRF = 10.0  # finer than for keeping: what is compared is the clips, not the co
 
 
 class Compare(io.ComfyNode):
-    """Both clips are one film, which `js/compare.js` cuts apart: no player can show different frames of them."""
+    """Both clips are one film, which `js/compare/compare.js` cuts apart: no player can show different frames of them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

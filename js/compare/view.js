@@ -1,7 +1,7 @@
 // A player of one film that holds two clips: under a line that is dragged, side by side, or their difference.
 // The browser decodes one film, so before and after are always the same frame.
 
-import { drawPicture } from "./compare_picture.js";
+import { drawPicture } from "./picture.js";
 
 const WORDS = {
   en: {
@@ -120,7 +120,7 @@ export class CompareView {
     this.setMode("wipe");
   }
 
-  /** Plays a film; `film` as in compare_picture.js. */
+  /** Plays a film; `film` as in picture.js. */
   load(address, film) {
     const whole = new URL(address, document.baseURI).href;
     if (this.#film && this.#video.src === whole) return;

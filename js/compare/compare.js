@@ -1,9 +1,9 @@
 // The node Compare plays the film that it made.
 
-import { api } from "../../scripts/api.js";
-import { app } from "../../scripts/app.js";
-import { CompareView } from "./compare_view.js";
-import { addView } from "./node_view.js";
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { CompareView } from "./view.js";
+import { addView } from "../node_view.js";
 
 /** Where ComfyUI serves a file that a node made. */
 function addressOf({ filename, subfolder, type }) {
