@@ -114,16 +114,18 @@ def family_of(model: ModelPatcher) -> Family | None:
     """The registered family whose classes a MODEL has; None for none of them."""
     transformer = _class_names(model.get_model_object("diffusion_model"))
     latents = _class_names(model.get_model_object("latent_format"))
-    found = (
-        family
+    found = [
+        (latents.index(family.comfyui.latents), family)
         for family in FAMILIES.all()
         if family.comfyui and family.comfyui.transformer in transformer and family.comfyui.latents in latents
-    )
-    return next(found, None)
+    ]
+    # A class may go back to that of another family, as Wan2.2's latents do to Wan2.1's.
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def _class_names(thing: Any) -> set[str]:
-    return {f"{one.__module__}.{one.__qualname__}" for one in type(thing).__mro__}
+def _class_names(thing: Any) -> list[str]:
+    """Those that it has, its own first."""
+    return [f"{one.__module__}.{one.__qualname__}" for one in type(thing).__mro__]
 
 
 def _check_wan(backbone: Any, own: int, asked: int | None) -> None:

@@ -18,7 +18,7 @@ from reelpatch.headless.models.lora_side_path import Place, SidePath, find_place
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.float8 import widened
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import Kind, expect, identify, require
 from reelpatch.weights.lora import Lora, match_lora
 from reelpatch.weights.lora_alpha import METADATA_KEY, PeftConfig
 from reelpatch.weights.lora_keys import read_key
@@ -26,7 +26,6 @@ from reelpatch.weights.rounding import round_stochastically
 
 # PEFT saves these two into a folder of their own; no other file takes its settings from beside it.
 _PEFT_WEIGHTS, _PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
-_KINDS = (Kind.LORA, Kind.EDIT_ADAPTER)  # the second has a LoRA within
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +61,7 @@ class ChosenLora:
 
     def check(self, num_steps: int, *, merged: bool) -> None:
         """Raises: `BadInput` for another kind of file, and for strengths that such a run can't have."""
-        expect(self.path, *_KINDS)
+        expect(self.path, Kind.LORA)
         self.strengths.at(0, num_steps)
         if merged and not self.strengths.is_constant:
             raise BadInput(
@@ -131,8 +130,11 @@ def merge_lora(
 
 def _read(path: Path, places: Mapping[str, Place]) -> Lora:
     """What of the file fits these places, looked through for NaN."""
-    file = expect(path, *_KINDS)
-    keys = [key for key in file.tensors if file.kind is Kind.LORA or read_key(key) is not None]
+    file = identify(path)
+    has_it_within = file.kind is Kind.EDIT_ADAPTER
+    if not has_it_within:
+        require(file, Kind.LORA)
+    keys = [key for key in file.tensors if not has_it_within or read_key(key) is not None]
     with safe_open(path, framework="pt") as tensors:
         state = {key: tensors.get_tensor(key) for key in keys}
     shapes = {name: tuple(place.stored.shape) for name, place in places.items()}

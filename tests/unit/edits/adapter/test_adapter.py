@@ -167,7 +167,7 @@ def test_an_adapter_of_another_backbone_is_refused(
 def test_latents_of_another_vae_or_size_are_refused(backbone: WanTransformer3DModel) -> None:
     adapter = tiny_adapter.module()
     for latents in (torch.zeros(16, *SHAPE), torch.zeros(48, 3, 8, 6), torch.zeros(48, 2, 4, 6)):
-        with pytest.raises(BadInput, match="the source has the shape .*encode it at the sample's size"):
+        with pytest.raises(BadInput, match=r"the source has the shape .*encode it at the sample's size"):
             run(backbone, [AdapterEdit(adapter, SeenByAdapter(latents, latents))])
     with pytest.raises(BadInput, match="are not finite"):
         run(backbone, [AdapterEdit(adapter, SeenByAdapter(SOURCE * torch.nan, MASK))])
@@ -184,7 +184,7 @@ def test_files_that_are_no_adapter_are_refused() -> None:
     for state, words in cases:
         with pytest.raises(BadInput, match=words):
             AdapterModule.from_state_dict(state)
-    with pytest.raises(BadInput, match="lacks 'reference_embedding.bias'"):
+    with pytest.raises(BadInput, match=r"lacks 'reference_embedding\.bias'"):
         AdapterModule.from_state_dict({k: v for k, v in whole.items() if k != "reference_embedding.bias"})
-    with pytest.raises(BadInput, match="x says 'beside' under .*where sequence or aligned was expected"):
+    with pytest.raises(BadInput, match=r"x says 'beside' under .*where sequence or aligned was expected"):
         AdapterLayout.of({POSITIONS_KEY: "beside"}, "x")

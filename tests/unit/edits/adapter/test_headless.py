@@ -174,7 +174,7 @@ def test_a_vae_of_48_channels_does_not_go_with_a_model_of_16(
     own = shutil.copytree(models_folder, tmp_path / "models")
     vae = recipe("demo").files_for("vae")[0]
     shutil.copy(folder / "vae" / "wan2.2_vae.safetensors", own / vae.folder / vae.names[0])
-    with pytest.raises(BadInput, match="is a Wan2.2 VAE .*a Wan2.1 VAE is needed here"):
+    with pytest.raises(BadInput, match=r"is a Wan2.2 VAE .*a Wan2.1 VAE is needed here"):
         Editor(recipe("demo"), own)
 
 
