@@ -18,7 +18,7 @@ from .files import chosen_file, listed, missing_or_true
 from .node_message import say
 
 FROM_FILE, AUTO = "from file", "auto"
-KINDS = (Kind.BACKBONE, Kind.VACE, Kind.IMAGE_BACKBONE)
+KINDS = (Kind.BACKBONE, Kind.VACE, Kind.IMAGE_BACKBONE, Kind.WIDE_BACKBONE)
 STORAGE = {
     FROM_FILE: None,
     "fp8_e4m3fn": torch.float8_e4m3fn,
@@ -40,8 +40,8 @@ class LoadBackbone(io.ComfyNode):
             display_name="Load backbone",
             category="reelpatch/loaders",
             description=(
-                "Loads a Wan text-to-video model (Wan2.1 14B and 1.3B, Wan2.2 A14B high or low), or ChronoEdit for pictures, in "
-                "native or diffusers naming. Of a merged VACE file it takes the backbone alone."
+                "Loads a Wan text-to-video model (Wan2.1 14B and 1.3B, Wan2.2 A14B high or low, Wan2.2 TI2V-5B), or ChronoEdit for "
+                "pictures, in native or diffusers naming. Of a merged VACE file it takes the backbone alone."
             ),
             search_aliases=["wan", "ditto", "vace", "vdot", "unet", "diffusion model"],
             inputs=[

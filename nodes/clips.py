@@ -12,6 +12,7 @@ from reelpatch.clips.worked_clip import Taken, WorkedClip, pick_frames, stills
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 
+from .host_vae import family_of_vae
 from .incoming_clip import frames_of
 from .node_message import say
 from .sockets import REFERENCES, WORKED_CLIP
@@ -68,14 +69,16 @@ class Clip(io.ComfyNode):
         fps: float,
         video: Any = None,
         images: Tensor | None = None,
+        vae: Any = None,
     ) -> io.NodeOutput:
+        lattice = WAN.lattice if vae is None else family_of_vae(vae).lattice
         pictures, rate, sound = _source(video, images, fps)
         new_rate = Fraction(fps).limit_denominator(1001) if fps and video is not None else None
         picks = pick_frames(len(pictures), rate, first=first_frame, most=frames, new_fps=new_rate)
         clip = WorkedClip.of(
             pictures[picks],
             new_rate or rate,
-            lattice=WAN.lattice,
+            lattice=lattice,
             method=chosen_fit(fit),
             size=asked_size(width, height),
             sound=part_of_sound(
@@ -239,6 +242,14 @@ def _clip_inputs() -> list[io.Input]:
             tooltip=(
                 "Frames per second to work at; 0 keeps the video's rate. Another rate takes the frames nearest "
                 "in time, and the result has that rate. For images, this is their rate (16 if 0)."
+            ),
+        ),
+        io.Vae.Input(
+            "vae",
+            optional=True,
+            tooltip=(
+                "The model's VAE, where it is not the Wan2.1 VAE: sizes then are multiples of what it asks for, 32 pixels with "
+                "the Wan2.2 VAE of TI2V-5B."
             ),
         ),
     ]

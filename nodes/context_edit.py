@@ -1,5 +1,6 @@
 """Edit in context: the source clip's tokens beside those of the clip that is made, on a MODEL."""
 
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management
@@ -8,15 +9,20 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
+from reelpatch.clips.frames import FitPlan
 from reelpatch.clips.worked_clip import WorkedClip
+from reelpatch.edits.adapter.module import AdapterModule
 from reelpatch.edits.instruction import check_instruction
-from reelpatch.edits.segments.work import SegmentsWork
 from reelpatch.edits.work import EditSettings, Material
-from reelpatch.recipes import RECIPES
+from reelpatch.errors import BadInput
+from reelpatch.families.lattice import Lattice
+from reelpatch.recipes import RECIPES, Recipe
 from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.strengths import StrengthSchedule
 
-from .host import attach
+from .host import attach, check_backbone
 from .host_vae import encoder
+from .lora import MODEL_PREFIX, apply_lora
 from .node_message import say
 from .sockets import REFERENCES, WORKED_CLIP
 
@@ -31,10 +37,10 @@ class EditInContext(io.ComfyNode):
             display_name="Edit in context",
             category="reelpatch",
             description=(
-                "Puts the clip beside the one that is made, as VideoCoF and Bernini-R do: the model sees it at every step. "
+                "Puts the clip beside the one that is made, as VideoCoF, Bernini-R and EasyV2V do: the model sees it at every step. "
                 "Connect MODEL to a guider, LATENT to the sampler, and the prompt to CLIP Text Encode."
             ),
-            search_aliases=["videocof", "bernini", "in-context", "edit video", "instruction"],
+            search_aliases=["videocof", "bernini", "easyv2v", "in-context", "edit video", "instruction"],
             inputs=_inputs(),
             outputs=[
                 io.Model.Output(tooltip="For a guider or a sampler."),
@@ -57,18 +63,26 @@ class EditInContext(io.ComfyNode):
         start: float,
         end: float,
         references: list[Tensor] | None = None,
+        edit_module: ModelPatcher | None = None,
+        mask: Tensor | None = None,
     ) -> io.NodeOutput:
         check_instruction(instruction)
         record = RECIPES[recipe]
         layout = record.segments
         assert layout is not None
+        adapter = check_adapter(record, edit_module, mask)
+        family = check_backbone(
+            model, None if adapter is None else adapter.width, adapter and adapter.channels
+        )
+        plan = _plan_on(family.lattice, clip.plan)
         settings = EditSettings(record.strength, StepRange(start, end), method=layout)
-        work = SegmentsWork()
-        material = Material(clip.source, clip.plan, references=references or [])
-        prepared = work.prepare(material, settings, encoder(vae))
-        edited = model
-        for edit in work.edits(None, prepared, settings):
-            edited = attach(edited, edit, None)
+        work = record.edit_kind.start_work()
+        where = None if mask is None else clip.source_mask(mask)
+        material = Material(clip.source, plan, where, references or [])
+        prepared = work.prepare(material, settings, encoder(vae, family))
+        edited = model if adapter is None else _with_lora(model, adapter)
+        for edit in work.edits(adapter, prepared, settings):
+            edited = attach(edited, edit, edit_module)
         device = comfy.model_management.intermediate_device()
         latents = torch.zeros(1, *prepared.shape, device=device)
         prompt = record.prompt_for(instruction, references=len(references or []))
@@ -77,13 +91,63 @@ class EditInContext(io.ComfyNode):
         return io.NodeOutput(edited, {"samples": latents}, prompt)
 
 
+def check_adapter(
+    record: Recipe, edit_module: ModelPatcher | None, mask: Tensor | None
+) -> AdapterModule | None:
+    """The edit adapter of a method that has one. Raises: `BadInput` for one that is missing or not wanted, and so for a mask."""
+    module = None if edit_module is None else edit_module.model
+    if record.edit_kind.has_module:
+        if isinstance(module, AdapterModule):
+            return module
+        found = "none is connected" if module is None else f"a {type(module).__name__} is connected"
+        raise BadInput(
+            f"the recipe '{record.name}' needs an edit adapter, but {found}: load one with Load edit module (its authors "
+            "published none; docs/files.md has the format)."
+        )
+    for name, given in (("edit module", edit_module), ("mask", mask)):
+        if given is not None:
+            raise BadInput(
+                f"the recipe '{record.name}' takes no {name} into the model: disconnect it here, and give a mask to Finish clip, "
+                "or use easyv2v."
+            )
+    return None
+
+
+def _plan_on(lattice: Lattice, plan: FitPlan) -> FitPlan:
+    """The plan for models of that lattice. Raises: `BadInput` for a working size that is not legal there."""
+    legal = lattice.nearest_size(*plan.size)
+    if plan.size != legal:
+        raise BadInput(
+            f"the clip is worked on at {plan.size[1]}x{plan.size[0]}, but this MODEL takes multiples of {lattice.size_multiple} "
+            f"pixels: connect its VAE to Clip, or set width and height there to {legal[1]}x{legal[0]}."
+        )
+    return replace(plan, lattice=lattice)
+
+
+def _with_lora(model: ModelPatcher, adapter: AdapterModule) -> ModelPatcher:
+    """The MODEL with what the adapter changes in it. Raises: `BadInput` for changes that fit no layer."""
+    if not adapter.lora:
+        return model
+    applied = apply_lora(model, adapter.lora, StrengthSchedule((1.0,)), prefix=MODEL_PREFIX, merge=False)
+    if applied.lora.unmatched:
+        key, reason = next(iter(applied.lora.unmatched.items()))
+        raise BadInput(
+            f"{len(applied.lora.unmatched)} keys of the edit adapter do not fit this MODEL ('{key}': {reason}): choose the backbone "
+            "that it was trained on."
+        )
+    return applied.patcher
+
+
 def _inputs() -> list[io.Input]:
     methods = [record.name for record in RECIPES.values() if record.segments is not None]
     return [
         io.Model.Input(
-            "model", tooltip="Bernini-R 1.3B, or Wan2.1 T2V 14B with VideoCoF's LoRA, from any loader."
+            "model",
+            tooltip="Bernini-R, Wan2.1 T2V 14B with VideoCoF's LoRA, or Wan2.2 TI2V-5B for an edit adapter, from any loader.",
         ),
-        io.Vae.Input("vae", tooltip="The Wan2.1 VAE (16 channels)."),
+        io.Vae.Input(
+            "vae", tooltip="The Wan2.1 VAE (16 channels); with Wan2.2 TI2V-5B the Wan2.2 VAE (48 channels)."
+        ),
         WORKED_CLIP.Input("clip", display_name="video clip", tooltip="From Clip."),
         io.Combo.Input(
             "recipe",
@@ -115,6 +179,17 @@ def _inputs() -> list[io.Input]:
         REFERENCES.Input(
             "references",
             optional=True,
-            tooltip="From References, each as a picture of its own. For Bernini-R; VideoCoF takes none.",
+            tooltip="From References, each as a picture of its own. For Bernini-R; one for EasyV2V; VideoCoF takes none.",
+        ),
+        io.ModelPatch.Input(
+            "edit_module", optional=True, tooltip="For EasyV2V: an edit adapter, from Load edit module."
+        ),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip=(
+                "For EasyV2V: where and when to edit (1), one image, or one for each frame, of the clip's size. Without it, the "
+                "instruction alone says so. Connect it to Finish clip too, so that the rest stays as it is."
+            ),
         ),
     ]

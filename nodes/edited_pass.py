@@ -7,26 +7,33 @@ from typing import Any
 
 import torch
 from comfy.ldm.common_dit import pad_to_patch_size
+from comfy.ldm.wan.model import sinusoidal_embedding_1d
 from torch import Tensor
 
-from reelpatch.edits.carried import CarriedTokens, carried_on, check_can_carry
+from reelpatch.edits.carried import CarriedTokens, carried_on, modulation_of_all
 from reelpatch.edits.contract import Edit, Forward, RunningEdits, begin_edits
 
 BlockArguments = Mapping[str, Any]
+TIMESTEPS = 1000
 
 
 class EditedPass:
     """Begins the edits at the first block, carries their token segments, and asks them after every block."""
 
     def __init__(
-        self, edits: Sequence[Edit], forward_of: Callable[[BlockArguments], Forward], num_blocks: int
+        self,
+        edits: Sequence[Edit],
+        forward_of: Callable[[BlockArguments], Forward],
+        num_blocks: int,
+        modulation_at: Callable[[float], Tensor],
     ) -> None:
         self._edits = edits
+        self._modulation_at = modulation_at
         self._forward_of = forward_of
         self._num_blocks = num_blocks
         self._running = RunningEdits(())
         self._carried = CarriedTokens((), 0)
-        self._rotary: Tensor | None = None
+        self._of_all: dict[str, Tensor] = {}  # rotary embedding and modulation, where there are segments
 
     def before_block(self, index: int, arguments: dict[str, Any]) -> dict[str, Any]:
         """What the block is called with."""
@@ -36,10 +43,16 @@ class EditedPass:
             self._carried = CarriedTokens(self._running.segments, forward.tokens.shape[1])
             if not self._running.segments:
                 return arguments
-            check_can_carry(forward.modulation)
-            self._rotary = _rotary_of_all(self._carried, forward.rotary)
-            return {**arguments, "img": self._carried.joined(forward.tokens), "pe": self._rotary}
-        return arguments if self._rotary is None else {**arguments, "pe": self._rotary}
+            modulation = modulation_of_all(
+                self._carried,
+                forward.modulation,
+                self._modulation_at,
+                forward.moment.sigma,
+                is_by_token=False,
+            )
+            self._of_all = {"pe": _rotary_of_all(self._carried, forward.rotary), "vec": modulation}
+            return {**arguments, "img": self._carried.joined(forward.tokens), **self._of_all}
+        return {**arguments, **self._of_all}
 
     def keys_values(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """What self-attention of a block reads in place of its own keys and values, [B, N, H, E]."""
@@ -61,6 +74,17 @@ def embedder(transformer: Any, like: Tensor) -> Callable[[Tensor], Tensor]:
         return transformer.patch_embedding(padded).to(like.dtype).flatten(2).transpose(1, 2)
 
     return embed
+
+
+def timer(transformer: Any, like: Tensor) -> Callable[[float], Tensor]:
+    """What the transformer makes of a noise level, `[1, 6, D]`, in the dtype of `like`."""
+
+    def modulation_at(sigma: float) -> Tensor:
+        timestep = torch.tensor([TIMESTEPS * sigma], device=like.device)
+        embedded = sinusoidal_embedding_1d(transformer.freq_dim, timestep).to(like.dtype)
+        return transformer.time_projection(transformer.time_embedding(embedded)).unflatten(1, (6, -1))
+
+    return modulation_at
 
 
 def _rotary_of_all(carried: CarriedTokens, own: Tensor) -> Tensor:

@@ -18,9 +18,12 @@ LOADED_BY: dict[FileKind, str] = {
     Kind.BACKBONE: "Load backbone",
     Kind.VACE: "Load backbone or Load edit module",
     Kind.EDIT_MODULE: "Load edit module",
+    Kind.EDIT_ADAPTER: "Load edit module",
+    Kind.WIDE_BACKBONE: "Load backbone",
     Kind.IMAGE_BACKBONE: "Load backbone",
     Kind.LORA: "Load LoRA (any naming)",
     Kind.VAE21: "Load VAE",
+    Kind.VAE22: "Load VAE",
     Kind.UMT5: "Load CLIP with type wan",
     Kind.CLIP_VISION: "Load CLIP Vision",
 }
@@ -58,7 +61,8 @@ def missing_or_true(folder: str, file: object, *others: str) -> bool | str:
     if known is None:
         return f"'{file}' is not in models/{folder}: choose a file that is there, or put this one there."
     if not known.url:
-        return f"'{file}' comes with Reelpatch but is not there: get a complete copy of Reelpatch."
+        shipped = "it comes with Reelpatch, get a complete copy of Reelpatch"
+        return f"'{file}' is not in models/{folder}: {known.how_to_get if known.unpublished else shipped}."
     source = Path(known.url)
     if source.suffix == ".pt" and Path(file).suffix != ".pt":
         return (

@@ -35,11 +35,11 @@ from reelpatch.families.attention import Attention
 from reelpatch.families.family import Family
 from reelpatch.families.lattice import Lattice
 from reelpatch.families.registry import FAMILIES
-from reelpatch.families.wan.family import WAN
+from reelpatch.families.wan.family import WAN_5B_FAMILY as WIDE
 from reelpatch.families.wan.sizes import named_widths
 from reelpatch.sampling.condition_sets import Sees
 
-from .edited_pass import BlockArguments, EditedPass, embedder
+from .edited_pass import BlockArguments, EditedPass, embedder, timer
 from .keys_values import OVERRIDE, KeysValuesOverride
 
 KEY = "reelpatch"
@@ -60,7 +60,7 @@ def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> Mode
     Raises: `BadInput` for a MODEL that edits cannot be attached to, saying what it is.
     """
     check_needs([edit], OFFERED, host="ComfyUI")
-    lattice = check_backbone(model, edit.width).lattice
+    lattice = check_backbone(model, edit.width, edit.channels).lattice
     edited = model.clone()
     edits = (*attached_edits(model), edit)
     edited.remove_wrappers_with_key(WrappersMP.DIFFUSION_MODEL, KEY)
@@ -86,11 +86,12 @@ def num_references(model: ModelPatcher) -> int:
     return sum(edit.num_references for edit in attached_edits(model) if isinstance(edit, SegmentsEdit))
 
 
-def check_backbone(model: ModelPatcher, module_width: int | None) -> Family:
+def check_backbone(model: ModelPatcher, module_width: int | None, channels: int | None = None) -> Family:
     """The family of a MODEL that edits can be attached to.
 
     Raises: `BadInput` for one of no known family, for a Wan backbone that is not a plain text-to-video one, and for one that
-        is not as wide as the edit module, if that has a width.
+        is not as wide as the edit module, or reads latents of another number of channels than the edit was made for, if those
+        are given.
     """
     backbone = model.get_model_object("diffusion_model")
     family = family_of(model)
@@ -100,7 +101,7 @@ def check_backbone(model: ModelPatcher, module_width: int | None) -> Family:
             "with Load backbone or Load Diffusion Model."
         )
     if isinstance(backbone, comfy.ldm.wan.model.WanModel):
-        _check_wan(backbone)
+        _check_wan(backbone, family.lattice.channels, channels)
     if module_width is not None and backbone.dim != module_width:
         raise BadInput(
             f"the edit module is {module_width} wide and the backbone {backbone.dim}: they belong to different "
@@ -113,29 +114,40 @@ def family_of(model: ModelPatcher) -> Family | None:
     """The registered family whose classes a MODEL has; None for none of them."""
     transformer = _class_names(model.get_model_object("diffusion_model"))
     latents = _class_names(model.get_model_object("latent_format"))
-    found = (
-        family
+    found = [
+        (latents.index(family.comfyui.latents), family)
         for family in FAMILIES.all()
         if family.comfyui and family.comfyui.transformer in transformer and family.comfyui.latents in latents
-    )
-    return next(found, None)
+    ]
+    # A class may go back to that of another family, as Wan2.2's latents do to Wan2.1's.
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def _class_names(thing: Any) -> set[str]:
-    return {f"{one.__module__}.{one.__qualname__}" for one in type(thing).__mro__}
+def _class_names(thing: Any) -> list[str]:
+    """Those that it has, its own first."""
+    return [f"{one.__module__}.{one.__qualname__}" for one in type(thing).__mro__]
 
 
-def _check_wan(backbone: Any) -> None:
+def _check_wan(backbone: Any, own: int, asked: int | None) -> None:
     if isinstance(backbone, comfy.ldm.wan.model.VaceWanModel):
         raise BadInput(
             "this MODEL is a Wan backbone with a VACE module merged in, which would go on working beside the edit: "
             "load the file with Load backbone, which leaves that module out, or use a text-to-video file."
         )
-    if backbone.in_dim != WAN.lattice.channels or backbone.model_type != "t2v":
-        what = "of the 48-channel VAE (5B)" if backbone.in_dim == 48 else "for image-to-video"
+    if backbone.in_dim != own or backbone.model_type != "t2v":
         raise BadInput(
-            f"this MODEL is a Wan backbone {what}, but edit modules are made for text-to-video with 16 channels: "
-            "load a Wan2.1 T2V or Wan2.2 T2V-A14B file."
+            "this MODEL is a Wan backbone for image-to-video, but edits are made for text-to-video: load a Wan2.1 T2V, Wan2.2 "
+            "T2V-A14B or Wan2.2 TI2V-5B file."
+        )
+    if asked not in (None, own):
+        other = (
+            "a Wan2.2 TI2V-5B file"
+            if asked == WIDE.lattice.channels
+            else "a Wan2.1 T2V or Wan2.2 T2V-A14B file"
+        )
+        raise BadInput(
+            f"this MODEL is a Wan text-to-video backbone of the {own}-channel VAE, but the edit was made for latents of {asked} "
+            f"channels: load {other}."
         )
 
 
@@ -205,7 +217,7 @@ class EditedForward:
         def forward(block: BlockArguments) -> Forward:
             return forward_of(block, x, transformer, self.lattice)
 
-        edited = EditedPass(self.edits, forward, num_blocks)
+        edited = EditedPass(self.edits, forward, num_blocks, timer(transformer, x))
         override = None
         if replaces_keys_values(self.edits):
             override = KeysValuesOverride(edited.keys_values, options.get(OVERRIDE))

@@ -11,6 +11,7 @@ from reelpatch.clips.frames import as_clip
 from reelpatch.edits.vace.gray_latents import GrayLatents
 from reelpatch.errors import BadInput
 from reelpatch.families.family import Family, start
+from reelpatch.families.registry import FAMILIES
 from reelpatch.families.wan.family import WAN
 
 # HunyuanVideo and Cosmos have as many channels as Wan2.1; VAEs that are not core's own are given the benefit of the doubt.
@@ -45,7 +46,7 @@ def check_vae(vae: Any, family: Family = WAN) -> None:
         if vae.latent_channels != family.lattice.channels:
             raise BadInput(
                 f"this is a VAE of {vae.latent_channels} channels, but models of the family '{family.name}' read "
-                f"{family.lattice.channels}: load the VAE that goes with them."
+                f"{family.lattice.channels}: load {family.vae or 'the VAE that goes with them'}."
             )
         return
     if vae.latent_channels != WAN.lattice.channels or vae.latent_dim != 3:
@@ -60,3 +61,13 @@ def check_vae(vae: Any, family: Family = WAN) -> None:
             f"this is another video VAE of 16 channels ({model.__name__}), but edit modules read latents of the Wan2.1 "
             "VAE: load wan_2.1_vae.safetensors."
         )
+
+
+def family_of_vae(vae: Any) -> Family:
+    """The family whose models read what a VAE makes; Wan's where none says so, which then refuses it."""
+    found = (family for family in FAMILIES.all() if vae.latent_dim == 3 and _is_of(vae, family))
+    return next(found, WAN)
+
+
+def _is_of(vae: Any, family: Family) -> bool:
+    return family.comfyui is not None and vae.latent_channels == family.lattice.channels

@@ -180,7 +180,9 @@ class LoadContextModels(io.ComfyNode):
 
 
 def _editing() -> list[str]:
-    return [name for name, record in RECIPES.items() if record.edit_kind.has_module]
+    return [
+        name for name, record in RECIPES.items() if record.edit_kind.has_module and record.segments is None
+    ]
 
 
 def _enhancing() -> list[str]:
@@ -192,7 +194,12 @@ def _picturing() -> list[str]:
 
 
 def _in_context() -> list[str]:
-    return [name for name, record in RECIPES.items() if record.segments is not None]
+    # An edit adapter is loaded by Load edit module.
+    return [
+        name
+        for name, record in RECIPES.items()
+        if record.segments is not None and not record.edit_kind.has_module
+    ]
 
 
 def _found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, str]) -> bool | str:

@@ -121,7 +121,7 @@ def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any, posi
     check_conditioning(positive)
     check_module(edit_module)
     check_vae(vae)
-    check_backbone(model, edit_module.model.config.dim)
+    check_backbone(model, edit_module.model.config.dim, WAN.lattice.channels)
 
 
 def _finishing(mask: Any, finish: Mapping[str, Any]) -> Finishing:

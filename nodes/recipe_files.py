@@ -105,6 +105,8 @@ def missing_files(record: Recipe, typed: Mapping[str, str]) -> str:
 
 
 def _how_to_get(file: WeightFile) -> str:
+    if file.unpublished:
+        return file.how_to_get
     if not file.url:
         return "it comes with Reelpatch but is not there, get a complete copy of Reelpatch"
     if file.url.endswith(".pt"):

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from reelpatch.errors import BadInput
-
 
 @dataclass(frozen=True, eq=False)
 class TokenSegment:
-    """Tokens that an edit brings along: the sample's tokens see them, and they see those, at the step's timestep.
+    """Tokens that an edit brings along: the sample's tokens see them, and they see those.
 
     Shapes: tokens `[B or 1, n, D]`; angles `[n, E / 2]`, the rotary angle of every pair of a head, in radians.
-    `is_before` puts them in front of the sample's tokens, which matters to nothing but the order of sums.
+    `is_before` puts them in front of the sample's tokens, which matters to nothing but the order of sums. `sigma` is the noise
+    level that the model is told of them, None that of the step.
     """
 
     tokens: Tensor
     angles: Tensor
     is_before: bool = False
+    sigma: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +85,27 @@ def carried_on(
     return stream if tokens is own else carried.with_own(stream, tokens)
 
 
-def check_can_carry(modulation: Tensor) -> None:
-    """Raises: `BadInput` for a backbone whose tokens have timesteps of their own, `[B, N, 6, D]`."""
-    if modulation.ndim == 4 and modulation.shape[1] > 1:
-        raise BadInput(
-            "this backbone gives every token a timestep of its own (Wan2.2 TI2V-5B), which token segments do not have "
-            "yet: use a backbone of 16 channels."
-        )
+def modulation_of_all(
+    carried: CarriedTokens,
+    own: Tensor,
+    at: Callable[[float], Tensor],
+    sigma: float,
+    *,
+    is_by_token: bool,
+) -> Tensor:
+    """The modulation of all tokens of a forward at `sigma`; that of the sample, `own`, where it serves for all of them.
+
+    Shapes: own `[B, 6, D]`, or `[B, g, 6, D]` for g groups of equally many tokens; `at`, of a noise level, `[1, 6, D]`; result as
+        `own`, or `[B, G, 6, D]` for G groups. `is_by_token` makes each token a group, otherwise groups are as large as can be.
+    """
+    by_group = own if own.ndim == 4 else own.unsqueeze(1)
+    if by_group.shape[1] == 1 and all(one.sigma is None for one in carried.segments):
+        return own
+    group = carried.num_own // by_group.shape[1]
+    lengths = [one.tokens.shape[1] for one in carried.segments]
+    unit = 1 if is_by_token else gcd(group, *lengths)
+    others = [
+        at(sigma if one.sigma is None else one.sigma).to(own).expand(len(own), length // unit, -1, -1)
+        for one, length in zip(carried.segments, lengths, strict=True)
+    ]
+    return carried.around(by_group.repeat_interleave(group // unit, dim=1), others, dim=1)

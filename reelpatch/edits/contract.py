@@ -114,6 +114,11 @@ class Edit(Protocol):
         """How wide a transformer it was made for; None fits any."""
         ...
 
+    @property
+    def channels(self) -> int | None:
+        """How many channels latents have that it was made for; None fits any."""
+        ...
+
     def memory_share(self, grid: TokenGrid) -> float:
         """How much more memory a forward on that grid takes, as a part of what it takes without the edit."""
         ...

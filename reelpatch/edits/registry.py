@@ -16,6 +16,7 @@ EDIT_KINDS = Registry(
     {
         "vace": ("reelpatch.edits.vace.kind", "VACE"),
         "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
+        "adapter": ("reelpatch.edits.adapter.kind", "ADAPTER"),
         "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),
         "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
     },

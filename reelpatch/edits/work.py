@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from reelpatch.clips.frames import FitPlan
 from reelpatch.edits.contract import Edit
 from reelpatch.families.kinds import FileKind
-from reelpatch.families.lattice import LatentShape
+from reelpatch.families.lattice import LatentShape, Lattice
+from reelpatch.families.wan.family import WAN
 from reelpatch.sampling.guidance import StepRange
 from reelpatch.weights.header import KnownFile
 
@@ -37,13 +38,14 @@ class Prepared:
     """What sampling needs of the material: the shape of the latents, and what the edit reads.
 
     `references` frames stand in front of the clip's. Sampling begins at noise alone, or where there are `clip_latents`,
-    at those with noise on them. `seen` is what the edit looks at, which the kind that prepared it knows.
+    at those with noise on them. `seen` is what the edit looks at, which the kind that prepared it knows, and `lattice` how it lies.
     """
 
     shape: LatentShape
     references: int = 0
     clip_latents: Tensor | None = None
     seen: Any = None
+    lattice: Lattice = WAN.lattice
 
 
 @dataclass(frozen=True)

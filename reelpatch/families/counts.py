@@ -116,8 +116,8 @@ class VaeCounts(Protocol):
     """A VAE. Units: pictures in pixels (height, width), lengths in frames of pixels."""
 
     @property
-    def base_dim(self) -> int:
-        """The width that memory goes by."""
+    def live_widths(self) -> tuple[float, float]:
+        """The widths that memory goes by, of encoding and of decoding: base widths of a VAE of Wan2.1 that holds as much."""
         ...
 
     @property

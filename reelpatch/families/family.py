@@ -28,7 +28,7 @@ class InComfyUI:
 class Family:
     """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head.
 
-    `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
+    `vae` is the name under which the VAE that goes with it is published for ComfyUI. `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
     does, empty where nothing can. `marks` tell its files by their headers, beside those that `weights/header.py` knows.
     """
 
@@ -39,6 +39,7 @@ class Family:
     headless: Place | None
     comfyui: InComfyUI | None
     marks: tuple[Mark, ...] = ()
+    vae: str = ""
 
     def start_counts(self) -> FamilyCounts:
         """What counts its models."""

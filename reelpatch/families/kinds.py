@@ -33,6 +33,11 @@ class Kind(FileKind):
         "diffusion_models",
         "a text-to-video backbone of the same width; alone it makes no video",
     )
+    EDIT_ADAPTER = (
+        "an edit adapter",
+        "diffusion_models",
+        "the backbone of its width and channels that it was trained on; alone it makes no video",
+    )
     IMAGE_BACKBONE = (
         "a Wan backbone for image-to-video",
         "diffusion_models",
@@ -41,7 +46,7 @@ class Kind(FileKind):
     WIDE_BACKBONE = (
         "a Wan2.2 backbone for the 48-channel VAE",
         "diffusion_models",
-        "the Wan2.2 VAE; edit modules are made for backbones of 16 channels",
+        "the Wan2.2 VAE, and edit adapters of its width; VACE modules are made for backbones of 16 channels",
     )
     OTHER_BACKBONE = (
         "a Wan backbone made for another task",

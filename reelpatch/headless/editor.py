@@ -77,6 +77,8 @@ class Editor(LoadedRecipe):
         plan = plan or plan_fit(*clip.shape[:3], lattice=self.recipe.lattice)
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
+        if self.recipe.segments is not None:
+            self.recipe.segments.check_references(len(references))
         self.prepare(plan.frames, plan.size, len(references))
         with explain_out_of_memory(self.device):
             prompt = self.recipe.prompt_for(instruction, references=len(references))

@@ -282,8 +282,9 @@ class LoadedRecipe:
         main = self.family.blocks_of(backbone)
         stream_blocks(backbone, list(main[resident:]), self.device)
         if module is not None:
-            of_module = next(part for part in module.children() if isinstance(part, nn.ModuleList))
-            stream_blocks(module, list(of_module)[max(0, resident - len(main)) :], self.device)
+            stacks = [part for part in module.children() if isinstance(part, nn.ModuleList)]
+            of_module = [block for stack in stacks for block in stack]
+            stream_blocks(module, of_module[max(0, resident - len(main)) :], self.device)
 
     def _drop_transformer(self) -> None:
         if self._transformer is not None:
@@ -291,13 +292,21 @@ class LoadedRecipe:
             free_memory()
 
     def _add_loras(self, *models: nn.Module) -> tuple[AppliedLora, ...]:
+        loras = (*self._lora_within(), *self.loras)
         if self.merge_loras:
-            merged = (merge_lora(models, lora.path, lora.strengths.values[0]) for lora in self.loras)
+            merged = (merge_lora(models, lora.path, lora.strengths.values[0]) for lora in loras)
             self.lora_reports = tuple(merged)
             return ()
-        applied = tuple(apply_lora(models, lora.path, lora.strengths) for lora in self.loras)
+        applied = tuple(apply_lora(models, lora.path, lora.strengths) for lora in loras)
         self.lora_reports = tuple(lora.report for lora in applied)
         return applied
+
+    def _lora_within(self) -> tuple[ChosenLora, ...]:
+        """What an edit adapter changes in the backbone, while it is at work."""
+        if not self.files.has_lora_within or not self.recipe.strength:
+            return ()
+        assert self.files.module is not None
+        return (ChosenLora(self.files.module, StrengthSchedule((1.0,))),)
 
 
 def choose_device(name: str) -> torch.device:

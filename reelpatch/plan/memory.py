@@ -98,7 +98,9 @@ def step_activations(job: Job, models: Models) -> int:
     norm = (22 if one == HALF else 34) * width
     feed_forward = 3 * one * width + (3 if models.has_loras else 2) * one * ffn_dim
     widening = one * width * ffn_dim if 1 in (models.backbone_bytes, models.module_bytes) else 0
-    token = streams * width + max(norm, feed_forward) + _TOKEN_BYTES
+    # Six numbers for each channel, as they are made and in fp32, where tokens have timesteps of their own.
+    timed = 6 * width * (one + FP32) if job.recipe.edit_kind.times_tokens else 0
+    token = streams * width + max(norm, feed_forward) + timed + _TOKEN_BYTES
     return job.tokens * token + _TEXT_BYTES * width + widening
 
 
@@ -115,7 +117,7 @@ def tiled_pixels(size: tuple[int, int]) -> int:
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
     height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
-    return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.base_dim + 3 * job.pixels))
+    return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.live_widths[0] + 3 * job.pixels))
 
 
 def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
@@ -125,7 +127,7 @@ def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> i
     """
     height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
     decoded = 3 * (job.frames * tiled_pixels(job.size) if is_tiled else job.pixels)
-    chunk = height * width * _DECODE_LIVE * models.vae.base_dim + decoded
+    chunk = height * width * _DECODE_LIVE * models.vae.live_widths[1] + decoded
     return int(FP32 * max(chunk, 9 * job.pixels + (decoded if is_tiled else 0)))
 
 

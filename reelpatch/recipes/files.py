@@ -289,6 +289,33 @@ UMT5_XXL = WeightFile(
         "models_t5_umt5-xxl-enc-bf16.pth": 11.4,
     },
 )
+TI2V_5B = WeightFile(
+    role="backbone",
+    names=("wan2.2_ti2v_5B_fp16.safetensors",),
+    url=_comfy_org_22("diffusion_models/wan2.2_ti2v_5B_fp16.safetensors"),
+    size_gb=10.0,
+    licence=APACHE,
+    size="5B",
+    kind=Kind.WIDE_BACKBONE,
+)
+WAN22_VAE = WeightFile(
+    role="vae",
+    names=("wan2.2_vae.safetensors",),
+    url=_comfy_org_22("vae/wan2.2_vae.safetensors"),
+    size_gb=1.41,
+    licence=APACHE,
+    kind=Kind.VAE22,
+)
+EASYV2V_ADAPTER = WeightFile(
+    role="module",
+    names=("easyv2v_adapter.safetensors",),
+    url="",
+    size_gb=None,
+    licence=UNKNOWN_LICENCE,
+    size="5B",
+    kind=Kind.EDIT_ADAPTER,
+    unpublished="EasyV2V's authors published no weights: train an edit adapter in the format of docs/files.md",
+)
 CLIP_VISION_H = WeightFile(
     role="clip_vision",
     names=("clip_vision_h.safetensors",),

@@ -32,7 +32,9 @@ def places_in(models: Path) -> Places:
 
 
 def find_weights(file: WeightFile, places: Places) -> KnownFile | None:
-    """Finds the file under one of its names, else under any name where all of its kind are alike; None where it is not.
+    """Finds the file under one of its names, else under any name where all of its kind are alike, or none was published.
+
+    None where it is not.
 
     It may lie at any depth, behind links too; upper and lower case are one, and the extension may be doubled.
     Raises: `BadInput` for one that is not what its name says, and for a link to nothing.
@@ -42,7 +44,8 @@ def find_weights(file: WeightFile, places: Places) -> KnownFile | None:
         spelled = {name.casefold(), f"{name}{_SUFFIX}".casefold()}
         if path := next((path for path in there if path.name.casefold() in spelled), None):
             return check_weights(path, file)
-    return next(_others(file, there), None) if file.role in _INTERCHANGEABLE else None
+    takes_any = file.role in _INTERCHANGEABLE or file.unpublished
+    return next(_others(file, there), None) if takes_any else None
 
 
 def find_present(recipe: Recipe, places: Places) -> dict[Role, KnownFile]:

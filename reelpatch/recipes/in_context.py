@@ -8,13 +8,17 @@ from reelpatch.recipes.files import (
     BERNINI_1_3B,
     BERNINI_14B_HIGH,
     BERNINI_14B_LOW,
+    EASYV2V_ADAPTER,
     FUSIONX_LORA,
     T2V_14B_BF16,
+    TI2V_5B,
     UMT5_XXL,
     UNKNOWN_LICENCE,
     VIDEOCOF_LORA,
+    WAN22_VAE,
     WAN_VAE,
 )
+from reelpatch.recipes.prompts import WAN_NEGATIVE_PROMPT
 from reelpatch.recipes.record import Recipe
 from reelpatch.sampling.condition_sets import Projection, Sees, SourceWeight
 from reelpatch.sampling.guidance import Guidance
@@ -92,7 +96,35 @@ _BERNINI_1_3B = Recipe(
     ),
     aim="order",
 )
+_EASYV2V = Recipe(
+    name="easyv2v",
+    title="EasyV2V's layout on Wan2.2 TI2V-5B: edits by instruction, mask and reference, with an edit adapter of your own",
+    kind="adapter",
+    family="wan-5b",
+    # A reference is as large as the clip.
+    segments=SegmentLayout(is_before=True, reference_px=0, most_references=1),
+    files=(TI2V_5B, EASYV2V_ADAPTER, WAN22_VAE, UMT5_XXL),
+    schedule="native",
+    steps=50,
+    shift=5.0,
+    guidance=Guidance(5.0),
+    negative_prompt=WAN_NEGATIVE_PROMPT,
+    width=832,
+    height=480,
+    frames=81,
+    fps=24,
+    licence=APACHE,
+    source="arXiv 2512.16920, on Wan2.2 TI2V-5B with the sampling of its README",
+    examples=("Turn the car red.", "From the third second on, make it snow."),
+    notes=(
+        "Its authors published no weights: this is the layout of their paper, with choices of our own where it is silent, for an "
+        "edit adapter that you have trained (docs/files.md has the format). A mask says where and when to edit; without one the "
+        "instruction alone does. One reference. Sizes are multiples of 32."
+    ),
+    aim="order",
+)
 IN_CONTEXT = (
+    _EASYV2V,
     replace(
         _BERNINI_1_3B,
         name="bernini-r",

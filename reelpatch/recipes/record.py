@@ -41,7 +41,8 @@ class WeightFile:
     """A file a recipe needs, in a models folder of ComfyUI's layout.
 
     `names` are the file names it is published under, the recipe's own first; files under any of them serve.
-    An empty `url` means that the file is shipped with this package.
+    An empty `url` means that the file is shipped with this package, or that there is none to get, as `unpublished` says: then any
+    file of its kind serves.
     `size` (`14B`) is the model's, empty where any is taken; `expert` is `low` or `high` where Wan2.2's other expert, which no
     header tells from it, would be wrong.
     `revision` pins the repository's commit and `sha256` the content of the first name; empty where they are not recorded.
@@ -61,6 +62,14 @@ class WeightFile:
     revision: str = ""
     sha256: str = ""
     other_sizes_gb: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+    unpublished: str = ""
+
+    @property
+    def how_to_get(self) -> str:
+        """What to do for it, as a clause."""
+        if self.unpublished:
+            return f"{self.unpublished}; put one into models/{self.folder} under any name"
+        return f"get it from {self.url or 'a complete copy of Reelpatch'} and put it there"
 
     @property
     def kinds(self) -> tuple[FileKind, ...]:

@@ -19,6 +19,7 @@ from reelpatch.families.wan import names as wan_names
 from reelpatch.families.wan.sizes import BY_WIDTH
 from reelpatch.weights import names, storage
 from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
+from reelpatch.weights.lora_keys import read_key
 from reelpatch.weights.safetensors_header import read_header
 
 __all__ = ["Kind", "KnownFile", "TensorInfo", "describe", "expect", "identify", "read_header", "require"]
@@ -31,6 +32,7 @@ _ROWS: dict[FileKind, layouts.Rows] = {
     Kind.VAE21: layouts.VAE21,
     Kind.VAE22: layouts.VAE22,
     Kind.UMT5: layouts.UMT5,
+    Kind.EDIT_ADAPTER: layouts.ADAPTER,
 }
 _VAES = {16: Kind.VAE21, 48: Kind.VAE22}  # by latent channels
 _DIFFUSERS_KEY = re.compile(
@@ -41,6 +43,8 @@ _WAN_KEY = re.compile(
     r"(vace_)?blocks\.\d+\.(self_attn\.norm_k\.weight|cross_attn\.norm_k\.weight|modulation)"
 )
 _BLOCK = re.compile(r"\d{1,3}")
+_WIDE_VAE_WIDTHS = (160, 256)
+_SIZED = frozenset({Kind.EDIT_ADAPTER, Kind.UMT5, Kind.VAE21, Kind.VAE22})
 _VAE_WIDTHS = {96: "", 24: "light: a quarter of the widths"}
 # What has this size, these input channels and this image branch. Where one header serves several, all are named.
 _PUBLISHED = {
@@ -129,6 +133,12 @@ class KnownFile:
         return read_lora(self.tensors) if self.kind is Kind.LORA else None
 
     @cached_property
+    def lora_within(self) -> LoraHeader | None:
+        """The LoRA on the backbone that an edit adapter brings; None for other kinds, and for one without."""
+        pairs = {key: info for key, info in self.tensors.items() if read_key(key) is not None}
+        return read_lora(pairs) if self.kind is Kind.EDIT_ADAPTER and pairs else None
+
+    @cached_property
     def fit(self) -> layouts.Fit | None:
         """How the tensors agree with those that a file of this kind has; None where that is not known."""
         rows = _rows(self)
@@ -139,7 +149,9 @@ class KnownFile:
             {
                 name: self.tensors[key]
                 for name, key in self.keys.items()
-                if not storage.is_scale(key) and name not in _NOT_WEIGHTS
+                if not storage.is_scale(key)
+                and name not in _NOT_WEIGHTS
+                and not (self.kind is Kind.EDIT_ADAPTER and read_key(key))
             },
         )
 
@@ -148,7 +160,8 @@ class KnownFile:
         """Of a transformer, or of the one that a LoRA is for; 0 where it is not known."""
         if self.lora:
             return self.lora.sizes.get("D", 0)
-        return self.fit.sizes.get("D", 0) if self.fit and self.is_transformer else 0
+        has_width = self.is_transformer or self.kind is Kind.EDIT_ADAPTER
+        return self.fit.sizes.get("D", 0) if self.fit and has_width else 0
 
     @property
     def size(self) -> str:
@@ -228,7 +241,9 @@ def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, naming.Naming | None]:
 
 def _kind(file: KnownFile) -> FileKind:
     has = file.keys.__contains__
-    if is_lora(file.tensors):
+    if has("source_embedding.weight") and has("mask_embedding.weight"):
+        kind = Kind.EDIT_ADAPTER
+    elif is_lora(file.tensors):
         kind = Kind.LORA
     elif own := _family_mark(file):
         kind = own.kind
@@ -311,16 +326,27 @@ def _variant(file: KnownFile) -> str:
         )
     if file.is_transformer:
         return _transformer_variant(file)
-    sizes = file.fit.sizes if file.fit else {}
+    if file.kind in _SIZED:
+        return _sized_variant(file, file.fit.sizes if file.fit else {})
+    if file.kind is Kind.PART:
+        return f"{file.naming} naming"
+    mark = _mark(file) if file.kind is not Kind.UNKNOWN else None
+    return mark.name if mark else ""
+
+
+def _sized_variant(file: KnownFile, sizes: Mapping[str, int]) -> str:
+    """Of those that only their sizes tell apart."""
+    if file.kind is Kind.EDIT_ADAPTER:
+        lora = file.lora_within
+        ranks = "LoRA of rank " + " and ".join(map(str, lora.ranks)) if lora else "no LoRA"
+        return f"{file.size or f'{file.width} wide'}, {sizes.get('C', 0)} channels, {ranks}"
     if file.kind is Kind.UMT5:
         is_xxl = (sizes.get("D"), file.count("blocks")) == (4096, 24)
         return "XXL" if is_xxl else f"{file.count('blocks')} blocks, {sizes.get('D', 0)} wide"
     if file.kind is Kind.VAE21:
         return _VAE_WIDTHS.get(sizes.get("G", 0), f"base width {sizes.get('G', 0)}")
-    if file.kind is Kind.PART:
-        return f"{file.naming} naming"
-    mark = _mark(file) if file.kind is not Kind.UNKNOWN else None
-    return mark.name if mark else ""
+    widths = (sizes.get("C", 0), sizes.get("G", 0))
+    return "" if widths == _WIDE_VAE_WIDTHS else f"base widths {widths[0]} and {widths[1]}"
 
 
 def _transformer_variant(file: KnownFile) -> str:

@@ -25,6 +25,7 @@ def oddities(file: KnownFile) -> tuple[str, ...]:
         *_of_sizes(file),
         *_of_numbers(file),
         *(file.lora.faults if file.lora else ()),
+        *(file.lora_within.faults if file.lora_within else ()),
     )
 
 

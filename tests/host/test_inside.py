@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import comfy, picture_reference
+from tests.host import adapter_reference, comfy, picture_reference
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
@@ -20,6 +20,7 @@ SUITES = (
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models"),
     *("converting", "found", "pictures", "mask_tracks", "rewriting"),
+    "adapters",
 )
 
 
@@ -43,6 +44,8 @@ def ran(
     names = ",".join(suite for suite in SUITES if suite in chosen)
     if "pictures" in chosen:
         picture_reference.write(folder)
+    if "adapters" in chosen:
+        adapter_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 

@@ -36,6 +36,10 @@ class ToyVaeSizes:
     base_dim: int
     parameters: int
 
+    @property
+    def live_widths(self) -> tuple[float, float]:
+        return self.base_dim, self.base_dim
+
     def encode_flops(self, frames: int, size: tuple[int, int]) -> int:
         return self.parameters * frames * size[0] * size[1]
 

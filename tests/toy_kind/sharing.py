@@ -20,6 +20,7 @@ class OtherKeysValues:
     times: int = 1
     needs: frozenset[Capability] = frozenset({Capability.REPLACE_KEYS_VALUES})
     width: int | None = None
+    channels: int | None = None
 
     def memory_share(self, grid: TokenGrid) -> float:  # noqa: ARG002 -- as `Edit`
         return 0.0

@@ -16,6 +16,7 @@ class AddedConstant:
     constant: float
     needs: frozenset[Capability] = frozenset({Capability.ADD_AFTER_BLOCK})
     width: int | None = None
+    channels: int | None = None
 
     def memory_share(self, grid: TokenGrid) -> float:  # noqa: ARG002 -- as `Edit`
         return 0.0

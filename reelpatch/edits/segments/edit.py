@@ -15,9 +15,9 @@ from torch import Tensor
 from reelpatch.edits.carried import TokenSegment
 from reelpatch.edits.contract import Capability, Forward
 from reelpatch.errors import BadInput
-from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.lattice import Lattice, TokenGrid
 from reelpatch.families.wan.family import WAN
-from reelpatch.families.wan.rotary import grid_positions, rotary_angles, source_turn
+from reelpatch.families.wan.rotary import rotary_angles, source_turn, timed_positions
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.guidance import StepRange
 
@@ -32,7 +32,8 @@ class LatentSegment:
     Shapes: latents `[C, T, h, w]`, normalised as the transformer reads them.
     `times` are the places in time of its latent frames, counted as the target's own are, from 0; None is 0 to T - 1.
     With `is_numbered`, its tokens are turned by its number among those that a pass is shown, as Bernini-R's streams are.
-    `is_before` puts its tokens in front of the target's. `is_reference` where it is no clip that is edited.
+    `is_before` puts its tokens in front of the target's. `is_reference` where it is no clip that is edited. `sigma` is the noise
+    level that the model is told of it, None that of the step.
     """
 
     latents: Tensor
@@ -40,6 +41,7 @@ class LatentSegment:
     is_numbered: bool = False
     is_before: bool = False
     is_reference: bool = False
+    sigma: float | None = None
 
     def __post_init__(self) -> None:
         frames = self.latents.shape[1] if self.latents.ndim == 4 else 0
@@ -56,12 +58,20 @@ class LatentSegment:
 
 @dataclass(frozen=True, eq=False)
 class SegmentsEdit:
-    """Segments at work in a part of the steps; the transformer's own patch embedding makes their tokens."""
+    """Segments at work in a part of the steps; the transformer's own patch embedding makes their tokens.
+
+    `lattice` is that of its family.
+    """
 
     segments: Sequence[LatentSegment]
     window: StepRange = field(default_factory=StepRange)
+    lattice: Lattice = WAN.lattice
     needs: frozenset[Capability] = field(default=frozenset({Capability.BRING_TOKENS}), init=False)
     width: int | None = field(default=None, init=False)
+
+    @property
+    def channels(self) -> int | None:
+        return self.segments[0].latents.shape[0] if self.segments else None
 
     @property
     def num_references(self) -> int:
@@ -70,9 +80,8 @@ class SegmentsEdit:
 
     def memory_share(self, grid: TokenGrid) -> float:
         """How many tokens come along, for each of the target's."""
-        cells = WAN.lattice.patch_cells**2
-        tokens = sum(one.latents[0].numel() / cells for one in self.segments)
-        return tokens / grid.tokens
+        beside = (one.latents.shape[-3:] for one in self.segments)
+        return sum(self.lattice.grid(*shape).tokens for shape in beside) / grid.tokens
 
     def begin(self, forward: Forward) -> RunningSegments | None:
         moment = forward.moment
@@ -82,10 +91,24 @@ class SegmentsEdit:
         numbers = iter(stream_numbers(sum(one.is_numbered for one in seen)))
         return RunningSegments(
             [
-                _embedded(segment, forward, number, next(numbers) if segment.is_numbered else 0)
+                self._embedded(segment, forward, number, next(numbers) if segment.is_numbered else 0)
                 for number, segment in enumerate(_shown(seen, forward), start=1)
             ]
         )
+
+    def _embedded(self, segment: LatentSegment, forward: Forward, number: int, stream: float) -> TokenSegment:
+        channels, frames, rows, columns = segment.latents.shape
+        if channels != forward.num_channels:
+            raise BadInput(
+                f"segment {number} has {channels} channels, but the backbone reads {forward.num_channels}: encode it with "
+                "the VAE of this backbone."
+            )
+        positions = timed_positions(
+            self.lattice.grid(frames, rows, columns), segment.times, device=forward.tokens.device
+        )
+        angles = rotary_angles(positions, forward.head_dim)
+        angles = angles + source_turn(stream, forward.head_dim, angles)
+        return TokenSegment(forward.embed(segment.latents[None]), angles, segment.is_before, segment.sigma)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,20 +155,3 @@ def _cut(segment: LatentSegment, forward: Forward) -> LatentSegment:
     assert forward.shown_frames is not None
     # Each window counts its places in time from 0, and so does what is beside it.
     return replace(segment, latents=segment.latents[:, list(forward.shown_frames)], times=None)
-
-
-def _embedded(segment: LatentSegment, forward: Forward, number: int, stream: float) -> TokenSegment:
-    channels, frames, rows, columns = segment.latents.shape
-    if channels != forward.num_channels:
-        raise BadInput(
-            f"segment {number} has {channels} channels, but the backbone reads {forward.num_channels}: encode it with the "
-            "VAE of this backbone."
-        )
-    grid = WAN.lattice.grid(frames, rows, columns)
-    positions = grid_positions(grid, device=forward.tokens.device)
-    if segment.times is not None:
-        times = torch.tensor(segment.times, dtype=positions.dtype, device=positions.device)
-        positions[:, 0] = times[positions[:, 0].long()]
-    angles = rotary_angles(positions, forward.head_dim)
-    angles = angles + source_turn(stream, forward.head_dim, angles)
-    return TokenSegment(forward.embed(segment.latents[None]), angles, segment.is_before)

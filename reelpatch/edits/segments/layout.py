@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from reelpatch.errors import BadInput
+
 # What a change is named by, and what it goes on to; the object is what stands between.
 _OBJECT = re.compile(
     r"\b(?:replace|swap|substitute|remove|delete|erase|get rid of|turn|change|make|recolou?r|paint)\s+(?:out\s+)?"
@@ -22,7 +24,8 @@ class SegmentLayout:
 
     With `is_numbered`, source and references are told apart by numbers, as Bernini-R's streams are. References have at most
     `reference_px` a side; without, there are none. `grounding` latent frames, that show what will be changed, are made in
-    front of the clip; the source's places in time begin after them. `is_before` puts the source's tokens first.
+    front of the clip; the source's places in time begin after them. `is_before` puts the source's tokens first. There may be
+    `most_references`, where there may be any.
     `prompt` is the text that the model reads, with `{instruction}`, `{words}` (the same without a full stop at its end)
     and `{object}` filled in, and `reference_prompt` that of an edit with references, where it is another.
     """
@@ -33,6 +36,20 @@ class SegmentLayout:
     is_before: bool = False
     prompt: str = "{instruction}"
     reference_prompt: str = ""
+    most_references: int = 16
+
+    def check_references(self, count: int) -> None:
+        """Raises: `BadInput` for more references than the method takes."""
+        if count and self.reference_px is None:
+            raise BadInput(
+                f"{count} references were given, but this method takes none: leave them out, or use bernini-r-1.3b.",
+                setting="reference",
+            )
+        if count > self.most_references:
+            raise BadInput(
+                f"{count} references were given, but this method looks at {self.most_references} at most: leave the others out.",
+                setting="reference",
+            )
 
     def prompt_for(self, instruction: str, *, references: int = 0) -> str:
         """The text that the model reads, where so many references are given."""

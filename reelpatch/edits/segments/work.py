@@ -13,7 +13,6 @@ from reelpatch.edits.contract import Edit
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
-from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
 
 
@@ -23,12 +22,7 @@ class SegmentsWork:
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
         plan, layout = material.plan, SegmentLayout() if settings.method is None else settings.method
         assert isinstance(layout, SegmentLayout)
-        if material.references and layout.reference_px is None:
-            raise BadInput(
-                f"{len(material.references)} references were given, but this method takes none: leave them out, or use "
-                "bernini-r-1.3b.",
-                setting="reference",
-            )
+        layout.check_references(len(material.references))
         source = encode(as_video(fit(material.clip, plan)))
         times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))
         segments = [LatentSegment(source, times, layout.is_numbered, layout.is_before)]
@@ -37,7 +31,7 @@ class SegmentsWork:
             still = encode(as_video(_scaled(image, layout.reference_px or 0, plan.lattice)))
             segments.append(LatentSegment(still, is_numbered=layout.is_numbered, is_reference=True))
         shape = plan.lattice.latent_shape(plan.frames, plan.size, references=layout.grounding)
-        return Prepared(shape, layout.grounding, seen=segments)
+        return Prepared(shape, layout.grounding, seen=segments, lattice=plan.lattice)
 
     def edits(
         self,
@@ -45,7 +39,8 @@ class SegmentsWork:
         prepared: Prepared,
         settings: EditSettings,
     ) -> Sequence[Edit]:
-        return (SegmentsEdit(prepared.seen, settings.window),) if settings.strength else ()
+        edit = SegmentsEdit(prepared.seen, settings.window, prepared.lattice)
+        return (edit,) if settings.strength else ()
 
     def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:
         return trim_references(latents, prepared.references)

@@ -69,6 +69,10 @@ class VaceEdit:
     def width(self) -> int:
         return self.module.config.dim
 
+    @property
+    def channels(self) -> int:
+        return WAN.lattice.channels
+
     def memory_share(self, grid: TokenGrid) -> float:  # noqa: ARG002 -- the same at every size
         return STREAM_MEMORY * len(self.contexts)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from reelpatch.families.counts import FamilySizes, Header
 from reelpatch.families.wan.sizes import WAN_1_3B, WAN_14B
 from reelpatch.families.wan.text_counts import UMT5_XXL, TextEncoderSizes
-from reelpatch.families.wan.transformer_counts import I2V_14B, T2V_1_3B, T2V_14B, Transformer
-from reelpatch.families.wan.vae_counts import WAN_VAE, VaeSizes
+from reelpatch.families.wan.transformer_counts import I2V_14B, T2V_1_3B, T2V_14B, TI2V_5B, Transformer
+from reelpatch.families.wan.vae_counts import WAN22_VAE, WAN_VAE, VaeSizes, WideVaeSizes
 
 _DEMO = FamilySizes(
     Transformer(dim=128, ffn_dim=512, num_blocks=8),
@@ -22,6 +22,7 @@ _DEMO = FamilySizes(
 _PUBLISHED = (
     (re.compile(r"14B"), FamilySizes(T2V_14B, WAN_VAE, UMT5_XXL, WAN_14B.num_vace_blocks)),
     (re.compile(r"1[._]3B"), FamilySizes(T2V_1_3B, WAN_VAE, UMT5_XXL, WAN_1_3B.num_vace_blocks)),
+    (re.compile(r"5B"), FamilySizes(TI2V_5B, WAN22_VAE, UMT5_XXL)),
     (re.compile(r"_demo_"), _DEMO),
 )
 
@@ -51,7 +52,15 @@ class WanCounts:
         )
 
     def vae(self, file: Header) -> VaeSizes:
-        return VaeSizes(file.shape("encoder.conv1.weight")[0], file.shape("conv2.weight")[0])
+        width, channels = file.shape("encoder.conv1.weight")[:2]
+        latent_channels = file.shape("conv2.weight")[0]
+        if channels == VaeSizes().patch_px * 3:
+            return VaeSizes(width, latent_channels)
+        return WideVaeSizes(
+            latent_channels=latent_channels,
+            base_dim=width,
+            decoder_dim=file.shape("decoder.head.0.gamma")[0],
+        )
 
     def text(self, file: Header) -> TextEncoderSizes:
         vocabulary, dim = file.shape("token_embedding.weight")

@@ -12,12 +12,14 @@ WAN = Family(
     counts=_COUNTS,
     headless=("reelpatch.headless.models.wan_models", "WanModels"),
     comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan21"),
+    vae="wan_2.1_vae.safetensors",
 )
 WAN_5B_FAMILY = Family(
     name="wan-5b",
     lattice=Lattice(channels=48, frames_per_latent=4, cell_px=16, patch_cells=2),
     head_dim=128,
     counts=_COUNTS,
-    headless=None,  # no recipe uses it yet
+    headless=("reelpatch.headless.models.wan_models", "WideWanModels"),
     comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan22"),
+    vae="wan2.2_vae.safetensors",
 )

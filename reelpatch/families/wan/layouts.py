@@ -66,6 +66,16 @@ IMAGE: Rows = {
     "img_emb.proj.4.bias": "D",
 }
 FIRST_AND_LAST: Rows = {"img_emb.emb_pos": "1 E P"}
+ADAPTER_PARTS = ("source", "mask", "reference")
+"""What an edit adapter embeds, each by a layer of its own."""
+ADAPTER: Rows = {
+    row: shape
+    for part in ADAPTER_PARTS
+    for row, shape in (
+        (f"{part}_embedding.weight", "D C 1 2 2"),
+        (f"{part}_embedding.bias", "D"),
+    )
+}
 UMT5: Rows = {
     "token_embedding.weight": "V D",
     "norm.weight": "D",

@@ -3,6 +3,8 @@
 Source: Wan2.1 `rope_params`; angles in float64, as there.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,17 @@ def grid_positions(grid: TokenGrid, *, device: torch.device | str | None = None)
         for length in (grid.frames, grid.rows, grid.columns)
     ]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
+
+
+def timed_positions(
+    grid: TokenGrid, times: Sequence[int] | None, *, device: torch.device | str | None = None
+) -> Tensor:
+    """As `grid_positions`, its frames at these places in time; None is 0, 1, 2 and so on."""
+    positions = grid_positions(grid, device=device)
+    if times is not None:
+        placed = torch.tensor(times, dtype=positions.dtype, device=positions.device)
+        positions[:, 0] = placed[positions[:, 0].long()]
+    return positions
 
 
 def rotary_angles(positions_N3: Tensor, head_dim: int) -> Tensor:

@@ -60,8 +60,8 @@ def _file(file: WeightFile) -> Iterator[str]:
     yield _row(role, f"{file.folder}/{file.names[0]}{_size(file.size_gb)}, {file.licence}{strength}")
     for name in file.names[1:]:
         yield _row("", f"or {name}{_size(file.other_sizes_gb.get(name))}")
-    if file.url:
-        yield _row("", file.url)
+    if file.url or file.unpublished:
+        yield _row("", file.url or file.unpublished)
 
 
 def _state(status: FileStatus, folder: Path) -> str:
@@ -72,7 +72,9 @@ def _state(status: FileStatus, folder: Path) -> str:
 
 
 def _to_get(statuses: Sequence[FileStatus]) -> Iterator[str]:
-    sizes_gb = [status.file.size_gb for status in statuses if status.found is None]
+    sizes_gb = [
+        status.file.size_gb for status in statuses if status.found is None and not status.file.unpublished
+    ]
     if not sizes_gb:
         return
     at_least = "at least " if None in sizes_gb else ""

@@ -46,4 +46,5 @@ def _download(statuses: tuple[FileStatus, ...], folder: Path, *, allows_http: bo
     for status in missing:
         if (folder / status.file.folder / status.file.names[0]).exists():
             raise BadInput(status.problem)  # a file of that name is there, and not ours to replace
-    download([status.file for status in missing], folder, allows_http=allows_http)
+    there_is = [status.file for status in missing if not status.file.unpublished]
+    download(there_is, folder, allows_http=allows_http)

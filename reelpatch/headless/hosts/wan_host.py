@@ -13,7 +13,7 @@ from diffusers import WanTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor, nn
 
-from reelpatch.edits.carried import CarriedTokens, carried_on, check_can_carry
+from reelpatch.edits.carried import CarriedTokens, carried_on, modulation_of_all
 from reelpatch.edits.contract import (
     Capability,
     Edit,
@@ -27,7 +27,7 @@ from reelpatch.edits.contract import (
 from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention
-from reelpatch.families.wan.family import WAN
+from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.keys_values import paired, replaced_keys_values
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
@@ -65,7 +65,7 @@ def predict_velocity(  # noqa: PLR0913 -- all that one forward is shown
 ) -> Tensor:
     """The transformer's output with `edits` at work; a skipped block hands its input on.
 
-    Shapes: latents `[B, C, T, h, w]`, text `[B, rows, 4096]`, result `[B, 16, T, h, w]`.
+    Shapes: latents `[B, C, T, h, w]`, text `[B, rows, 4096]`, result `[B, 16 or 48, T, h, w]`.
     `picture` is what an image-to-video backbone needs beside.
     `timestep`, `[B]` or `[B, N]` in 0..1000, is fed to the network in place of the moment's sigma.
     Guarantees: nothing stays on the transformer afterwards, whatever happened; hooks of others go on working;
@@ -129,10 +129,11 @@ class _EditedPass:
     ) -> None:
         self._transformer, self._edits, self._moment = transformer, edits, moment
         self._num_channels = latents.shape[1]
-        frames, rows, columns = latents.shape[-3:]
-        self._grid = WAN.lattice.grid(frames, rows, columns)
+        patches = zip(latents.shape[-3:], transformer.config["patch_size"], strict=True)
+        self._grid = TokenGrid(*(-(-cells // side) for cells, side in patches))
         self._running, self._carried = RunningEdits(()), CarriedTokens((), self._grid.tokens)
-        self._rotary: tuple[Tensor, Tensor] | None = None  # of all tokens, where there are segments
+        # Modulation and rotary embedding of all tokens, where there are segments.
+        self._of_all: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
 
     def begin(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before the first block."""
@@ -155,14 +156,28 @@ class _EditedPass:
         self._running = begin_edits(self._edits, forward)
         if not self._running.segments:
             return None
-        check_can_carry(modulation)
         self._carried = CarriedTokens(self._running.segments, self._grid.tokens)
-        self._rotary = _rotary_of_all(self._carried, cos, sin)
-        return self._carried.joined(tokens), text, modulation, self._rotary
+        self._of_all = (
+            modulation_of_all(
+                self._carried, modulation, self._modulation_at, self._moment.sigma, is_by_token=True
+            ),
+            _rotary_of_all(self._carried, cos, sin),
+        )
+        return self._carried.joined(tokens), text, *self._of_all
 
     def carry(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before each block but the first."""
-        return None if self._rotary is None else (*inputs[:3], self._rotary)
+        return None if self._of_all is None else (*inputs[:2], *self._of_all)
+
+    def _modulation_at(self, sigma: float) -> Tensor:
+        """What the transformer makes of a noise level, `[1, 6, D]`."""
+        transformer = self._transformer
+        timestep = torch.tensor([TIMESTEPS * sigma], device=transformer.device)
+        no_text = torch.zeros(
+            1, 1, transformer.config["text_dim"], device=transformer.device, dtype=transformer.dtype
+        )
+        modulation: Tensor = transformer.condition_embedder(timestep, no_text)[1]
+        return modulation.unflatten(1, (6, -1))
 
     def keys_values(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """In self-attention of each block."""

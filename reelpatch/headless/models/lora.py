@@ -18,9 +18,10 @@ from reelpatch.headless.models.lora_side_path import Place, SidePath, find_place
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.float8 import widened
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import Kind, expect, identify, require
 from reelpatch.weights.lora import Lora, match_lora
 from reelpatch.weights.lora_alpha import METADATA_KEY, PeftConfig
+from reelpatch.weights.lora_keys import read_key
 from reelpatch.weights.rounding import round_stochastically
 
 # PEFT saves these two into a folder of their own; no other file takes its settings from beside it.
@@ -129,9 +130,13 @@ def merge_lora(
 
 def _read(path: Path, places: Mapping[str, Place]) -> Lora:
     """What of the file fits these places, looked through for NaN."""
-    file = expect(path, Kind.LORA)
+    file = identify(path)
+    has_it_within = file.kind is Kind.EDIT_ADAPTER
+    if not has_it_within:
+        require(file, Kind.LORA)
+    keys = [key for key in file.tensors if not has_it_within or read_key(key) is not None]
     with safe_open(path, framework="pt") as tensors:
-        state = {key: tensors.get_tensor(key) for key in file.tensors}
+        state = {key: tensors.get_tensor(key) for key in keys}
     shapes = {name: tuple(place.stored.shape) for name, place in places.items()}
     lora = match_lora(state, shapes, _peft_config(path, file.metadata))
     if not lora.num_layers:

@@ -20,7 +20,8 @@ _SHOWN_AS_GB = 10**8
 @dataclass(frozen=True)
 class RecipeFiles:
     """One path for each role, and the LoRAs with their strengths; recipes without an edit module have none, and only those for
-    pictures have a picture encoder. Where two experts follow each other, `backbone` is the one for high noise.
+    pictures have a picture encoder. Where two experts follow each other, `backbone` is the one for high noise. The module
+    `has_lora_within` where it changes the backbone too.
     """
 
     backbone: Path
@@ -30,6 +31,7 @@ class RecipeFiles:
     loras: tuple[tuple[Path, float], ...]
     clip_vision: Path | None = None
     low_noise: Path | None = None
+    has_lora_within: bool = False
 
     @classmethod
     def find(cls, recipe: Recipe, models: Path | None = None) -> "RecipeFiles":
@@ -58,6 +60,7 @@ class RecipeFiles:
             loras=tuple((found[file].path, file.strength) for file in recipe.files_for("lora")),
             clip_vision=one("clip_vision").path if recipe.files_for("clip_vision") else None,
             low_noise=None if low_noise is None else low_noise.path,
+            has_lora_within=module is not None and module.lora_within is not None,
         )
 
     def describe(self) -> str:
@@ -145,10 +148,7 @@ def _find(file: WeightFile, folder: Path) -> KnownFile:
     known = find_weights(file, places_in(folder))
     if known is None:
         others = f" (or {', '.join(file.names[1:])})" if file.names[1:] else ""
-        raise BadInput(
-            f"{file.names[0]}{others} is not in {folder / file.folder}; get it from "
-            f"{file.url or 'a complete copy of Reelpatch'} and put it there."
-        )
+        raise BadInput(f"{file.names[0]}{others} is not in {folder / file.folder}; {file.how_to_get}.")
     check_complete(known)
     return known
 

@@ -12,7 +12,7 @@ from reelpatch.families.kinds import FileKind
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.attention import KERNELS, choose_attention
 from reelpatch.headless.models.wan_transformer import load_backbone
-from reelpatch.headless.models.wan_vae import Vae, load_vae
+from reelpatch.headless.models.wan_vae import Vae, load_vae, load_wide_vae
 
 
 class WanModels:
@@ -38,3 +38,10 @@ class WanModels:
 
     def load_vae(self, path: Path, *, device: torch.device) -> Vae:
         return load_vae(path, device=device)
+
+
+class WideWanModels(WanModels):
+    """As `FamilyModels`, for Wan2.2 TI2V-5B and the VAE of 48 channels that goes with it."""
+
+    def load_vae(self, path: Path, *, device: torch.device) -> Vae:
+        return load_wide_vae(path, device=device)

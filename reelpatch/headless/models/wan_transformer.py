@@ -49,12 +49,18 @@ def load_backbone(
     width, num_channels = file.shape("patch_embedding.weight")[:2]
     if width % WAN.head_dim:
         raise BadInput(f"{path} is {width} wide, but heads are {WAN.head_dim} wide; use a multiple of that.")
+    num_out = file.shape("head.head.bias")[0] // 4
+    if file.kind is Kind.WIDE_BACKBONE and num_channels != num_out:
+        raise BadInput(
+            f"{path} is {file.words}, which reads {num_channels} channels and not the {num_out} of its latents: use "
+            "wan2.2_ti2v_5B_fp16.safetensors."
+        )
     with torch.device("meta"):
         model = WanTransformer3DModel(
             num_attention_heads=width // WAN.head_dim,
             attention_head_dim=WAN.head_dim,
             in_channels=num_channels,
-            out_channels=file.shape("head.head.bias")[0] // 4,
+            out_channels=num_out,
             text_dim=file.shape("text_embedding.0.weight")[1],
             freq_dim=file.shape("time_embedding.0.weight")[1],
             ffn_dim=file.shape("blocks.0.ffn.0.bias")[0],

@@ -197,7 +197,7 @@ def check_bases_that_are_not_text_to_video():
         file, model = _base(name, **sizes)
         messages.append(refused(lambda model=model: apply(model, patch), words, "text-to-video"))
     load = {"file": file, "storage": "from file", "compute": "auto"}
-    messages.append(refused(lambda: call("ReelpatchLoadBackbone", **load), "48-channel", "is needed here"))
+    assert call("ReelpatchLoadBackbone", **load)[0].get_model_object("diffusion_model").in_dim == 48
     messages.append(refused(lambda: apply(merged(), patch), "VACE module merged in", "Load backbone"))
     return messages
 

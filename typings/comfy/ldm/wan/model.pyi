@@ -1,4 +1,6 @@
-from torch import nn
+from torch import Tensor, nn
+
+def sinusoidal_embedding_1d(dim: int, position: Tensor) -> Tensor: ...
 
 class WanModel(nn.Module):
     dim: int
