@@ -180,9 +180,7 @@ class LoadContextModels(io.ComfyNode):
 
 
 def _editing() -> list[str]:
-    return [
-        name for name, record in RECIPES.items() if record.edit_kind.has_module and record.segments is None
-    ]
+    return [name for name, record in RECIPES.items() if record.kind == "vace"]
 
 
 def _enhancing() -> list[str]:
