@@ -16,10 +16,12 @@ from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.recipe_files import look_for_files
 from reelpatch.plan.job import Job
 from reelpatch.recipes import Recipe, recipe
+from reelpatch.weights.header import identify
 from tests.conftest import moving_square
 
 CLIP = to_floats(moving_square())
@@ -133,6 +135,24 @@ def test_its_lora_is_read_as_published_and_as_converted(models_folder: Path, tmp
     (report,) = editor.lora_reports
     assert (report.num_layers, dict(report.unmatched)) == (10, {})
     assert not torch.equal(edited, Editor(tiny(), own).render(CLIP, "make it sepia"))
+
+
+def test_its_lora_becomes_safetensors(
+    models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = shutil.copytree(models_folder, tmp_path / "models")
+    pickled = _pickled(own, own, "ReCo_ori_rank128-2025_m12_version.ckpt")
+    assert main(["convert", str(pickled), "--out", str(tmp_path / "out")]) == DONE
+    assert "a LoRA (rank 2, for a VACE model)" in capsys.readouterr().err
+    made = tmp_path / "out" / "ReCo_ori_rank128-2025_m12_version.safetensors"
+    state, before = load_file(made), torch.load(pickled, weights_only=True)
+    assert state.keys() == before.keys()
+    assert all(torch.equal(one, before[key]) for key, one in state.items())
+    assert identify(made).words == "a LoRA (rank 2, for a VACE model)"
+    before["blocks.0.ffn.0.lora_A.default.weight"][0, 0] = torch.nan
+    torch.save(before, pickled)
+    assert main(["convert", str(pickled), "--out", str(tmp_path / "nan")]) == BAD_INPUT
+    assert not (tmp_path / "nan").exists()
 
 
 @pytest.mark.parametrize("role", ["backbone", "module"])
