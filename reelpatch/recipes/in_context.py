@@ -148,7 +148,8 @@ _RECO = Recipe(
     examples=("Replace the dog with a fox.", "Add a hat to the man.", "Make it a watercolor painting."),
     notes=(
         "The source stands at the left of a canvas twice as wide, and the clip is made at its right: twice the tokens of VACE. A mask "
-        "does not go into the model; what it keeps is pasted back. By its authors' tests weak at removing things."
+        "does not go into the model; what it keeps is pasted back. By its authors' tests weak at removing things. In ComfyUI, by Edit in "
+        "context."
     ),
     aim="order",
 )
