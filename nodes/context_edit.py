@@ -11,18 +11,16 @@ from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan
 from reelpatch.clips.worked_clip import WorkedClip
-from reelpatch.edits.adapter.module import AdapterModule
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
-from reelpatch.recipes import RECIPES, Recipe
+from reelpatch.recipes import RECIPES
 from reelpatch.sampling.guidance import StepRange
-from reelpatch.sampling.strengths import StrengthSchedule
 
-from .host import attach, check_backbone
+from .context_module import check_fit, check_module, with_lora
+from .host import attach
 from .host_vae import encoder
-from .lora import MODEL_PREFIX, apply_lora
 from .node_message import say
 from .sockets import REFERENCES, WORKED_CLIP
 
@@ -37,10 +35,18 @@ class EditInContext(io.ComfyNode):
             display_name="Edit in context",
             category="reelpatch",
             description=(
-                "Puts the clip beside the one that is made, as VideoCoF, Bernini-R and EasyV2V do: the model sees it at every step. "
+                "Puts the clip beside the one that is made, as VideoCoF, Bernini-R, EasyV2V and ReCo do: the model sees it at every step. "
                 "Connect MODEL to a guider, LATENT to the sampler, and the prompt to CLIP Text Encode."
             ),
-            search_aliases=["videocof", "bernini", "easyv2v", "in-context", "edit video", "instruction"],
+            search_aliases=[
+                "videocof",
+                "bernini",
+                "easyv2v",
+                "reco",
+                "in-context",
+                "edit video",
+                "instruction",
+            ],
             inputs=_inputs(),
             outputs=[
                 io.Model.Output(tooltip="For a guider or a sampler."),
@@ -68,49 +74,23 @@ class EditInContext(io.ComfyNode):
     ) -> io.NodeOutput:
         check_instruction(instruction)
         record = RECIPES[recipe]
-        layout = record.segments
-        assert layout is not None
-        adapter = check_adapter(record, edit_module, mask)
-        family = check_backbone(
-            model, None if adapter is None else adapter.width, adapter and adapter.channels
-        )
+        module = check_module(record, edit_module, mask)
+        family = check_fit(model, module)
         plan = _plan_on(family.lattice, clip.plan)
-        settings = EditSettings(record.strength, StepRange(start, end), method=layout)
+        settings = EditSettings(record.strength, StepRange(start, end), method=record.method)
         work = record.edit_kind.start_work()
         where = None if mask is None else clip.source_mask(mask)
         material = Material(clip.source, plan, where, references or [])
         prepared = work.prepare(material, settings, encoder(vae, family))
-        edited = model if adapter is None else _with_lora(model, adapter)
-        for edit in work.edits(adapter, prepared, settings):
+        edited = with_lora(model, module)
+        for edit in work.edits(module, prepared, settings):
             edited = attach(edited, edit, edit_module)
         device = comfy.model_management.intermediate_device()
         latents = torch.zeros(1, *prepared.shape, device=device)
         prompt = record.prompt_for(instruction, references=len(references or []))
-        told = f"{layout.told_of(instruction)} " if layout.told_of(instruction) else ""
-        say(cls, f"{record.title}. {told}The model reads: {prompt}")
+        told = "" if record.segments is None else record.segments.told_of(instruction)
+        say(cls, f"{record.title}. {f'{told} ' if told else ''}The model reads: {prompt}")
         return io.NodeOutput(edited, {"samples": latents}, prompt)
-
-
-def check_adapter(
-    record: Recipe, edit_module: ModelPatcher | None, mask: Tensor | None
-) -> AdapterModule | None:
-    """The edit adapter of a method that has one. Raises: `BadInput` for one that is missing or not wanted, and so for a mask."""
-    module = None if edit_module is None else edit_module.model
-    if record.edit_kind.has_module:
-        if isinstance(module, AdapterModule):
-            return module
-        found = "none is connected" if module is None else f"a {type(module).__name__} is connected"
-        raise BadInput(
-            f"the recipe '{record.name}' needs an edit adapter, but {found}: load one with Load edit module (its authors "
-            "published none; docs/files.md has the format)."
-        )
-    for name, given in (("edit module", edit_module), ("mask", mask)):
-        if given is not None:
-            raise BadInput(
-                f"the recipe '{record.name}' takes no {name} into the model: disconnect it here, and give a mask to Finish clip, "
-                "or use easyv2v."
-            )
-    return None
 
 
 def _plan_on(lattice: Lattice, plan: FitPlan) -> FitPlan:
@@ -124,26 +104,15 @@ def _plan_on(lattice: Lattice, plan: FitPlan) -> FitPlan:
     return replace(plan, lattice=lattice)
 
 
-def _with_lora(model: ModelPatcher, adapter: AdapterModule) -> ModelPatcher:
-    """The MODEL with what the adapter changes in it. Raises: `BadInput` for changes that fit no layer."""
-    if not adapter.lora:
-        return model
-    applied = apply_lora(model, adapter.lora, StrengthSchedule((1.0,)), prefix=MODEL_PREFIX, merge=False)
-    if applied.lora.unmatched:
-        key, reason = next(iter(applied.lora.unmatched.items()))
-        raise BadInput(
-            f"{len(applied.lora.unmatched)} keys of the edit adapter do not fit this MODEL ('{key}': {reason}): choose the backbone "
-            "that it was trained on."
-        )
-    return applied.patcher
-
-
 def _inputs() -> list[io.Input]:
-    methods = [record.name for record in RECIPES.values() if record.segments is not None]
+    methods = [record.name for record in RECIPES.values() if record.segments or record.canvas]
     return [
         io.Model.Input(
             "model",
-            tooltip="Bernini-R, Wan2.1 T2V 14B with VideoCoF's LoRA, or Wan2.2 TI2V-5B for an edit adapter, from any loader.",
+            tooltip=(
+                "Bernini-R, Wan2.1 T2V 14B with VideoCoF's LoRA, T2V 1.3B with ReCo's, or Wan2.2 TI2V-5B for an edit adapter, from "
+                "any loader."
+            ),
         ),
         io.Vae.Input(
             "vae", tooltip="The Wan2.1 VAE (16 channels); with Wan2.2 TI2V-5B the Wan2.2 VAE (48 channels)."
@@ -179,10 +148,12 @@ def _inputs() -> list[io.Input]:
         REFERENCES.Input(
             "references",
             optional=True,
-            tooltip="From References, each as a picture of its own. For Bernini-R; one for EasyV2V; VideoCoF takes none.",
+            tooltip="From References, each as a picture of its own. For Bernini-R; one for EasyV2V and reco-ref; VideoCoF takes none.",
         ),
         io.ModelPatch.Input(
-            "edit_module", optional=True, tooltip="For EasyV2V: an edit adapter, from Load edit module."
+            "edit_module",
+            optional=True,
+            tooltip="For EasyV2V an edit adapter, for ReCo the module of VACE 1.3B with ReCo's LoRA, from Load edit module.",
         ),
         io.Mask.Input(
             "mask",

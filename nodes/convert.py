@@ -12,7 +12,7 @@ from reelpatch.weights.convert import PRECISIONS, Precision, convert, plan_conve
 from .files import listed, missing_or_true
 from .node_message import say
 
-FOLDER = "diffusion_models"
+FOLDER, LORAS = "diffusion_models", "loras"
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 VDOT = "vdot_14b.pt"
 
@@ -27,15 +27,19 @@ class ConvertWeights(io.ComfyNode):
             display_name="Convert weights",
             category="reelpatch/loaders",
             description=(
-                "Makes safetensors of a pickle such as VDOT's vdot_14b.pt, for Load backbone and Load edit module. Nothing in "
-                "the pickle is run, it stays as it is, and files appear when they are complete. Run it once, alone."
+                "Makes safetensors of a pickle such as VDOT's vdot_14b.pt, for Load backbone and Load edit module, or of a LoRA such "
+                "as ReCo's .ckpt. Nothing in the pickle is run, it stays as it is, and files appear when they are complete. Run it "
+                "once, alone."
             ),
             search_aliases=["vdot", "vace", "pickle", "pt to safetensors", "convert model"],
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=pickles(),
-                    tooltip="A .pt or .pth file of a VACE-type model in models/diffusion_models; VDOT's is vdot_14b.pt.",
+                    tooltip=(
+                        "A .pt or .pth file of a VACE-type model in models/diffusion_models (VDOT's is vdot_14b.pt), or a LoRA's "
+                        ".ckpt in models/loras."
+                    ),
                 ),
                 io.Combo.Input(
                     "precision",
@@ -54,11 +58,12 @@ class ConvertWeights(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: object = "") -> bool | str:
-        return missing_or_true(FOLDER, file)
+        return missing_or_true(FOLDER, file, LORAS)
 
     @classmethod
     def execute(cls, file: str, precision: Precision) -> io.NodeOutput:
-        source = Path(folder_paths.get_full_path_or_raise(FOLDER, file))
+        of_lora = folder_paths.get_full_path(LORAS, file)
+        source = Path(of_lora or folder_paths.get_full_path_or_raise(FOLDER, file))
         conversion = plan_conversion(source, precision)
         names, folder = list(conversion.files), source.parent
         made = [name for name in names if (folder / name).exists()]
@@ -73,13 +78,13 @@ class ConvertWeights(io.ComfyNode):
 
         convert(conversion, folder, on_progress)
         return _told(
-            f"{' and '.join(names)} are in models/{FOLDER} now: press R, and choose them in the loaders."
+            f"{' and '.join(names)} are in models/{LORAS if of_lora else FOLDER} now: press R, and choose them in the loaders."
         )
 
 
 def pickles() -> list[str]:
     """The pickles that may be converted; VDOT's by name where there is none, so that a missing one says where it is."""
-    return [name for name in listed(FOLDER) if name.lower().endswith(PICKLES)] or [VDOT]
+    return [name for name in listed(FOLDER, LORAS) if name.lower().endswith(PICKLES)] or [VDOT]
 
 
 def _told(sentence: str) -> io.NodeOutput:

@@ -64,7 +64,7 @@ def missing_or_true(folder: str, file: object, *others: str) -> bool | str:
         shipped = "it comes with Reelpatch, get a complete copy of Reelpatch"
         return f"'{file}' is not in models/{folder}: {known.how_to_get if known.unpublished else shipped}."
     source = Path(known.url)
-    if source.suffix == ".pt" and Path(file).suffix != ".pt":
+    if source.suffix in (".pt", ".ckpt") and Path(file).suffix != source.suffix:
         return (
             f"'{file}' is not in models/{folder}: download {known.url}, put it there, and make this file of it with the "
             "node Convert weights."

@@ -179,10 +179,11 @@ class LoadContextModels(io.ComfyNode):
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
 
 
+_WITH_VACE = ("vace", "canvas")
+
+
 def _editing() -> list[str]:
-    return [
-        name for name, record in RECIPES.items() if record.edit_kind.has_module and record.segments is None
-    ]
+    return [name for name, record in RECIPES.items() if record.kind in _WITH_VACE]
 
 
 def _enhancing() -> list[str]:

@@ -109,7 +109,7 @@ def _how_to_get(file: WeightFile) -> str:
         return file.how_to_get
     if not file.url:
         return "it comes with Reelpatch but is not there, get a complete copy of Reelpatch"
-    if file.url.endswith(".pt"):
+    if file.url.endswith((".pt", ".ckpt")):
         return f"download {file.url}, and make this file of it with Convert weights"
     return file.url
 

@@ -152,9 +152,10 @@ class WorkedClip:
     def finished(self, edited: Tensor, where: Tensor | None = None, how: Finish = Finish()) -> Tensor:
         """The edited clip back at the length and size it had; outside a mask, the source's own pixels.
 
-        What is not made up is the source's too, and what is never comes back from it, however soft the mask.
+        What is not made up is the source's too, and what is never comes back from it, however soft the mask. Of a pair canvas, which
+        is twice as wide, the right half is the clip.
 
-        Shapes: edited `[plan.frames, *plan.size, 3]`; result `[F, H, W, 3]`, that of the whole for a cropped clip.
+        Shapes: edited `[plan.frames, *plan.size, 3]`, or twice as wide; result `[F, H, W, 3]`, that of the whole for a cropped clip.
         Raises: BadInput for a finish that needs a mask where there is none, or more room than the boxes have, and for a
             mask that keeps nothing of the edit.
         """
@@ -165,7 +166,9 @@ class WorkedClip:
             raise BadInput(
                 "grow and feather work on a mask, and none is connected: connect one, or set both to 0."
             )
-        restored = restore(edited.to(self.source), self.plan, self.source)
+        width = self.plan.size[1]
+        made_part = edited[:, :, width:] if edited.shape[2] == 2 * width else edited
+        restored = restore(made_part.to(self.source), self.plan, self.source)
         source = self.source if self.made_up is None else paste_back(restored, self.source, self.made_up)
         made = finish(restored, source, mask, how)
         if self.cut_out is None:

@@ -34,7 +34,8 @@ class EditKind:
 
     `families` names those it fits. `is_instructed` where it edits a clip by an instruction, otherwise it goes over a finished
     one. `needs` is what it asks of a host. Where it `keeps_frames`, those with mask 0 are shown to
-    the model as they are to stay. Where it `times_tokens`, each token has a timestep of its own. `clip_encodes` counts the passes of the VAE over the clip. `work` is where its
+    the model as they are to stay. Where it `times_tokens`, each token has a timestep of its own. It works on a
+    picture so many `widths` of the clip wide. `clip_encodes` counts the passes of the VAE over the clip. `work` is where its
     `EditWork` stands, and `module` where the `ModuleSizes` of weights do that go beside the backbone, None without any.
     """
 
@@ -47,6 +48,7 @@ class EditKind:
     module: Place | None = None
     keeps_frames: bool = False
     times_tokens: bool = False
+    widths: int = 1
 
     def start_work(self) -> EditWork:
         """What does the work; it and what it needs are imported now."""

@@ -15,6 +15,7 @@ EDIT_KINDS = Registry(
     EditKind,
     {
         "vace": ("reelpatch.edits.vace.kind", "VACE"),
+        "canvas": ("reelpatch.edits.canvas.kind", "CANVAS"),
         "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
         "adapter": ("reelpatch.edits.adapter.kind", "ADAPTER"),
         "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),

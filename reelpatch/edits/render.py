@@ -42,16 +42,23 @@ def make_latents(
     host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
 ) -> Tensor:
     """The latents of the edited clip, without those of references."""
-    on_progress("encoding the clip", 0, 1)
-    prepared = work.prepare(material, host.settings, host.encode)
-    on_progress("encoding the clip", 1, 1)
-    noise = draw_noise(prepared.shape, seed, references=prepared.references)
-    return work.finish(host.sample(work, prepared, noise, seed, on_progress), prepared)
+    return _sampled(host, work, material, seed, on_progress)[0]
 
 
 def render(
     host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
 ) -> Tensor:
     """The edited clip at the size and length of the material's, [F, H, W, 3], as the model made it."""
-    latents = make_latents(host, work, material, seed=seed, on_progress=on_progress)
-    return restore(host.decode(latents, on_progress), material.plan, material.clip)
+    latents, prepared = _sampled(host, work, material, seed, on_progress)
+    decoded = host.decode(latents, on_progress)
+    return restore(decoded[:, :, prepared.left_px :], material.plan, material.clip)
+
+
+def _sampled(
+    host: RenderHost, work: EditWork, material: Material, seed: int | FrameNoise, on_progress: OnProgress
+) -> tuple[Tensor, Prepared]:
+    on_progress("encoding the clip", 0, 1)
+    prepared = work.prepare(material, host.settings, host.encode)
+    on_progress("encoding the clip", 1, 1)
+    noise = draw_noise(prepared.shape, seed, references=prepared.references)
+    return work.finish(host.sample(work, prepared, noise, seed, on_progress), prepared), prepared

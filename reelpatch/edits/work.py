@@ -39,6 +39,7 @@ class Prepared:
 
     `references` frames stand in front of the clip's. Sampling begins at noise alone, or where there are `clip_latents`,
     at those with noise on them. `seen` is what the edit looks at, which the kind that prepared it knows, and `lattice` how it lies.
+    The clip stands at the right of what is decoded, behind `left_px` pixels of something else.
     """
 
     shape: LatentShape
@@ -46,6 +47,7 @@ class Prepared:
     clip_latents: Tensor | None = None
     seen: Any = None
     lattice: Lattice = WAN.lattice
+    left_px: int = 0
 
 
 @dataclass(frozen=True)

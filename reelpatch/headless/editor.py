@@ -8,8 +8,10 @@ from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
+from reelpatch.edits.canvas.layout import PairCanvas
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.render import render
+from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.edits.work import Material
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost
@@ -77,8 +79,8 @@ class Editor(LoadedRecipe):
         plan = plan or plan_fit(*clip.shape[:3], lattice=self.recipe.lattice)
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
-        if self.recipe.segments is not None:
-            self.recipe.segments.check_references(len(references))
+        if isinstance(self.recipe.method, SegmentLayout | PairCanvas):
+            self.recipe.method.check_references(len(references))
         self.prepare(plan.frames, plan.size, len(references))
         with explain_out_of_memory(self.device):
             prompt = self.recipe.prompt_for(instruction, references=len(references))

@@ -67,7 +67,13 @@ class Job:
         """How the sample's own tokens lie; references come first, where they are not beside it, or what grounds it."""
         lattice, layout = self.recipe.lattice, self.recipe.segments
         leading = self.references if layout is None else layout.grounding
-        return lattice.grid(*lattice.latent_shape(self.frames, self.size, references=leading)[1:])
+        return lattice.grid(*lattice.latent_shape(self.frames, self.canvas, references=leading)[1:])
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) in pixels of what is worked on, of which the clip may be a part."""
+        height, width = self.size
+        return height, width * self.recipe.edit_kind.widths
 
     @property
     def tokens(self) -> int:
@@ -90,8 +96,8 @@ class Job:
 
     @property
     def pixels(self) -> int:
-        """Of the clip, all frames together."""
-        return self.frames * self.size[0] * self.size[1]
+        """Of what is worked on, all frames together."""
+        return self.frames * self.canvas[0] * self.canvas[1]
 
     @property
     def streams(self) -> int:
@@ -142,13 +148,13 @@ class Work:
 
 def count_work(job: Job, models: Models) -> Work:
     """All that the job computes; texts are counted at their greatest length."""
-    still = models.vae.encode_flops(1, job.size)
+    still = models.vae.encode_flops(1, job.canvas)
     denoise = Flops()
     for one in job.passes():
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(TEXT_ROWS),
-        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.size)
+        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
         + models.picture.flops,
         forward=job.pass_flops(models, Pass(0, job.streams)),
@@ -161,8 +167,8 @@ def _decode_flops(job: Job, models: Models) -> int:
     """The edit of a picture is decoded behind the picture alone, and by itself the way there where that was kept."""
     pair_frames = (PAIR - 1) * job.recipe.lattice.frames_per_latent + 1
     if job.recipe.picture is None or job.grid.frames <= PAIR:
-        return models.vae.decode_flops(job.frames, job.size)
-    pair = models.vae.decode_flops(pair_frames, job.size)
+        return models.vae.decode_flops(job.frames, job.canvas)
+    pair = models.vae.decode_flops(pair_frames, job.canvas)
     if list(job.passes())[-1].is_pair:
         return pair
-    return pair + models.vae.decode_flops(job.frames - pair_frames + 1, job.size)
+    return pair + models.vae.decode_flops(job.frames - pair_frames + 1, job.canvas)

@@ -116,7 +116,7 @@ def tiled_pixels(size: tuple[int, int]) -> int:
 
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
-    height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
+    height, width = (min(side, TILE_PX) for side in job.canvas) if is_tiled else job.canvas
     return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.live_widths[0] + 3 * job.pixels))
 
 
@@ -125,8 +125,8 @@ def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> i
 
     At the end the frames are there twice, and the result is one of them as fp32; tiles are there beside them.
     """
-    height, width = (min(side, TILE_PX) for side in job.size) if is_tiled else job.size
-    decoded = 3 * (job.frames * tiled_pixels(job.size) if is_tiled else job.pixels)
+    height, width = (min(side, TILE_PX) for side in job.canvas) if is_tiled else job.canvas
+    decoded = 3 * (job.frames * tiled_pixels(job.canvas) if is_tiled else job.pixels)
     chunk = height * width * _DECODE_LIVE * models.vae.live_widths[1] + decoded
     return int(FP32 * max(chunk, 9 * job.pixels + (decoded if is_tiled else 0)))
 
@@ -159,7 +159,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
     decode = StageMemory(
         "decode", models.vae_bytes if is_streamed else weights, decode_activations(job, models)
     )
-    is_tiled = is_streamed and max(encode.total, decode.total) > vram and max(job.size) > TILE_PX
+    is_tiled = is_streamed and max(encode.total, decode.total) > vram and max(job.canvas) > TILE_PX
     if is_tiled:
         encode = replace(encode, activations=encode_activations(job, models, is_tiled=True))
         decode = replace(decode, activations=decode_activations(job, models, is_tiled=True))
@@ -173,7 +173,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         streamed_blocks=len(blocks) - resident,
         num_blocks=len(blocks),
         is_text_streamed=is_text_streamed,
-        vae_work=tiled_pixels(job.size) / (job.size[0] * job.size[1]) if is_tiled else 1.0,
+        vae_work=tiled_pixels(job.canvas) / (job.canvas[0] * job.canvas[1]) if is_tiled else 1.0,
         load_bytes=text_sent + models.vae_bytes + models.num_experts * (models.transformer_bytes - again),
         stream_bytes=stream,
         clip_bytes=FP32 * 3 * job.pixels * 3,  # in twice, out once

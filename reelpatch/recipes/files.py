@@ -205,6 +205,22 @@ FUSIONX_LORA = WeightFile(
     licence=UNKNOWN_LICENCE,
     size="14B",
 )
+
+
+def _reco(name: str) -> WeightFile:
+    """A LoRA of ReCo for backbone and edit module, as published, or as `reelpatch convert` leaves it."""
+    return WeightFile(
+        role="lora",
+        names=(f"{name}.ckpt", f"{name}.safetensors"),
+        url=_hub("HiDream-ai/ReCo", f"{name}.ckpt"),
+        size_gb=None,
+        licence=UNKNOWN_LICENCE,
+        size="1.3B",
+    )
+
+
+RECO_LORA = _reco("ReCo_ori_rank128-2025_m12_version")
+RECO_REF_LORA = _reco("ReCo_ref_rank256-2026_m4_version")
 BERNINI_1_3B = WeightFile(
     role="backbone",
     names=("wan2.1_bernini_1.3B_fp16.safetensors",),

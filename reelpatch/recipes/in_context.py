@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from reelpatch.edits.canvas.layout import PairCanvas
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.recipes.files import (
     APACHE,
@@ -10,10 +11,14 @@ from reelpatch.recipes.files import (
     BERNINI_14B_LOW,
     EASYV2V_ADAPTER,
     FUSIONX_LORA,
+    RECO_LORA,
+    RECO_REF_LORA,
+    T2V_1_3B,
     T2V_14B_BF16,
     TI2V_5B,
     UMT5_XXL,
     UNKNOWN_LICENCE,
+    VACE_1_3B,
     VIDEOCOF_LORA,
     WAN22_VAE,
     WAN_VAE,
@@ -123,8 +128,42 @@ _EASYV2V = Recipe(
     ),
     aim="order",
 )
+_RECO = Recipe(
+    name="reco",
+    title="ReCo: edits by instruction on a picture twice as wide, by VACE 1.3B",
+    kind="canvas",
+    canvas=PairCanvas(),
+    files=(T2V_1_3B, VACE_1_3B, RECO_LORA, WAN_VAE, UMT5_XXL),
+    schedule="native",
+    steps=50,
+    shift=5.0,
+    guidance=Guidance(5.0),
+    negative_prompt=ENGLISH_NEGATIVE_PROMPT,
+    width=832,
+    height=480,
+    frames=81,
+    fps=16,
+    licence=UNKNOWN_LICENCE,
+    source="https://huggingface.co/HiDream-ai/ReCo, run as its inference_reco_single.py does",
+    examples=("Replace the dog with a fox.", "Add a hat to the man.", "Make it a watercolor painting."),
+    notes=(
+        "The source stands at the left of a canvas twice as wide, and the clip is made at its right: twice the tokens of VACE. A mask "
+        "does not go into the model; what it keeps is pasted back. By its authors' tests weak at removing things. In ComfyUI, by Edit in "
+        "context."
+    ),
+    aim="order",
+)
 IN_CONTEXT = (
     _EASYV2V,
+    _RECO,
+    replace(
+        _RECO,
+        name="reco-ref",
+        title="ReCo with a reference picture",
+        canvas=PairCanvas(most_references=1),
+        files=(T2V_1_3B, VACE_1_3B, RECO_REF_LORA, WAN_VAE, UMT5_XXL),
+        source="https://huggingface.co/HiDream-ai/ReCo, run as its inference_reco_single_ref.py does",
+    ),
     replace(
         _BERNINI_1_3B,
         name="bernini-r",

@@ -1,4 +1,4 @@
-"""Turns a pickle of a merged VACE model, such as VDOT's, into safetensors: checked first, then one tensor at a time."""
+"""Turns a pickle of a merged VACE model, such as VDOT's, or of a LoRA into safetensors: checked first, then one tensor at a time."""
 
 import re
 import shutil
@@ -17,6 +17,8 @@ from reelpatch.families.wan.layouts import BACKBONE, VACE, fit, is_of_module
 from reelpatch.families.wan.sizes import WITH_VACE
 from reelpatch.progress import OnProgress
 from reelpatch.weights.finite import is_finite
+from reelpatch.weights.header import Kind, describe, require
+from reelpatch.weights.lora_header import is_lora
 from reelpatch.weights.pickles import open_pickle
 from reelpatch.weights.safetensors_writer import SafetensorsWriter, num_bytes
 from reelpatch.weights.storage import MARKER
@@ -58,7 +60,10 @@ _MAPPED_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a pickle was found to be, and the files it becomes: each with its tensors, by name below the folder."""
+    """What a pickle was found to be, and the files it becomes: each with its tensors, by name below the folder.
+
+    Where it `keeps_dtypes`, as a LoRA does, tensors stay as they are.
+    """
 
     source: Path
     model: str
@@ -68,6 +73,7 @@ class Conversion:
     files: Mapping[str, Shapes]
     metadata: Mapping[str, Mapping[str, str]]
     any_size: bool = False
+    keeps_dtypes: bool = False
 
     @property
     def num_bytes(self) -> int:
@@ -78,7 +84,8 @@ class Conversion:
         """One sentence for the person who waits for it."""
         return (
             f"{self.source} is {self.model} with {self.num_parameters / 1e9:.2f} billion numbers; it becomes "
-            f"{self.num_bytes / 1e9:.1f} GB in {self.precision}: {' and '.join(self.files)}."
+            f"{self.num_bytes / 1e9:.1f} GB {'as it is' if self.keeps_dtypes else f'in {self.precision}'}: "
+            f"{' and '.join(self.files)}."
         )
 
 
@@ -99,6 +106,8 @@ def plan_conversion(
     are no published model's.
     """
     weights = open_pickle(source, any_size=any_size)
+    if is_lora(weights):
+        return _of_lora(weights, source, precision, any_size=any_size)
     model = _verified(weights, source, is_size_free=module_metadata is not None)
     module = set(filter(is_of_module, weights))
     suffix = precision.replace("-", "_")
@@ -131,6 +140,26 @@ def plan_conversion(
             for name in files
         },
         any_size,
+    )
+
+
+def _of_lora(
+    weights: Mapping[str, Tensor], source: Path, precision: Precision, *, any_size: bool
+) -> Conversion:
+    """The conversion of a LoRA, as one file with all that it holds."""
+    file = require(describe(source, _infos(weights), {}), Kind.LORA)
+    name = f"{source.stem}.safetensors"
+    shapes = {key: (tensor.dtype, tuple(tensor.shape)) for key, tensor in weights.items()}
+    return Conversion(
+        source,
+        file.words,
+        sum(tensor.numel() for tensor in weights.values()),
+        0,
+        precision,
+        {name: shapes},
+        {name: {"format": "pt"}},
+        any_size,
+        keeps_dtypes=True,
     )
 
 
@@ -174,11 +203,7 @@ def convert(conversion: Conversion, folder: Path, on_progress: OnProgress) -> li
 
 def _verified(weights: Mapping[str, Tensor], source: Path, *, is_size_free: bool) -> str:
     """What model it is."""
-    infos = {
-        name: TensorInfo(str(tensor.dtype), tuple(tensor.shape), tensor.nbytes)
-        for name, tensor in weights.items()
-    }
-    found = fit(BACKBONE | VACE, infos)
+    found = fit(BACKBONE | VACE, _infos(weights))
     faults = " and ".join(
         f"{what} {_some(names)}"
         for what, names in (
@@ -207,6 +232,13 @@ def _verified(weights: Mapping[str, Tensor], source: Path, *, is_size_free: bool
             setting="vace_layers",
         )
     return f"a VACE model of width {width}"
+
+
+def _infos(weights: Mapping[str, Tensor]) -> dict[str, TensorInfo]:
+    return {
+        name: TensorInfo(str(tensor.dtype), tuple(tensor.shape), tensor.nbytes)
+        for name, tensor in weights.items()
+    }
 
 
 def _count(weights: Mapping[str, Tensor], stack: str) -> int:
@@ -278,6 +310,9 @@ def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
 def _converted(name: str, tensor: Tensor, conversion: Conversion) -> Iterator[tuple[str, Tensor]]:
     if not is_finite(tensor):
         raise BadInput(f"{conversion.source} holds NaN or infinity in '{name}': download it again.")
+    if conversion.keeps_dtypes:
+        yield name, tensor.contiguous()
+        return
     if conversion.precision == "bf16" or _LINEAR.fullmatch(name) is None:
         yield name, tensor.to(torch.bfloat16)
         return

@@ -20,7 +20,7 @@ SUITES = (
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models"),
     *("converting", "found", "pictures", "mask_tracks", "rewriting"),
-    "adapters",
+    *("adapters", "canvases"),
 )
 
 

@@ -15,6 +15,8 @@ from reelpatch.sampling.solvers import SOLVERS
 
 SIZE_NOT_PUBLISHED = {
     "videocof.safetensors",
+    "ReCo_ori_rank128-2025_m12_version.ckpt",
+    "ReCo_ref_rank256-2026_m4_version.ckpt",
     "Wan2.1_Text_to_Video_14B_FusionX_LoRA.safetensors",
     "vdot_14b.pt",
     "clip_vision_h.safetensors",
@@ -43,7 +45,7 @@ def test_a_recipe_can_be_run(record: Recipe) -> None:
 @each
 def test_a_recipe_says_where_its_files_come_from(record: Recipe) -> None:
     for file in record.files:
-        assert all(name.endswith((".safetensors", ".pt", ".pth")) for name in file.names)
+        assert all(name.endswith((".safetensors", ".pt", ".pth", ".ckpt")) for name in file.names)
         assert set(file.other_sizes_gb) < set(file.names)
         assert len(set(file.names)) == len(file.names)
         if file.url:
@@ -119,7 +121,7 @@ def test_every_published_method_is_there() -> None:
             "causvid",
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
-        *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b", "easyv2v"),
+        *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b", "easyv2v", "reco", "reco-ref"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
         *("chronoedit-reasoning", "chronoedit-upscale", "chronoedit-paint"),
     }

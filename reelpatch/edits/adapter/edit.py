@@ -25,11 +25,20 @@ CLEAN = 0.0
 
 @dataclass(frozen=True, eq=False)
 class SeenByAdapter:
-    """What an adapter sees. Shapes: source and mask `[C, T, h, w]`, references `[C, 1, h, w]`, all of the target's size."""
+    """What an adapter sees. Shapes: source and mask `[C, T, h, w]`, references `[C, 1, h, w]`, all of the target's size.
+
+    Raises: `BadInput` for latents that are not finite.
+    """
 
     source: Tensor
     mask: Tensor
     references: Sequence[Tensor] = ()
+
+    def __post_init__(self) -> None:
+        if not all(bool(torch.isfinite(one).all()) for one in (self.source, self.mask, *self.references)):
+            raise BadInput(
+                "the latents of the source, its mask or a reference are not finite: encode them again."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,5 +108,3 @@ def _check_fit(edit: AdapterEdit, forward: Forward) -> None:
             f"the source has the shape {list(source)}, but the sample asks for {[module.channels, *cells]} (channels, latent "
             "frames, rows, columns): encode it at the sample's size, by the VAE of this backbone."
         )
-    if not all(bool(torch.isfinite(one).all()) for one in (edit.seen.source, edit.seen.mask)):
-        raise BadInput("the latents of the source or of its mask are not finite: encode them again.")

@@ -1,4 +1,4 @@
-"""The verb `convert`: a pickle of a VACE-type model becomes safetensors files for the models folder."""
+"""The verb `convert`: a pickle of a VACE-type model, or of a LoRA, becomes safetensors files for the models folder."""
 
 import argparse
 from pathlib import Path
@@ -11,11 +11,12 @@ _PRECISIONS = ("bf16", "fp8", "fp8-scaled")
 _EPILOG = """\
 Nothing in the pickle is run. Every key and shape is checked before a byte is written, and a file appears when it is
 complete. One that is stopped leaves nothing behind and starts over; there is no going on from its middle.
-VDOT (vdot_14b.pt, 34.7 GB): 34.7 GB of room for bf16, 17.6 GB for fp8.
+VDOT (vdot_14b.pt, 34.7 GB): 34.7 GB of room for bf16, 17.6 GB for fp8. A LoRA (ReCo's .ckpt) keeps its numbers.
 
 examples:
   reelpatch convert vdot_14b.pt --out ~/ComfyUI/models/diffusion_models
-  reelpatch convert vdot_14b.pt --out . --dtype fp8-scaled --merged"""
+  reelpatch convert vdot_14b.pt --out . --dtype fp8-scaled --merged
+  reelpatch convert ReCo_ori_rank128-2025_m12_version.ckpt --out ~/ComfyUI/models/loras"""
 
 
 def add_to(verbs: Any) -> None:
@@ -28,13 +29,13 @@ def add_to(verbs: Any) -> None:
     )
     parser.set_defaults(run=_run)
     add = parser.add_argument
-    add("source", type=Path, metavar="FILE", help="the .pt or .pth file")
+    add("source", type=Path, metavar="FILE", help="the .pt, .pth or .ckpt file")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the result, made if needed")
     add(
         "--dtype",
         choices=_PRECISIONS,
         default="bf16",
-        help="of the linear layers; the rest is bf16 (%(default)s)",
+        help="of a model's linear layers; the rest is bf16 (%(default)s)",
     )
     add("--merged", action="store_true", help="one file, instead of the backbone and the edit module apart")
     add(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
@@ -18,11 +17,12 @@ from reelpatch.headless.models.lora_side_path import Place, SidePath, find_place
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.float8 import widened
-from reelpatch.weights.header import Kind, expect, identify, require
+from reelpatch.weights.header import Kind, identify
 from reelpatch.weights.lora import Lora, match_lora
 from reelpatch.weights.lora_alpha import METADATA_KEY, PeftConfig
 from reelpatch.weights.lora_keys import read_key
 from reelpatch.weights.rounding import round_stochastically
+from reelpatch.weights.weight_files import expect_weights, is_pickle, open_tensors
 
 # PEFT saves these two into a folder of their own; no other file takes its settings from beside it.
 _PEFT_WEIGHTS, _PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -61,7 +61,7 @@ class ChosenLora:
 
     def check(self, num_steps: int, *, merged: bool) -> None:
         """Raises: `BadInput` for another kind of file, and for strengths that such a run can't have."""
-        expect(self.path, Kind.LORA)
+        expect_weights(self.path, Kind.LORA)
         self.strengths.at(0, num_steps)
         if merged and not self.strengths.is_constant:
             raise BadInput(
@@ -130,13 +130,11 @@ def merge_lora(
 
 def _read(path: Path, places: Mapping[str, Place]) -> Lora:
     """What of the file fits these places, looked through for NaN."""
-    file = identify(path)
-    has_it_within = file.kind is Kind.EDIT_ADAPTER
-    if not has_it_within:
-        require(file, Kind.LORA)
+    has_it_within = not is_pickle(path) and identify(path).kind is Kind.EDIT_ADAPTER
+    file = expect_weights(path, Kind.EDIT_ADAPTER if has_it_within else Kind.LORA)
     keys = [key for key in file.tensors if not has_it_within or read_key(key) is not None]
-    with safe_open(path, framework="pt") as tensors:
-        state = {key: tensors.get_tensor(key) for key in keys}
+    with open_tensors(file, torch.device("cpu")) as read:
+        state = {key: read(key) for key in keys}
     shapes = {name: tuple(place.stored.shape) for name, place in places.items()}
     lora = match_lora(state, shapes, _peft_config(path, file.metadata))
     if not lora.num_layers:

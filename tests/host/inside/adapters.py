@@ -159,7 +159,7 @@ def check_what_does_not_go_together_is_refused():
         refused(lambda: edit(base, sequence, vae=Vae()), "VAE of 16 channels", "wan2.2_vae.safetensors"),
         refused(lambda: edit(other, sequence), "16-channel VAE", "48 channels"),
         refused(lambda: edit(other, None, **{**videocof, "vae": WideVae()}), "48 channels", "wan_2.1_vae"),
-        refused(lambda: edit(other, sequence, **videocof), "takes no edit module"),
+        refused(lambda: edit(other, sequence, **videocof), "has no edit module"),
         refused(lambda: edit(other, None, ("mask",), **videocof), "takes no mask", "Finish clip"),
         refused(lambda: edit(base, sequence, references=[given()["still"]] * 2), "2 references", "1 at most"),
         refused(

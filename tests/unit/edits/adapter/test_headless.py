@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
-from reelpatch.families.wan.names import native_to_diffusers
+from reelpatch.families.wan.names import native_to_diffusers, vae22_native_to_diffusers
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.recipe_files import look_for_files
 from reelpatch.headless.models.wan_transformer import load_backbone
+from reelpatch.headless.models.wan_vae import load_wide_vae
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.plan.job import Job, count_work
@@ -251,3 +253,35 @@ def test_the_plan_counts_an_adapter_that_is_there(folder: Path) -> None:
     assert models.module_parameters == found["module"].num_parameters
     assert models.vae.parameters == found["vae"].num_parameters
     assert models.backbone.parameters.total == found["backbone"].num_parameters
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e4m3fn])
+@pytest.mark.parametrize("spelled", ["core", "diffusers"])
+def test_the_backbone_and_its_vae_in_every_naming(
+    spelled: str, dtype: torch.dtype, folder: Path, tmp_path: Path
+) -> None:
+    plain = folder / "diffusion_models" / "wan2.2_ti2v_5B_fp16.safetensors"
+    vae = folder / "vae" / "wan2.2_vae.safetensors"
+    is_core = spelled == "core"
+    state = {
+        f"model.diffusion_model.{key}" if is_core else native_to_diffusers(key): one.to(
+            dtype if one.ndim == 2 else torch.float32
+        )
+        for key, one in load_file(plain).items()
+    }
+    save_file(state, tmp_path / "backbone.safetensors")
+    save_file(
+        {key if is_core else vae22_native_to_diffusers(key): one for key, one in load_file(vae).items()},
+        tmp_path / "vae.safetensors",
+    )
+    assert identify(tmp_path / "backbone.safetensors").kind is Kind.WIDE_BACKBONE
+    assert identify(tmp_path / "vae.safetensors").kind is Kind.VAE22
+    loaded, other = (
+        load_backbone(path, dtype=torch.float32, kinds=(Kind.WIDE_BACKBONE,)).state_dict()
+        for path in (plain, tmp_path / "backbone.safetensors")
+    )
+    assert loaded.keys() == other.keys()
+    for key, one in loaded.items():
+        assert torch.equal(other[key].float(), one.to(dtype).float() if one.ndim == 2 else one), key
+    first, second = (load_wide_vae(path).model.state_dict() for path in (vae, tmp_path / "vae.safetensors"))
+    assert all(torch.equal(one, second[key]) for key, one in first.items())
