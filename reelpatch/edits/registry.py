@@ -18,6 +18,7 @@ EDIT_KINDS = Registry(
         "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
         "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),
         "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
+        "sharing": ("reelpatch.edits.sharing.kind", "SHARING"),
     },
 )
 

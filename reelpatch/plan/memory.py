@@ -99,7 +99,7 @@ def step_activations(job: Job, models: Models) -> int:
     feed_forward = 3 * one * width + (3 if models.has_loras else 2) * one * ffn_dim
     widening = one * width * ffn_dim if 1 in (models.backbone_bytes, models.module_bytes) else 0
     token = streams * width + max(norm, feed_forward) + _TOKEN_BYTES
-    return job.tokens * token + _TEXT_BYTES * width + widening
+    return job.rows * job.tokens * token + _TEXT_BYTES * width + widening
 
 
 def tiled_pixels(size: tuple[int, int]) -> int:
