@@ -106,7 +106,7 @@ def save_atomically(value: object, path: Path) -> None:
     temporary.replace(path)
 
 
-def train(
+def train(  # noqa: PLR0913 -- all that a stage decides
     module: nn.Module,
     optimizer: Matrices,
     loss_of: Callable[[int], Tensor],

@@ -28,7 +28,7 @@ class Editor(LoadedRecipe):
     def check(recipe: Recipe) -> None:
         recipe.check_edits()
 
-    def edit(
+    def edit(  # noqa: PLR0913 -- all that a person says of an edit
         self,
         clip: Tensor,
         instruction: str,
@@ -64,7 +64,7 @@ class Editor(LoadedRecipe):
         )
         return edited if mask is None else paste_back(edited, clip, mask)
 
-    def render(
+    def render(  # noqa: PLR0913 -- as `edit`
         self,
         clip: Tensor,
         instruction: str,

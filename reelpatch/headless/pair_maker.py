@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,18 @@ class PairWords:
     onset: int = 0
     same_noise: bool = True
     seed: int = 0
+
+
+@dataclass
+class TiedDenoiser(Denoiser):
+    """As `Denoiser`, for the two rows of a pair: what ties them holds in every call."""
+
+    tied: TiedRows | None = None
+
+    def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
+        assert self.tied is not None
+        rows = self.tied.before_call(x, float(sigma.flatten()[0]))
+        return self.tied.after_call(super().__call__(rows, sigma, **extra))
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,9 @@ class SharingHost(RecipeHost):
         assert isinstance(prepared.seen, Pair)
         models = self.models
         sigmas = sigmas_of(models.recipe)
-        tied = TiedRows(prepared.seen, noise, sigmas)
+        tied = TiedRows(prepared.seen, noise)
         transformer = models.transformer(on_progress)
-        denoiser = Denoiser(
+        denoiser = TiedDenoiser(
             transformer.backbone,
             torch.cat([padded_text(self.caption), padded_text(self.positive)]),
             sigmas,
@@ -90,12 +103,11 @@ class SharingHost(RecipeHost):
             on_step=transformer.at_step,
             predict=models.family.predict,
             switch=models.switch(sigmas, on_progress),
+            tied=tied,
         )
         del transformer  # where a second expert follows, the denoiser alone holds the first
-        source, target = models.sample(denoiser, tied.start, seed, on_progress, between=tied)
-        if prepared.seen.source is not None:
-            source = prepared.seen.source.to(source)
-        return source, tied.finished(source, target)
+        source, target = tied.after_call(models.sample(denoiser, noise, seed, on_progress))
+        return source, target
 
 
 class PairMaker(LoadedRecipe):

@@ -27,7 +27,7 @@ class Pair:
 
 
 class SharingWork:
-    """As `EditWork`, for the target; hosts make it in a batch of two rows, as `TiedRows` says."""
+    """As `EditWork`, for the target; hosts make it in a batch of two rows, which `TiedRows` ties."""
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         plan = material.plan
@@ -60,29 +60,29 @@ class SharingWork:
 
 @dataclass(frozen=True, eq=False)
 class TiedRows:
-    """What is put into the rows before every step, as `Between`: a source that is given, and the target before the onset.
+    """What ties the rows of a batch in every call: a source that is given, and the target before the onset.
 
-    Shapes: noise `[2, C, T, h, w]`, sigmas `[n + 1]` of the whole run; rows as the noise.
-    What a solver remembers is tied too; of a source's row it is of no use, since that row is put in anew each time.
+    Shapes: noise, and rows in and out, `[2, C, T, h, w]`.
     """
 
     pair: Pair
     noise: Tensor
-    sigmas: Tensor
 
-    @property
-    def start(self) -> Tensor:
-        """The rows at the first step."""
-        return self(0, self.noise)
-
-    def __call__(self, step: int, rows: Tensor) -> Tensor:
+    def before_call(self, rows: Tensor, sigma: float) -> Tensor:
+        """The rows that the transformer sees at that noise level: a given source is its own noised latents."""
         source, target = rows
         if self.pair.source is not None:
-            level = float(self.sigmas[step])
-            source = noised(self.pair.source, self.noise[0], level).to(rows)
-        return torch.stack([source, self.finished(source, target)])
+            source = noised(self.pair.source, self.noise[0], sigma).to(rows)
+        return torch.stack([source, self.tied(source, target)])
 
-    def finished(self, source: Tensor, target: Tensor) -> Tensor:
+    def after_call(self, denoised: Tensor) -> Tensor:
+        """The clean latents that were seen in them."""
+        source, target = denoised
+        if self.pair.source is not None:
+            source = self.pair.source.to(denoised)
+        return torch.stack([source, self.tied(source, target)])
+
+    def tied(self, source: Tensor, target: Tensor) -> Tensor:
         """The target with the source's latent frames before the onset."""
         onset = self.pair.onset
         return torch.cat([source[:, :onset], target[:, onset:]], dim=1) if onset else target

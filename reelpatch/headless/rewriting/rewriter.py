@@ -63,16 +63,34 @@ def rewrite(instruction: str, recipe: Recipe, seen: Seen, how: RewriteOptions) -
         return Rewritten(instruction, instruction, "nobody", str(error))
 
 
+def answered_once(chat: Chat, aim: Aim, how: RewriteOptions) -> tuple[str, str] | None:
+    """What a language model answers to something else, and its name; None where it fails and that is to be passed over.
+
+    Raises: `BadInput` as `rewrite`.
+    """
+    try:
+        return _answered(chat, (), aim, how)
+    except BadInput as error:
+        if not how.or_keep:
+            raise
+        _log.warning("A plain form is used instead: %s", error)
+        return None
+
+
 def _asked(instruction: str, aim: Aim, seen: Seen, how: RewriteOptions) -> Rewritten:
-    by, ask = _model(how)
     pictures = seen.pictures()
     chat = chat_for(aim, instruction, num_pictures=len(pictures), is_clip=seen.is_clip)
+    return Rewritten(instruction, *_answered(chat, pictures, aim, how))
+
+
+def _answered(chat: Chat, pictures: Sequence[bytes], aim: Aim, how: RewriteOptions) -> tuple[str, str]:
+    by, ask = _model(how)
     kept = _kept_at(by, chat, pictures)
     text = _read(kept)
     if text is None:
         text = rewritten(ask(chat, pictures), aim)
         _keep(kept, text)
-    return Rewritten(instruction, text, by)
+    return text, by
 
 
 def _model(how: RewriteOptions) -> tuple[str, Callable[[Chat, Sequence[bytes]], str]]:

@@ -18,6 +18,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
+from reelpatch.headless.pair_maker import TiedDenoiser
 from reelpatch.sampling.guidance import Guidance, StepRange
 from reelpatch.sampling.solvers import SOLVERS
 from tests.golden import tiny_wan
@@ -76,7 +77,7 @@ def test_every_policy_acts_on_unequal_rows(policy: Policy, monkeypatch: pytest.M
     assert torch.equal(run(LATENTS, TEXTS, outside), plain)
 
 
-def test_one_call_for_both_conditions_is_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_for_both_conditions_is_two() -> None:
     edit = SharingEdit(SharingMethod(STAGES, "local"))
     both = (
         Denoiser(BACKBONE, TEXTS, SIGMAS, NEGATIVE, [edit], Guidance(3.0), batched=batched)(
@@ -103,7 +104,7 @@ def test_conditions_do_not_see_each_other() -> None:
 def test_before_the_onset_everything_is_the_source_s(onset: int) -> None:
     for change in ("local", "none"):
         edit = SharingEdit(SharingMethod(STAGES, change), onset)
-        rows = torch.stack([LATENTS[0], TiedRows(Pair(onset=onset), LATENTS, SIGMAS).start[1]])
+        rows = TiedRows(Pair(onset=onset), LATENTS).before_call(LATENTS, 1.0)
         source, target = run(rows, TEXTS, edit)
         # The same numbers in two rows of a batch, whose products some kernels take in another order.
         assert tiny_wan.largest_difference(source[:, :onset], target[:, :onset]) < ROUNDING
@@ -114,25 +115,28 @@ def test_before_the_onset_everything_is_the_source_s(onset: int) -> None:
 @pytest.mark.parametrize("given", [True, False])
 def test_a_run_keeps_the_onset_to_the_bit(solver: str, given: bool) -> None:
     source = make_input((4, 3, 4, 6), 0.41, 3.0)
-    tied = TiedRows(Pair(source if given else None, 2), LATENTS, SIGMAS)
+    tied = TiedRows(Pair(source if given else None, 2), LATENTS)
     edit = SharingEdit(SharingMethod(STAGES, "local"), 2, given)
-    denoiser = Denoiser(BACKBONE, TEXTS, SIGMAS, edits=[edit])
-    seen: list[Tensor] = []
+    denoiser = TiedDenoiser(BACKBONE, TEXTS, SIGMAS, edits=[edit], tied=tied)
+    seen: list[tuple[float, Tensor]] = []
 
-    def model(x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
-        seen.append(x)
-        return denoiser(x, sigma, **extra)
+    def predict(_transformer: Any, rows: Tensor, text: Tensor, *, moment: Moment, **options: Any) -> Tensor:
+        seen.append((moment.sigma, rows))
+        return predict_velocity(BACKBONE, rows, text, moment=moment, **options)
 
-    made = SOLVERS[solver](model, tied.start, SIGMAS, extra_args={"seed": 1}, between=tied)
-    for step, rows in enumerate(seen):
+    denoiser.predict = predict
+    made = tied.after_call(SOLVERS[solver](denoiser, LATENTS, SIGMAS, extra_args={"seed": 1}))
+    assert len(seen) == len(SIGMAS) - 1
+    for level, rows in seen:
         assert torch.equal(rows[0, :, :2], rows[1, :, :2])
         if given:  # the source's own noised latents, at every step
-            level = float(SIGMAS[step])
             expected = (1 - level) * source + level * LATENTS[0]
             # Once in fp32 as `lerp`, once as two products.
             assert tiny_wan.largest_difference(rows[0], expected) < 1e-5
     assert tiny_wan.largest_difference(made[1, :, 2:], made[0, :, 2:]) > 1e-3
-    assert torch.equal(tied.finished(*made)[:, :2], made[0, :, :2])
+    assert torch.equal(made[1, :, :2], made[0, :, :2])
+    if given:
+        assert torch.equal(made[0], source)
 
 
 def test_rows_that_are_no_pairs_are_refused() -> None:
