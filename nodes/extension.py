@@ -20,6 +20,7 @@ from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
 from .mask_track import TrackNode
 from .measure import Measure
+from .pairs import FinishPair, PairedGeneration
 from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
 from .plan import Plan
@@ -59,6 +60,8 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     EditPicture,
     FinishPicture,
     RewriteInstruction,
+    PairedGeneration,
+    FinishPair,
 )
 
 

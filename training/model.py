@@ -89,12 +89,12 @@ class DemoFamily(nn.Module):
         latents: Tensor,
         sigma: Tensor,
         text_BTD: Tensor,
-        context: Tensor,
+        context: Tensor | None = None,
         strength: Tensor | None = None,
     ) -> Tensor:
         """The velocity of noisy `latents` `[B, 16, T, h, w]` at `sigma` `[B]`, with `context` `[B, 96, T, h, w]`.
 
-        `strength` `[B]` is the edit module's, 1 where not given.
+        Without a context the base is alone. `strength` `[B]` is the edit module's, 1 where not given.
         """
         strength = torch.ones_like(sigma) if strength is None else strength
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
@@ -103,11 +103,13 @@ class DemoFamily(nn.Module):
         time_BD = self.time_embedding(_sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         x = self.patch_embedding(latents).flatten(2).transpose(1, 2)
-        c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
-        c = editors[0].before_proj(c) + x
+        c = x
+        if context is not None:
+            c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
+            c = editors[0].before_proj(c) + x
         for i, block in enumerate(self.blocks):
             x = block(x, modulation, text_BTD, rotary, attention=_attention)
-            if i in VACE_LAYERS:
+            if context is not None and i in VACE_LAYERS:
                 editor = editors[VACE_LAYERS.index(i)]
                 c = editor(c, modulation, text_BTD, rotary, attention=_attention)
                 x = x + strength[:, None, None] * editor.after_proj(c)

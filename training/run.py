@@ -23,6 +23,10 @@ EMA_DECAY = 0.996
 SAVE_EVERY_S = 120.0
 
 
+class OutOfTime(Exception):
+    """The time that a run was given is over; it goes on from its checkpoint."""
+
+
 def has_fast_bfloat16() -> bool:
     """Whether the machine computes in bf16: a GPU, or a CPU with AVX512-BF16.
 
@@ -102,7 +106,7 @@ def save_atomically(value: object, path: Path) -> None:
     temporary.replace(path)
 
 
-def train(
+def train(  # noqa: PLR0913 -- all that a stage decides
     module: nn.Module,
     optimizer: Matrices,
     loss_of: Callable[[int], Tensor],
@@ -111,11 +115,13 @@ def train(
     checkpoint: Path,
     first_step: int = 0,
     report: Callable[[Average], str] | None = None,
+    until: float = math.inf,
 ) -> Average:
     """Train from `first_step` to `num_steps`, resuming from `checkpoint` if it is there; returns the averaged weights.
 
     `loss_of(step)` must draw its batch from the step number alone, so that a resumed run sees what an unbroken
     one would have seen.
+    Raises: `OutOfTime` when the monotonic clock reaches `until` before the last step.
     """
     average, start = Average(module), first_step
     if checkpoint.exists():
@@ -140,10 +146,13 @@ def train(
                 pace_s,
                 pace_s * (num_steps - step) / 60,
             )
-        if time.monotonic() - saved_at > SAVE_EVERY_S or step == num_steps - 1:
+        is_over = time.monotonic() > until
+        if is_over or time.monotonic() - saved_at > SAVE_EVERY_S or step == num_steps - 1:
             state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
             save_atomically({**state, "average": average.weights, "step": step + 1}, checkpoint)
             saved_at = time.monotonic()
             if report is not None:
                 log.info("step %d: %s", step + 1, report(average))
+        if is_over and step < num_steps - 1:
+            raise OutOfTime
     return average

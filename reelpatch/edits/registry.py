@@ -20,6 +20,7 @@ EDIT_KINDS = Registry(
         "adapter": ("reelpatch.edits.adapter.kind", "ADAPTER"),
         "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),
         "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
+        "sharing": ("reelpatch.edits.sharing.kind", "SHARING"),
     },
 )
 

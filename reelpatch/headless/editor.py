@@ -14,7 +14,7 @@ from reelpatch.edits.render import render
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.edits.work import Material
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
-from reelpatch.headless.rendering import RecipeHost
+from reelpatch.headless.pair_maker import host_of
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise
@@ -30,7 +30,7 @@ class Editor(LoadedRecipe):
     def check(recipe: Recipe) -> None:
         recipe.check_edits()
 
-    def edit(
+    def edit(  # noqa: PLR0913 -- all that a person says of an edit
         self,
         clip: Tensor,
         instruction: str,
@@ -39,11 +39,13 @@ class Editor(LoadedRecipe):
         references: Sequence[Tensor] = (),
         seed: int | FrameNoise = 0,
         plan: FitPlan | None = None,
+        caption: str = "",
         on_progress: OnProgress = silent,
     ) -> Tensor:
         """The edited clip, at the size and length of the source; pixels outside the mask are the source's.
 
         Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], all in [0, 1]; result as the clip.
+        `caption` says what the clip shows, where the recipe shares attention; the instruction then says what it is to show.
         `seed` starts the clip's noise; a part of a longer clip brings its own part of that clip's noise.
         Guarantees: the same seed gives the same noise on every device.
         Raises: `BadInput` for what does not fit the model, NaN weights or latents, too little memory, and a mask that is 0
@@ -59,11 +61,12 @@ class Editor(LoadedRecipe):
             references=references,
             seed=seed,
             plan=plan,
+            caption=caption,
             on_progress=on_progress,
         )
         return edited if mask is None else paste_back(edited, clip, mask)
 
-    def render(
+    def render(  # noqa: PLR0913 -- as `edit`
         self,
         clip: Tensor,
         instruction: str,
@@ -72,6 +75,7 @@ class Editor(LoadedRecipe):
         references: Sequence[Tensor] = (),
         seed: int | FrameNoise = 0,
         plan: FitPlan | None = None,
+        caption: str = "",
         on_progress: OnProgress = silent,
     ) -> Tensor:
         """As `edit`, but as the model made it: outside the mask, pixels have been through the VAE."""
@@ -84,6 +88,6 @@ class Editor(LoadedRecipe):
         self.prepare(plan.frames, plan.size, len(references))
         with explain_out_of_memory(self.device):
             prompt = self.recipe.prompt_for(instruction, references=len(references))
-            host = RecipeHost.for_text(self, prompt, on_progress, references=len(references))
+            host = host_of(self, prompt, on_progress, references=len(references), caption=caption)
             material = Material(clip, plan, mask, references)
             return render(host, self.work, material, seed=seed, on_progress=on_progress)

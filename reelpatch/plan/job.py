@@ -10,19 +10,21 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.models import Models
 from reelpatch.recipes import Recipe
+from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.condition_sets import Sees
 
 
 @dataclass(frozen=True)
 class Pass:
     """One forward of the backbone: how many blocks it goes around, how many contexts speak, whether of a picture's film only
-    the picture and its edit are left, and which segments it is shown.
+    the picture and its edit are left, which segments it is shown, and at which noise two clips share attention, if they do.
     """
 
     skipped_blocks: int
     contexts: int
     is_pair: bool = False
     sees: Sees = Sees.ALL
+    shared_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,21 +102,27 @@ class Job:
         return self.frames * self.canvas[0] * self.canvas[1]
 
     @property
+    def rows(self) -> int:
+        """How many clips go through every forward: a source and a target where they share attention."""
+        return 1 if self.recipe.sharing is None else 2
+
+    @property
     def streams(self) -> int:
         """How many edits run beside the backbone: none where the recipe has no edit module."""
         return self.contexts if self.recipe.edit_kind.has_module else 0
 
     @property
     def num_prompts(self) -> int:
-        """The instruction, and the negative prompt where guidance compares with it."""
+        """The instruction, or a caption for each of two clips, and the negative prompt where guidance compares with it."""
         guidance, steps = self.recipe.guidance_for(self.references), range(self.recipe.steps)
-        return 1 + any(not one.is_instructed for step in steps for one in guidance.chain(step).sets)
+        return self.rows + any(not one.is_instructed for step in steps for one in guidance.chain(step).sets)
 
     def passes(self) -> Iterator[Pass]:
         """All forwards, in order."""
         recipe, num_steps = self.recipe, self.recipe.steps
         guidance = recipe.guidance_for(self.references)
         dropped_at = recipe.picture.reasoning_steps if recipe.picture else num_steps
+        levels = sigmas_of(recipe).tolist() if recipe.sharing else []
         for step in range(recipe.start_step, num_steps):
             is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
             contexts = self.streams if is_active else 0
@@ -122,13 +130,25 @@ class Job:
             skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
             for one in guidance.chain(step).sets:
                 sees = one.sees if is_active else Sees.NOTHING
-                yield Pass(0 if one.is_instructed else skipped, contexts, step >= dropped_at, sees)
+                shared_at = levels[step] if levels and is_active else None
+                blocks = 0 if one.is_instructed else skipped
+                yield Pass(blocks, contexts, step >= dropped_at, sees, shared_at)
 
     def pass_flops(self, models: Models, one: Pass) -> Flops:
         """Of one of its forwards."""
         tokens = self.pair_grid.tokens if one.is_pair else self.tokens_seeing(one.sees)
-        backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks)
+        backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks) * self.rows
+        backbone = backbone + self._sharing_flops(models, one)
         return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
+
+    def _sharing_flops(self, models: Models, one: Pass) -> Flops:
+        """Of what is read twice as long: a second self-attention in some blocks. Keys that are swapped cost nothing."""
+        sharing, backbone = self.recipe.sharing, models.backbone
+        if sharing is None or one.shared_at is None:
+            return Flops()
+        doubled = sharing.doubled_blocks(one.shared_at, backbone.num_blocks)
+        each = backbone.flops(self.tokens).self_attention // backbone.num_blocks
+        return Flops(self_attention=each * doubled * self.rows)
 
 
 @dataclass(frozen=True)
@@ -157,10 +177,16 @@ def count_work(job: Job, models: Models) -> Work:
         encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
         + models.picture.flops,
-        forward=job.pass_flops(models, Pass(0, job.streams)),
+        forward=_greatest_forward(job, models),
         denoise=denoise,
         decode=_decode_flops(job, models),
     )
+
+
+def _greatest_forward(job: Job, models: Models) -> Flops:
+    if job.recipe.sharing is None:
+        return job.pass_flops(models, Pass(0, job.streams))
+    return max((job.pass_flops(models, one) for one in job.passes()), key=lambda flops: flops.total)
 
 
 def _decode_flops(job: Job, models: Models) -> int:

@@ -101,7 +101,7 @@ def step_activations(job: Job, models: Models) -> int:
     # Six numbers for each channel, as they are made and in fp32, where tokens have timesteps of their own.
     timed = 6 * width * (one + FP32) if job.recipe.edit_kind.times_tokens else 0
     token = streams * width + max(norm, feed_forward) + timed + _TOKEN_BYTES
-    return job.tokens * token + _TEXT_BYTES * width + widening
+    return job.rows * job.tokens * token + _TEXT_BYTES * width + widening
 
 
 def tiled_pixels(size: tuple[int, int]) -> int:

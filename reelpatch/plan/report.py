@@ -56,10 +56,12 @@ def _work(plan: Plan) -> Iterator[_Line]:
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     grid, forwards = job.grid, len(list(job.passes()))
     own = f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}"
+    own += ", of each of two clips" if job.rows > 1 else ""
     beside = "" if job.tokens == grid.tokens else f"; {job.tokens:,} with those of segments beside them"
     yield _Row("tokens", own + beside)
     yield from _after_the_drop(plan)
-    each = "each" if len({one.sees for one in job.passes()}) == 1 else "at most"
+    is_alike = job.rows == 1 and len({one.sees for one in job.passes()}) == 1
+    each = "each" if is_alike else "at most"
     yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} {each}"
     )

@@ -3,6 +3,8 @@
 Sizes are as published, in 10^9 bytes. Source: the file lists of the repositories named in the links.
 """
 
+from dataclasses import replace
+
 from reelpatch.families.kinds import Kind
 from reelpatch.recipes.record import Role, WeightFile
 
@@ -67,6 +69,17 @@ T2V_A14B_LOW = WeightFile(
     expert="low",
     other_sizes_gb={"wan2.2_t2v_low_noise_14B_fp16.safetensors": 28.6},
 )
+T2V_A14B_HIGH = WeightFile(
+    role="backbone",
+    names=("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", "wan2.2_t2v_high_noise_14B_fp16.safetensors"),
+    url=_comfy_org_22("diffusion_models/wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors"),
+    size_gb=14.3,
+    licence=APACHE,
+    size="14B",
+    expert="high",
+    other_sizes_gb={"wan2.2_t2v_high_noise_14B_fp16.safetensors": 28.6},
+)
+T2V_A14B_SECOND = replace(T2V_A14B_LOW, role="low_noise")
 CHRONOEDIT_14B = WeightFile(
     role="backbone",
     names=(

@@ -9,6 +9,7 @@ from reelpatch.edits.kind import EditKind
 from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.edits.segments.layout import SegmentLayout
+from reelpatch.edits.sharing.schedule import SharingMethod
 from reelpatch.errors import BadInput
 from reelpatch.families.family import Family
 from reelpatch.families.kinds import FileKind, Kind
@@ -92,7 +93,8 @@ class Recipe:
     """Everything that a published method fixes beside the clip and the instruction.
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
-    `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence, `canvas` how one on a pair canvas;
+    `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence, `canvas`
+    how one on a pair canvas, `sharing` how two clips share attention;
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
     is shown for `held_frames`, as long as its weights were trained to see kept ones. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
@@ -132,6 +134,7 @@ class Recipe:
     segments: SegmentLayout | None = None
     picture: PictureEdit | None = None
     canvas: PairCanvas | None = None
+    sharing: SharingMethod | None = None
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
     held_frames: int = 1
@@ -153,9 +156,9 @@ class Recipe:
         return bool(self.files_for("low_noise"))
 
     @property
-    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | None:
+    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | SharingMethod | None:
         """What it records for its kind of edit alone."""
-        return self.segments or self.picture or self.canvas
+        return self.segments or self.picture or self.canvas or self.sharing
 
     @property
     def edit_kind(self) -> EditKind:

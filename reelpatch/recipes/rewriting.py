@@ -101,6 +101,16 @@ AIMS: dict[str, Aim] = {
         words=(2, 8),
         example=("the ball should be green", "make the circle green"),
     ),
+    "demo-caption": Aim(
+        form=(
+            "Do not give an order: describe the clip after the change. The model knows a circle, a square and a triangle, in red, "
+            "yellow, green, cyan, blue or pink, one or two of them, and reads captions of this form alone: 'red circle', 'red circle "
+            "and green square', 'red circle in front of ' with a sunset, a night sky, grass, the ocean or a desert. Write it in small "
+            "letters without a full stop."
+        ),
+        words=(2, 11),
+        example=("the ball should be green, at sea", "green circle in front of the ocean"),
+    ),
 }
 
 

@@ -26,13 +26,14 @@ class FrameNoise:
     stream: int = 0
 
     def sampler(self, x: Tensor, *, references: int = 0) -> NoiseSampler:
-        """What draws fresh noise, [1, C, T, h, w] like `x`, at every step of a run; the same in every part."""
+        """What draws fresh noise, [B, C, T, h, w] like `x`, at every step of a run; the same in every part and row."""
         streams = count(self.stream + 1)
 
         def draw(_sigma: float, _sigma_next: float) -> Tensor:
             noise = replace(self, stream=next(streams))
             channels, frames, rows, columns = x.shape[-4:]
-            return noise.draw((channels, frames, rows, columns), references=references)[None].to(x)
+            drawn = noise.draw((channels, frames, rows, columns), references=references)
+            return drawn.expand(*(x.shape[:-4] or (1,)), *drawn.shape).to(x)
 
         return draw
 

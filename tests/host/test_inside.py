@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import adapter_reference, comfy, picture_reference
+from tests.host import adapter_reference, comfy, picture_reference, sharing_reference
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
@@ -18,7 +18,7 @@ SUITES = (
     *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
-    *("looks", "segments", "toys", "recipe_models"),
+    *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "rewriting"),
     *("adapters", "canvases"),
 )
@@ -46,6 +46,8 @@ def ran(
         picture_reference.write(folder)
     if "adapters" in chosen:
         adapter_reference.write(folder)
+    if "sharing" in chosen:
+        sharing_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 

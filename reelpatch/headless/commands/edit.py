@@ -40,6 +40,7 @@ def add_to(verbs: Any) -> None:
     add_accept_damage(add)
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
     _add_where(parser.add_argument_group("where and what to look at").add_argument)
+    _add_captions(parser.add_argument_group("for recipes that share attention").add_argument)
     _add_size(
         parser.add_argument_group("size and length worked on; the result has those of the clip").add_argument
     )
@@ -64,6 +65,20 @@ def _add_where(add: Any) -> None:
         default=[],
         metavar="IMAGE",
         help="may be given several times",
+    )
+
+
+def _add_captions(add: Any) -> None:
+    add(
+        "--caption",
+        default="",
+        metavar="TEXT",
+        help="what the clip shows now; the instruction is then the caption of the clip as it is to be",
+    )
+    add(
+        "--change",
+        metavar="KIND",
+        help="local, insertion, removal, background, colour or motion: which attention is shared when (local)",
     )
 
 
@@ -125,6 +140,11 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
             "the instructions of a file of edits are used as they are: rewrite each first (reelpatch rewrite), and leave "
             "this out.",
             setting=("rewrite_url", "rewrite_folder", "rewrite_plainly"),
+        )
+    if options.caption:
+        raise BadInput(
+            "a caption was given beside a file of edits, but each of them starts from another clip: make them one by one.",
+            setting="edits",
         )
     for name, value in (
         ("an instruction", options.instruction),

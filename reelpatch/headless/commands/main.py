@@ -19,6 +19,7 @@ from reelpatch.headless.commands import (
     enhance,
     inspect,
     measure,
+    pairs,
     picture,
     plan,
     recipes,
@@ -28,7 +29,9 @@ from reelpatch.headless.commands import (
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
-_VERBS = (edit, picture, demo, recipes, inspect, enhance, plan, task, rewrite, convert, measure, compare)
+_VERBS = (
+    edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, rewrite, convert, measure, compare,
+)  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 _DESCRIPTION = """\

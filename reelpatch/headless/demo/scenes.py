@@ -214,7 +214,7 @@ _WORDINGS = {
     "invert": ("invert the colours", "make it a negative"),
     "sepia": ("make it sepia", "give the video a sepia tone"),
 }
-_NAMED = {
+NAMED_BACKGROUNDS = {
     "sunset": "a sunset",
     "night": "a night sky",
     "grass": "grass",
@@ -227,13 +227,15 @@ def wordings(kind: str, value: str, thing: Thing, num_things: int) -> tuple[str,
     """Every sentence for an edit."""
     group = _WORDINGS[value if kind == "style" else kind]
     named = _references(thing, num_things) if kind in ("recolour", "remove") else [""]
-    return tuple(wording.format(name, _NAMED.get(value, value)) for wording in group for name in named)
+    return tuple(
+        wording.format(name, NAMED_BACKGROUNDS.get(value, value)) for wording in group for name in named
+    )
 
 
 def vocabulary() -> list[str]:
     """Every word the generator can say, sorted."""
     sentences = [wording for group in _WORDINGS.values() for wording in group]
-    words = " ".join([*sentences, *HUES, *SHAPES, *_NAMED.values(), "the one it"]).split()
+    words = " ".join([*sentences, *HUES, *SHAPES, *NAMED_BACKGROUNDS.values(), "the one it"]).split()
     return sorted({word for word in words if "{" not in word})
 
 

@@ -1,5 +1,7 @@
 """Rewrites an instruction before an edit, as the recipe's models like to be spoken to; the same request is answered once."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
@@ -43,6 +45,15 @@ class Rewritten:
         }
 
 
+@dataclass(frozen=True)
+class _Model:
+    """A language model: what asks it, and whether it is shown pictures; a server's always is."""
+
+    name: str
+    ask: Callable[[Chat, Sequence[bytes]], str]
+    sees: bool
+
+
 def rewrite(instruction: str, recipe: Recipe, seen: Seen, how: RewriteOptions) -> Rewritten:
     """The instruction as the recipe's models like it, of a clip or a picture that a language model may look at.
 
@@ -63,28 +74,46 @@ def rewrite(instruction: str, recipe: Recipe, seen: Seen, how: RewriteOptions) -
         return Rewritten(instruction, instruction, "nobody", str(error))
 
 
+def answered_once(chat: Chat, aim: Aim, how: RewriteOptions) -> tuple[str, str] | None:
+    """What a language model answers to something else, and its name; None where it fails and that is to be passed over.
+
+    Raises: `BadInput` as `rewrite`.
+    """
+    try:
+        model = _model(how)
+        return _answered(model, chat, (), aim), model.name
+    except BadInput as error:
+        if not how.or_keep:
+            raise
+        _log.warning("A plain form is used instead: %s", error)
+        return None
+
+
 def _asked(instruction: str, aim: Aim, seen: Seen, how: RewriteOptions) -> Rewritten:
-    by, ask, sees = _model(how)
-    pictures = seen.pictures() if sees else []
+    model = _model(how)
+    pictures = seen.pictures() if model.sees else []
     chat = chat_for(aim, instruction, num_pictures=len(pictures), is_clip=seen.is_clip)
-    kept = _kept_at(by, chat, pictures)
+    return Rewritten(instruction, _answered(model, chat, pictures, aim), model.name)
+
+
+def _answered(model: _Model, chat: Chat, pictures: Sequence[bytes], aim: Aim) -> str:
+    kept = _kept_at(model.name, chat, pictures)
     text = _read(kept)
     if text is None:
-        text = rewritten(ask(chat, pictures), aim)
+        text = rewritten(model.ask(chat, pictures), aim)
         _keep(kept, text)
-    return Rewritten(instruction, text, by)
+    return text
 
 
-def _model(how: RewriteOptions) -> tuple[str, Callable[[Chat, Sequence[bytes]], str], bool]:
-    """The name of the language model, what asks it, and whether it is shown pictures; a server's is always."""
+def _model(how: RewriteOptions) -> _Model:
     if how.url is None:
         from reelpatch.headless.rewriting import local
 
         assert how.folder is not None
-        return str(how.folder.absolute()), partial(local.answered, how.folder), local.sees(how.folder)
+        return _Model(str(how.folder.absolute()), partial(local.answered, how.folder), local.sees(how.folder))
     url = server.check_url(how.url)
     model = how.model or server.first_model(url, timeout_s=how.timeout_s)
-    return f"{model} at {url}", partial(server.ask, url, model, timeout_s=how.timeout_s), True
+    return _Model(f"{model} at {url}", partial(server.ask, url, model, timeout_s=how.timeout_s), sees=True)
 
 
 def _kept_at(by: str, chat: Chat, pictures: Sequence[bytes]) -> Path:

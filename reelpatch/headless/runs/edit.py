@@ -17,13 +17,14 @@ from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.masks import time_reach
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.pair_maker import check_caption
 from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
 from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_edit
-from reelpatch.headless.runs.settings import chosen_settings
+from reelpatch.headless.runs.settings import chosen_settings, with_change
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.media.output_check import refuse_inputs
@@ -55,7 +56,8 @@ def edit_owned(
     """As `run_edit`, for who owns the output already; with `models` that are loaded, those of the request."""
     began = time.monotonic()
     check_instruction(request.instruction)
-    settings = chosen_settings(request)
+    settings = with_change(chosen_settings(request), request.change)
+    check_caption(settings, request.caption)
     request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
     if request.frames is not None and not request.window_frames and request.fit is None:
@@ -75,6 +77,8 @@ def edit_owned(
         refuse_inputs(request.target, editor.weight_files)
         request, said = rewritten_edit(request, settings, num_frames=clip.plan.clip_frames)
         editor.check_text(request.instruction)
+        if request.caption:
+            editor.check_text(request.caption)
         _announce(request, clip, plan, editor)
         clip = replace(clip, comment=comment_of(said))
         edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept)
@@ -130,6 +134,8 @@ def _announce_run(request: EditRequest, editor: Editor) -> None:
     _log.info("%s", editor.files.describe())
     if settings.segments is not None and (told := settings.segments.told_of(request.instruction)):
         _log.info("%s", told)
+    if settings.sharing is not None:
+        _log.info("Attention is shared for a change of the kind %s.", settings.sharing.describe())
     _log.info(
         "Recipe %s (%s): %d steps, guidance %s, seed %d, %s on %s; the result goes to %s.",
         settings.name,
@@ -158,7 +164,9 @@ def edit_clip(
     Raises: `BadInput` as `run_windows`.
     """
     work = EditWindow(
-        partial(editor.render, instruction=request.instruction, references=references),
+        partial(
+            editor.render, instruction=request.instruction, references=references, caption=request.caption
+        ),
         mask,
         request.finishing,
         request.seed,
@@ -183,5 +191,6 @@ def edit_clip(
         "finishing": asdict(request.finishing),
         # A run of an older version, that knows of none, goes on.
         **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
+        **({"caption": request.caption} if request.caption else {}),
     }
     run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

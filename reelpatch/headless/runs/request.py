@@ -129,7 +129,8 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
-    `first_frame` is a picture of frame 0 as it is to become, which the rest follows.
+    `first_frame` is a picture of frame 0 as it is to become, which the rest follows. `caption` says what the clip shows and
+    `change` what kind of change is asked for, where the recipe shares attention.
     Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
@@ -139,6 +140,8 @@ class EditRequest(ClipRequest):
     asked_mask: AskedMask = AskedMask()
     when: tuple[int, int] | None = None
     first_frame: Path | None = None
+    caption: str = ""
+    change: str | None = None
     references: tuple[Path, ...] = ()
     fit: Method | None = None
     strength: float | None = None

@@ -44,7 +44,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
         )
-    if settings.segments is not None and strength not in (0, 1):
+    if (settings.segments or settings.sharing) is not None and strength not in (0, 1):
         raise BadInput(
             f"the strength is {strength:g}, but the recipe '{settings.name}' sees its source or does not: use 1, or 0 for a clip "
             "that is made of the text alone.",
@@ -64,6 +64,19 @@ def chosen_settings(request: RunOptions) -> Recipe:
     ).guided(request.guidance)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     return settings
+
+
+def with_change(settings: Recipe, change: str | None) -> Recipe:
+    """The recipe for a kind of change, None for its own. Raises: `BadInput` for an unknown one, and where none is asked for."""
+    if change is None:
+        return settings
+    if settings.sharing is None:
+        raise BadInput(
+            f"a kind of change was given, but the recipe '{settings.name}' has one way for all of them: leave it out, or use "
+            "shared-attention.",
+            setting="change",
+        )
+    return replace(settings, sharing=replace(settings.sharing, change=change))
 
 
 def check_seed(seed: int) -> None:

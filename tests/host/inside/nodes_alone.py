@@ -42,6 +42,7 @@ IDS = {
     "ReelpatchLoadContextModels",
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
     "ReelpatchRewriteInstruction",
+    *("ReelpatchPairedGeneration", "ReelpatchFinishPair"),
 }
 
 
