@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from reelpatch.edits.capability import Capability
-from reelpatch.families.counts import BackboneCounts, Header, ModuleCounts
 from reelpatch.families.family import Place, start
 
 if TYPE_CHECKING:
     from reelpatch.edits.work import EditWork
-
-
-class ModuleSizes(Protocol):
-    """How a kind's edit modules are counted."""
-
-    @property
-    def matrix(self) -> str:
-        """A linear weight of a block, by native name: its dtype is that of all."""
-        ...
-
-    def published(self, backbone: BackboneCounts, num_blocks: int) -> ModuleCounts:
-        """One of that many blocks, as they were published beside the backbone."""
-        ...
-
-    def of_file(self, backbone: BackboneCounts, file: Header) -> ModuleCounts: ...
+    from reelpatch.families.counts import ModuleSizes
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class EditKind:
 
     def start_counts(self) -> ModuleSizes | None:
         """What counts its edit modules, None without any."""
-        return None if self.module is None else cast(ModuleSizes, start(self.module))
+        return None if self.module is None else cast("ModuleSizes", start(self.module))
 
     @property
     def has_module(self) -> bool:

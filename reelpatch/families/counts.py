@@ -160,6 +160,21 @@ class Header(Protocol):
     def count(self, stack: str) -> int: ...
 
 
+class ModuleSizes(Protocol):
+    """How a kind's edit modules are counted."""
+
+    @property
+    def matrix(self) -> str:
+        """A linear weight of a block, by native name: its dtype is that of all."""
+        ...
+
+    def published(self, backbone: BackboneCounts, num_blocks: int) -> ModuleCounts:
+        """One of that many blocks, as they were published beside the backbone."""
+        ...
+
+    def of_file(self, backbone: BackboneCounts, file: Header) -> ModuleCounts: ...
+
+
 @dataclass(frozen=True)
 class FamilySizes:
     """The models of a family that go together; `module_blocks` are those of the edit module that was published beside."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reelpatch.edits.kind import ModuleSizes
 from reelpatch.errors import BadInput
 from reelpatch.families.counts import (
     FP8,
@@ -17,6 +16,7 @@ from reelpatch.families.counts import (
     FamilyCounts,
     FamilySizes,
     ModuleCounts,
+    ModuleSizes,
     TextCounts,
     VaeCounts,
 )
