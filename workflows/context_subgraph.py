@@ -21,6 +21,11 @@ HOW = (
     "swap one thing, *bernini-r-1.3b* (8 GB) and *bernini-r* (14B, two experts) take references too. With another recipe set "
     "**frames** and **fps** to its own: 33 at 10 for VideoCoF, 81 at 16 for Bernini-R."
 )
+HOW_ON_CANVAS = (
+    "Say what is to change, as a command. The model works on a picture twice as wide, with the video at the left, and makes the edit at "
+    "the right. *reco-ref* in place of *reco* looks at a reference picture too: connect one to **references**. ReCo is better at "
+    "adding and replacing than at removing."
+)
 
 
 def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT) -> Subgraph:
@@ -37,9 +42,8 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     edit = _edit(recipe, given, models, clip, instruction)
     words = texts(edit["prompt"], "", "Instruction", models["text encoder"], settings["negative prompt"])
     positive, negative = (text["CONDITIONING"] for text in words)
-    shown = Sampled(
-        *(edit["MODEL"], edit["LATENT"], positive, negative, settings["SAMPLER"]), models["low-noise model"]
-    )
+    low_noise = None if recipe.edit_kind.has_module else models["low-noise model"]
+    shown = Sampled(edit["MODEL"], edit["LATENT"], positive, negative, settings["SAMPLER"], low_noise)
     run = sampling(shown, settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
     return Subgraph(
@@ -68,6 +72,7 @@ def prepare_in_context(recipe: Recipe, owner: str, *, instruction: str) -> Prepa
 
 
 def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: str) -> Node:
+    module = {"edit_module": models["edit module"]} if recipe.edit_kind.has_module else {}
     return Node(
         "ReelpatchEditInContext",
         "Edit in context",
@@ -79,10 +84,12 @@ def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: st
                 "clip": "REELPATCH_CLIP",
                 "references": "REELPATCH_REFERENCES",
             },
+            **dict.fromkeys(module, "MODEL_PATCH"),
         },
         links={
             **{"model": models["MODEL"], "vae": models["VAE"], "clip": clip["clip"]},
             **{name: given[name] for name in ("recipe", "instruction", "references")},
+            **module,
         },
         widgets={"recipe": recipe.name, "instruction": instruction, "start": 0.0, "end": 1.0},
         widget_types={"recipe": "COMBO", "instruction": "STRING"},

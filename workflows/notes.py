@@ -95,4 +95,10 @@ def _files(recipe: Recipe, models: Node) -> Sequence[str]:
             f"- diffusion_models/{' and '.join(made)}: made of [{pickle}]({url}) by "
             f"`reelpatch convert {pickle} --out ComfyUI/models/diffusion_models`, or smaller with `--dtype fp8`",
         )
+    for lora in (one for one in recipe.files if one.url.endswith(".ckpt")):
+        files.insert(
+            0,
+            f"- {lora.folder}/{lora.names[1]}: made of [{lora.names[0]}]({lora.url}), which belongs in the same folder, by the node "
+            "*Convert weights*",
+        )
     return ["## Files, below ComfyUI/models", *files, ""]

@@ -8,7 +8,7 @@ from functools import partial
 
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
-from workflows.context_subgraph import prepare_in_context
+from workflows.context_subgraph import HOW_ON_CANVAS, prepare_in_context
 from workflows.material_nodes import CLIP, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
@@ -29,6 +29,11 @@ IN_CONTEXT = (
         "Bernini-R - edit a video (40 steps)",
         "Bernini-R: edit a video by instruction and references, in 40 steps",
         "bernini-r-1.3b",
+    ),
+    (
+        "ReCo - edit a video (50 steps)",
+        "ReCo: edit a video side by side with itself, in 50 steps",
+        "reco",
     ),
 )
 PICTURES = (
@@ -70,8 +75,9 @@ class Workflow:
 
     @property
     def is_in_context(self) -> bool:
-        """Whether it edits a clip beside its source, without an edit module."""
-        return RECIPES[self.recipe].segments is not None
+        """Whether it edits a clip beside its source."""
+        record = RECIPES[self.recipe]
+        return record.segments is not None or record.canvas is not None
 
     @property
     def is_picture(self) -> bool:
@@ -185,7 +191,7 @@ WORKFLOWS = (
         Workflow(
             *(name, title, recipe, RECIPES[recipe].examples[0]),
             prepare=partial(prepare_in_context, instruction=RECIPES[recipe].examples[0]),
-            how=HOW_IN_CONTEXT,
+            how=HOW_IN_CONTEXT if RECIPES[recipe].canvas is None else HOW_ON_CANVAS,
             is_app=number == 0,
         )
         for number, (name, title, recipe) in enumerate(IN_CONTEXT)

@@ -42,6 +42,7 @@ CLIPS = {
 IN_CONTEXT = {
     "VideoCoF - edit a video (4 steps)": "remove the red circle",
     "Bernini-R - edit a video (40 steps)": "make the background green",
+    "ReCo - edit a video (50 steps)": "make the red circle yellow",
 }
 
 

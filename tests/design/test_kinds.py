@@ -20,6 +20,7 @@ NAMED = re.compile(
 FILES = "Weights of VACE lie in files of Wan's models, and what a file is has to be known whatever it is wanted for."
 VERB = "The verb `task`, and its node: VACE's own tasks, which no other kind has."
 HOST = "ComfyUI shows a kind of edit as nodes of its own; these are VACE's."
+CANVAS = "ReCo is VACE on a picture twice as wide, with VACE's module and context."
 ALLOWED = {
     "reelpatch/edits/registry.py": "The line of the registry.",
     "reelpatch/families/kinds.py": FILES,
@@ -44,6 +45,9 @@ ALLOWED = {
     "reelpatch/headless/runs/task_sheet.py": VERB,
     "nodes/tasks.py": VERB,
     "nodes/extension.py": VERB,
+    "reelpatch/edits/canvas/kind.py": CANVAS,
+    "reelpatch/edits/canvas/work.py": CANVAS,
+    "nodes/context_module.py": CANVAS,
     "nodes/apply.py": HOST,
     "nodes/edit_module.py": HOST,
     "nodes/host.py": "ComfyUI's own merged VACE model is refused as a backbone.",

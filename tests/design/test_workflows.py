@@ -18,6 +18,7 @@ BY_NAME = {workflow.name: workflow for workflow in WORKFLOWS}
 DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
 VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
 CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
+MADE = CONVERTED | {"ReCo_ori_rank128-2025_m12_version.safetensors"}
 PUBLISHED = BY_NAME["Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"]
 WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and workflow is not PUBLISHED]
 DEMO = WORKFLOWS[0]
@@ -91,7 +92,7 @@ def test_every_node_says_where_it_and_its_files_come_from(workflow: Workflow) ->
         names = {value for value in node["widgets_values"] if str(value).endswith(".safetensors")}
         models = node["properties"].get("models", [])
         if not workflow.recipe.startswith("demo"):
-            assert {model["name"] for model in models} == names - CONVERTED
+            assert {model["name"] for model in models} == names - MADE
         for model in models:
             assert model["url"].startswith("https://huggingface.co/")
             assert model["url"].endswith(model["name"])
@@ -163,7 +164,9 @@ def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Wo
     assert (clip["first_frame"], clip["frames"], clip["fps"]) == (0, recipe.frames, recipe.fps)
     assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, recipe.examples[0])
     assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
-    assert all(isinstance(guider[name], list) for name in ("settings", "low_noise", "negative"))
+    linked = ("settings", "negative") if recipe.canvas else ("settings", "low_noise", "negative")
+    assert all(isinstance(guider[name], list) for name in linked)
+    assert isinstance(edit.get("edit_module"), list) == recipe.edit_kind.has_module
     asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
     assert {widget for _, widget, _ in asked} == {"file", "instruction", "recipe", "first_frame", "seed"}
     told = f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, as published"

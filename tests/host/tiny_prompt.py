@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from reelpatch.families.wan.names import diffusers_to_native
+from reelpatch.recipes import RECIPES
 from tests.golden import tiny_pictures
 from workflows.describe import paths
 from workflows.templates import Workflow
@@ -52,8 +53,16 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
     """The same for one that edits in context, with the demo's backbone, whose text encoder reads known words in place of the
     method's own."""
     backbone = {"file": "reelpatch_demo_t2v_bf16.safetensors", "storage": "from file", "compute": "auto"}
-    loaders = _LOADERS | {"backbone": ("ReelpatchLoadBackbone", backbone)}
-    made = _loaded_apart(workflow, loaders, ("ReelpatchLoadContextModels",))
+    loaders: dict[str, tuple[str, dict[str, str]]] = {"backbone": ("ReelpatchLoadBackbone", backbone)}
+    kind = "ReelpatchLoadContextModels"
+    if RECIPES[workflow.recipe].edit_kind.has_module:
+        kind = "ReelpatchLoadModels"
+        loaders["module"] = (
+            "ReelpatchLoadEditModule",
+            {"file": "reelpatch_demo_edit_module.safetensors"},
+        )
+    loaders |= {name: _LOADERS[name] for name in ("vae", "text")}
+    made = _loaded_apart(workflow, loaders, (kind,))
     for node in made.values():
         given = node["inputs"]
         if node["class_type"] == "ReelpatchClip":

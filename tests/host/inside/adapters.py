@@ -147,6 +147,18 @@ def check_finish_gives_the_clip_back():
     assert difference(back[:, :, 35:], torch.full_like(odd[:, :, 35:], 0.25)) == 0
 
 
+def check_the_layout_runs_on_a_backbone_of_16_channels():
+    base, worked = backbone(torch.float32), narrow_clip()
+    given_too = {"vae": Vae(), "clip": worked}
+    made_of = {}
+    for name, mask in (("plain", None), ("masked", torch.ones(1, 32, 48))):
+        edited, latent, _ = edit(base, adapter("16"), mask=mask, **given_too)
+        assert latent["samples"].shape == (1, 16, 3, 4, 6)
+        made_of[name] = sample(edited, latent=latent["samples"])
+    assert difference(made_of["plain"], sample(base)) > 1e-3
+    assert difference(made_of["plain"], made_of["masked"]) > 1e-4
+
+
 def check_what_does_not_go_together_is_refused():
     base, sequence = wide(), adapter("sequence")
     narrow = {"vae": Vae(), "clip": narrow_clip(torch.rand(9, 64, 96, 3))}

@@ -187,6 +187,24 @@ def test_a_backbone_that_reads_more_than_its_latents_is_refused(tmp_path: Path) 
         load_backbone(lucy, kinds=(Kind.WIDE_BACKBONE,))
 
 
+def test_the_layout_does_not_depend_on_the_backbone(models_folder: Path, tmp_path: Path) -> None:
+    """An adapter for a backbone of 16 channels, beside the files of the demo."""
+    own = shutil.copytree(models_folder, tmp_path / "models")
+    state = tiny_adapter.weights(channels=16, layers=2)
+    tiny_adapter.save(own / "diffusion_models" / "narrow.safetensors", state=state)
+    files = tuple(file for file in recipe("demo").files if file.role not in ("module", "lora"))
+    (adapter,) = EASYV2V.files_for("module")
+    record = replace(TINY, family="wan", files=(*files, adapter))
+    editor = Editor(record, own)
+    clip = CLIP[:, :48, :48]  # a multiple of 16
+    edited = editor.render(clip, "make it sepia")
+    assert edited.shape == clip.shape
+    (report,) = editor.lora_reports
+    assert (report.num_layers, dict(report.unmatched)) == (8 * 2, {})
+    assert not torch.equal(edited, editor.render(clip, "make it sepia", mask=HALF[:, :48, :48]))
+    assert not torch.equal(edited, editor.render(clip, "make it sepia", references=[torch.rand(8, 8, 3)]))
+
+
 def test_an_adapter_is_known_by_its_header(folder: Path) -> None:
     found = identify(folder / "diffusion_models" / "mine.safetensors")
     assert (found.kind, found.width, found.naming) == (Kind.EDIT_ADAPTER, 128, "native")

@@ -94,6 +94,17 @@ def test_references_are_refused_where_there_are_none() -> None:
         SegmentsWork().prepare(material, EditSettings(method=recipe("videocof").segments), averaged)
 
 
+def test_more_references_than_a_method_looks_at_are_refused(models_folder: Path) -> None:
+    """Before anything is loaded."""
+    stills = [torch.rand(8, 8, 3)] * 17
+    for name, words in (
+        ("bernini-r-1.3b", "17 references .* looks at 16 at most"),
+        ("videocof", "takes none"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            Editor(tiny(name), models_folder).render(CLIP, "remove the square", references=stills)
+
+
 @pytest.mark.parametrize("name", ["videocof", "videocof-fast", "bernini-r-1.3b", "bernini-r"])
 def test_an_edit_sees_its_source(name: str, models_folder: Path) -> None:
     editor = Editor(tiny(name), models_folder)
