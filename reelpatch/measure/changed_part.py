@@ -17,6 +17,9 @@ LEVEL = 24
 GROWN_PX = 2
 """How far the mask reaches beyond what changed, for soft edges."""
 
+MOST = 100.0
+"""Of decibels and of ratios that have no end: records are JSON, which knows no infinity."""
+
 
 def changed_part(source: Frames, target: Frames) -> Tensor:
     """1 where the clips differ, single pixels left out, grown by `GROWN_PX`; [F, H, W] float.
@@ -49,18 +52,19 @@ class PairMeasures:
     def of(cls, source: Frames, target: Frames, mask: Tensor) -> PairMeasures:
         """Of clips [F, H, W, 3] uint8 and the mask of what changed [F, H, W]."""
         found: Measures = measure(source, target, mask)
+        likeness, ratio = found.psnr_outside, found.flicker and found.flicker.ratio
         return cls(
-            found.psnr_outside,
+            None if likeness is None else min(likeness, MOST),
             found.ssim_outside,
             found.change_inside,
             float(mask.mean()),
-            None if found.flicker is None else found.flicker.ratio,
+            None if ratio is None else min(ratio, MOST),
         )
 
 
 @dataclass(frozen=True)
 class PairFilter:
-    """Which pairs are good enough: the thresholds are ours, and stand in every record.
+    """Which pairs are good enough: the thresholds are ours, and stand in every record; 0 asks for nothing.
 
     Units: as in `PairMeasures`.
     """
@@ -73,15 +77,18 @@ class PairFilter:
     def problems(self, found: PairMeasures) -> list[str]:
         """Why a pair is not good enough, one reason each; empty for one that is."""
         said: list[str] = []
-        if found.share < self.min_share or found.change_inside is None:
+        change, likeness = found.change_inside, found.psnr_outside
+        if self.min_change_inside > 0 and (change is None or found.share < self.min_share):
             said.append(f"nothing changed ({found.share:.4f} of the pixels, {self.min_share:g} needed)")
-        elif found.change_inside < self.min_change_inside:
+        elif change is not None and change < self.min_change_inside:
             said.append(
-                f"little changed ({found.change_inside:.1f} levels where it did, {self.min_change_inside:g} needed)"
+                f"little changed ({change:.1f} levels where it did, {self.min_change_inside:g} needed)"
             )
-        if found.psnr_outside is not None and found.psnr_outside < self.min_psnr_outside:
+        if self.min_psnr_outside > 0 and likeness is None:
+            said.append("all of the picture changed, so that nothing is left to be alike")
+        elif likeness is not None and likeness < self.min_psnr_outside:
             said.append(
-                f"the rest differs too ({found.psnr_outside:.1f} dB outside the change, {self.min_psnr_outside:g} needed)"
+                f"the rest differs too ({likeness:.1f} dB outside the change, {self.min_psnr_outside:g} needed)"
             )
         if found.flicker_ratio is not None and found.flicker_ratio > self.max_flicker_ratio:
             said.append(

@@ -16,6 +16,7 @@ EDIT = {
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame"),
+    *("--caption", "--change"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -37,7 +38,7 @@ PLAN = {
 }
 TASK = (
     EDIT
-    - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame"}
+    - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame", "--caption", "--change"}
     - FINISH
     - WINDOWS
     - REWRITING
@@ -91,7 +92,34 @@ PICTURE = {
     *FINISH,
     *REWRITING,
 }
+PAIRS = {
+    *(
+        "file",
+        "--out",
+        "--recipe",
+        "--size",
+        "--frames",
+        "--fps",
+        "--seed",
+        "--steps",
+        "--guidance",
+        "--json",
+    ),
+    *(
+        "--min-psnr",
+        "--min-change",
+        "--max-flicker",
+        "--lora",
+        "--lora-merge",
+        "--models",
+        "--device",
+        "--dtype",
+    ),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *REWRITING,
+}
 SURFACE = {
+    "pairs": PAIRS,
     "edit": EDIT,
     "picture": PICTURE,
     "enhance": ENHANCE,

@@ -61,14 +61,14 @@ def _add_filter(add: Any) -> None:
         type=option_values.number,
         default=26.0,
         metavar="DB",
-        help="likeness outside what changed (%(default)g)",
+        help="likeness outside what changed; 0: any (%(default)g)",
     )
     add(
         "--min-change",
         type=option_values.number,
         default=12.0,
         metavar="LEVELS",
-        help="mean difference where it changed, in levels of 255 (%(default)g)",
+        help="mean difference where it changed, in levels of 255; 0: any (%(default)g)",
     )
     add(
         "--max-flicker",

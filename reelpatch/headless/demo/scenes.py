@@ -274,24 +274,13 @@ def example(
 ) -> Example:
     """The example of a seed; `kind`, `mask_kind` and `num_things` fix what is otherwise drawn from the seed."""
     rng = np.random.default_rng(seed)
-    drawn_kind = str(rng.choice(("recolour", "remove", "background", "style"), p=(0.42, 0.22, 0.18, 0.18)))
-    drawn_things = 2 if rng.random() < 0.6 else 1
-    kind, num_things = kind or drawn_kind, num_things or drawn_things
-    choices = (
-        ("none", "object", "half", "time") if kind in ("recolour", "remove") else ("none", "half", "time")
-    )
-    weights = (0.6, 0.14, 0.06, 0.2) if len(choices) == 4 else (0.65, 0.13, 0.22)
-    drawn_mask = str(rng.choice(choices, p=weights))
-    mask_kind = mask_kind or drawn_mask
-    scene = random_scene(rng, num_things)
-    while kind == "style" and not _stands_out(scene):
-        scene = random_scene(rng, num_things)
-    source, thing = render(scene), scene.things[rng.integers(num_things)]
+    kind, mask_kind, scene, thing = _drawn(rng, kind, mask_kind, num_things)
+    source = render(scene)
     region, value, edited = _edit(rng, kind, scene, thing, source)
     seen = region if region.any() else np.maximum.reduce([coverage(t) for t in scene.things])
     mask = _mask(rng, mask_kind, seen)
     target = mask[..., None] * edited + (1 - mask[..., None]) * source
-    sentences = wordings(kind, value, thing, num_things)
+    sentences = wordings(kind, value, thing, len(scene.things))
     text = str(rng.choice(sentences))
     return Example(
         seed,
@@ -304,9 +293,34 @@ def example(
         target.astype(np.float32),
         mask,
         region,
-        num_things,
+        len(scene.things),
         source,
     )
+
+
+def drawn(seed: int, *, kind: str | None = None, num_things: int | None = None) -> tuple[Scene, Thing]:
+    """The scene of the example of a seed, and the thing in it that is recoloured or removed."""
+    _, _, scene, thing = _drawn(np.random.default_rng(seed), kind, None, num_things)
+    return scene, thing
+
+
+def _drawn(
+    rng: np.random.Generator, kind: str | None, mask_kind: str | None, num_things: int | None
+) -> tuple[str, str, Scene, Thing]:
+    """The kind of edit and of mask, the scene, and the thing that is edited."""
+    drawn_kind = str(rng.choice(("recolour", "remove", "background", "style"), p=(0.42, 0.22, 0.18, 0.18)))
+    drawn_things = 2 if rng.random() < 0.6 else 1
+    kind, num_things = kind or drawn_kind, num_things or drawn_things
+    choices = (
+        ("none", "object", "half", "time") if kind in ("recolour", "remove") else ("none", "half", "time")
+    )
+    weights = (0.6, 0.14, 0.06, 0.2) if len(choices) == 4 else (0.65, 0.13, 0.22)
+    drawn_mask = str(rng.choice(choices, p=weights))
+    mask_kind = mask_kind or drawn_mask
+    scene = random_scene(rng, num_things)
+    while kind == "style" and not _stands_out(scene):
+        scene = random_scene(rng, num_things)
+    return kind, mask_kind, scene, scene.things[rng.integers(num_things)]
 
 
 def continued(seed: int) -> Example:
