@@ -143,7 +143,9 @@ def chat_for(aim: Aim, instruction: str, *, num_pictures: int, is_clip: bool) ->
     thing = "video" if is_clip else "picture"
     shown = ""
     if num_pictures:
-        several = f"{num_pictures} frames of the clip, in order" if num_pictures > 1 else "a frame of the clip"
+        several = (
+            f"{num_pictures} frames of the clip, in order" if num_pictures > 1 else "a frame of the clip"
+        )
         frames = several if is_clip else "the picture"
         shown = f" You are shown {frames}: name things as they are seen there."
     fewest, most = aim.words

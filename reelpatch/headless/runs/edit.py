@@ -68,7 +68,9 @@ def edit_owned(
         folder_fps=request.fps or Fraction(settings.fps),
     )
     with _opened_mask(request, clip) as mask:
-        first = read_first_frame(request.first_frame, clip.header.size, settings)
+        first = read_first_frame(
+            request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
+        )
         references = (*first.references, *_stills(request))
         plan = _known_plan(request, clip, settings)
         editor = models or Editor(settings, **request.for_runner())

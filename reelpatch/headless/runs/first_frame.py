@@ -23,10 +23,11 @@ class FirstFrame:
     references: tuple[Tensor, ...] = ()
 
 
-def read_first_frame(path: Path | None, size: Size, settings: Recipe) -> FirstFrame:
-    """The picture at `path` for a clip of this (height, width); says what is done with it.
+def read_first_frame(path: Path | None, size: Size, settings: Recipe, *, num_frames: int) -> FirstFrame:
+    """The picture at `path` for a clip of this (height, width) and so many frames; says what is done with it.
 
-    Raises: `BadInput` for a recipe that cannot follow one, a picture of another shape, and as `read_picture`.
+    Raises: `BadInput` for a recipe that cannot follow one, a picture of another shape, a clip that has nothing to follow, and
+    as `read_picture`.
     """
     if path is None:
         return FirstFrame()
@@ -43,8 +44,8 @@ def read_first_frame(path: Path | None, size: Size, settings: Recipe) -> FirstFr
         _log.info("%s", sentence)
     given = GivenFrame.of(to_floats(picture.pixels), size, held=settings.held_frames)
     if settings.edit_kind.keeps_frames:
-        held = f" It is shown for {given.lead} frames more in front of it." if given.lead else ""
-        _log.info("%s is kept as frame 0, and the rest of the clip follows it.%s", path.name, held)
+        given.check_follows(num_frames)
+        _log.info("%s", given.describe(path.name))
         return FirstFrame(given)
     _log.info("%s is what the model looks at, as a reference; frame 0 is made like the others.", path.name)
     return FirstFrame(references=(given.picture,))
