@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import comfy, picture_reference
+from tests.host import comfy, first_frame_reference, picture_reference
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
@@ -17,7 +17,7 @@ SUITES = (
     *("parity", "composition", "previews", "nodes_alone", "lora_by_step", "bad_input", "bad_names"),
     *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
-    *("enhancing", "long_clips", "long_enhance", "dynamic"),
+    *("enhancing", "long_clips", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models"),
     *("converting", "found", "pictures", "mask_tracks", "rewriting"),
 )
@@ -43,6 +43,8 @@ def ran(
     names = ",".join(suite for suite in SUITES if suite in chosen)
     if "pictures" in chosen:
         picture_reference.write(folder)
+    if "edited_frames" in chosen:
+        first_frame_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 
