@@ -31,14 +31,7 @@ def read_first_frame(path: Path | None, size: Size, settings: Recipe, *, num_fra
     """
     if path is None:
         return FirstFrame()
-    if not settings.takes_first_frame:
-        others = ", ".join(
-            name for name, one in RECIPES.items() if one.edit_kind.is_instructed and one.takes_first_frame
-        )
-        raise BadInput(
-            f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
-            setting="first_frame",
-        )
+    check_can_follow(settings)
     picture = read_picture(path)
     for sentence in picture.said:
         _log.info("%s", sentence)
@@ -49,3 +42,16 @@ def read_first_frame(path: Path | None, size: Size, settings: Recipe, *, num_fra
         return FirstFrame(given)
     _log.info("%s is what the model looks at, as a reference; frame 0 is made like the others.", path.name)
     return FirstFrame(references=(given.picture,))
+
+
+def check_can_follow(settings: Recipe, setting: str = "first_frame") -> None:
+    """Raises: `BadInput` naming the setting, for a recipe whose clips cannot follow a first frame."""
+    if settings.takes_first_frame:
+        return
+    others = ", ".join(
+        name for name, one in RECIPES.items() if one.edit_kind.is_instructed and one.takes_first_frame
+    )
+    raise BadInput(
+        f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
+        setting=setting,
+    )

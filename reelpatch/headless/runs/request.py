@@ -129,7 +129,8 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
-    `first_frame` is a picture of frame 0 as it is to become, which the rest follows.
+    `first_frame` is a picture of frame 0 as it is to become, which the rest follows; `via` names a recipe for pictures that makes
+    it first.
     Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
@@ -139,6 +140,7 @@ class EditRequest(ClipRequest):
     asked_mask: AskedMask = AskedMask()
     when: tuple[int, int] | None = None
     first_frame: Path | None = None
+    via: str | None = None
     references: tuple[Path, ...] = ()
     fit: Method | None = None
     strength: float | None = None
