@@ -19,11 +19,12 @@ from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
 from reelpatch.windows.edit_window import EditWindow
 
 from .apply import check_module
+from .given_frame import frame_stamp, given_frame
 from .host import check_backbone
 from .host_vae import check_vae
 from .instruction import check_conditioning
 from .long_inputs import long_edit_inputs
-from .long_run import Told, file_of, run_long, windows_of
+from .long_run import file_of, run_long, windows_of
 from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
 from .window_render import WindowRender
 
@@ -86,33 +87,33 @@ class EditLongClip(io.ComfyNode):
         mask_channel: MaskChannel = "auto",
         mask_threshold: float = FOUND_OUT,
         skip_hints: bool = False,
+        edited_frame: Tensor | None = None,
+        held_frames: int = 1,
         **finish: Any,
     ) -> io.NodeOutput:
         _check_models(model, edit_module, vae, positive)
         clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
         finishing = _finishing(mask, finish)
+        first = given_frame(edited_frame, clip.header.size, clip.plan.clip_frames, held_frames)
         where = mask if mask is None or isinstance(mask, Tensor) else file_of(mask, "mask")
         render_of = partial(
             WindowRender,
             *(model, edit_module, vae, positive, negative, guidance or GuidancePlan(Guidance(1.0)), sampler),
             *(sigmas, references or [], strength, StepRange(start, end), skip_hints, start_work("vace")),
         )
-        asked = chosen_mask(mask_channel, mask_threshold)
-        with closing(WindowMask(where, None, clip.header, clip.plan.clip_frames, asked)) as part:
+        as_asked = clip.header, clip.plan.clip_frames, chosen_mask(mask_channel, mask_threshold)
+        with closing(WindowMask(where, None, *as_asked)) as part:
             given = None if where is None else part
             fitted = asked_size(width, height), chosen_fit(fit), WAN.lattice
-
-            def work(told: Told) -> EditWindow:
-                return EditWindow(render_of(told.on_step), given, finishing, seed, *fitted)
-
             return run_long(
                 cls,
                 clip,
                 prefix=filename_prefix,
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
-                work=work,
-                notes=part.describe(),
+                work=lambda told: EditWindow(render_of(told.on_step), given, finishing, seed, *fitted, first),
+                notes=[part.describe(), first.describe("The edited frame") if first else ""],
+                more=frame_stamp(first),
             )
 
 

@@ -22,6 +22,7 @@ def long_edit_inputs() -> list[io.Input]:
         _accept_damage(),
         *mask_inputs(),
         skip_hints_input(),
+        *_first_frame(),
     ]
 
 
@@ -53,6 +54,28 @@ def _accept_damage() -> io.Input:
         advanced=True,
         tooltip="Work on a damaged video too, its hurt frames as they decode; otherwise it is refused, with how many there are.",
     )
+
+
+def _first_frame() -> list[io.Input]:
+    return [
+        io.Image.Input(
+            "edited_frame",
+            optional=True,
+            tooltip=(
+                "Frame 0 of the video as it is to become, edited as a picture: it is kept, and the rest of the video follows it. "
+                "Of the video's shape."
+            ),
+        ),
+        io.Int.Input(
+            "held_frames",
+            default=1,
+            min=1,
+            max=81,
+            optional=True,
+            advanced=True,
+            tooltip="For how many frames the model is shown the edited frame, from Recipe; those in front are cut off again.",
+        ),
+    ]
 
 
 def _sizes() -> list[io.Input]:

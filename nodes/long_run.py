@@ -63,9 +63,12 @@ def run_long(
     mask: Path | None,
     num_steps: int,
     work: Callable[[Told], Work],
-    notes: str = "",
+    notes: Iterable[str] = (),
+    more: Mapping[str, str] | None = None,
 ) -> io.NodeOutput:
     """The finished video, made now or before by this very graph; `num_steps` are those of one window.
+
+    `notes` are sentences to show before work, `more` is what decides the result beside the graph and the files.
 
     Raises: `BadInput` as `run_windows`, and where another ComfyUI is making it.
     """
@@ -74,6 +77,7 @@ def run_long(
         "clip": stamp(clip.header.path),
         "mask": stamp(mask),
         "graph": _graph_of(node),
+        **(more or {}),
     }
     target = _target(prefix, run)
     with owned_output(target):
@@ -86,7 +90,7 @@ def run_long(
         inputs = ("video", clip.header.path), ("mask", mask)
         check_output(target, inputs)
         sound = announce_result(clip.result, target)
-        told = Told(node, clip, num_steps, [*filter(None, [notes]), *sound.losses])
+        told = Told(node, clip, num_steps, [*filter(None, notes), *sound.losses])
         of_window = work(told)
 
         def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:

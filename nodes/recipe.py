@@ -61,6 +61,7 @@ class PublishedRecipe(io.ComfyNode):
             record.height,
             record.frames,
             float(record.fps),
+            record.held_frames,
         )
 
 
@@ -127,4 +128,8 @@ def _outputs() -> list[io.Output]:
         io.Int.Output(display_name="height", tooltip="For Clip: pixels."),
         io.Int.Output(display_name="frames", tooltip="For Clip: the length the method was made for."),
         io.Float.Output(display_name="fps", tooltip="For Clip: frames per second it was made for."),
+        io.Int.Output(
+            display_name="held frames",
+            tooltip="For Edit long clip: how long its weights were made to be shown an edited frame.",
+        ),
     ]

@@ -1,6 +1,6 @@
 """The demo's clip, and masks, images and references made from it: `python -m workflows.demo_material`.
 
-The long clip is a scene of its own. The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
+The long clip is a scene of its own. The edited frame is frame 0 with the red circle painted blue. The mask follows the red circle of the clip, with a margin; the references are two shapes on white.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.long_clips import FIRST_SEED, long_scene
 from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.demo.shown_edits import SCENE
+from reelpatch.headless.demo.shown_edits import CIRCLE, SCENE
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 
@@ -26,6 +26,7 @@ CLIP = "reelpatch_demo_clip.mp4"
 LONG_CLIP, LONG_FRAMES = "reelpatch_demo_long_clip.mp4", 33
 MASK_CLIP, MASK = "reelpatch_demo_mask.mp4", "reelpatch_demo_mask.png"
 FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
+FIRST_EDITED = "reelpatch_demo_first_edited.png"
 SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
 MARGIN_PX = 4
 YELLOW, GREEN = (235, 218, 35), (40, 200, 70)
@@ -51,7 +52,8 @@ def write(folder: Path = FOLDER) -> None:
     box = np.zeros_like(mask[0])
     box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 255
     Image.fromarray(box).save(folder / MASK, optimize=True)
-    for name, frame in ((FIRST, clip.frames[0]), (LAST, clip.frames[-1])):
+    blue = to_bytes(torch.from_numpy(scenes.edited(SCENE, "recolour", "blue", CIRCLE)[0]))
+    for name, frame in ((FIRST, clip.frames[0]), (LAST, clip.frames[-1]), (FIRST_EDITED, blue)):
         Image.fromarray(frame).save(folder / name, optimize=True)
     for name, picture in ((SUBJECT, _square()), (OTHER_SUBJECT, _triangle())):
         Image.fromarray(picture).save(folder / name, optimize=True)

@@ -14,6 +14,7 @@ from typing import Any
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
 from workflows.edit_subgraphs import (
+    EDITED_FRAME,
     GREEN,
     RED,
     VIOLET,
@@ -22,7 +23,7 @@ from workflows.edit_subgraphs import (
     published_subgraph,
 )
 from workflows.graph import Node, Output, Stage, build
-from workflows.material_nodes import load_video
+from workflows.material_nodes import load_image, load_video
 from workflows.notes import note
 from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
@@ -41,7 +42,11 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
     assert job.inside is not None
     shown = _results(workflow, prepared)
     stages = [
-        Stage("1 Material" if workflow.prepare else "1 Video", GREEN, prepared.material),
+        Stage(
+            "1 Material" if len(prepared.material) > 1 or workflow.prepare else "1 Video",
+            GREEN,
+            prepared.material,
+        ),
         *([Stage("2 Prepared", GREEN, prepared.between)] if prepared.between else []),
         Stage(f"{3 if prepared.between else 2} {_work(workflow, recipe)}", VIOLET, [job]),
         Stage(f"{4 if prepared.between else 3} Result", RED, shown),
@@ -72,7 +77,11 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         inside = edit_subgraph(recipe, workflow.instruction, owner=workflow.name, own=workflow.own)
     else:
         inside = published_subgraph(recipe, workflow.instruction, workflow.first_frame, owner=workflow.name)
-    return Prepared([video], inside.node({"video": video["VIDEO"]}), asked=[(video, "file")])
+    if not workflow.edited_frame:
+        return Prepared([video], inside.node({"video": video["VIDEO"]}), asked=[(video, "file")])
+    frame = load_image("Frame 0 as it is to become", workflow.edited_frame)
+    work = inside.node({"video": video["VIDEO"], EDITED_FRAME: frame["IMAGE"]})
+    return Prepared([video, frame], work, asked=[(video, "file"), (frame, "image")])
 
 
 def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:

@@ -21,10 +21,11 @@ from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8a4040"
 EDIT, PUBLISHED, ENHANCE = "Edit video by instruction", "Edit video as published", "Enhance video"
 MASKS = "MASK,VIDEO"
+EDITED_FRAME = "edited frame 0"
 EDIT_DESCRIPTION = (
     "Edits a whole video by an instruction: every frame, at the video's own size, rate and sound, in windows where it is "
     "long. The recipe brings its models and all settings along; a strength of 0 is the recipe's. A mask (an image, or a "
-    "video of the same length) says where to edit."
+    "video of the same length) says where to edit. Frame 0, edited as a picture, is kept, and the rest of the video follows it."
 )
 PUBLISHED_DESCRIPTION = (
     "Edits a part of a video by an instruction with the length and rate that a method was published with: from a first "
@@ -42,6 +43,7 @@ def edit_subgraph(
     """The whole clip, in windows as long as the recipe was made for."""
     given = boundary(
         *(("video", "VIDEO"), ("mask", MASKS), ("references", "REELPATCH_REFERENCES")),
+        (EDITED_FRAME, "IMAGE"),
         *(("instruction", "STRING"), ("recipe", "COMBO"), ("strength", "FLOAT"), ("seed", "INT")),
     )
     models = load_models(recipe, given["recipe"], own, names_files=owner != BLUEPRINT)
@@ -127,7 +129,8 @@ def _texts(words: Output, text: str, title: str, models: Node, settings: Node) -
 
 def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, words: list[Node]) -> Node:
     positive, negative = (text["CONDITIONING"] for text in words)
-    sized = {"window_frames": "frames", "width": "width", "height": "height", "strength": "strength"}
+    settled = {"window_frames": "frames", "width": "width", "height": "height", "strength": "strength"}
+    settled["held_frames"] = "held frames"
     node = Node(
         "ReelpatchEditLongClip",
         "Edit long clip",
@@ -136,13 +139,15 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
             **{"model": "MODEL", "edit_module": "MODEL_PATCH", "vae": "VAE", "positive": "CONDITIONING"},
             **{"sampler": "SAMPLER", "sigmas": "SIGMAS", "video": "VIDEO", "negative": "CONDITIONING"},
             **{"guidance": "REELPATCH_GUIDANCE", "mask": MASKS, "references": "REELPATCH_REFERENCES"},
+            "edited_frame": "IMAGE",
         },
         links={
             **{"model": models["MODEL"], "edit_module": models["edit module"], "vae": models["VAE"]},
             **{"positive": positive, "negative": negative, "sampler": settings["SAMPLER"]},
             **{"sigmas": settings["SIGMAS"], "guidance": settings["guidance"], "video": given["video"]},
             **{"mask": given["mask"], "references": given["references"], "seed": given["seed"]},
-            **{widget: settings[name] for widget, name in sized.items()},
+            "edited_frame": given[EDITED_FRAME],
+            **{widget: settings[name] for widget, name in settled.items()},
         },
         widgets={
             **{"window_frames": recipe.frames, "overlap": 0, "fit": "pad"},
@@ -152,10 +157,11 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
             **_name_and_seed("reelpatch/edit"),
             "accept_damage": False,
             **{"mask_channel": "auto", "mask_threshold": -1.0},
-            "skip_hints": recipe.skip_hints,
+            **{"skip_hints": recipe.skip_hints, "held_frames": recipe.held_frames},
         },
         widget_types={
             **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},
+            "held_frames": "INT",
         },
         width=400,
         room=360,

@@ -10,6 +10,7 @@ from workflows.subgraph import Subgraph, boundary
 CLIP, MASK_CLIP, MASK = "reelpatch_demo_clip.mp4", "reelpatch_demo_mask.mp4", "reelpatch_demo_mask.png"
 LONG_CLIP = "reelpatch_demo_long_clip.mp4"
 FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
+FIRST_EDITED = "reelpatch_demo_first_edited.png"
 SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
 DEPTH_MODEL = "depth_anything_3_mono_large.safetensors"
 DEPTH_MODEL_URL = (

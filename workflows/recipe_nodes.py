@@ -77,7 +77,7 @@ def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None) 
         [
             *(("SAMPLER", "SAMPLER"), ("SIGMAS", "SIGMAS"), ("guidance", "REELPATCH_GUIDANCE")),
             *(("negative prompt", "STRING"), ("strength", "FLOAT"), ("width", "INT"), ("height", "INT")),
-            *(("frames", "INT"), ("fps", "FLOAT")),
+            *(("frames", "INT"), ("fps", "FLOAT"), ("held frames", "INT")),
         ],
         links={"recipe": chosen, **({} if strength is None else {"strength": strength})},
         widgets={"recipe": recipe.name, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0},

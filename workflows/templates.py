@@ -9,7 +9,7 @@ from functools import partial
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import HOW_ON_CANVAS, prepare_in_context
-from workflows.material_nodes import CLIP, LONG_CLIP
+from workflows.material_nodes import CLIP, FIRST_EDITED, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
@@ -18,6 +18,11 @@ DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 HOW_TO_ENHANCE = (
     "Nothing is edited: the video is noised a little and denoised again, which steadies and sharpens it. **last_steps** "
     "says how strongly, 0 is the recipe's; the text is empty, or says what the video shows."
+)
+HOW_TO_FOLLOW = (
+    "Edit frame 0 of the video as a picture, with *ChronoEdit - edit a picture* or any other editor, look at it, and load it "
+    "beside the video: it stays frame 0, and the frames behind it are edited to go on from it. The instruction says the same "
+    "as the picture shows. The picture has the video's shape; of another size it is scaled."
 )
 IN_CONTEXT = (
     (
@@ -52,7 +57,8 @@ class Workflow:
 
     `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
     recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
-    use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. One that `is_app` is also shipped
+    use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. `edited_frame` is a picture of frame 0
+    that the clip is to follow. One that `is_app` is also shipped
     as an app: a page to fill in, without the graph.
     """
 
@@ -65,6 +71,7 @@ class Workflow:
     prepare: Callable[[Recipe, str], Prepared] | None = None
     how: str = ""
     clip: str = CLIP
+    edited_frame: str = ""
     compares: bool = False
     is_app: bool = False
 
@@ -186,6 +193,23 @@ WORKFLOWS = (
         "",
         how=HOW_TO_ENHANCE,
         clip=LONG_CLIP,
+    ),
+    Workflow(
+        "Demo - follow an edited picture",
+        "Demo: a video follows its first frame, edited as a picture, on any machine",
+        "demo",
+        "make the red circle blue",
+        how=HOW_TO_FOLLOW,
+        edited_frame=FIRST_EDITED,
+        compares=True,
+    ),
+    Workflow(
+        "VDOT - follow an edited picture (4 steps)",
+        "VDOT: a video follows its first frame, edited as a picture, in 4 steps",
+        "vdot",
+        "a blue circle and a green square drift over a gray background",
+        how=HOW_TO_FOLLOW,
+        edited_frame=FIRST_EDITED,
     ),
     *(
         Workflow(

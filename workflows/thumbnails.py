@@ -22,6 +22,7 @@ from workflows import task_thumbnails
 from workflows.demo_material import CLIP
 from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
+from workflows.follow_thumbnail import follow_thumbnail
 from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.picture import as_app, captioned, strip
 from workflows.picture_thumbnail import picture_thumbnail
@@ -67,13 +68,17 @@ def own_thumbnail(instruction: str) -> Image.Image:
 
 
 def _picture(workflow: Workflow, folder: Path) -> Image.Image:
-    is_demo = workflow.recipe.startswith("demo")
     if workflow.name in CLIPS:
         return thumbnail(folder, CLIPS[workflow.name])
     if workflow.is_picture:
         return picture_thumbnail(workflow.name)
     if workflow.is_in_context:
         return own_thumbnail(IN_CONTEXT[workflow.name])
+    return follow_thumbnail(workflow.name) if workflow.edited_frame else _of_demo_clip(workflow)
+
+
+def _of_demo_clip(workflow: Workflow) -> Image.Image:
+    is_demo = workflow.recipe.startswith("demo")
     enhances = RECIPES[workflow.recipe].enhances
     if workflow.is_long and enhances:
         return long_enhance_thumbnail(seed=int(not is_demo))

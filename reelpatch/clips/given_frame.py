@@ -45,18 +45,27 @@ class GivenFrame:
         """How many frames stand in front of the clip's own."""
         return self.held - 1
 
+    def describe(self, name: str) -> str:
+        """What becomes of the picture that goes by this name, in a sentence or two."""
+        held = f" It is shown for {self.lead} frames more in front of it." if self.lead else ""
+        return f"{name} is kept as frame 0, and the rest of the clip follows it.{held}"
+
+    @staticmethod
+    def check_follows(num_frames: int) -> None:
+        """Raises: `BadInput` for a clip of so many frames in which nothing is left to follow."""
+        if num_frames < 2:
+            raise BadInput(
+                "the clip has one frame, which the given one replaces, so that nothing is left to follow: edit it as a picture.",
+                setting="first_frame",
+            )
+
     def put(self, clip: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Clip and mask with the picture, kept, in place of the first frame and in front of it.
 
         Shapes: clip [F, H, W, 3] -> [lead + F, H, W, 3]; mask [F, H, W], None for everywhere, -> [lead + F, H, W].
-        Raises: `BadInput` for a clip in which nothing is left to follow.
+        Raises: `BadInput` as `check_follows`.
         """
-        if len(clip) < 2:
-            raise BadInput(
-                "the clip has one frame, which the given one replaces, so that nothing is left to follow: edit it with `reelpatch "
-                "picture`.",
-                setting="first_frame",
-            )
+        self.check_follows(len(clip))
         mask = torch.ones(clip.shape[:3]) if mask is None else mask
         held = self.picture.to(clip).expand(self.held, -1, -1, -1)
         return (

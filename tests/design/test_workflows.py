@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.shown_edits import CIRCLE
 from reelpatch.recipes import RECIPES
 from workflows.apps import LONGEST_LINE, MOST_ASKED
 from workflows.describe import APP, FOLDER, app_path, files, paths
+from workflows.material_nodes import FIRST, FIRST_EDITED
 from workflows.needs import download_gb
 from workflows.templates import WORKFLOWS, Workflow
 
 BY_NAME = {workflow.name: workflow for workflow in WORKFLOWS}
 DITTO = [workflow for workflow in WORKFLOWS if workflow.name.startswith("Ditto")]
-VDOT = {workflow.name.split(" - ")[1]: workflow for workflow in WORKFLOWS if workflow.recipe == "vdot"}
+FOLLOWING = [workflow for workflow in WORKFLOWS if workflow.edited_frame]
+VDOT = {
+    workflow.name.split(" - ")[1]: workflow
+    for workflow in WORKFLOWS
+    if workflow.recipe == "vdot" and workflow not in FOLLOWING
+}
 CONVERTED = {"vdot_14b_base_bf16.safetensors", "vdot_14b_module_bf16.safetensors"}
 MADE = CONVERTED | {"ReCo_ori_rank128-2025_m12_version.safetensors"}
 PUBLISHED = BY_NAME["Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"]
@@ -139,6 +150,33 @@ def test_the_whole_clip_is_worked_on(workflow: Workflow) -> None:
     (work,) = inputs(workflow, "ReelpatchEditLongClip") or inputs(workflow, "ReelpatchEnhanceLongClip")
     assert isinstance(work["window_frames"], list)
     assert "Every frame of the video, at its own size and rate" in note_of(workflow)
+
+
+def test_a_clip_follows_its_edited_frame_as_long_as_the_recipe_holds_it() -> None:
+    """In every template that edits whole clips the number of frames comes with the recipe; two have a picture."""
+    assert [workflow.recipe for workflow in FOLLOWING] == ["demo", "vdot"]
+    for workflow in WHOLE:
+        for work in inputs(workflow, "ReelpatchEditLongClip"):
+            recipe, slot = work["held_frames"]
+            settings = forms(workflow)[1][recipe]
+            assert (settings["class_type"], slot) == ("ReelpatchRecipe", 9)
+            assert ("edited_frame" in work) == (workflow in FOLLOWING)
+    for workflow in FOLLOWING:
+        _, api = forms(workflow)
+        (work,) = inputs(workflow, "ReelpatchEditLongClip")
+        picture, slot = work["edited_frame"]
+        assert (api[picture]["class_type"], slot) == ("LoadImage", 0)
+        assert api[picture]["inputs"]["image"] == FIRST_EDITED
+        assert "it stays frame 0" in note_of(workflow)
+
+
+def test_the_edited_frame_is_frame_0_of_the_clip_with_its_circle_blue() -> None:
+    first, edited = (np.asarray(Image.open(FOLDER / name)).astype(int) for name in (FIRST, FIRST_EDITED))
+    assert first.shape == edited.shape
+    is_circle = scenes.coverage(CIRCLE)[0] > 0.99
+    assert (edited[is_circle].argmax(-1) == 2).all()
+    is_far = scenes.coverage(replace(CIRCLE, radius_px=CIRCLE.radius_px + 3))[0] == 0
+    assert abs(first - edited)[is_far].mean() < 4  # what the clip's codec did
 
 
 @pytest.mark.parametrize("workflow", PICTURES, ids=name_of)

@@ -35,6 +35,7 @@ APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
 # Each form of template, and the largest of all.
 SMALL = [
     WORKFLOWS[0].name,
+    "Demo - follow an edited picture",
     "Ditto - restyle a video (4 steps)",
     "VideoCoF - edit a video (4 steps)",
     "ChronoEdit - edit a picture (8 steps)",
@@ -234,7 +235,7 @@ def test_a_blueprint_is_found_placed_run_and_unpacked(told: Told, server: Server
     assert sorted(left["types"]) == sorted(["LoadVideo", *(node.type for node in edit.nodes)])
     (work,) = (one["inputs"] for one in left["prompt"].values() if one["class_type"] == edit.nodes[-1].type)
     linked = {name for name, value in work.items() if isinstance(value, list)}
-    assert linked == set(edit.nodes[-1].links) - {"mask", "references", "seed"}
+    assert linked == set(edit.nodes[-1].links) - {"mask", "references", "edited_frame", "seed"}
     kinds = {left["prompt"][work[name][0]]["class_type"] for name in ("window_frames", "sampler", "strength")}
     assert kinds == {"ReelpatchRecipe"}
 

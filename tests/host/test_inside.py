@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.host import adapter_reference, comfy, picture_reference, sharing_reference
+from tests.host import (
+    adapter_reference,
+    comfy,
+    first_frame_reference,
+    picture_reference,
+    sharing_reference,
+)
 
 pytestmark = pytest.mark.host
 INSIDE = Path(__file__).parent / "inside"
@@ -17,7 +23,7 @@ SUITES = (
     *("parity", "composition", "previews", "nodes_alone", "lora_by_step", "bad_input", "bad_names"),
     *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
-    *("enhancing", "long_clips", "long_enhance", "dynamic"),
+    *("enhancing", "long_clips", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "rewriting"),
     *("adapters", "canvases"),
@@ -48,6 +54,8 @@ def ran(
         adapter_reference.write(folder)
     if "sharing" in chosen:
         sharing_reference.write(folder)
+    if "edited_frames" in chosen:
+        first_frame_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 

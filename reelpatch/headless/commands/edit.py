@@ -59,6 +59,11 @@ def _add_where(add: Any) -> None:
         help="frame 0 as it is to become, such as `reelpatch picture` edited it: it stays, and the clip follows it",
     )
     add(
+        "--via",
+        metavar="RECIPE",
+        help="edit frame 0 as a picture first, by this recipe (chronoedit-8step, ...): written beside the result, then followed",
+    )
+    add(
         "--reference",
         type=Path,
         action="append",
@@ -145,6 +150,11 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
         raise BadInput(
             "a caption was given beside a file of edits, but each of them starts from another clip: make them one by one.",
             setting="edits",
+        )
+    if options.via is not None:
+        raise BadInput(
+            "a file of edits has several instructions, and frame 0 can be edited as a picture by one alone: leave this out.",
+            setting="via",
         )
     for name, value in (
         ("an instruction", options.instruction),

@@ -25,6 +25,7 @@ from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_edit
 from reelpatch.headless.runs.settings import chosen_settings, with_change
+from reelpatch.headless.runs.via import ViaPicture
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.media.output_check import refuse_inputs
@@ -70,8 +71,11 @@ def edit_owned(
         folder_fps=request.fps or Fraction(settings.fps),
     )
     with _opened_mask(request, clip) as mask:
-        first = read_first_frame(request.first_frame, clip.header.size, settings)
-        references = (*first.references, *_stills(request))
+        first = read_first_frame(
+            request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
+        )
+        via = None if request.via is None else ViaPicture(request, settings, clip, mask)
+        stills = _stills(request)
         plan = _known_plan(request, clip, settings)
         editor = models or Editor(settings, **request.for_runner())
         refuse_inputs(request.target, editor.weight_files)
@@ -81,8 +85,13 @@ def edit_owned(
             editor.check_text(request.caption)
         _announce(request, clip, plan, editor)
         clip = replace(clip, comment=comment_of(said))
+        if via is not None:
+            first = via.made(on_progress)
+            request = replace(request, first_frame=via.target)
+        references = (*first.references, *stills)
         edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept)
-    return replace(RunResult.of_windows(request, editor, clip, began), rewriting=said)
+    picture = None if via is None else via.target
+    return replace(RunResult.of_windows(request, editor, clip, began), rewriting=said, picture=picture)
 
 
 def _known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:

@@ -23,28 +23,35 @@ class FirstFrame:
     references: tuple[Tensor, ...] = ()
 
 
-def read_first_frame(path: Path | None, size: Size, settings: Recipe) -> FirstFrame:
-    """The picture at `path` for a clip of this (height, width); says what is done with it.
+def read_first_frame(path: Path | None, size: Size, settings: Recipe, *, num_frames: int) -> FirstFrame:
+    """The picture at `path` for a clip of this (height, width) and so many frames; says what is done with it.
 
-    Raises: `BadInput` for a recipe that cannot follow one, a picture of another shape, and as `read_picture`.
+    Raises: `BadInput` for a recipe that cannot follow one, a picture of another shape, a clip that has nothing to follow, and
+    as `read_picture`.
     """
     if path is None:
         return FirstFrame()
-    if not settings.takes_first_frame:
-        others = ", ".join(
-            name for name, one in RECIPES.items() if one.edit_kind.is_instructed and one.takes_first_frame
-        )
-        raise BadInput(
-            f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
-            setting="first_frame",
-        )
+    check_can_follow(settings)
     picture = read_picture(path)
     for sentence in picture.said:
         _log.info("%s", sentence)
     given = GivenFrame.of(to_floats(picture.pixels), size, held=settings.held_frames)
     if settings.edit_kind.keeps_frames:
-        held = f" It is shown for {given.lead} frames more in front of it." if given.lead else ""
-        _log.info("%s is kept as frame 0, and the rest of the clip follows it.%s", path.name, held)
+        given.check_follows(num_frames)
+        _log.info("%s", given.describe(path.name))
         return FirstFrame(given)
     _log.info("%s is what the model looks at, as a reference; frame 0 is made like the others.", path.name)
     return FirstFrame(references=(given.picture,))
+
+
+def check_can_follow(settings: Recipe, setting: str = "first_frame") -> None:
+    """Raises: `BadInput` naming the setting, for a recipe whose clips cannot follow a first frame."""
+    if settings.takes_first_frame:
+        return
+    others = ", ".join(
+        name for name, one in RECIPES.items() if one.edit_kind.is_instructed and one.takes_first_frame
+    )
+    raise BadInput(
+        f"the recipe '{settings.name}' cannot follow a first frame: use one of {others}, or leave it out.",
+        setting=setting,
+    )

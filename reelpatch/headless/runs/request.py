@@ -129,8 +129,8 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
-    `first_frame` is a picture of frame 0 as it is to become, which the rest follows. `caption` says what the clip shows and
-    `change` what kind of change is asked for, where the recipe shares attention.
+    `first_frame` is a picture of frame 0 as it is to become, which the rest follows; `via` names a recipe for pictures that makes
+    it first. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
     Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
@@ -140,6 +140,7 @@ class EditRequest(ClipRequest):
     asked_mask: AskedMask = AskedMask()
     when: tuple[int, int] | None = None
     first_frame: Path | None = None
+    via: str | None = None
     caption: str = ""
     change: str | None = None
     references: tuple[Path, ...] = ()

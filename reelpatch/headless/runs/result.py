@@ -24,7 +24,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was done, for people and for `--json`."""
+    """What was done, for people and for `--json`; `picture` is frame 0 where it was edited as a picture first."""
 
     output: Path
     frames: int
@@ -39,6 +39,7 @@ class RunResult:
     loras: tuple[LoraReport, ...]
     windows: int = 1
     rewriting: Rewritten | None = None
+    picture: Path | None = None
 
     @classmethod
     def of(
@@ -88,4 +89,5 @@ class RunResult:
             "seconds": round(self.seconds, 3),
             "loras": [report.as_dict() for report in self.loras],
             **({} if self.rewriting is None else {"rewriting": self.rewriting.as_dict()}),
+            **({} if self.picture is None else {"picture": str(self.picture)}),
         }

@@ -31,7 +31,10 @@ FEW = (*AREA, "--steps", "2")
 @pytest.fixture(scope="module")
 def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of all recipes for pictures; VAE and text encoder are the demo's tiny ones."""
-    folder = tmp_path_factory.mktemp("picture_models")
+    return write_models(tmp_path_factory.mktemp("picture_models"), models_folder)
+
+
+def write_models(folder: Path, models_folder: Path) -> Path:
     (folder / "vae").symlink_to(models_folder / "vae")
     (folder / "text_encoders").mkdir()
     write_text_encoder(next((models_folder / "text_encoders").iterdir()), folder / "text_encoders")

@@ -1,0 +1,128 @@
+"""Frame 0 of a clip edited as a picture first, by a recipe for pictures: written beside the result, then followed by the clip."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
+from reelpatch.clips.given_frame import GivenFrame
+from reelpatch.clips.mask_rule import AskedMask
+from reelpatch.clips.worked_clip import Finishing
+from reelpatch.errors import BadInput
+from reelpatch.headless.picture_editor import PictureEditor
+from reelpatch.headless.runs.first_frame import FirstFrame, check_can_follow, read_first_frame
+from reelpatch.headless.runs.picture import run_picture
+from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
+from reelpatch.headless.runs.request import EditRequest
+from reelpatch.media.beside import beside
+from reelpatch.media.frame_reader import FrameReader
+from reelpatch.media.mask_file import WindowMask
+from reelpatch.media.output_check import refuse_inputs
+from reelpatch.media.saving import check_place
+from reelpatch.progress import OnProgress
+from reelpatch.recipes import Recipe
+from reelpatch.windows.window_run import CutClip
+
+_SOFT = AskedMask("luma", 0.0)
+_log = logging.getLogger(__name__)
+
+
+class ViaPicture:
+    """How frame 0 becomes a picture that is edited: with the edit's instruction, seed, mask, finish and machine.
+
+    Raises: `BadInput`, before any weights are read, for whatever the edit of the picture would be refused for, for a mask that
+    leaves frame 0 as it is, and for a recipe or a clip that cannot follow one.
+    """
+
+    def __init__(
+        self, request: EditRequest, settings: Recipe, clip: CutClip, mask: WindowMask | None
+    ) -> None:
+        self._request, self._settings = request, settings
+        self._size, self._num_frames = clip.header.size, clip.plan.clip_frames
+        self.target = picture_beside(request.target)
+        self._frame = _first_frame(request)
+        self._mask = None if mask is None else mask.part(0, 1)[0]
+        self._finishing = request.finishing
+        if self._mask is not None and bool((self._mask == 1).all()):
+            self._mask, self._finishing = None, Finishing()
+        self._check(request)
+
+    def _check(self, request: EditRequest) -> None:
+        if request.first_frame is not None:
+            raise BadInput(
+                "frame 0 was given as it is to become, and is to be edited as a picture too: leave one of the two out.",
+                setting=("first_frame", "via"),
+            )
+        check_can_follow(self._settings, "via")
+        if self._settings.edit_kind.keeps_frames:
+            GivenFrame.check_follows(self._num_frames)
+        if self._mask is not None and not bool(self._mask.any()):
+            raise BadInput(
+                "the mask or the time range leaves frame 0 as it is, so that there is no edit of it to follow: leave this out.",
+                setting="via",
+            )
+        asked = self._picture_request(Path(request.clip), None)
+        check_place(self.target, ".png", request.inputs)
+        editor = PictureEditor(_settings_of(asked), **asked.for_runner())
+        refuse_inputs(self.target, editor.weight_files)
+        if not asked.rewriting.is_asked:
+            editor.check_text(editor.how.instruction(asked.instruction))
+
+    def made(self, on_progress: OnProgress) -> FirstFrame:
+        """The edited frame, written and read again. Raises: `BadInput` as `run_picture`."""
+        with tempfile.TemporaryDirectory() as folder:
+            frame, mask = (Path(folder) / f"{name}.png" for name in ("frame 0", "mask"))
+            Image.fromarray(to_bytes(self._frame)).save(frame)
+            if self._mask is not None:
+                Image.fromarray(to_bytes(self._mask)).save(mask)
+            run_picture(self._picture_request(frame, None if self._mask is None else mask), on_progress)
+        _log.info(
+            "Frame 0 was edited as a picture by %s: look at %s. Given as the first frame, it is used again.",
+            self._request.via,
+            self.target,
+        )
+        return read_first_frame(self.target, self._size, self._settings, num_frames=self._num_frames)
+
+    def _picture_request(self, frame: Path, mask: Path | None) -> PictureRequest:
+        """The edit of frame 0; steps, guidance and LoRAs of the edit are not the picture's."""
+        request = self._request
+        assert request.via is not None
+        return PictureRequest(
+            frame,
+            request.instruction,
+            mask,
+            _SOFT,
+            self._finishing,
+            rewriting=request.rewriting,
+            recipe=request.via,
+            seed=request.seed,
+            models=request.models,
+            device=request.device,
+            dtype=request.dtype,
+            vram_limit=request.vram_limit,
+            text_cache=request.text_cache,
+            output=self.target,
+        )
+
+
+def picture_beside(target: Path) -> Path:
+    """Where the edited frame 0 of a result goes."""
+    return beside(target, f"{target.stem}_frame0", ".png")
+
+
+def _settings_of(asked: PictureRequest) -> Recipe:
+    try:
+        return picture_settings(asked)
+    except BadInput as error:
+        raise BadInput(str(error), setting="via") from error
+
+
+def _first_frame(request: EditRequest) -> Tensor:
+    reader = FrameReader(request.clip, accept_damage=request.accept_damage)
+    try:
+        return to_floats(reader.part(0, 1)[0])
+    finally:
+        reader.close()
