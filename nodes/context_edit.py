@@ -145,6 +145,12 @@ def _inputs() -> list[io.Input]:
             step=0.01,
             tooltip="Until which part of the steps the source is seen.",
         ),
+        *_optional_inputs(),
+    ]
+
+
+def _optional_inputs() -> list[io.Input]:
+    return [
         REFERENCES.Input(
             "references",
             optional=True,

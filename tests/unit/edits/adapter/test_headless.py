@@ -25,10 +25,14 @@ from reelpatch.media.video_write import write_video
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.models import models_of
 from reelpatch.recipes import recipe
+from reelpatch.recipes.finder import check_pair
+from reelpatch.weights.completeness import check_complete
 from reelpatch.weights.header import identify
 from reelpatch.weights.oddities import oddities
 from tests.conftest import moving_square
 from tests.golden import tiny_adapter
+from tests.unit.weights.fixtures import models
+from tests.unit.weights.fixtures.files import plain, write
 
 CLIP = to_floats(moving_square(9, 64, 64))
 EASYV2V = recipe("easyv2v")
@@ -303,3 +307,31 @@ def test_the_backbone_and_its_vae_in_every_naming(
         assert torch.equal(other[key].float(), one.to(dtype).float() if one.ndim == 2 else one), key
     first, second = (load_wide_vae(path).model.state_dict() for path in (vae, tmp_path / "vae.safetensors"))
     assert all(torch.equal(one, second[key]) for key, one in first.items())
+
+
+def test_files_of_the_published_size(tmp_path: Path) -> None:
+    """Sparse ones with the true header: TI2V-5B, its VAE, and an adapter with EasyV2V's LoRA of rank 256."""
+    own = tiny_adapter.weights(3072, 48, layers=1, rank=2)
+    shapes = {key: tuple(one.shape) for key, one in own.items() if "embedding" in key}
+    for key in (key for key in own if "lora" in key):
+        for block in range(30):
+            half = (256, 3072) if "lora_A" in key else (3072, 256)
+            shapes[key.replace("blocks.0", f"blocks.{block}")] = half
+    found = {
+        role: identify(write(tmp_path / f"{role}.safetensors", plain(held, dtype)))
+        for role, held, dtype in (
+            ("backbone", models.ti2v_5b(), "F16"),
+            ("module", shapes, "BF16"),
+            ("vae", models.vae_2_2(), "F16"),
+        )
+    }
+    assert found["module"].words == "an edit adapter (5B, 48 channels, LoRA of rank 256)"
+    assert found["module"].num_bytes == 2 * 379_266_048
+    check_pair(found["backbone"], found["module"])
+    for one in found.values():
+        check_complete(one)
+    assert models_of(EASYV2V, found).num_parameters == models_of(EASYV2V, {}).num_parameters
+    assert models_of(EASYV2V, found).vae.parameters == 704_688_668
+    narrow = identify(write(tmp_path / "t2v.safetensors", plain(models.t2v_1_3b(), "BF16")))
+    with pytest.raises(BadInput, match=r"an edit adapter \(5B.*3072 wide, but .*1536 wide"):
+        check_pair(narrow, found["module"])

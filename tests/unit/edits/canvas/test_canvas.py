@@ -1,6 +1,7 @@
 """ReCo's pair canvas through the editor: what the model is shown, what of it is given back, and which files it takes."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.recipe_files import look_for_files
 from reelpatch.plan.job import Job
-from reelpatch.recipes import Recipe, recipe
+from reelpatch.recipes import Recipe, Role, recipe
 from reelpatch.weights.header import identify
 from tests.conftest import moving_square
+from tests.unit.weights.fixtures import models
+from tests.unit.weights.fixtures.files import plain, write
+from tests.unit.weights.fixtures.models import Shapes
 
 CLIP = to_floats(moving_square())
 PLAN = plan_fit(9, 32, 32, lattice=WAN.lattice)
@@ -155,7 +159,15 @@ def test_its_lora_becomes_safetensors(
     assert not (tmp_path / "nan").exists()
 
 
-@pytest.mark.parametrize("role", ["backbone", "module"])
-def test_reco_takes_the_small_models_alone(role: str) -> None:
-    (file,) = recipe("reco").files_for(role)  # type: ignore[arg-type]
-    assert file.size == "1.3B"
+@pytest.mark.parametrize(
+    ("role", "shapes"), [("backbone", models.t2v_14b), ("module", models.vace_module_14b)]
+)
+def test_reco_takes_the_small_models_alone(role: Role, shapes: Callable[[], Shapes], tmp_path: Path) -> None:
+    (file,) = recipe("reco").files_for(role)
+    path = tmp_path / file.folder / file.names[0]
+    path.parent.mkdir()
+    write(path, plain(shapes(), "BF16"))
+    (status,) = (one for one in look_for_files(recipe("reco"), tmp_path) if one.file.role == role)
+    assert status.found is None
+    assert "14B" in status.problem
+    assert "the recipe needs the 1.3B model" in status.problem
