@@ -16,9 +16,9 @@ from reelpatch.edits.sharing.schedule import SCHEDULES, Policy, Rule, SharingMet
 from reelpatch.edits.sharing.work import Pair, TiedRows
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.pair_maker import TiedDenoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.headless.pair_maker import TiedDenoiser
 from reelpatch.sampling.guidance import Guidance, StepRange
 from reelpatch.sampling.solvers import SOLVERS
 from tests.golden import tiny_wan
