@@ -36,7 +36,8 @@ def run(capsys: Captured, *arguments: object) -> dict:
 def test_it_is_known_by_name() -> None:
     assert EDIT_KINDS.find("toy") is TOY
     with pytest.raises(
-        BadInput, match="there is no kind of edit 'other': use one of vace, segments, reasoning, enhance, toy"
+        BadInput,
+        match="there is no kind of edit 'other': use one of vace, segments, reasoning, enhance, sharing, toy",
     ):
         EDIT_KINDS.find("other")
 
