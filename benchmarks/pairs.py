@@ -29,7 +29,7 @@ from reelpatch.headless.demo.judge import judge, psnr_db
 from reelpatch.headless.demo.scenes import Frames, Scene
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.hosts.denoiser import Denoiser
-from reelpatch.headless.pair_maker import PairMaker, check_shares
+from reelpatch.headless.hosts.pair_maker import PairMaker, check_shares
 from reelpatch.headless.rendering import decode
 from reelpatch.progress import silent
 from reelpatch.recipes import recipe

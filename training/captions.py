@@ -35,7 +35,7 @@ MODELS = Path(scenes.__file__).parent / "models"
 FIRST_SEED, NUM_SCENES, CLIPS_AT_ONCE = 30_000_000, 3072, 16
 NAMED_SHARE = 0.75  # of the scenes have a background with a name
 RANK = 32
-NUM_STEPS, BATCH, LEARNING_RATE = 3400, 32, 2e-3
+NUM_STEPS, BATCH, LEARNING_RATE = 3175, 32, 2e-3
 # Extra weight of latent cells that things cover: they are few, and they are what captions name.
 THING_WEIGHT = 4.0
 FILE = "reelpatch_demo_captions_lora.safetensors"

@@ -13,8 +13,8 @@ from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.render import render
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.edits.work import Material
+from reelpatch.headless.hosts.pair_maker import host_of
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
-from reelpatch.headless.pair_maker import host_of
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise

@@ -40,8 +40,8 @@ _T2V_14B = Recipe(
     source="InsEdit's Mutual Context Attention, on https://huggingface.co/Wan-AI/Wan2.1-T2V-14B with its own settings",
     examples=("A brown dog is running on the beach.",),
     notes=(
-        "The text is a caption of the clip as it is to be, and --caption says what is there now. Nothing was trained for it: it "
-        "keeps less of the clip than methods that were. `reelpatch pairs` makes both clips. Where the early and the middle stage "
+        "The text is a caption of the clip as it is to be, beside a caption of the clip as it is. Nothing was trained for it: it "
+        "keeps less of the clip than methods that were. Both clips of a pair can be made so. Where the early and the middle stage "
         "end (25 % and 65 % of the run) and the thirds of the layers are ours: InsEdit published no numbers."
     ),
     aim="caption",
@@ -96,7 +96,7 @@ SHARED_ATTENTION = (
         examples=("blue circle in front of a night sky",),
         notes=(
             "The demo's backbone with a LoRA of captions. It knows captions such as 'red circle and green square in front of the "
-            "ocean', of six colours, three shapes and five backgrounds. --caption says what is there now."
+            "ocean', of six colours, three shapes and five backgrounds, one for the clip as it is and one for what it is to be."
         ),
         aim="demo-caption",
     ),

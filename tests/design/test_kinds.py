@@ -39,6 +39,7 @@ ALLOWED = {
     "reelpatch/headless/models/wan_transformer.py": FILES,
     "nodes/backbone.py": FILES,
     "nodes/files.py": FILES,
+    "reelpatch/headless/runs/pair_set/layouts.py": "Trainers of VACE name the columns of their lists so.",
     "reelpatch/headless/commands/option_values.py": VERB,
     "reelpatch/headless/runs/request.py": VERB,
     "reelpatch/headless/runs/task.py": VERB,

@@ -12,7 +12,7 @@ from reelpatch.edits.sharing.edit import SharingEdit
 from reelpatch.edits.sharing.schedule import SharingMethod, Stages
 from reelpatch.edits.sharing.work import Pair, TiedRows
 from reelpatch.families.wan.names import diffusers_to_native
-from reelpatch.headless.pair_maker import TiedDenoiser
+from reelpatch.headless.hosts.pair_maker import TiedDenoiser
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import SOLVERS
 from tests.golden import tiny_wan

@@ -44,6 +44,8 @@ def _settings(record: Recipe) -> Iterator[str]:
             f"block {blocks} skipped in the unconditional pass, from {skip.start:g} to {skip.end:g} of the run",
         )
     yield _row("edit", f"strength {record.strength:g}, from {window.start:g} to {window.end:g} of the run")
+    if record.sharing is not None:
+        yield _row("attention", f"shared for {record.sharing.describe()}")
     if record.start_step:
         yield _row("", f"begins at step {record.start_step} of the schedule")
     for number, example in enumerate(record.examples):

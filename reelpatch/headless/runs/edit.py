@@ -17,7 +17,7 @@ from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.masks import time_reach
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.pair_maker import check_caption
+from reelpatch.headless.hosts.pair_maker import check_caption
 from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
 from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.identity import identity

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from reelpatch.clips.bytes_and_floats import to_bytes
-from reelpatch.headless.pair_maker import PairMaker, check_shares
-from reelpatch.headless.pairs.layouts import lists_of
-from reelpatch.headless.pairs.lines import PairLine, read_lines
-from reelpatch.headless.pairs.store import MASK, SOURCE, TARGET, PairStore
-from reelpatch.headless.pairs.wording import worded
+from reelpatch.headless.hosts.pair_maker import PairMaker, check_shares
 from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.headless.runs.identity import identity
+from reelpatch.headless.runs.pair_set.layouts import lists_of
+from reelpatch.headless.runs.pair_set.lines import PairLine, read_lines
+from reelpatch.headless.runs.pair_set.store import MASK, SOURCE, TARGET, PairStore
+from reelpatch.headless.runs.pair_set.wording import worded
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.measure.changed_part import PairFilter, PairMeasures, changed_part
 from reelpatch.media.output_lock import owns_output

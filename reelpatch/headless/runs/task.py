@@ -47,7 +47,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
 
     Raises: `BadInput` for whatever the user can correct.
     """
-    settings = chosen_settings(request)
+    settings = _task_settings(request)
     if request.task not in TASKS:
         raise BadInput(f"there is no task '{request.task}': use one of {', '.join(TASKS)}.")
     sizing = Sizing(
@@ -105,7 +105,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
     """
     began = time.monotonic()
     check_instruction(request.prompt)
-    settings = chosen_settings(request)
+    settings = _task_settings(request)
     check_output(request.target, request.inputs)
     laid_out = lay_out(request)
     built = laid_out.built
@@ -140,6 +140,18 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
     video = _result(laid_out, _folder_fps(request, settings))
     made = make_and_write(request, editor, video, made_up)
     return RunResult.of(request, editor, made.shape, video.fps, began)
+
+
+def _task_settings(request: TaskRequest) -> Recipe:
+    """As `chosen_settings`. Raises: `BadInput` for a recipe that compares captions."""
+    settings = chosen_settings(request)
+    if settings.sharing is not None:
+        raise BadInput(
+            f"the recipe '{settings.name}' compares two captions of a clip and lays out no task: run `reelpatch edit`, or choose a "
+            "recipe of VACE's, such as vdot.",
+            setting="recipe",
+        )
+    return settings
 
 
 def _folder_fps(request: TaskRequest, settings: Recipe) -> Fraction:

@@ -15,10 +15,10 @@ from reelpatch.edits.sharing.edit import SharingEdit
 from reelpatch.edits.sharing.schedule import SCHEDULES, Policy, Rule, SharingMethod, Stage, Stages
 from reelpatch.edits.sharing.work import Pair, TiedRows
 from reelpatch.errors import BadInput
-from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch
+from reelpatch.headless.hosts.pair_maker import TiedDenoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.headless.pair_maker import TiedDenoiser
 from reelpatch.sampling.guidance import Guidance, StepRange
 from reelpatch.sampling.solvers import SOLVERS
 from tests.golden import tiny_wan
@@ -156,6 +156,29 @@ def test_blocks_that_are_streamed_share_too() -> None:
     with torch.no_grad():
         found = predict_velocity(streamed, LATENTS, TEXTS, moment=moment(), edits=[edit])
     assert torch.equal(found, resident)
+
+
+def test_two_experts_share_by_noise_not_by_step() -> None:
+    """The second expert has the weights of the first, so that nothing is to change where it takes over."""
+    edit = SharingEdit(SharingMethod(STAGES, "colour"))
+    loaded: list[int] = []
+
+    def load() -> tuple[Any, Any]:
+        loaded.append(1)
+        return BACKBONE, None
+
+    made = [
+        SOLVERS["euler"](
+            TiedDenoiser(
+                BACKBONE, TEXTS, SIGMAS, edits=[edit], switch=switch, tied=TiedRows(Pair(), LATENTS)
+            ),
+            LATENTS,
+            SIGMAS,
+        )
+        for switch in (None, ExpertSwitch(1, load))
+    ]
+    assert loaded == [1]
+    assert torch.equal(*made)
 
 
 def test_processors_are_what_they_were() -> None:

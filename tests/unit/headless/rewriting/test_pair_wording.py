@@ -3,10 +3,10 @@
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.pair_maker import PairWords
-from reelpatch.headless.pairs.lines import PairLine
-from reelpatch.headless.pairs.wording import worded
+from reelpatch.headless.hosts.pair_maker import PairWords
 from reelpatch.headless.rewriting.options import RewriteOptions
+from reelpatch.headless.runs.pair_set.lines import PairLine
+from reelpatch.headless.runs.pair_set.wording import worded
 from tests.unit.headless.rewriting.conftest import Server
 
 WORDS = PairWords("a red ball", "a blue ball", "colour")

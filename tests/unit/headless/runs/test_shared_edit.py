@@ -118,3 +118,18 @@ def test_a_file_of_edits_takes_no_caption(clip: Path, tmp_path: Path, capsys: Ca
     edits.write_text('[{"instruction": "blue circle"}]')
     assert main(["edit", str(clip), "--edits", str(edits), *RECIPE, "--caption", BEFORE]) == BAD_INPUT
     assert "a caption was given beside a file of edits" in capsys.readouterr().err
+
+
+def test_it_lays_out_no_task(clip: Path, capsys: Captured) -> None:
+    words = ["task", "inpaint", AFTER, "--clip", str(clip), "--box", "1,1,9,9", *RECIPE]
+    assert main(words) == BAD_INPUT
+    assert "compares two captions of a clip and lays out no task" in capsys.readouterr().err
+
+
+def test_its_page_says_what_is_shared(capsys: Captured) -> None:
+    assert main(["recipes", "shared-attention"]) == DONE
+    told = capsys.readouterr().out
+    assert (
+        "shared for local: swap-kv early, concat-kv middle; early above noise 0.9375, middle above 0.7292"
+        in told
+    )

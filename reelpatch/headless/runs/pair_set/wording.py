@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reelpatch.headless.pairs.lines import PairLine
 from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.headless.rewriting.rewriter import answered_once
+from reelpatch.headless.runs.pair_set.lines import PairLine
 from reelpatch.recipes.pair_wording import PAIR_AIM, chat_for_pair, plain_instruction
 
 

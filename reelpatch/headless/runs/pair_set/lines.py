@@ -10,7 +10,7 @@ from typing import Any, cast
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.sharing.schedule import SCHEDULES
 from reelpatch.errors import BadInput
-from reelpatch.headless.pair_maker import PairWords
+from reelpatch.headless.hosts.pair_maker import PairWords
 
 _MOST_BYTES = 2**28
 _SHOWN = 40

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reelpatch.headless.pairs.store import MASK, SOURCE, TARGET
+from reelpatch.headless.runs.pair_set.store import MASK, SOURCE, TARGET
 
 DIFFSYNTH, VACE, ALL = "metadata.csv", "vace.jsonl", "pairs.jsonl"
 DIFFSYNTH_COLUMNS = ("video", "prompt", "vace_video", "vace_video_mask")
