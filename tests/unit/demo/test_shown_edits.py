@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
+from benchmarks.first_frame import is_in_every_frame
 from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import judge, psnr_db
 from reelpatch.headless.demo.shown_edits import SCENE, SHOWN_EDITS, ShownEdit
 from reelpatch.headless.editor import Editor
+from reelpatch.media.pictures import read_picture
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from workflows.templates import WORKFLOWS
@@ -56,6 +60,22 @@ def test_it_is_done_with_every_seed(editor: Editor, clip: Tensor, edit: ShownEdi
     done = {
         seed: judge(example, editor.edit(clip, edit.instruction, seed=seed).numpy()).hit for seed in SEEDS
     }
+    assert all(done.values()), done
+
+
+def test_the_clip_follows_the_edited_frame_with_every_seed(clip: Tensor) -> None:
+    """As the template has it: every frame behind the picture has the edit."""
+    (workflow,) = (one for one in WORKFLOWS if one.recipe == "demo" and one.edited_frame)
+    (edit,) = (one for one in SHOWN_EDITS if one.instruction == workflow.instruction)
+    picture = to_floats(read_picture(ROOT / "workflows" / workflow.edited_frame).pixels)
+    given = GivenFrame(picture, RECIPES["demo"].held_frames)
+    shown, mask = given.put(clip, None)
+    editor = Editor(RECIPES["demo"])
+    done = {}
+    for seed in SEEDS:
+        made = editor.edit(shown, edit.instruction, mask=mask, seed=seed)[given.lead :]
+        assert torch.equal(made[0], picture)
+        done[seed] = is_in_every_frame(edit.example(), made.numpy())
     assert all(done.values()), done
 
 
