@@ -62,6 +62,8 @@ class TrackNode(io.ComfyNode):
                     "track",
                     default=_TRACK,
                     multiline=True,
+                    # js/mask_track.js draws it; a page that does not know it shows the text.
+                    extra_dict={"widgetType": "REELPATCH_MASK_TRACK"},
                     tooltip="The track as JSON: units, times and regions, as the help page and docs/mask_track.md tell.",
                 ),
                 io.Float.Input(

@@ -19,7 +19,7 @@ SUITES = (
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models"),
-    *("converting", "found", "pictures", "mask_tracks", "rewriting"),
+    *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
 )
 
 
