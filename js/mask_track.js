@@ -1,0 +1,75 @@
+// The node Mask track: its text is drawn on the clip's frames and on a timeline.
+
+import { app } from "../../scripts/app.js";
+import { TrackEditor } from "./timeline/editor.js";
+import { sourceOf } from "./timeline/upstream.js";
+
+const TYPE = "ReelpatchMaskTrack";
+const [WIDTH, HEIGHT] = [620, 760];
+const SMALLEST = 460;
+const LOOKS_EVERY_MS = 500; // at what is connected: no event tells of every way in which that changes
+
+/** Has the editor show the film that is chosen in front of the node, or what the node told when it ran. */
+function follow(node, editor) {
+  let shown = null;
+  const look = () => {
+    if (!editor.element.isConnected) return;
+    const { file, type } = sourceOf(node, "clip");
+    const given = node.widgets?.find((one) => one.name === "fps")?.value;
+    const fps = type === "IMAGE" ? (given ? String(given) : "") : undefined;
+    const wanted = JSON.stringify([file ?? node.reelpatchFilm ?? null, fps]);
+    if (wanted === shown) return;
+    shown = wanted;
+    editor.open(file ?? node.reelpatchFilm ?? null, fps);
+  };
+  look();
+  return setInterval(look, LOOKS_EVERY_MS);
+}
+
+/** The workflow of the page has changed: it is marked so, and can be undone. */
+function tellWorkflow() {
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+  (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker);
+}
+
+app.registerExtension({
+  name: "reelpatch.mask_track",
+
+  getCustomWidgets: () => ({
+    /** The widget of an input whose text is a track. */
+    REELPATCH_MASK_TRACK(node, name, [, options]) {
+      const locale = app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
+      const editor = new TrackEditor(locale, options?.default ?? "", () => {
+        widget.callback?.(editor.text);
+        tellWorkflow();
+      });
+      const widget = node.addDOMWidget(name, "reelpatch_mask_track", editor.element, {
+        hideOnZoom: false,
+        getMinHeight: () => SMALLEST,
+        getValue: () => editor.text,
+        setValue: (text) => {
+          editor.text = text;
+        },
+      });
+      node.reelpatchTrack = editor; // for scripts that want to look at it
+      return { widget };
+    },
+  }),
+
+  nodeCreated(node) {
+    if (node.constructor.comfyClass !== TYPE || !node.reelpatchTrack) return;
+    node.setSize([Math.max(node.size[0], WIDTH), Math.max(node.size[1], HEIGHT)]);
+    const editor = node.reelpatchTrack;
+    const timer = follow(node, editor);
+    const { onRemoved, onExecuted } = node;
+    node.onExecuted = function (told) {
+      onExecuted?.call(this, told);
+      node.reelpatchFilm = told?.reelpatch_film?.[0];
+    };
+    node.onRemoved = function () {
+      onRemoved?.call(this);
+      clearInterval(timer);
+      editor.remove();
+    };
+  },
+});

@@ -1,0 +1,58 @@
+// What the editor of Mask track says, in each language.
+
+const WORDS = {
+  en: {
+    title: "Mask track editor",
+    stage: "Picture with mask. B, E, P, S, W: draw a box, ellipse, polygon, stroke or the whole frame; Enter draws it in the middle. Arrows move the region, plus and minus resize it, brackets turn it.",
+    tools: { select: "Select and move (V)", box: "Draw a box (B)", ellipse: "Draw an ellipse (E)", polygon: "Draw a polygon (P): click its corners, Enter ends", stroke: "Draw a stroke (S)", whole: "Add the whole frame (W)" },
+    kinds: { box: "box", ellipse: "ellipse", polygon: "polygon", stroke: "stroke", whole: "whole frame", masks: "connected masks" },
+    undo: "Undo (Ctrl+Z)", redo: "Redo (Ctrl+Y)", copy: "Copy region (Ctrl+C)", paste: "Paste region (Ctrl+V)", remove: "Delete (Del)",
+    text: "JSON text of the track",
+    play: "Play (space)", pause: "Pause (space)", back: "One frame back (,)", forward: "One frame on (.)",
+    closer: "Zoom in on the timeline (Z)", farther: "Zoom out of the timeline (Shift+Z)",
+    playhead: "Playhead", frame: (frame, seconds) => `frame ${frame}, ${seconds} s`,
+    region: (number, kind) => `Region ${number}: ${kind}`,
+    moments: { start: "starts", full: "ramp in ends", fading: "ramp out begins", end: "ends" },
+    key: "Keyframe", addKey: "Keyframe here (K)", removeKey: "Remove keyframe (K)",
+    name: "Name", mode: "Mode", modes: { add: "add", subtract: "subtract" },
+    rampIn: "Ramp in", rampOut: "Ramp out", direction: "Direction °",
+    ramps: { none: "none", linear: "linear", smooth: "smooth", wipe: "wipe", grow: "grow", dissolve: "dissolve" },
+    value: "Value", feather: "Feather", rotation: "Rotation °", ease: "Goes on", brush: "Brush",
+    eases: { linear: "evenly", smooth: "smoothly", hold: "by a jump" },
+    start: "Starts at (I)", end: "Ends at (O)", always: "the clip's own",
+    noFilm: "Choose a video in front of this node, or run the graph, to see its frames here.",
+    noTrack: "This text is no mask track: correct it, or undo.",
+    leftOut: (numbers) => `Connected masks are drawn when the graph runs; not shown here: region ${numbers}.`,
+    linked: "The track comes from a link: what is drawn here is not used.",
+    none: "Draw a region with the tools above.",
+  },
+  zh: {
+    title: "遮罩轨道编辑器",
+    stage: "带遮罩的画面。B、E、P、S、W:绘制矩形、椭圆、多边形、笔画或整个画面;回车画在中央。方向键移动区域,加减键缩放,方括号旋转。",
+    tools: { select: "选择并移动(V)", box: "绘制矩形(B)", ellipse: "绘制椭圆(E)", polygon: "绘制多边形(P):依次点击顶点,回车结束", stroke: "绘制笔画(S)", whole: "添加整个画面(W)" },
+    kinds: { box: "矩形", ellipse: "椭圆", polygon: "多边形", stroke: "笔画", whole: "整个画面", masks: "外接遮罩" },
+    undo: "撤销(Ctrl+Z)", redo: "重做(Ctrl+Y)", copy: "复制区域(Ctrl+C)", paste: "粘贴区域(Ctrl+V)", remove: "删除(Del)",
+    text: "轨道的 JSON 文本",
+    play: "播放(空格)", pause: "暂停(空格)", back: "后退一帧(,)", forward: "前进一帧(.)",
+    closer: "放大时间轴(Z)", farther: "缩小时间轴(Shift+Z)",
+    playhead: "播放头", frame: (frame, seconds) => `第 ${frame} 帧,${seconds} 秒`,
+    region: (number, kind) => `区域 ${number}:${kind}`,
+    moments: { start: "开始", full: "渐入结束", fading: "渐出开始", end: "结束" },
+    key: "关键帧", addKey: "在此添加关键帧(K)", removeKey: "删除关键帧(K)",
+    name: "名称", mode: "方式", modes: { add: "相加", subtract: "减去" },
+    rampIn: "渐入", rampOut: "渐出", direction: "方向 °",
+    ramps: { none: "无", linear: "线性", smooth: "平滑", wipe: "划像", grow: "扩展", dissolve: "溶解" },
+    value: "强度", feather: "羽化", rotation: "旋转 °", ease: "过渡", brush: "笔宽",
+    eases: { linear: "匀速", smooth: "平滑", hold: "跳变" },
+    start: "开始于(I)", end: "结束于(O)", always: "与片段相同",
+    noFilm: "请在此节点前选择视频,或运行工作流,以在此显示画面。",
+    noTrack: "此文本不是遮罩轨道:请改正或撤销。",
+    leftOut: (numbers) => `外接遮罩在运行工作流时绘制;此处未显示:区域 ${numbers}。`,
+    linked: "轨道来自连线:此处所画不会使用。",
+    none: "请用上方工具绘制区域。",
+  },
+};
+
+export function wordsOf(locale) {
+  return WORDS[locale.split("-")[0]] ?? WORDS.en;
+}
