@@ -86,7 +86,7 @@ async function savedAndReloaded(page) {
   await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press("Control+s");
   const name = page.getByRole("dialog").getByRole("textbox");
-  await name.fill("drawn");
+  await name.fill(job.modern ? "drawn in 2.0" : "drawn");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => window.app.extensionManager.workflow.activeWorkflow?.isPersisted);
   await page.reload();
