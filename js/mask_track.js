@@ -15,15 +15,22 @@ function follow(node, editor) {
   const look = () => {
     if (!editor.element.isConnected) return;
     const { file, type } = sourceOf(node, "clip");
+    const chosen = file ?? node.reelpatchFilm ?? null;
     const given = node.widgets?.find((one) => one.name === "fps")?.value;
-    const fps = type === "IMAGE" ? (given ? String(given) : "") : undefined;
-    const wanted = JSON.stringify([file ?? node.reelpatchFilm ?? null, fps]);
+    const rate = type === "IMAGE" ? { fps: given ? String(given) : "" } : {};
+    const isLinked = node.inputs?.some((one) => one.name === "track" && one.link != null) ?? false;
+    const wanted = JSON.stringify([chosen, rate, isLinked]);
     if (wanted === shown) return;
     shown = wanted;
-    editor.open(file ?? node.reelpatchFilm ?? null, fps);
+    editor.open(chosen, { ...measures(chosen), ...rate }, isLinked);
   };
   look();
   return setInterval(look, LOOKS_EVERY_MS);
+}
+
+/** What a node told of frames that its film shows smaller or at another rate. */
+function measures(film) {
+  return film && "width" in film ? { width: film.width, height: film.height, fps: film.fps } : {};
 }
 
 /** The workflow of the page has changed: it is marked so, and can be undone. */

@@ -30,7 +30,7 @@ export class TrackEditor {
   #isMaskShown = false;
   #awaited = 0; // counts films that were asked for
   #wasSought = false;
-  #said = { film: "", masks: "" };
+  #said = { film: "", masks: "", linked: "" };
   #state;
 
   /** `onChange(text)` is called when the track is another one. */
@@ -76,16 +76,20 @@ export class TrackEditor {
     return { frame, clip, selected, tool, isPlaying, text: this.text, isMaskShown: this.#isMaskShown, said: { ...this.#said } };
   }
 
-  /** Shows a film of the server's, {filename, subfolder, type}, or none; `fps` replaces its rate ("" for none). */
-  async open(file, fps) {
+  /**
+   * Shows a film of the server's, {filename, subfolder, type}, or none; `measures` {width, height, fps} replace its own.
+   * `isLinked` where the track comes from elsewhere.
+   */
+  async open(file, measures = {}, isLinked = false) {
     const number = (this.#awaited += 1);
     const opened = file && (await Film.open(file, () => this.#drawPicture()).catch((error) => error));
     if (number !== this.#awaited) return;
     this.#film?.remove();
     this.#film = opened instanceof Film ? opened : null;
     this.#said.film = opened instanceof Error ? opened.message : opened ? "" : this.#words.noFilm;
-    const { width, height, frames, fps: own } = this.#film?.told ?? BLANK;
-    const clip = { width, height, frames, fps: fps ?? own };
+    this.#said.linked = isLinked ? this.#words.linked : "";
+    const { width, height, frames, fps } = this.#film?.told ?? BLANK;
+    const clip = { width, height, frames, fps, ...(this.#film ? measures : {}) };
     this.update({ clip, frame: Math.min(this.#state.frame, frames - 1) });
   }
 
@@ -242,7 +246,7 @@ export class TrackEditor {
   #say() {
     const { track } = this.#state;
     const hint = track && !track.regions.length ? this.#words.none : "";
-    this.#parts.message.textContent = this.#said.masks || (track ? "" : this.#words.noTrack) || this.#said.film || hint;
+    this.#parts.message.textContent = this.#said.linked || this.#said.masks || (track ? "" : this.#words.noTrack) || this.#said.film || hint;
   }
 }
 

@@ -61,8 +61,9 @@ export const STYLE = `
 .reelpatch-track .moment.end { margin-left: -6px; }
 .reelpatch-track .moment.full, .reelpatch-track .moment.fading { width: 9px; height: 9px; top: 1px; border-radius: 0;
   background: #fd3; clip-path: polygon(0 0, 100% 0, 50% 100%); }
-.reelpatch-track .moment.full { margin-left: 6px; }
-.reelpatch-track .moment.fading { margin-left: -15px; }
+.reelpatch-track .moment.full, .reelpatch-track .moment.fading { margin-left: -4.5px; }
+.reelpatch-track .moment.full.aside { margin-left: 6px; }
+.reelpatch-track .moment.fading.aside { margin-left: -15px; }
 .reelpatch-track .key { position: absolute; top: 18px; width: 9px; height: 9px; margin-left: -5px; background: #fff;
   border: 1px solid #000; transform: rotate(45deg); cursor: ew-resize; box-sizing: border-box; }
 .reelpatch-track .key.here { background: #fd3; }

@@ -63,7 +63,7 @@ export class Timeline {
     const rate = rateOf(clip);
     const wanted = (clip.frames / 12 / this.#zoom / rate) || 1;
     const step = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600].find((one) => one >= wanted) ?? wanted;
-    const count = Math.min(1000, Math.floor(clip.frames / rate / step) + 1);
+    const count = Math.min(1000, Math.floor((0.97 * clip.frames) / rate / step) + 1); // the last has no room
     return Array.from({ length: count }, (_, place) => {
       const text = `${Number((place * step).toFixed(2))} s`;
       const mark = made("span", { className: "mark", textContent: text, attributes: { "aria-hidden": true } });
@@ -89,6 +89,8 @@ export class Timeline {
       const handle = slider(`moment ${moment}`, `${name}: ${this.#words.moments[moment]}`, `${moment}-${index}`);
       tell(handle, Math.round(span[moment]), clip, this.#words, clip.frames);
       handle.style.left = share(span[moment], clip);
+      // Beside the end that it would else lie on.
+      handle.classList.toggle("aside", moment === "full" ? span.full === span.start : span.fading === span.end);
       row.append(handle);
     }
     for (const [place, key] of (region.keyframes ?? []).entries()) {

@@ -66,7 +66,7 @@ def saved(told: Told, server: Server) -> list[Path]:
 
 def test_the_chosen_video_is_shown_before_any_run(told: Told) -> None:
     assert told["fresh"]["clip"] == CLIP
-    assert told["fresh"]["said"] == {"film": "", "masks": ""}
+    assert told["fresh"]["said"] == {"film": "", "masks": "", "linked": ""}
     assert told["complaints"] == []
 
 
