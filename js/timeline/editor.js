@@ -188,6 +188,7 @@ export class TrackEditor {
     const parts = Object.values(this.#parts).map((part) => part.element ?? part);
     this.element = made("div", { className: "reelpatch-track", attributes }, ...parts);
     this.#listen();
+    new ResizeObserver(() => this.show()).observe(this.stage.element);
   }
 
   #listen() {

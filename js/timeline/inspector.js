@@ -46,7 +46,7 @@ export class Inspector {
     this.#put("rampIn", ramps[0]?.kind ?? "none", region);
     this.#put("rampOut", ramps[1]?.kind ?? "none", region);
     this.#put("direction", wipe?.direction ?? 0, wipe);
-    this.#put("rotation", rounded(placed?.rotation ?? 0), region && region.shape.kind !== "whole");
+    this.#put("rotation", Number((placed?.rotation ?? 0).toFixed(1)), region && region.shape.kind !== "whole");
     this.#put("value", rounded(placed?.value ?? 1), region);
     this.#put("feather", rounded(placed?.feather ?? 0), region);
     this.#put("ease", key?.ease ?? "linear", key);

@@ -7,7 +7,7 @@ import { handlesOf, outlineAt } from "./outlines.js";
 import { newRegion } from "./regions.js";
 
 const HANDLE_PX = 5;
-const TURN_PX = 22; // above the outline
+const TURN_PX = 22; // above the outline, or below its upper side where the picture ends
 const NEAR_PX = 8; // a click this near to a polygon's first corner closes it
 const DRAWS = ["box", "ellipse", "stroke"];
 
@@ -31,7 +31,6 @@ export class Stage {
     this.#svg.addEventListener("pointerup", (event) => this.#onUp(event));
     this.#svg.addEventListener("pointercancel", () => this.cancel());
     this.#svg.addEventListener("dblclick", () => this.close());
-    new ResizeObserver(() => this.#state && this.show(this.#state)).observe(this.element);
   }
 
   /** Draws outlines and handles of a state: {track, clip, frame, selected, tool}. */
@@ -86,7 +85,10 @@ export class Stage {
 
   #handles(outline) {
     const unit = this.#unit();
-    const places = handlesOf(outline, TURN_PX * unit);
+    const { width, height } = this.#state.clip;
+    const isWithin = ([x, y]) => x >= 0 && y >= 0 && x <= width && y <= height;
+    const away = isWithin(handlesOf(outline, TURN_PX * unit).turn) ? TURN_PX : -TURN_PX;
+    const places = handlesOf(outline, away * unit);
     const [top, knob] = [places.n, places.turn];
     const stem = drawn("line", { class: "stem", x1: top[0], y1: top[1], x2: knob[0], y2: knob[1], "stroke-width": unit });
     const handles = Object.entries(places).map(([name, [cx, cy]]) =>

@@ -2,9 +2,10 @@
 
 export const STYLE = `
 .reelpatch-track { display: flex; flex-direction: column; gap: 6px; width: 100%; height: 100%; min-height: 440px;
-  box-sizing: border-box; color: var(--input-text, #ddd); font: 12px sans-serif; user-select: none; --chosen: #4a90d9; }
+  box-sizing: border-box; color: var(--input-text, #ddd); font: 12px sans-serif; user-select: none; --chosen: #4a90d9;
+  container-type: inline-size; }
 .reelpatch-track [hidden] { display: none !important; }
-.reelpatch-track .bar { display: flex; gap: 4px; align-items: center; flex: 0 0 auto; }
+.reelpatch-track .bar { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; flex: 0 0 auto; }
 .reelpatch-track .group { display: flex; gap: 4px; margin-right: 8px; }
 .reelpatch-track .group:last-child { margin: 0 0 0 auto; }
 .reelpatch-track .space { flex: 1 1 0; }
@@ -40,7 +41,7 @@ export const STYLE = `
 .reelpatch-track textarea { flex: 1 1 0; min-height: 140px; resize: none; padding: 6px; color: inherit; white-space: pre;
   font: 12px/1.4 monospace; border: 1px solid var(--border-color, #555); background: var(--comfy-input-bg, #222);
   user-select: text; }
-.reelpatch-track .timeline { flex: 0 0 auto; max-height: 152px; overflow: auto; background: var(--comfy-input-bg, #222);
+.reelpatch-track .timeline { flex: 0 0 auto; height: 122px; overflow: auto; background: var(--comfy-input-bg, #222);
   border-radius: 4px; padding: 0 8px; touch-action: none; }
 .reelpatch-track .inner { position: relative; min-height: 54px; }
 .reelpatch-track .ruler { position: relative; height: 20px; cursor: ew-resize; overflow: hidden; }
@@ -67,11 +68,16 @@ export const STYLE = `
 .reelpatch-track .key { position: absolute; top: 18px; width: 9px; height: 9px; margin-left: -5px; background: #fff;
   border: 1px solid #000; transform: rotate(45deg); cursor: ew-resize; box-sizing: border-box; }
 .reelpatch-track .key.here { background: #fd3; }
-.reelpatch-track .inspector { display: flex; flex-wrap: wrap; gap: 4px 10px; flex: 0 0 auto; min-height: 54px; align-content: start; }
+.reelpatch-track .inspector { display: flex; flex-wrap: wrap; gap: 4px 10px; flex: 0 0 auto; height: 54px; overflow: auto;
+  align-content: start; }
 .reelpatch-track label { display: flex; gap: 4px; align-items: center; }
 .reelpatch-track label input, .reelpatch-track label select { height: 24px; box-sizing: border-box; padding: 0 4px;
   color: inherit; border: 1px solid var(--border-color, #555); border-radius: 4px; background: var(--comfy-input-bg, #222); }
 .reelpatch-track label input[type="number"] { width: 66px; }
 .reelpatch-track label input[type="text"] { width: 90px; user-select: text; }
-.reelpatch-track .message { flex: 0 0 auto; min-height: 16px; color: #fc6; }
+.reelpatch-track .message { flex: 0 0 auto; height: 30px; overflow: auto; color: #fc6; }
+@container (max-width: 480px) {
+  .reelpatch-track .stage, .reelpatch-track textarea { min-height: 240px; }
+  .reelpatch-track .inspector { height: 138px; }
+}
 `;

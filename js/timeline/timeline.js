@@ -6,6 +6,7 @@ import { withKeyMoved, withoutKey } from "./motion.js";
 import { frameAt, rateOf } from "./times.js";
 
 const MOST_ZOOM = 32;
+const MARK_PX = 48; // of the ruler, for the words of a mark
 const MOMENTS = ["start", "full", "fading", "end"];
 const LEAPS = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
 
@@ -57,12 +58,13 @@ export class Timeline {
     this.element.scrollLeft = at - this.element.clientWidth / 2;
   }
 
-  /** Marks at whole seconds, or at every tenth frame where that is more to see. */
+  /** Marks at round times, as many as there is room for. */
   #marks() {
     const { clip } = this.#state;
     const rate = rateOf(clip);
-    const wanted = (clip.frames / 12 / this.#zoom / rate) || 1;
-    const step = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600].find((one) => one >= wanted) ?? wanted;
+    const room = Math.max(3, Math.floor(((this.element.clientWidth || 600) * this.#zoom) / MARK_PX));
+    const wanted = clip.frames / room / rate;
+    const step = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600].find((one) => one >= wanted) ?? wanted; // seconds
     const count = Math.min(1000, Math.floor((0.97 * clip.frames) / rate / step) + 1); // the last has no room
     return Array.from({ length: count }, (_, place) => {
       const text = `${Number((place * step).toFixed(2))} s`;

@@ -128,3 +128,72 @@ def test_the_text_is_in_the_prompt_and_in_what_was_saved(told: Told, server: Ser
         one for one in json.loads(picture.info["workflow"])["nodes"] if one["type"] == "ReelpatchMaskTrack"
     ]
     assert drawn["widgets_values"][0] == told["texts"]["ramp"]
+
+
+def test_keys_alone_do_all_of_it(told: Told) -> None:
+    texts = told["tools"]["keys"]
+    drawn = {"kind": "ellipse", "centre": [0.5, 0.5], "size": [0.3, 0.3]}
+    assert region(texts["ellipse"]) == {"shape": drawn}
+    moved = {"kind": "ellipse", "centre": [0.51, 0.55], "size": [0.315, 0.315]}
+    assert region(texts["moved"]) == {"shape": moved}
+    assert region(texts["turned"])["keyframes"] == [{"at": 0, "rotation": 10}]
+    assert region(texts["spanned"])["envelope"] == {"start": 0.25, "end": 0.75}
+    assert region(texts["later"])["envelope"] == {"start": 0.375, "end": 0.75}
+    assert region(texts["keyLater"])["keyframes"] == [{"at": 0.25, "rotation": 10}]
+    assert "keyframes" not in region(texts["keyGone"])
+    assert region(texts["subtracts"])["mode"] == "subtract"
+    one, other = json.loads(texts["pasted"])["regions"]
+    assert other == {**one, "shape": {**moved, "centre": [0.54, 0.58]}}
+    assert texts["removed"] == texts["undone"] == texts["subtracts"]
+
+
+def test_every_tool_draws(told: Told) -> None:
+    polygon, stroke, whole, ellipse = json.loads(told["tools"]["mouse"]["text"])["regions"]
+    corners = np.array([[0.1, 0.1], [0.4, 0.1], [0.4, 0.4], [0.2, 0.5]])
+    assert polygon["shape"]["points"] == pytest.approx(corners, abs=POINTED)
+    line = np.array(stroke["shape"]["points"])
+    assert line[[0, -1]] == pytest.approx(np.array([[0.1, 0.8], [0.9, 0.7]]), abs=POINTED)
+    assert line[:, 1] == pytest.approx(0.8 - (line[:, 0] - 0.1) / 8, abs=POINTED)
+    wipe = {"kind": "wipe", "length": 0.5, "direction": 90}
+    assert whole == {"shape": {"kind": "whole"}, "envelope": {"start": 0, "ramp_in": wipe}}
+    assert ellipse["shape"]["centre"] == pytest.approx([0.7, 0.7], abs=POINTED)
+    assert ellipse["shape"]["size"] == pytest.approx([0.4, 0.4], abs=POINTED)
+    (key,) = json.loads(told["tools"]["mouse"]["turned"])["regions"][-1]["keyframes"]
+    assert key["rotation"] == pytest.approx(90, abs=2)  # some pixels of the page, at the end of a short arm
+
+
+def test_the_text_can_be_written_by_hand(told: Told) -> None:
+    text = told["tools"]["text"]
+    assert "'star' at regions[0].shape.kind" in text["message"]
+    assert json.loads(text["right"]["text"])["units"] == "pixels"
+    assert text["after"] == text["before"]
+
+
+def test_it_plays(told: Told) -> None:
+    played = told["tools"]["played"]
+    assert played["stepped"] == max(0, played["stopped"] - 1)
+
+
+def test_screen_readers_are_told_of_every_control_in_both_languages(told: Told) -> None:
+    unnamed, words = told["tools"]["unnamed"], told["tools"]["words"]
+    assert unnamed["count"] > 20
+    assert (unnamed["nameless"], unnamed["valueless"]) == (0, 0)
+    assert words["english"] == words["chinese"]
+    assert words["same"] == []
+
+
+def test_frames_of_no_file_are_shown_after_a_run(told: Told) -> None:
+    before, after = (told["tools"]["fromRun"][name] for name in ("before", "after"))
+    assert "run the graph" in before["said"]["film"]
+    assert after["clip"] == {**CLIP, "fps": "8"}
+    assert after["said"]["film"] == ""
+
+
+def test_it_is_drawn_in_an_app(told: Told) -> None:
+    app = told["tools"]["app"]
+    assert app["box"]["width"] > 200
+    *_, box = json.loads(app["text"])["regions"]
+    assert box["shape"]["centre"] == pytest.approx(
+        [0.4, 0.4], abs=2 * POINTED
+    )  # the picture is half as large there
+    assert app["queued"] == app["text"]

@@ -5,6 +5,7 @@ const fs = require("fs");
 const path = require("path");
 const { browser, opened, ready, watched } = require("./open.cjs");
 const editor = require("./track_editor.cjs");
+const { tools } = require("./track_tools.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 const SCREEN = { width: 1440, height: 900 };
@@ -23,6 +24,7 @@ async function main() {
     found.overlays = await editor.overlays(page, found.reloaded.clip.frames);
     found.run = await run(page);
     found.copies = await copied(page);
+    found.tools = await tools(page, job.pictures);
     fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
