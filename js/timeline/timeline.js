@@ -16,6 +16,7 @@ export class Timeline {
   #state = null;
   #zoom = 1;
   #held = null; // what is dragged: frame -> void
+  #shownRow = -1;
   #inner;
   #ruler;
   #rows;
@@ -47,7 +48,18 @@ export class Timeline {
     this.#ruler.replaceChildren(...this.#marks());
     this.#playhead.style.left = share(frame + 0.5, clip);
     this.#rows.replaceChildren(...(track?.regions ?? []).map((region, index) => this.#row(region, index)));
+    if (this.#shownRow !== state.selected) this.#bringUp(state.selected);
     if (focused) this.element.querySelector(`[data-id="${focused}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Scrolls to the row of a region. */
+  #bringUp(index) {
+    this.#shownRow = index;
+    const row = this.#rows.children[index];
+    if (!row) return;
+    const { scrollTop, clientHeight } = this.element;
+    const end = row.offsetTop + row.offsetHeight;
+    this.element.scrollTop = Math.max(end - clientHeight, Math.min(scrollTop, row.offsetTop - this.#ruler.offsetHeight));
   }
 
   /** Twice as much of the time in the same room, or half as much, with the playhead in view. */

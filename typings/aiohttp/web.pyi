@@ -5,8 +5,7 @@ from typing import Any
 _Handler = Callable[[Request], Awaitable[Response]]
 
 class Request:
-    @property
-    def query(self) -> Mapping[str, str]: ...
+    query: Mapping[str, str]
     async def text(self) -> str: ...
 
 class ContentCoding(Enum):
@@ -24,12 +23,9 @@ class Response:
     def enable_compression(self, force: ContentCoding | None = ...) -> None: ...
 
 class RouteDef:
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def handler(self) -> _Handler: ...
+    method: str
+    path: str
+    handler: _Handler
 
 class RouteTableDef:
     def __iter__(self) -> Iterator[RouteDef]: ...
