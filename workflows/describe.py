@@ -28,6 +28,7 @@ from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
 from workflows.task_subgraph import TO_LOOK_AT
 from workflows.templates import WORKFLOWS, Workflow
+from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
@@ -42,7 +43,11 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
     shown = _results(workflow, prepared)
     stages = [
         Stage("1 Material" if workflow.prepare else "1 Video", GREEN, prepared.material),
-        *([Stage("2 Prepared", GREEN, prepared.between)] if prepared.between else []),
+        *(
+            [Stage("2 Where and when" if workflow.track else "2 Prepared", GREEN, prepared.between)]
+            if prepared.between
+            else []
+        ),
         Stage(f"{3 if prepared.between else 2} {_work(workflow, recipe)}", VIOLET, [job]),
         Stage(f"{4 if prepared.between else 3} Result", RED, shown),
     ]
@@ -72,6 +77,10 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         inside = edit_subgraph(recipe, workflow.instruction, owner=workflow.name, own=workflow.own)
     else:
         inside = published_subgraph(recipe, workflow.instruction, workflow.first_frame, owner=workflow.name)
+    if workflow.track:
+        track = mask_track(video["VIDEO"], workflow.track)
+        node = inside.node({"video": video["VIDEO"], "mask": track["mask"]})
+        return Prepared([video], node, [track], [(video, "file"), (track, "track")])
     return Prepared([video], inside.node({"video": video["VIDEO"]}), asked=[(video, "file")])
 
 

@@ -13,6 +13,7 @@ from workflows.material_nodes import CLIP, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
+from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, MOVING_BOX, WIPE
 
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 HOW_TO_ENHANCE = (
@@ -41,6 +42,28 @@ PICTURES = (
 )
 
 
+TRACKS = (
+    (
+        "Demo - recolour from a moment on",
+        "Demo: recolour one thing from a moment on, faded in",
+        "make the red circle blue",
+        FROM_A_MOMENT_ON,
+    ),
+    (
+        "Demo - remove inside a moving box",
+        "Demo: remove one thing inside a box that follows it",
+        "remove the green square",
+        MOVING_BOX,
+    ),
+    (
+        "Demo - a restyle that wipes across",
+        "Demo: a restyle that wipes across the picture",
+        "make it sepia",
+        WIPE,
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Workflow:
     """One template: a recipe, with what it leaves open.
@@ -48,7 +71,7 @@ class Workflow:
     `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
     recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
     use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. One that `is_app` is also shipped
-    as an app: a page to fill in, without the graph.
+    as an app: a page to fill in, without the graph. `track` says where and when it edits.
     """
 
     name: str
@@ -60,6 +83,7 @@ class Workflow:
     prepare: Callable[[Recipe, str], Prepared] | None = None
     how: str = ""
     clip: str = CLIP
+    track: str = ""
     compares: bool = False
     is_app: bool = False
 
@@ -180,6 +204,15 @@ WORKFLOWS = (
         "",
         how=HOW_TO_ENHANCE,
         clip=LONG_CLIP,
+    ),
+    *(
+        Workflow(
+            *(name, title, "demo", instruction),
+            how=HOW_WITH_TRACK,
+            track=track,
+            is_app=True,
+        )
+        for name, title, instruction, track in TRACKS
     ),
     *(
         Workflow(
