@@ -49,10 +49,20 @@ class TrackNode(io.ComfyNode):
             display_name="Mask track",
             category="reelpatch",
             description=(
-                "Draws a mask over time from a text: boxes, ellipses, polygons and strokes that move, start, end, fade, wipe and "
-                "grow, at moments of the source clip. The same text is a file for the command line."
+                "Says where and when a clip is edited, drawn on its own frames and on a timeline: boxes, ellipses, polygons and "
+                "strokes that move, start, end, fade, wipe and grow. Its text is a file for the command line too."
             ),
-            search_aliases=["mask", "animate mask", "keyframes", "timeline", "when", "wipe", "moving box"],
+            search_aliases=[
+                "mask",
+                "animate mask",
+                "keyframes",
+                "timeline",
+                "when",
+                "wipe",
+                "moving box",
+                "draw",
+                "roto",
+            ],
             inputs=[
                 io.MultiType.Input(
                     "clip",

@@ -43,7 +43,7 @@ export const STYLE = `
   user-select: text; }
 .reelpatch-track .timeline { flex: 0 0 auto; height: 122px; overflow: auto; background: var(--comfy-input-bg, #222);
   border-radius: 4px; padding: 0 8px; touch-action: none; }
-.reelpatch-track .inner { position: relative; min-height: 54px; }
+.reelpatch-track .inner { position: relative; min-height: 100%; }
 .reelpatch-track .ruler { position: relative; height: 20px; cursor: ew-resize; overflow: hidden; }
 .reelpatch-track .mark { position: absolute; top: 3px; padding-left: 3px; border-left: 1px solid #888; font-size: 10px;
   line-height: 14px; color: #aaa; white-space: nowrap; pointer-events: none; }
