@@ -7,6 +7,7 @@ import { sourceOf } from "./timeline/upstream.js";
 const TYPE = "ReelpatchMaskTrack";
 const [WIDTH, HEIGHT] = [620, 760];
 const SMALLEST = 460;
+const SMALLEST_NODE = [420, 620];
 const LOOKS_EVERY_MS = 500; // at what is connected: no event tells of every way in which that changes
 
 /** Has the editor show the film that is chosen in front of the node, or what the node told when it ran. */
@@ -65,10 +66,15 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (node.constructor.comfyClass !== TYPE || !node.reelpatchTrack) return;
-    node.setSize([Math.max(node.size[0], WIDTH), Math.max(node.size[1], HEIGHT)]);
+    const enlarge = (width, height) => node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
+    enlarge(WIDTH, HEIGHT);
     const editor = node.reelpatchTrack;
     const timer = follow(node, editor);
-    const { onRemoved, onExecuted } = node;
+    const { onConfigure, onRemoved, onExecuted } = node;
+    node.onConfigure = function (...given) {
+      onConfigure?.apply(this, given);
+      enlarge(...SMALLEST_NODE); // saved while the node was a text alone
+    };
     node.onExecuted = function (told) {
       onExecuted?.call(this, told);
       node.reelpatchFilm = told?.reelpatch_film?.[0];

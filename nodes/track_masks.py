@@ -50,7 +50,7 @@ class MaskRequest:
             )
 
 
-def drawn_masks(text: str, asked: MaskRequest) -> tuple[bytes, dict[str, Any]]:
+def drawn_masks(text: str | bytes, asked: MaskRequest) -> tuple[bytes, dict[str, Any]]:
     """Masks of a track in bytes, 255 where the engine has 1, frame after frame, and what they are.
 
     Regions whose masks come from elsewhere are left out, as nobody knows them before the graph runs; their numbers are told.

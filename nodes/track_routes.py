@@ -70,7 +70,7 @@ async def show_strip(request: web.Request) -> web.Response:
 @ROUTES.post("/reelpatch/mask_track/masks")
 async def draw_masks(request: web.Request) -> web.Response:
     """Masks of the track that is the body, one byte a pixel, frame after frame; the header Reelpatch-Masks says which."""
-    track = await request.text()
+    track = await request.read()
 
     def drawn() -> web.Response:
         asked = MaskRequest(

@@ -64,7 +64,8 @@ export class EditorActions {
   }
 
   escape() {
-    if (!this.#editor.stage.cancel()) this.#editor.update({ tool: "select", selected: this.#state.tool === "select" ? -1 : this.#state.selected });
+    if (!this.#editor.stage.cancel())
+      this.#editor.update({ tool: "select", selected: this.#state.tool === "select" ? -1 : this.#state.selected });
   }
 
   next(by) {
@@ -74,7 +75,9 @@ export class EditorActions {
   }
 
   nudge([across, down]) {
-    this.#placed(({ centre }, { width, height }) => ({ centre: [centre[0] + across * width, centre[1] + down * height] }));
+    this.#placed(({ centre }, { width, height }) => ({
+      centre: [centre[0] + across * width, centre[1] + down * height],
+    }));
   }
 
   scale(by) {

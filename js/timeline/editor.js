@@ -40,7 +40,16 @@ export class TrackEditor {
     this.#history = new History(text);
     this.#drawnText = text;
     const track = readTrack(text);
-    this.#state = { track, clip: BLANK, frame: 0, selected: -1, tool: "select", brush: 0.06, isPlaying: false, isText: false };
+    this.#state = {
+      track,
+      clip: BLANK,
+      frame: 0,
+      selected: -1,
+      tool: "select",
+      brush: 0.06,
+      isPlaying: false,
+      isText: false,
+    };
     this.actions = new EditorActions(this);
     addStyle("reelpatch-track-style", STYLE);
     this.#build();
@@ -73,7 +82,16 @@ export class TrackEditor {
   /** For tests and scripts: what is shown. */
   told() {
     const { frame, clip, selected, tool, isPlaying } = this.#state;
-    return { frame, clip, selected, tool, isPlaying, text: this.text, isMaskShown: this.#isMaskShown, said: { ...this.#said } };
+    return {
+      frame,
+      clip,
+      selected,
+      tool,
+      isPlaying,
+      text: this.text,
+      isMaskShown: this.#isMaskShown,
+      said: { ...this.#said },
+    };
   }
 
   /**
@@ -193,7 +211,18 @@ export class TrackEditor {
 
   #listen() {
     // The graph must not move the node or itself, nor paste nodes, while the editor is used.
-    for (const kind of ["pointerdown", "pointermove", "pointerup", "mousedown", "mouseup", "touchstart", "dblclick", "copy", "cut", "paste"])
+    for (const kind of [
+      "pointerdown",
+      "pointermove",
+      "pointerup",
+      "mousedown",
+      "mouseup",
+      "touchstart",
+      "dblclick",
+      "copy",
+      "cut",
+      "paste",
+    ])
       this.element.addEventListener(kind, (event) => event.stopPropagation());
     this.element.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && event.target.closest(".timeline, textarea")) event.stopPropagation();
@@ -221,12 +250,14 @@ export class TrackEditor {
   #drawPicture() {
     const { picture } = this.stage;
     const told = this.#film?.told.strip ?? BLANK;
-    if (picture.width !== told.width || picture.height !== told.height) [picture.width, picture.height] = [told.width, told.height];
+    if (picture.width !== told.width || picture.height !== told.height)
+      [picture.width, picture.height] = [told.width, told.height];
     const context = picture.getContext("2d");
     if (!this.#film) {
       context.fillStyle = "#2a2a2e";
       context.fillRect(0, 0, picture.width, picture.height);
-    } else if (this.#film.draw(context, this.#state.frame) && this.#state.isPlaying) this.#film.foresee(this.#state.frame);
+    } else if (this.#film.draw(context, this.#state.frame) && this.#state.isPlaying)
+      this.#film.foresee(this.#state.frame);
   }
 
   #drawMask() {
@@ -247,11 +278,13 @@ export class TrackEditor {
   #say() {
     const { track } = this.#state;
     const hint = track && !track.regions.length ? this.#words.none : "";
-    this.#parts.message.textContent = this.#said.linked || this.#said.masks || (track ? "" : this.#words.noTrack) || this.#said.film || hint;
+    this.#parts.message.textContent =
+      this.#said.linked || this.#said.masks || (track ? "" : this.#words.noTrack) || this.#said.film || hint;
   }
 }
 
 /** ComfyUI undoes whole graphs on Ctrl+Z, but leaves elements alone that say that they hold text. */
 function keepKeys(target) {
-  if (target.tagName !== "INPUT" && target.type !== "textarea") Object.defineProperty(target, "type", { value: "textarea" });
+  if (target.tagName !== "INPUT" && target.type !== "textarea")
+    Object.defineProperty(target, "type", { value: "textarea" });
 }

@@ -14,7 +14,8 @@ export function drawing(state, kind, from, nearest) {
   return (point, keeps) => {
     if (kind === "stroke") {
       const last = points.at(-1);
-      if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= nearest && points.length < MOST_POINTS) points.push(point);
+      if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= nearest && points.length < MOST_POINTS)
+        points.push(point);
       return withNew(state, newRegion(kind, points, state));
     }
     const [x, y] = keeps ? squared(from, point) : point;

@@ -18,15 +18,60 @@ export class Inspector {
     this.#act = act;
     const region = (change) => (value) => this.#change(change(this.#region, value));
     const number = (min, max, step) => ({ type: "number", min, max, step });
-    this.#add("name", words.name, made("input", { type: "text", maxLength: 200 }), region((one, name) => ({ ...one, name: name || undefined })));
-    this.#add("mode", words.mode, chooser(MODES, words.modes), region((one, mode) => ({ ...one, mode: mode === "add" ? undefined : mode })));
-    this.#add("rampIn", words.rampIn, chooser(RAMPS, words.ramps), region((one, kind) => this.#ramped(one, "in", kind)));
-    this.#add("rampOut", words.rampOut, chooser(RAMPS, words.ramps), region((one, kind) => this.#ramped(one, "out", kind)));
-    this.#add("direction", words.direction, made("input", number(-360, 360, 15)), region((one, value) => directed(one, Number(value))));
-    this.#add("rotation", words.rotation, made("input", number(-36000, 36000, 1)), region((one, value) => this.#keyed(one, { rotation: Number(value) })));
-    this.#add("value", words.value, made("input", number(0, 1, 0.05)), region((one, value) => this.#keyed(one, { value: Number(value) })));
-    this.#add("feather", words.feather, made("input", number(0, 1000, 0.005)), region((one, value) => this.#keyed(one, { feather: Number(value) })));
-    this.#add("ease", words.ease, chooser(EASES, words.eases), region((one, ease) => this.#keyed(one, { ease: ease === "linear" ? undefined : ease })));
+    this.#add(
+      "name",
+      words.name,
+      made("input", { type: "text", maxLength: 200 }),
+      region((one, name) => ({ ...one, name: name || undefined })),
+    );
+    this.#add(
+      "mode",
+      words.mode,
+      chooser(MODES, words.modes),
+      region((one, mode) => ({ ...one, mode: mode === "add" ? undefined : mode })),
+    );
+    this.#add(
+      "rampIn",
+      words.rampIn,
+      chooser(RAMPS, words.ramps),
+      region((one, kind) => this.#ramped(one, "in", kind)),
+    );
+    this.#add(
+      "rampOut",
+      words.rampOut,
+      chooser(RAMPS, words.ramps),
+      region((one, kind) => this.#ramped(one, "out", kind)),
+    );
+    this.#add(
+      "direction",
+      words.direction,
+      made("input", number(-360, 360, 15)),
+      region((one, value) => directed(one, Number(value))),
+    );
+    this.#add(
+      "rotation",
+      words.rotation,
+      made("input", number(-36000, 36000, 1)),
+      region((one, value) => this.#keyed(one, { rotation: Number(value) })),
+    );
+    this.#add(
+      "value",
+      words.value,
+      made("input", number(0, 1, 0.05)),
+      region((one, value) => this.#keyed(one, { value: Number(value) })),
+    );
+    this.#add(
+      "feather",
+      words.feather,
+      made("input", number(0, 1000, 0.005)),
+      region((one, value) => this.#keyed(one, { feather: Number(value) })),
+    );
+    this.#add(
+      "ease",
+      words.ease,
+      chooser(EASES, words.eases),
+      region((one, ease) => this.#keyed(one, { ease: ease === "linear" ? undefined : ease })),
+    );
     this.#add("brush", words.brush, made("input", number(0.005, 1, 0.005)), (value) => this.#brush(Number(value)));
     this.element = made("div", { className: "inspector" }, ...Object.values(this.#fields).map((field) => field.label));
   }
@@ -40,7 +85,10 @@ export class Inspector {
     const placed = region && placedAt(region, frame, clip, track.times);
     const key = region && region.keyframes?.[keyAt(region, frame, clip, track.times)];
     const isStroke = state.tool === "stroke" || region?.shape.kind === "stroke";
-    const width = region?.shape.kind === "stroke" ? region.shape.width * (lengthOf(track, clip) / Math.min(clip.width, clip.height)) : brush;
+    const width =
+      region?.shape.kind === "stroke"
+        ? region.shape.width * (lengthOf(track, clip) / Math.min(clip.width, clip.height))
+        : brush;
     this.#put("name", region?.name ?? "", region);
     this.#put("mode", region?.mode ?? "add", region);
     this.#put("rampIn", ramps[0]?.kind ?? "none", region);
@@ -101,7 +149,10 @@ export class Inspector {
 
 /** Every wipe of the region in a direction. */
 function directed(region, direction) {
-  const envelope = Object.entries(region.envelope).map(([name, one]) => [name, one?.kind === "wipe" ? { ...one, direction } : one]);
+  const envelope = Object.entries(region.envelope).map(([name, one]) => [
+    name,
+    one?.kind === "wipe" ? { ...one, direction } : one,
+  ]);
   return { ...region, envelope: Object.fromEntries(envelope) };
 }
 

@@ -11,7 +11,9 @@ const DIGITS = 5; // a hundred thousandth of a frame is less than a pixel of any
 export function drawnBounds({ shape }) {
   if (shape.centre) return { position: shape.centre, size: shape.size };
   if (!shape.points?.length) return null;
-  const [low, high] = [Math.min, Math.max].map((end) => [0, 1].map((axis) => end(...shape.points.map((one) => one[axis]))));
+  const [low, high] = [Math.min, Math.max].map((end) =>
+    [0, 1].map((axis) => end(...shape.points.map((one) => one[axis]))),
+  );
   return { position: low.map((one, axis) => (one + high[axis]) / 2), size: low.map((one, axis) => high[axis] - one) };
 }
 
@@ -67,7 +69,13 @@ export function withoutKey(region, index) {
 export function withKeyMoved(region, index, frame, clip, times) {
   if (keyAt(region, frame, clip, times) >= 0) return region;
   const { at: _, ...said } = region.keyframes[index];
-  return withKey({ ...region, keyframes: region.keyframes.filter((__, place) => place !== index) }, said, frame, clip, times);
+  return withKey(
+    { ...region, keyframes: region.keyframes.filter((__, place) => place !== index) },
+    said,
+    frame,
+    clip,
+    times,
+  );
 }
 
 /** The region moved, resized or turned at a frame: as drawn while nothing moves it, else by a keyframe there. */

@@ -21,7 +21,12 @@ export function outlineAt(region, frame, track, clip) {
   const placed = placedAt(region, frame, clip, track.times);
   const [centre, size, old, oldSize] = [placed.position, placed.size, bounds.position, bounds.size].map(pixels);
   const outline = { kind: region.shape.kind, centre, size, rotation: placed.rotation };
-  const corners = [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]].map((one) => one.map((part, axis) => part * size[axis]));
+  const corners = [
+    [-0.5, -0.5],
+    [0.5, -0.5],
+    [0.5, 0.5],
+    [-0.5, 0.5],
+  ].map((one) => one.map((part, axis) => part * size[axis]));
   const around = region.shape.points?.map((point) =>
     pixels(point).map((value, axis) => (value - old[axis]) * (oldSize[axis] ? size[axis] / oldSize[axis] : 1)),
   );
@@ -40,7 +45,10 @@ const SIDES = { nw: [-1, -1], n: [0, -1], ne: [1, -1], e: [1, 0], se: [1, 1], s:
 /** Where the handles of an outline lie: {name: [x, y]}; `turn` is `away` above its upper side. */
 export function handlesOf(outline, away) {
   const at = ([across, down]) => [(across * outline.size[0]) / 2, (down * outline.size[1]) / 2];
-  const handles = Object.entries(SIDES).map(([name, side]) => [name, turned(at(side), outline.rotation, outline.centre)]);
+  const handles = Object.entries(SIDES).map(([name, side]) => [
+    name,
+    turned(at(side), outline.rotation, outline.centre),
+  ]);
   const turn = turned([0, -outline.size[1] / 2 - away], outline.rotation, outline.centre);
   return Object.fromEntries([...handles, ["turn", turn]]);
 }

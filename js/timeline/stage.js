@@ -71,7 +71,12 @@ export class Stage {
     if (!outline) return null;
     const { start, end } = spanOf(region, clip, track.times);
     const isAway = frame < start || frame >= end;
-    const names = ["shape", index === selected && "selected", isAway && "away", region.mode === "subtract" && "subtracts"];
+    const names = [
+      "shape",
+      index === selected && "selected",
+      isAway && "away",
+      region.mode === "subtract" && "subtracts",
+    ];
     const look = { class: names.filter(Boolean).join(" "), "data-region": index, "stroke-width": 1.5 * this.#unit() };
     if (isAway) look["stroke-dasharray"] = `${4 * this.#unit()}`;
     const { centre, size, rotation, points, kind } = outline;
@@ -90,9 +95,23 @@ export class Stage {
     const away = isWithin(handlesOf(outline, TURN_PX * unit).turn) ? TURN_PX : -TURN_PX;
     const places = handlesOf(outline, away * unit);
     const [top, knob] = [places.n, places.turn];
-    const stem = drawn("line", { class: "stem", x1: top[0], y1: top[1], x2: knob[0], y2: knob[1], "stroke-width": unit });
+    const stem = drawn("line", {
+      class: "stem",
+      x1: top[0],
+      y1: top[1],
+      x2: knob[0],
+      y2: knob[1],
+      "stroke-width": unit,
+    });
     const handles = Object.entries(places).map(([name, [cx, cy]]) =>
-      drawn("circle", { class: `handle ${name}`, "data-handle": name, cx, cy, r: HANDLE_PX * unit, "stroke-width": unit }),
+      drawn("circle", {
+        class: `handle ${name}`,
+        "data-handle": name,
+        cx,
+        cy,
+        r: HANDLE_PX * unit,
+        "stroke-width": unit,
+      }),
     );
     return [stem, ...handles];
   }
@@ -128,7 +147,9 @@ export class Stage {
       this.#corner(point);
       return;
     }
-    const at = DRAWS.includes(state.tool) ? drawing(state, state.tool, point, 3 * this.#unit()) : this.#grabbed(event, point);
+    const at = DRAWS.includes(state.tool)
+      ? drawing(state, state.tool, point, 3 * this.#unit())
+      : this.#grabbed(event, point);
     if (!at) return;
     this.#gesture = { at, last: null };
     this.#svg.setPointerCapture(event.pointerId);

@@ -8,7 +8,16 @@ import { frameAt, rateOf } from "./times.js";
 const MOST_ZOOM = 32;
 const MARK_PX = 48; // of the ruler, for the words of a mark
 const MOMENTS = ["start", "full", "fading", "end"];
-const LEAPS = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
+const LEAPS = {
+  ArrowLeft: -1,
+  ArrowRight: 1,
+  ArrowDown: -1,
+  ArrowUp: 1,
+  PageDown: -10,
+  PageUp: 10,
+  Home: -Infinity,
+  End: Infinity,
+};
 
 export class Timeline {
   #words;
@@ -17,6 +26,7 @@ export class Timeline {
   #zoom = 1;
   #held = null; // what is dragged: frame -> void
   #shownRow = -1;
+  #built = null; // what the rows were made of
   #inner;
   #ruler;
   #rows;
@@ -41,15 +51,25 @@ export class Timeline {
 
   show(state) {
     this.#state = state;
-    const { clip, frame, track } = state;
-    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.id : null;
-    this.#inner.style.width = `${100 * this.#zoom}%`;
+    const { clip, frame } = state;
     tell(this.#ruler, frame, clip, this.#words, clip.frames - 1);
-    this.#ruler.replaceChildren(...this.#marks());
     this.#playhead.style.left = share(frame + 0.5, clip);
-    this.#rows.replaceChildren(...(track?.regions ?? []).map((region, index) => this.#row(region, index)));
+    this.#build();
+    for (const key of this.#rows.querySelectorAll(".key")) key.classList.toggle("here", this.#keyFrame(key) === frame);
     if (this.#shownRow !== state.selected) this.#bringUp(state.selected);
-    if (focused) this.element.querySelector(`[data-id="${focused}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Makes rows and ruler anew, unless all that they show is what it was: where only the playhead moves, nothing else does. */
+  #build() {
+    const { clip, track, selected } = this.#state;
+    const shown = [clip, track, selected, this.#zoom, this.element.clientWidth];
+    if (this.#built?.every((one, place) => one === shown[place])) return;
+    this.#built = shown;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
+    this.#inner.style.width = `${100 * this.#zoom}%`;
+    this.#ruler.replaceChildren(...this.#marks());
+    this.#rows.replaceChildren(...(track?.regions ?? []).map((region, index) => this.#row(region, index)));
+    if (focused?.dataset.id) this.#shown(focused)?.focus({ preventScroll: true });
   }
 
   /** Scrolls to the row of a region. */
@@ -59,7 +79,10 @@ export class Timeline {
     if (!row) return;
     const { scrollTop, clientHeight } = this.element;
     const end = row.offsetTop + row.offsetHeight;
-    this.element.scrollTop = Math.max(end - clientHeight, Math.min(scrollTop, row.offsetTop - this.#ruler.offsetHeight));
+    this.element.scrollTop = Math.max(
+      end - clientHeight,
+      Math.min(scrollTop, row.offsetTop - this.#ruler.offsetHeight),
+    );
   }
 
   /** Twice as much of the time in the same room, or half as much, with the playhead in view. */
@@ -87,7 +110,7 @@ export class Timeline {
   }
 
   #row(region, index) {
-    const { clip, track, selected, frame } = this.#state;
+    const { clip, track, selected } = this.#state;
     const span = spanOf(region, clip, track.times);
     const name = `${region.name || this.#words.region(index + 1, this.#words.kinds[region.shape.kind])}`;
     const pressed = { "aria-pressed": index === selected, "data-id": `bar-${index}`, role: "button" };
@@ -111,7 +134,6 @@ export class Timeline {
       const handle = slider("key", `${name}: ${this.#words.key} ${place + 1}`, `key-${index}-${place}`);
       const at = frameAt(key.at, clip, track.times);
       tell(handle, Math.round(at), clip, this.#words, clip.frames - 1);
-      handle.classList.toggle("here", Math.round(at) === frame);
       handle.style.left = share(at + 0.5, clip);
       row.append(handle);
     }
@@ -177,7 +199,10 @@ export class Timeline {
       if (kind === "key") this.#act.seek(this.#keyFrame(element));
     } else if (event.key === "Delete" && index !== undefined && kind !== "bar") {
       const region = track.regions[index];
-      const less = kind === "key" ? withoutKey(region, Number(key)) : withoutMoment(region, /start|full/.test(kind) ? "in" : "out");
+      const less =
+        kind === "key"
+          ? withoutKey(region, Number(key))
+          : withoutMoment(region, /start|full/.test(kind) ? "in" : "out");
       this.#act.change({ ...track, regions: track.regions.with(index, less) }, { selected: Number(index) });
     } else return;
     event.preventDefault();
@@ -211,6 +236,10 @@ function slider(className, label, id = className) {
 /** Says on a slider which frame it stands at. */
 function tell(element, frame, clip, words, most) {
   const text = words.frame(frame + 1, (frame / rateOf(clip)).toFixed(2));
-  for (const [name, value] of [["valuenow", frame], ["valuemax", most], ["valuetext", text]])
+  for (const [name, value] of [
+    ["valuenow", frame],
+    ["valuemax", most],
+    ["valuetext", text],
+  ])
     element.setAttribute(`aria-${name}`, value);
 }

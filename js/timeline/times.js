@@ -41,6 +41,7 @@ export function momentOf(frame, clip, times) {
 
 /** A time of the track as a number in the track's unit. */
 export function numberOf(time) {
+  if (typeof time === "number") return time;
   const [over, under] = fraction(time);
   return over / under;
 }

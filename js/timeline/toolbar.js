@@ -11,11 +11,19 @@ export class Toolbar {
   constructor(words, run) {
     const tools = TOOLS.map((name) => this.#button(name, words.tools[name], () => run("tool", name)));
     const whole = this.#button("whole", words.tools.whole, () => run("whole"));
-    const changes = ["undo", "redo", "copy", "paste", "remove"].map((name) => this.#button(name, words[name], () => run(name)));
+    const changes = ["undo", "redo", "copy", "paste", "remove"].map((name) =>
+      this.#button(name, words[name], () => run(name)),
+    );
     const text = this.#button("text", words.text, () => run("text"));
     const group = (...buttons) => made("div", { className: "group", attributes: { role: "group" } }, ...buttons);
     const attributes = { role: "toolbar", "aria-label": words.title };
-    this.element = made("div", { className: "bar", attributes }, group(...tools, whole), group(...changes), group(text));
+    this.element = made(
+      "div",
+      { className: "bar", attributes },
+      group(...tools, whole),
+      group(...changes),
+      group(text),
+    );
   }
 
   show({ tool, selected, canUndo, canRedo, canPaste, isText, track }) {
@@ -50,7 +58,15 @@ export class Transport {
     this.#key = named("keyframe", words.addKey, "key");
     const moves = [named("back", words.back, "step", -1), this.#play, named("forward", words.forward, "step", 1)];
     const zooms = [named("farther", words.farther, "zoom", false), named("closer", words.closer, "zoom", true)];
-    this.element = made("div", { className: "bar" }, ...moves, this.#counter, made("span", { className: "space" }), this.#key, ...zooms);
+    this.element = made(
+      "div",
+      { className: "bar" },
+      ...moves,
+      this.#counter,
+      made("span", { className: "space" }),
+      this.#key,
+      ...zooms,
+    );
   }
 
   show({ frame, clip, isPlaying, rate, hasKey, selected }) {

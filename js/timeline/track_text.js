@@ -7,7 +7,8 @@ const FRESH = { mask_track: 1, units: "fractions", times: "seconds", regions: []
 export function readTrack(text) {
   try {
     const track = text.trim() ? JSON.parse(text) : { ...FRESH };
-    const isTrack = track?.mask_track === 1 && Array.isArray(track.regions) && track.regions.every((one) => one?.shape?.kind);
+    const isTrack =
+      track?.mask_track === 1 && Array.isArray(track.regions) && track.regions.every((one) => one?.shape?.kind);
     return isTrack ? track : null;
   } catch {
     return null;
@@ -34,7 +35,9 @@ function written(value, indent) {
 function oneLine(value) {
   if (Array.isArray(value)) return `[${value.map(oneLine).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  return `{${named(value).map(([name, one]) => `${JSON.stringify(name)}: ${oneLine(one)}`).join(", ")}}`;
+  return `{${named(value)
+    .map(([name, one]) => `${JSON.stringify(name)}: ${oneLine(one)}`)
+    .join(", ")}}`;
 }
 
 /** The fields of an object that are there. */

@@ -80,7 +80,7 @@ async function drawn(page) {
   await page.keyboard.press("Control+y");
   await keep("redone");
   const isSame = id === (await editor.identity(page));
-  return { texts, isSame, script: await editor.scriptTime(page) };
+  return { texts, isSame };
 }
 
 /** Saves the workflow by its keys, and opens the page anew. */

@@ -116,7 +116,9 @@ async function played(page) {
 /** What a screen reader is told: controls without a name, and sliders without a value in words. */
 function unnamed(page) {
   return page.evaluate(() => {
-    const every = [...document.querySelectorAll(".reelpatch-track button, .reelpatch-track [role=slider], .reelpatch-track .stage")];
+    const every = [
+      ...document.querySelectorAll(".reelpatch-track button, .reelpatch-track [role=slider], .reelpatch-track .stage"),
+    ];
     const nameless = every.filter((one) => !(one.ariaLabel || one.textContent || one.closest("label")));
     const valueless = every.filter((one) => one.role === "slider" && !one.getAttribute("aria-valuetext"));
     return { count: every.length, nameless: nameless.length, valueless: valueless.length };
@@ -143,7 +145,9 @@ async function fromRun(page) {
   await page.waitForTimeout(1500);
   const before = await editor.told(page);
   await page.evaluate(async () => {
-    window.app.graph.nodes.find((one) => one.type === "ReelpatchMaskTrack").widgets.find((one) => one.name === "fps").value = 8;
+    window.app.graph.nodes
+      .find((one) => one.type === "ReelpatchMaskTrack")
+      .widgets.find((one) => one.name === "fps").value = 8;
     await window.app.queuePrompt(0, 1);
   });
   const after = await editor.until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
@@ -155,7 +159,9 @@ async function inApp(page, pictures) {
   await graphed(page);
   await page.evaluate(async () => {
     const form = window.app.graph.serialize();
-    const [track, seen] = ["ReelpatchMaskTrack", "MaskPreview"].map((type) => form.nodes.find((one) => one.type === type).id);
+    const [track, seen] = ["ReelpatchMaskTrack", "MaskPreview"].map(
+      (type) => form.nodes.find((one) => one.type === type).id,
+    );
     form.extra = { ...form.extra, linearMode: true, linearData: { inputs: [[track, "track"]], outputs: [seen] } };
     await window.app.loadGraphData(form, true, true, "an app", { openSource: "template" });
   });
@@ -182,6 +188,7 @@ async function tools(page, pictures) {
   found.played = await played(page);
   found.unnamed = await unnamed(page);
   found.words = await words(page);
+  found.script = await editor.scriptTime(page);
   found.fromRun = await fromRun(page);
   found.app = await inApp(page, pictures);
   return found;

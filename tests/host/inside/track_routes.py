@@ -115,6 +115,7 @@ def check_masks_from_a_link_are_left_out_and_said():
 def check_what_is_wrong_with_a_track_or_a_request_is_one_sentence():
     for track, words in (
         ("", "is no JSON text"),
+        (b"\xff\xff\xff", "is no JSON text"),
         ("[" * 100_000, "nested too deeply"),
         (json.dumps(TRACK).replace("0.7", "NaN"), "NaN"),
         ({**TRACK, "colour": "red"}, "unknown field 'colour'"),
