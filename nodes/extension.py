@@ -28,6 +28,7 @@ from .recipe import PublishedRecipe
 from .rewrite import RewriteInstruction
 from .sampling import FlowUniPC, GuidanceSchedule
 from .tasks import VaceTask
+from .track_routes import serve_editor
 
 NODES: tuple[type[io.ComfyNode], ...] = (
     LoadBackbone,
@@ -71,6 +72,7 @@ class ReelpatchExtension(ComfyExtension):
     async def on_load(self) -> None:
         register_demo_models()
         offer_demo_material()
+        serve_editor()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [tell_plainly(node) for node in NODES]

@@ -22,6 +22,7 @@ from reelpatch.errors import BadInput
 
 from .incoming_clip import FORMS, frames_of
 from .node_message import say
+from .track_film import told_film
 
 _TRACK = """{
  "mask_track": 1,
@@ -48,10 +49,20 @@ class TrackNode(io.ComfyNode):
             display_name="Mask track",
             category="reelpatch",
             description=(
-                "Draws a mask over time from a text: boxes, ellipses, polygons and strokes that move, start, end, fade, wipe and "
-                "grow, at moments of the source clip. The same text is a file for the command line."
+                "Says where and when a clip is edited, drawn on its own frames and on a timeline: boxes, ellipses, polygons and "
+                "strokes that move, start, end, fade, wipe and grow. Its text is a file for the command line too."
             ),
-            search_aliases=["mask", "animate mask", "keyframes", "timeline", "when", "wipe", "moving box"],
+            search_aliases=[
+                "mask",
+                "animate mask",
+                "keyframes",
+                "timeline",
+                "when",
+                "wipe",
+                "moving box",
+                "draw",
+                "roto",
+            ],
             inputs=[
                 io.MultiType.Input(
                     "clip",
@@ -62,6 +73,8 @@ class TrackNode(io.ComfyNode):
                     "track",
                     default=_TRACK,
                     multiline=True,
+                    # js/mask_track.js draws it; a page that does not know it shows the text.
+                    extra_dict={"widgetType": "REELPATCH_MASK_TRACK"},
                     tooltip="The track as JSON: units, times and regions, as the help page and docs/mask_track.md tell.",
                 ),
                 io.Float.Input(
@@ -96,17 +109,19 @@ class TrackNode(io.ComfyNode):
         mask = torch.stack([renderer.frame(number) for number in source.frames])
         cover = Cover.of(mask)
         empty = "" if cover.edited else " Nothing would be edited: the track is empty in this clip."
+        shown = {} if source.film is None else {"reelpatch_film": [source.film]}
         say(cls, f"{len(mask)} frames of {mask.shape[2]}x{mask.shape[1]}. {cover.describe()}{empty}")
-        return io.NodeOutput(mask)
+        return io.NodeOutput(mask, ui=shown or None)
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a track needs of a clip, and which source frames are asked for."""
+    """What a track needs of a clip, and which source frames are asked for; `film` is what the editor may show of them."""
 
     size: Size
     moments: Moments
     frames: tuple[int, ...]
+    film: dict[str, Any] | None = None
 
 
 class _Given:
@@ -131,7 +146,9 @@ def _source(clip: Any, fps: float) -> _Source:
     given = frames_of(clip)
     num_frames, height, width, _ = given.frames.shape
     own = Fraction(fps).limit_denominator(1001) if fps else None
-    return _Source((height, width), Moments(num_frames, given.fps or own), tuple(range(num_frames)))
+    rate = given.fps or own
+    film = told_film(clip, given, rate)
+    return _Source((height, width), Moments(num_frames, rate), tuple(range(num_frames)), film)
 
 
 def _given(track: MaskTrack, source: _Source, masks: Tensor | None) -> dict[int, _Given]:

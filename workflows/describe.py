@@ -29,6 +29,7 @@ from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
 from workflows.task_subgraph import TO_LOOK_AT
 from workflows.templates import WORKFLOWS, Workflow
+from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
@@ -47,7 +48,7 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
             GREEN,
             prepared.material,
         ),
-        *([Stage("2 Prepared", GREEN, prepared.between)] if prepared.between else []),
+        *([Stage(_between(workflow), GREEN, prepared.between)] if prepared.between else []),
         Stage(f"{3 if prepared.between else 2} {_work(workflow, recipe)}", VIOLET, [job]),
         Stage(f"{4 if prepared.between else 3} Result", RED, shown),
     ]
@@ -60,6 +61,10 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
         "linearData": {"inputs": asked(prepared, recipe), "outputs": [str(node.id) for node in results]},
     }
     return ui, api
+
+
+def _between(workflow: Workflow) -> str:
+    return "2 Where and when" if workflow.track else "2 Prepared"
 
 
 def _work(workflow: Workflow, recipe: Recipe) -> str:
@@ -77,11 +82,19 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         inside = edit_subgraph(recipe, workflow.instruction, owner=workflow.name, own=workflow.own)
     else:
         inside = published_subgraph(recipe, workflow.instruction, workflow.first_frame, owner=workflow.name)
-    if not workflow.edited_frame:
-        return Prepared([video], inside.node({"video": video["VIDEO"]}), asked=[(video, "file")])
-    frame = load_image("Frame 0 as it is to become", workflow.edited_frame)
-    work = inside.node({"video": video["VIDEO"], EDITED_FRAME: frame["IMAGE"]})
-    return Prepared([video, frame], work, asked=[(video, "file"), (frame, "image")])
+    material, between, widgets = [video], list[Node](), [(video, "file")]
+    sockets = {"video": video["VIDEO"]}
+    if workflow.edited_frame:
+        frame = load_image("Frame 0 as it is to become", workflow.edited_frame)
+        sockets[EDITED_FRAME] = frame["IMAGE"]
+        material.append(frame)
+        widgets.append((frame, "image"))
+    if workflow.track:
+        track = mask_track(video["VIDEO"], workflow.track)
+        sockets["mask"] = track["mask"]
+        between.append(track)
+        widgets.append((track, "track"))
+    return Prepared(material, inside.node(sockets), between, widgets)
 
 
 def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:

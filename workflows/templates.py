@@ -13,6 +13,7 @@ from workflows.material_nodes import CLIP, FIRST_EDITED, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
+from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, MOVING_BOX, WIPE
 
 DITTO_REPOSITORY = "https://huggingface.co/QingyanBai/Ditto_models/resolve/main"
 HOW_TO_ENHANCE = (
@@ -51,6 +52,28 @@ PICTURES = (
 )
 
 
+TRACKS = (
+    (
+        "Demo - recolour from a moment on",
+        "Demo: recolour one thing from a moment on, faded in",
+        "make the red circle blue",
+        FROM_A_MOMENT_ON,
+    ),
+    (
+        "Demo - remove inside a moving box",
+        "Demo: remove one thing inside a box that follows it",
+        "remove the green square",
+        MOVING_BOX,
+    ),
+    (
+        "Demo - a restyle that wipes across",
+        "Demo: a restyle that wipes across the picture",
+        "make it sepia",
+        WIPE,
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Workflow:
     """One template: a recipe, with what it leaves open.
@@ -58,8 +81,8 @@ class Workflow:
     `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
     recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
     use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. `edited_frame` is a picture of frame 0
-    that the clip is to follow. One that `is_app` is also shipped
-    as an app: a page to fill in, without the graph.
+    that the clip is to follow, and `track` says where and when it is edited. One that `is_app` is also shipped as an app: a page
+    to fill in, without the graph.
     """
 
     name: str
@@ -72,6 +95,7 @@ class Workflow:
     how: str = ""
     clip: str = CLIP
     edited_frame: str = ""
+    track: str = ""
     compares: bool = False
     is_app: bool = False
 
@@ -210,6 +234,15 @@ WORKFLOWS = (
         "a blue circle and a green square drift over a gray background",
         how=HOW_TO_FOLLOW,
         edited_frame=FIRST_EDITED,
+    ),
+    *(
+        Workflow(
+            *(name, title, "demo", instruction),
+            how=HOW_WITH_TRACK,
+            track=track,
+            is_app=True,
+        )
+        for name, title, instruction, track in TRACKS
     ),
     *(
         Workflow(

@@ -27,6 +27,7 @@ from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.picture import as_app, captioned, strip
 from workflows.picture_thumbnail import picture_thumbnail
 from workflows.templates import WORKFLOWS, Workflow
+from workflows.track_thumbnail import track_thumbnail
 
 FRAMES = (0, 4, 8)
 # Which of the demo's clips a template shows: the one nearest to what it is for, each another.
@@ -74,10 +75,16 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
         return picture_thumbnail(workflow.name)
     if workflow.is_in_context:
         return own_thumbnail(IN_CONTEXT[workflow.name])
-    return follow_thumbnail(workflow.name) if workflow.edited_frame else _of_demo_clip(workflow)
+    return _of_demo(workflow)
 
 
-def _of_demo_clip(workflow: Workflow) -> Image.Image:
+def _of_demo(workflow: Workflow) -> Image.Image:
+    """The picture of a template that opens with one of the demo's own clips."""
+    if workflow.track:
+        words = workflow.name.partition(" - ")[2].split(" ", 1)[1]
+        return track_thumbnail(workflow.instruction, workflow.track, words)
+    if workflow.edited_frame:
+        return follow_thumbnail(workflow.name)
     is_demo = workflow.recipe.startswith("demo")
     enhances = RECIPES[workflow.recipe].enhances
     if workflow.is_long and enhances:

@@ -1,6 +1,7 @@
 // A player of one film that holds two clips: under a line that is dragged, side by side, or their difference.
 // The browser decodes one film, so before and after are always the same frame.
 
+import { addStyle, button, made, relabel } from "../elements.js";
 import { drawPicture } from "./picture.js";
 
 const WORDS = {
@@ -39,13 +40,6 @@ const WORDS = {
 };
 const MODES = ["wipe", "side", "difference"];
 const SHARE_OF_KEY = 0.02; // how far an arrow key moves the line
-// Drawn, because not every system has these signs in a font.
-const ICONS = {
-  play: "M7 4v16l13-8z",
-  pause: "M6 4h4v16H6zM14 4h4v16h-4z",
-  muted: "M3 9v6h4l5 5V4L7 9zM15.5 9.5l5 5m0-5l-5 5",
-  sounding: "M3 9v6h4l5 5V4L7 9zM15.5 8.5a5 5 0 0 1 0 7M18 6a8.5 8.5 0 0 1 0 12",
-};
 const STYLE = `
 .reelpatch-compare { display: flex; flex-direction: column; gap: 6px; width: 100%; height: 100%; min-height: 300px;
   box-sizing: border-box; color: var(--input-text, #ddd); font: 12px sans-serif; outline: none; }
@@ -68,36 +62,6 @@ const STYLE = `
 .reelpatch-compare svg { display: block; margin: auto; }
 .reelpatch-compare .modes { justify-content: center; }
 `;
-
-function icon(name) {
-  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", width: 16, height: 16, fill: "currentColor",
-    stroke: "currentColor", "stroke-width": 1.5, "aria-hidden": true })) picture.setAttribute(key, value);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", ICONS[name]);
-  picture.append(line);
-  return picture;
-}
-
-/** Gives a button another sign and another name. */
-function relabel(element, name, title) {
-  element.replaceChildren(icon(name));
-  Object.assign(element, { title, ariaLabel: title });
-}
-
-/** An element with properties, attributes (under `attributes`) and children. */
-function made(tag, { attributes = {}, ...properties } = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-function button(textContent, title, onClick) {
-  const element = made("button", { type: "button", textContent, title });
-  element.addEventListener("click", onClick);
-  return element;
-}
 
 /** `element` is to be put on a page; `load` gives it a film, `remove` lets go of it, `state` tells what it shows. */
 export class CompareView {
@@ -161,8 +125,7 @@ export class CompareView {
   }
 
   #build() {
-    const addStyle = !document.getElementById("reelpatch-compare-style");
-    if (addStyle) document.head.append(made("style", { id: "reelpatch-compare-style", textContent: STYLE }));
+    addStyle("reelpatch-compare-style", STYLE);
     const words = this.#words;
     this.#video = made("video", { muted: true, loop: true, playsInline: true, preload: "auto" });
     const slider = { role: "slider", "aria-label": words.line, "aria-valuemin": 0, "aria-valuemax": 100 };

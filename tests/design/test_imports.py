@@ -40,7 +40,16 @@ HEADLESS = ENGINE | {
 }
 # All of them come with ComfyUI; `server` is its own.
 COMFY = ENGINE | {
-    *("comfy", "comfy_api", "folder_paths", "latent_preview", "node_helpers", "server", "tokenizers"),
+    *(
+        "aiohttp",
+        "comfy",
+        "comfy_api",
+        "folder_paths",
+        "latent_preview",
+        "node_helpers",
+        "server",
+        "tokenizers",
+    ),
 }
 FILES = sorted(path for folder in ("reelpatch", "nodes") for path in (ROOT / folder).rglob("*.py"))
 

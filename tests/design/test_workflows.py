@@ -129,7 +129,7 @@ def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) 
         for key, widget, shown_as in asked:
             assert len(shown_as["description"]) <= LONGEST_LINE, "the page cuts it off"
             given = [one["name"] for one in nodes[key]["inputs"] if "widget" in one]
-            assert widget in given or nodes[key]["type"].startswith("Load")
+            assert widget in given or nodes[key]["type"].startswith(("Load", "ReelpatchMaskTrack"))
         assert any(nodes[key]["type"] in ("SaveVideo", "SaveImage") for key in shown)
 
 

@@ -1,24 +1,20 @@
 """ComfyUI's real front end in a real browser: what a user sees on opening a template and pressing Run.
 
-Needs Chromium and playwright-core: `npm install --prefix ~/browser playwright-core`, or a folder that holds it in
-`$NODE_PATH`; `$CHROMIUM` names another Chromium.
+`chromium.py` says what it needs.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.host.chromium import driven, needed
 from tests.host.server import Server, running
 from workflows.apps import MOST_ASKED
 from workflows.blueprints import blueprints
@@ -28,7 +24,6 @@ from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
-DRIVER = Path(__file__).parent / "browser" / "drive.cjs"
 MODES = {"classic": False, "nodes 2.0": True}
 Told = dict[str, Any]
 APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
@@ -51,18 +46,6 @@ BLUEPRINT = {
 }
 
 
-def needed() -> tuple[str, str, str]:
-    """Node, Chromium and the folder of playwright-core."""
-    node = shutil.which("node")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    folder = os.environ.get("NODE_PATH") or str(Path.home() / "browser" / "node_modules")
-    if node is None or chromium is None:
-        pytest.skip("no node or no chromium in PATH: install both to run the browser tests")
-    if not (Path(folder) / "playwright-core").is_dir():
-        pytest.skip(f"no playwright-core in {folder}: npm install --prefix ~/browser playwright-core")
-    return node, chromium, folder
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as after installing: no files but those that come with Reelpatch."""
@@ -74,32 +57,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module", params=MODES)
 def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """What one visit of the browser found, in one way of drawing nodes. Its pictures are in pytest's folder."""
-    node, chromium, packages = needed()
     folder = tmp_path_factory.mktemp(request.param.replace(" ", "_"))
     job = {
         "url": server.url,
-        "chromium": chromium,
-        "profile": str(folder / "profile"),
         "modern": MODES[request.param],
         "templates": [workflow.name for workflow in WORKFLOWS],
         "run": WORKFLOWS[0].name,
         "blueprint": BLUEPRINT,
         "small": SMALL,
         "apps": [app_path(workflow).stem for workflow in APPS],
-        "pictures": str(folder),
-        "result": str(folder / "result.json"),
     }
-    (folder / "job.json").write_text(json.dumps(job))
-    done = subprocess.run(
-        [node, str(DRIVER), str(folder / "job.json")],
-        env={**os.environ, "NODE_PATH": packages},
-        capture_output=True,
-        text=True,
-        timeout=1800,  # a minute of work; long, for machines that are busy with other things
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return {**json.loads((folder / "result.json").read_text()), "modern": MODES[request.param]}
+    return {**driven("drive.cjs", job, folder), "modern": MODES[request.param]}
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda workflow: workflow.name)

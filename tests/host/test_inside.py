@@ -25,7 +25,7 @@ SUITES = (
     *("vace_tasks", "memory", "wrong_json"),
     *("enhancing", "long_clips", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
-    *("converting", "found", "pictures", "mask_tracks", "rewriting"),
+    *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
     *("adapters", "canvases"),
 )
 

@@ -3,33 +3,17 @@
 
 const fs = require("fs");
 const path = require("path");
-const { chromium } = require("playwright-core");
 const blueprints = require("./blueprints.cjs");
 const { compared, figures } = require("./compare.cjs");
 const { apps, grayed, looks } = require("./looks.cjs");
+const { PATIENCE_MS, browser, opened, watched } = require("./open.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
-const PATIENCE_MS = 600_000; // long, for machines that are busy with other things
 
 async function main() {
-  const context = await chromium.launchPersistentContext(job.profile, {
-    executablePath: job.chromium,
-    headless: true,
-    viewport: { width: 2400, height: 1200 },
-    timeout: PATIENCE_MS,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-dev-shm-usage",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  const context = await browser(job, { width: 2400, height: 1200 });
   try {
-    const page = await opened(context);
+    const page = await opened(context, job);
     const seen = watched(page);
     const templates = {};
     for (const name of job.templates) templates[name] = await template(page, name, seen);
@@ -47,38 +31,6 @@ async function main() {
   } finally {
     await context.close();
   }
-}
-
-/** The front end, ready, in the asked-for way of drawing nodes, without its greeting. */
-async function opened(context) {
-  const settings = {
-    "Comfy.TutorialCompleted": true,
-    "Comfy.VueNodes.Enabled": job.modern,
-    "LiteGraph.Canvas.MinFontSizeForLOD": 0, // words in the pictures, however small
-  };
-  await context.request.post(`${job.url}/settings`, { data: settings, timeout: PATIENCE_MS });
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(job.url, { timeout: PATIENCE_MS });
-  await page.waitForFunction(() => window.LiteGraph?.registered_node_types?.["ReelpatchApplyEdit"]);
-  await page.waitForFunction(() => window.app?.extensionManager?.setting && window.app.graph);
-  return page;
-}
-
-/** What the page complains of from now on; `take` hands it over and starts anew. */
-function watched(page) {
-  let complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push({ text: message.text(), url: message.location().url });
-  });
-  page.on("pageerror", (error) => complaints.push({ text: String(error.stack ?? error), url: "" }));
-  return {
-    take: () => {
-      const taken = complaints;
-      complaints = [];
-      return taken;
-    },
-  };
 }
 
 /** Loads a template as the Templates dialog does; what it became, and a picture of it. */

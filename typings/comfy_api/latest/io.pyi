@@ -75,6 +75,7 @@ class String(_Socket):
             multiline: bool = ...,
             optional: bool = ...,
             tooltip: str | None = ...,
+            extra_dict: dict[str, Any] | None = ...,
             advanced: bool | None = ...,
         ) -> None: ...
 

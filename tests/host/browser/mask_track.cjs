@@ -1,0 +1,139 @@
+// Draws a mask track as a person does, on the node's own picture and timeline: mouse, buttons, keys; tells what came of it.
+// node mask_track.cjs JOB.json, where JOB is {url, chromium, profile, modern, template, pictures, result}.
+
+const fs = require("fs");
+const path = require("path");
+const { browser, opened, ready, watched } = require("./open.cjs");
+const editor = require("./track_editor.cjs");
+const { tools } = require("./track_tools.cjs");
+
+const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
+const SCREEN = { width: 1440, height: 900 };
+
+async function main() {
+  const context = await browser(job, SCREEN);
+  try {
+    const page = await opened(context, job);
+    const seen = watched(page);
+    await graphed(page);
+    await page.keyboard.press("Escape"); // dialogs that the template brings up
+    await editor.closeUp(page);
+    const found = { fresh: await editor.told(page), ...(await drawn(page)) };
+    found.complaints = seen.take();
+    found.reloaded = await savedAndReloaded(page);
+    found.overlays = await editor.overlays(page, found.reloaded.clip.frames);
+    found.run = await run(page);
+    found.copies = await copied(page);
+    found.tools = await tools(page, job.pictures);
+    fs.writeFileSync(job.result, JSON.stringify(found));
+  } finally {
+    await context.close();
+  }
+}
+
+/** The demo's template with a mask track between its clip and its edit, and the masks saved as pictures. */
+async function graphed(page) {
+  const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(job.template)}.json`;
+  await page.evaluate(async (file) => {
+    await window.app.loadGraphData(await (await fetch(file)).json(), true, true);
+    const { graph } = window.app;
+    const make = (type, pos) => {
+      const node = window.LiteGraph.createNode(type);
+      node.pos = pos;
+      graph.add(node);
+      return node;
+    };
+    const clip = graph.nodes.find((one) => one.type === "LoadVideo");
+    const edit = graph.nodes.find((one) => one.isSubgraphNode?.());
+    const track = make("ReelpatchMaskTrack", [0, 1400]);
+    const [image, save] = [make("MaskToImage", [700, 1400]), make("SaveImage", [1000, 1400])];
+    clip.connect(0, track, "clip");
+    track.connect(0, edit, "mask");
+    track.connect(0, image, "mask");
+    image.connect(0, save, "images");
+    save.widgets.find((one) => one.name === "filename_prefix").value = "track";
+  }, url);
+}
+
+/** A box, two keyframes, a ramp; undone and done again. The texts after each. */
+async function drawn(page) {
+  const { at, drag } = await editor.hands(page);
+  const texts = {};
+  const keep = async (name) => (texts[name] = (await editor.told(page)).text);
+  await editor.stage(page).focus();
+  await page.keyboard.press("n");
+  await page.keyboard.press("Delete");
+  await keep("empty");
+  await page.getByRole("button", { name: "Draw a box (B)" }).click();
+  await drag(at(0.1, 0.15), at(0.5, 0.5));
+  await keep("box");
+  await page.keyboard.press("k");
+  for (let step = 0; step < 4; step += 1) await page.keyboard.press(".");
+  await drag(at(0.3, 0.3), at(0.6, 0.5));
+  await keep("keyframes");
+  await editor.dragOnTimeline(page, "full-0", 4);
+  await keep("ramp");
+  await page.screenshot({ path: path.join(job.pictures, "drawn.png") });
+  const id = await editor.identity(page);
+  await page.keyboard.press("Control+z");
+  await keep("undone");
+  await page.keyboard.press("Control+y");
+  await keep("redone");
+  const isSame = id === (await editor.identity(page));
+  return { texts, isSame };
+}
+
+/** Saves the workflow by its keys, and opens the page anew. */
+async function savedAndReloaded(page) {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("Control+s");
+  const name = page.getByRole("dialog").getByRole("textbox");
+  await name.fill(job.modern ? "drawn in 2.0" : "drawn");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => window.app.extensionManager.workflow.activeWorkflow?.isPersisted);
+  await page.reload();
+  await ready(page);
+  await editor.closeUp(page);
+  return editor.told(page);
+}
+
+/** Presses Run, and waits for the end. */
+async function run(page) {
+  await page.evaluate(() => {
+    window.ended = null;
+    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
+      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
+  });
+  await page.getByTestId("queue-button").first().click();
+  await page.waitForFunction(() => window.ended);
+  await page.waitForTimeout(1000);
+  return page.evaluate(() => window.ended);
+}
+
+/** The node copied and pasted, and in a subgraph: what the editor of each then shows. */
+async function copied(page) {
+  const pasted = await page.evaluate(async (type) => {
+    const { canvas } = window.app;
+    canvas.select(canvas.graph.nodes.find((one) => one.type === type));
+    canvas.copyToClipboard();
+    canvas.pasteFromClipboard();
+    const copy = canvas.graph.nodes.filter((one) => one.type === type).at(-1);
+    const text = copy.reelpatchTrack.told().text;
+    canvas.graph.remove(copy);
+    return text;
+  }, editor.TYPE);
+  await page.evaluate((type) => {
+    const { canvas } = window.app;
+    const track = canvas.graph.nodes.find((one) => one.type === type);
+    const { node } = canvas.graph.convertToSubgraph(new Set([track]));
+    canvas.openSubgraph(node.subgraph, node);
+  }, editor.TYPE);
+  await editor.closeUp(page);
+  await page.screenshot({ path: path.join(job.pictures, "in a subgraph.png") });
+  return { pasted, inside: await editor.told(page) };
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,114 @@
+// Hands and eyes for the editor of the node Mask track.
+
+const TYPE = "ReelpatchMaskTrack";
+
+/** What the editor of the graph that is open says of itself. */
+function told(page) {
+  return page.evaluate((type) => {
+    const node = window.app.canvas.graph.nodes.find((one) => one.type === type);
+    return node.reelpatchTrack.told();
+  }, TYPE);
+}
+
+/** Waits until the editor shows what it is asked for. */
+async function until(page, isSo) {
+  for (let waited = 0; waited < 600; waited += 1) {
+    const state = await told(page);
+    if (isSo(state)) return state;
+    await page.waitForTimeout(100);
+  }
+  throw new Error(`the editor stays at ${JSON.stringify(await told(page))}`);
+}
+
+/** Brings the node into view, large, and waits for its film and its mask. */
+async function closeUp(page) {
+  await page.waitForFunction((type) => window.app.canvas.graph.nodes.some((one) => one.type === type), TYPE);
+  await page.evaluate((type) => {
+    const { canvas } = window.app;
+    const node = canvas.graph.nodes.find((one) => one.type === type);
+    const [left, top, width, height] = node.boundingRect;
+    canvas.ds.fitToBounds([left - 40, top - 20, width + 300, height + 40], { zoom: 0.98 });
+    canvas.setDirty(true, true);
+  }, TYPE);
+  await until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
+  await page.waitForTimeout(1000);
+}
+
+function stage(page) {
+  return page.locator(".reelpatch-track .stage").first();
+}
+
+/** `at` is a place of the square picture on the page; `drag` moves the mouse from one to another. */
+async function hands(page) {
+  const box = await stage(page).boundingBox();
+  const side = Math.min(box.width, box.height);
+  const [left, top] = [box.x + (box.width - side) / 2, box.y + (box.height - side) / 2];
+  return { at: (x, y) => [left + x * side, top + y * side], drag: (from, to) => drag(page, from, to) };
+}
+
+async function drag(page, from, to) {
+  await page.mouse.move(...from);
+  await page.mouse.down();
+  await page.mouse.move((from[0] + to[0]) / 2, (from[1] + to[1]) / 2, { steps: 4 });
+  await page.mouse.move(...to, { steps: 4 });
+  await page.mouse.up();
+  await until(page, (state) => state.isMaskShown);
+}
+
+/** Drags a handle of the timeline to where a frame begins. */
+async function dragOnTimeline(page, id, frame) {
+  const handle = await page.locator(`.reelpatch-track [data-id="${id}"]`).boundingBox();
+  const inner = await page.locator(".reelpatch-track .inner").boundingBox();
+  const { frames } = (await told(page)).clip;
+  const middle = handle.y + handle.height / 2;
+  await drag(page, [handle.x + handle.width / 2, middle], [inner.x + (inner.width * frame) / frames, middle]);
+}
+
+/** The mask that lies over each frame, as the page has it: rows of values from 0 to 255. */
+async function overlays(page, frames) {
+  await stage(page).focus();
+  await page.keyboard.press("Home");
+  const found = [];
+  for (let frame = 0; frame < frames; frame += 1) {
+    await until(page, (state) => state.frame === frame && state.isMaskShown);
+    const pixels = await page.evaluate(() => {
+      const canvas = document.querySelector(".reelpatch-track .mask");
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      return { width, height, values: Array.from({ length: width * height }, (_, place) => data[4 * place + 3]) };
+    });
+    found.push(pixels);
+    await page.keyboard.press(".");
+  }
+  return found;
+}
+
+/** A number that stays with the node, and is another one for a node that was made anew. */
+function identity(page) {
+  return page.evaluate((type) => {
+    const node = window.app.canvas.graph.nodes.find((one) => one.type === type);
+    return (node.reelpatchNumber ??= Math.random());
+  }, TYPE);
+}
+
+/**
+ * How long the page's script takes to draw another frame of a track of 20 regions with 50 keyframes each, in ms: the middle of
+ * many, and the longest.
+ */
+function scriptTime(page) {
+  return page.evaluate((type) => {
+    const { reelpatchTrack } = window.app.canvas.graph.nodes.find((one) => one.type === type);
+    const box = { kind: "box", centre: [0.5, 0.5], size: [0.2, 0.2] };
+    const keyframes = Array.from({ length: 50 }, (_, place) => ({ at: place / 50, position: [place / 50, 0.5] }));
+    const regions = Array.from({ length: 20 }, () => ({ shape: box, keyframes }));
+    reelpatchTrack.text = JSON.stringify({ mask_track: 1, units: "fractions", times: "seconds", regions });
+    const times = Array.from({ length: 101 }, (_, place) => {
+      const before = performance.now();
+      reelpatchTrack.seek(place % 9);
+      return performance.now() - before;
+    }).sort((one, other) => one - other);
+    return { middle: times[50], longest: times[100] };
+  }, TYPE);
+}
+
+module.exports = { TYPE, closeUp, dragOnTimeline, hands, identity, overlays, scriptTime, stage, told, until };

@@ -1,0 +1,47 @@
+"""The browser that the tests of the front end drive, and how a driver is run.
+
+Needs Chromium and playwright-core: `npm install --prefix ~/browser playwright-core`, or a folder that holds it in
+`$NODE_PATH`; `$CHROMIUM` names another Chromium.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DRIVERS = Path(__file__).parent / "browser"
+
+
+def needed() -> tuple[str, str, str]:
+    """Node, Chromium and the folder of playwright-core."""
+    node = shutil.which("node")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    folder = os.environ.get("NODE_PATH") or str(Path.home() / "browser" / "node_modules")
+    if node is None or chromium is None:
+        pytest.skip("no node or no chromium in PATH: install both to run the browser tests")
+    if not (Path(folder) / "playwright-core").is_dir():
+        pytest.skip(f"no playwright-core in {folder}: npm install --prefix ~/browser playwright-core")
+    return node, chromium, folder
+
+
+def driven(driver: str, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a driver found on its visit; `folder` keeps its profile, its job and its result."""
+    node, chromium, packages = needed()
+    more = {"chromium": chromium, "profile": str(folder / "profile"), "pictures": str(folder)}
+    (folder / "job.json").write_text(json.dumps({**job, **more, "result": str(folder / "result.json")}))
+    done = subprocess.run(
+        [node, str(DRIVERS / driver), str(folder / "job.json")],
+        env={**os.environ, "NODE_PATH": packages},
+        capture_output=True,
+        text=True,
+        timeout=1800,  # a minute of work; long, for machines that are busy with other things
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((folder / "result.json").read_text())

@@ -1,0 +1,199 @@
+"""The editor of the node Mask track in a real browser, in both ways of drawing nodes: drawn, undone, saved, opened again, run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from reelpatch.clips.mask_track.moments import Moments
+from reelpatch.clips.mask_track.render import TrackRenderer
+from reelpatch.clips.mask_track.text import read_track
+from tests.host.chromium import driven, needed
+from tests.host.server import Server, running
+from workflows.templates import WORKFLOWS
+
+pytestmark = pytest.mark.host
+MODES = {"classic": False, "nodes 2.0": True}
+Told = dict[str, Any]
+CLIP = {"width": 64, "height": 64, "frames": 9, "fps": "8/1"}
+# A mouse points at whole pixels of the page, and a pixel of the demo's clip is some six of them.
+POINTED = 0.01
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as after installing: no files but those that come with Reelpatch."""
+    needed()
+    with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=MODES)
+def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What one visit of the browser found. Its pictures are in pytest's folder."""
+    folder = tmp_path_factory.mktemp(request.param.replace(" ", "_"))
+    job = {"url": server.url, "modern": MODES[request.param], "template": WORKFLOWS[0].name}
+    return driven("mask_track.cjs", job, folder)
+
+
+def region(text: str) -> dict[str, Any]:
+    """The only region of a track."""
+    (found,) = json.loads(text)["regions"]
+    return found
+
+
+def overlays(told: Told) -> NDArray[np.int64]:
+    """What lay over each frame on the page, [F, H, W] of 0 to 255."""
+    return np.stack(
+        [np.array(one["values"]).reshape(one["height"], one["width"]) for one in told["overlays"]]
+    )
+
+
+def saved(told: Told, server: Server) -> list[Path]:
+    """The pictures of the masks that the graph used."""
+    (history,) = server.ask(f"/history/{told['run']['detail']['prompt_id']}").values()
+    every = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    return [server.base / "output" / one["filename"] for one in every if one["filename"].startswith("track")]
+
+
+def test_the_chosen_video_is_shown_before_any_run(told: Told) -> None:
+    assert told["fresh"]["clip"] == CLIP
+    assert told["fresh"]["said"] == {"film": "", "masks": "", "linked": ""}
+    assert told["complaints"] == []
+
+
+def test_a_box_is_drawn_moved_and_given_a_ramp(told: Told) -> None:
+    texts = told["texts"]
+    assert json.loads(texts["empty"])["regions"] == []
+    shape = {"kind": "box", "centre": [0.3, 0.325], "size": [0.4, 0.35]}
+    box = region(texts["box"])
+    assert set(box) == {"shape"}
+    assert box["shape"]["centre"] == pytest.approx(shape["centre"], abs=POINTED)
+    assert box["shape"]["size"] == pytest.approx(shape["size"], abs=POINTED)
+    first, second = region(texts["keyframes"])["keyframes"]
+    assert (first["at"], second["at"]) == (0, 0.5)
+    assert first["position"] == box["shape"]["centre"]
+    assert second["position"] == pytest.approx([0.6, 0.525], abs=POINTED)
+    assert region(texts["ramp"])["envelope"] == {"start": 0, "ramp_in": {"kind": "linear", "length": 0.5}}
+
+
+def test_undo_and_redo_are_the_editors_own(told: Told) -> None:
+    """ComfyUI, which undoes whole graphs on the same keys, leaves the node alone."""
+    texts = told["texts"]
+    assert texts["undone"] == texts["keyframes"]
+    assert texts["redone"] == texts["ramp"]
+    assert told["isSame"]
+
+
+def test_it_is_there_again_after_saving_and_opening_the_page(told: Told) -> None:
+    assert told["reloaded"]["text"] == told["texts"]["ramp"]
+    assert told["reloaded"]["clip"] == CLIP
+    assert told["copies"]["pasted"] == told["texts"]["ramp"]
+
+
+def test_a_subgraph_finds_the_video_outside_of_it(told: Told) -> None:
+    inside = told["copies"]["inside"]
+    assert (inside["text"], inside["clip"]) == (told["texts"]["ramp"], CLIP)
+
+
+def test_the_overlay_is_the_engines_mask(told: Told) -> None:
+    """Half a level apart, which is rounding to bytes."""
+    track = read_track(told["texts"]["ramp"])
+    real = TrackRenderer(track, (64, 64), Moments(9, Fraction(8))).part(0, 9).numpy()
+    assert np.abs(overlays(told) - real * 255).max() <= 0.5 + 1e-4
+    assert [frame.max() > 0 for frame in real] == [False] + [True] * 8
+
+
+def test_the_mask_that_was_used_is_the_overlay(told: Told, server: Server) -> None:
+    """One level of 255 apart at most: the overlay rounds to bytes, and Save Image cuts off."""
+    assert told["run"]["kind"] == "execution_success", told["run"]
+    used = [np.asarray(Image.open(path).convert("L"), np.int64) for path in saved(told, server)]
+    assert np.abs(np.stack(used) - overlays(told)).max() <= 1
+
+
+def test_the_text_is_in_the_prompt_and_in_what_was_saved(told: Told, server: Server) -> None:
+    (history,) = server.ask(f"/history/{told['run']['detail']['prompt_id']}").values()
+    (node,) = [one for one in history["prompt"][2].values() if one["class_type"] == "ReelpatchMaskTrack"]
+    assert node["inputs"]["track"] == told["texts"]["ramp"]
+    picture = Image.open(saved(told, server)[0])
+    (drawn,) = [
+        one for one in json.loads(picture.info["workflow"])["nodes"] if one["type"] == "ReelpatchMaskTrack"
+    ]
+    assert drawn["widgets_values"][0] == told["texts"]["ramp"]
+
+
+def test_keys_alone_do_all_of_it(told: Told) -> None:
+    texts = told["tools"]["keys"]
+    drawn = {"kind": "ellipse", "centre": [0.5, 0.5], "size": [0.3, 0.3]}
+    assert region(texts["ellipse"]) == {"shape": drawn}
+    moved = {"kind": "ellipse", "centre": [0.51, 0.55], "size": [0.315, 0.315]}
+    assert region(texts["moved"]) == {"shape": moved}
+    assert region(texts["turned"])["keyframes"] == [{"at": 0, "rotation": 10}]
+    assert region(texts["spanned"])["envelope"] == {"start": 0.25, "end": 0.75}
+    assert region(texts["later"])["envelope"] == {"start": 0.375, "end": 0.75}
+    assert region(texts["keyLater"])["keyframes"] == [{"at": 0.25, "rotation": 10}]
+    assert "keyframes" not in region(texts["keyGone"])
+    assert region(texts["subtracts"])["mode"] == "subtract"
+    one, other = json.loads(texts["pasted"])["regions"]
+    assert other == {**one, "shape": {**moved, "centre": [0.54, 0.58]}}
+    assert texts["removed"] == texts["undone"] == texts["subtracts"]
+
+
+def test_every_tool_draws(told: Told) -> None:
+    polygon, stroke, whole, ellipse = json.loads(told["tools"]["mouse"]["text"])["regions"]
+    corners = np.array([[0.1, 0.1], [0.4, 0.1], [0.4, 0.4], [0.2, 0.5]])
+    assert polygon["shape"]["points"] == pytest.approx(corners, abs=POINTED)
+    line = np.array(stroke["shape"]["points"])
+    assert line[[0, -1]] == pytest.approx(np.array([[0.1, 0.8], [0.9, 0.7]]), abs=POINTED)
+    assert line[:, 1] == pytest.approx(0.8 - (line[:, 0] - 0.1) / 8, abs=POINTED)
+    wipe = {"kind": "wipe", "length": 0.5, "direction": 90}
+    assert whole == {"shape": {"kind": "whole"}, "envelope": {"start": 0, "ramp_in": wipe}}
+    assert ellipse["shape"]["centre"] == pytest.approx([0.7, 0.7], abs=POINTED)
+    assert ellipse["shape"]["size"] == pytest.approx([0.4, 0.4], abs=POINTED)
+    (key,) = json.loads(told["tools"]["mouse"]["turned"])["regions"][-1]["keyframes"]
+    assert key["rotation"] == pytest.approx(90, abs=2)  # some pixels of the page, at the end of a short arm
+
+
+def test_the_text_can_be_written_by_hand(told: Told) -> None:
+    text = told["tools"]["text"]
+    assert "'star' at regions[0].shape.kind" in text["message"]
+    assert json.loads(text["right"]["text"])["units"] == "pixels"
+    assert text["after"] == text["before"]
+
+
+def test_it_plays(told: Told) -> None:
+    played = told["tools"]["played"]
+    assert played["stepped"] == max(0, played["stopped"] - 1)
+
+
+def test_screen_readers_are_told_of_every_control_in_both_languages(told: Told) -> None:
+    unnamed, words = told["tools"]["unnamed"], told["tools"]["words"]
+    assert unnamed["count"] > 20
+    assert (unnamed["nameless"], unnamed["valueless"]) == (0, 0)
+    assert words["english"] == words["chinese"]
+    assert words["same"] == []
+
+
+def test_frames_of_no_file_are_shown_after_a_run(told: Told) -> None:
+    before, after = (told["tools"]["fromRun"][name] for name in ("before", "after"))
+    assert "run the graph" in before["said"]["film"]
+    assert after["clip"] == {**CLIP, "fps": "8"}
+    assert after["said"]["film"] == ""
+
+
+def test_it_is_drawn_in_an_app(told: Told) -> None:
+    app = told["tools"]["app"]
+    assert app["box"]["width"] > 200
+    *_, box = json.loads(app["text"])["regions"]
+    assert box["shape"]["centre"] == pytest.approx(
+        [0.4, 0.4], abs=2 * POINTED
+    )  # the picture is half as large there
+    assert app["queued"] == app["text"]
