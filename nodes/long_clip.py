@@ -46,6 +46,7 @@ class EditLongClip(io.ComfyNode):
                 "edit video",
                 "restyle",
                 "long video",
+                "first frame",
                 "windows",
                 "chunks",
                 "vace",

@@ -104,6 +104,7 @@ class ViaPicture:
             dtype=request.dtype,
             vram_limit=request.vram_limit,
             text_cache=request.text_cache,
+            fp8_matmul=request.fp8_matmul,
             output=self.target,
         )
 
