@@ -15,7 +15,7 @@ def test_every_file_is_one_that_comfyui_loads(recipe: Recipe) -> None:
     for file in files:
         assert file.names
         assert all(name.endswith(".safetensors") for name in file.names)
-        assert not file.url or file.url.endswith((file.names[0], ".pt"))
+        assert not file.url or file.url.endswith((file.names[0], ".pt", ".ckpt"))
 
 
 def test_the_text_encoder_is_the_small_one_with_its_tokenizer() -> None:
