@@ -37,6 +37,8 @@ _TRACK = """{
 }
 """
 _MOST_FPS = 240.0
+# js/mask_track.js draws this widget; a page that does not know it shows the text.
+_DRAWN = {"widgetType": "REELPATCH_MASK_TRACK"}
 
 
 class TrackNode(io.ComfyNode):
@@ -73,8 +75,7 @@ class TrackNode(io.ComfyNode):
                     "track",
                     default=_TRACK,
                     multiline=True,
-                    # js/mask_track.js draws it; a page that does not know it shows the text.
-                    extra_dict={"widgetType": "REELPATCH_MASK_TRACK"},
+                    extra_dict=_DRAWN,
                     tooltip="The track as JSON: units, times and regions, as the help page and docs/mask_track.md tell.",
                 ),
                 io.Float.Input(

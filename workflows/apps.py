@@ -45,6 +45,8 @@ def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
 
 
 def _of_material(prepared: Prepared, node: Node) -> str:
+    if node.type == "ReelpatchMaskTrack":
+        return "draw where and when it edits"
     is_whole = "first_frame" not in prepared.task.widgets and not node.title.startswith("Mask")
     return "every frame, own size and rate" if node.title == "Video" and is_whole else node.title
 
