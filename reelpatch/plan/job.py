@@ -10,7 +10,6 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.models import Models
 from reelpatch.recipes import Recipe
-from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.condition_sets import Sees
 
 
@@ -122,7 +121,7 @@ class Job:
         recipe, num_steps = self.recipe, self.recipe.steps
         guidance = recipe.guidance_for(self.references)
         dropped_at = recipe.picture.reasoning_steps if recipe.picture else num_steps
-        levels = sigmas_of(recipe).tolist() if recipe.sharing else []
+        levels = _noise_levels(recipe)
         for step in range(recipe.start_step, num_steps):
             is_active = recipe.strength != 0 and recipe.window.active(step, num_steps)
             contexts = self.streams if is_active else 0
@@ -149,6 +148,15 @@ class Job:
         doubled = sharing.doubled_blocks(one.shared_at, backbone.num_blocks)
         each = backbone.flops(self.tokens).self_attention // backbone.num_blocks
         return Flops(self_attention=each * doubled * self.rows)
+
+
+def _noise_levels(recipe: Recipe) -> list[float]:
+    """Of every step of a recipe that shares attention by them; empty for others, which a plan tells without PyTorch."""
+    if recipe.sharing is None:
+        return []
+    from reelpatch.recipes.levels import sigmas_of
+
+    return sigmas_of(recipe).tolist()
 
 
 @dataclass(frozen=True)
