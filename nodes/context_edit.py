@@ -19,6 +19,7 @@ from reelpatch.recipes import RECIPES
 from reelpatch.sampling.guidance import StepRange
 
 from .context_module import check_fit, check_module, with_lora
+from .grounding_film import GROUNDING_KEY
 from .host import attach
 from .host_vae import encoder
 from .node_message import say
@@ -86,11 +87,13 @@ class EditInContext(io.ComfyNode):
         for edit in work.edits(module, prepared, settings):
             edited = attach(edited, edit, edit_module)
         device = comfy.model_management.intermediate_device()
-        latents = torch.zeros(1, *prepared.shape, device=device)
+        latents: dict[str, Any] = {"samples": torch.zeros(1, *prepared.shape, device=device)}
+        if record.segments is not None and record.segments.grounding:
+            latents[GROUNDING_KEY] = record.segments.grounding
         prompt = record.prompt_for(instruction, references=len(references or []))
         told = "" if record.segments is None else record.segments.told_of(instruction)
         say(cls, f"{record.title}. {f'{told} ' if told else ''}The model reads: {prompt}")
-        return io.NodeOutput(edited, {"samples": latents}, prompt)
+        return io.NodeOutput(edited, latents, prompt)
 
 
 def _plan_on(lattice: Lattice, plan: FitPlan) -> FitPlan:

@@ -14,6 +14,7 @@ from .edit_module import LoadEditModule
 from .edit_picture import EditPicture
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
+from .grounding_film import GroundingFilm
 from .load_models import LoadContextModels, LoadEnhancer, LoadModels, LoadPictureModels
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
@@ -55,6 +56,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Measure,
     Plan,
     EditInContext,
+    GroundingFilm,
     LoadPictureModels,
     LoadContextModels,
     Picture,

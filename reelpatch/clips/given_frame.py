@@ -14,20 +14,24 @@ _SAME_SHAPE = 0.02  # how far the shape of a picture may be from that of its cli
 
 @dataclass(frozen=True, eq=False)
 class GivenFrame:
-    """A picture [H, W, 3] in [0, 1], of the clip's size, shown for `held` frames: what stands in front is cut off again."""
+    """A picture [H, W, 3] in [0, 1], of the clip's size, shown for `held` frames: what stands in front is cut off again.
+
+    One that `is_beside` is shown where a pair canvas makes the clip, and the source keeps its own frame 0.
+    """
 
     picture: Tensor
     held: int = 1
+    is_beside: bool = False
 
     @classmethod
-    def of(cls, picture: Tensor, size: Size, *, held: int = 1) -> "GivenFrame":
+    def of(cls, picture: Tensor, size: Size, *, held: int = 1, is_beside: bool = False) -> "GivenFrame":
         """A picture [h, w, 3] brought to the (height, width) of the clip.
 
         Raises: `BadInput` for one of another shape.
         """
         given = (picture.shape[0], picture.shape[1])
         if given == size:
-            return cls(picture, held)
+            return cls(picture, held, is_beside)
         shape = (given[0] / given[1]) / (size[0] / size[1])
         if abs(shape - 1) > _SAME_SHAPE:
             raise BadInput(
@@ -38,7 +42,7 @@ class GivenFrame:
         batch = F.interpolate(
             picture.permute(2, 0, 1)[None], size=size, mode="bicubic", antialias=True, align_corners=False
         )
-        return cls(batch[0].permute(1, 2, 0).clamp(0, 1), held)
+        return cls(batch[0].permute(1, 2, 0).clamp(0, 1), held, is_beside)
 
     @property
     def lead(self) -> int:

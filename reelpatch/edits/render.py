@@ -1,5 +1,6 @@
 """The one way through an edit, in every host: prepare, sample, finish, decode, and give the clip back."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
@@ -42,15 +43,28 @@ def make_latents(
     host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
 ) -> Tensor:
     """The latents of the edited clip, without those of references."""
-    return _sampled(host, work, material, seed, on_progress)[0]
+    sampled, prepared = _sampled(host, work, material, seed, on_progress)
+    return work.finish(sampled, prepared)
 
 
 def render(
-    host: RenderHost, work: EditWork, material: Material, *, seed: int | FrameNoise, on_progress: OnProgress
+    host: RenderHost,
+    work: EditWork,
+    material: Material,
+    *,
+    seed: int | FrameNoise,
+    on_progress: OnProgress,
+    on_lead: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
-    """The edited clip at the size and length of the material's, [F, H, W, 3], as the model made it."""
-    latents, prepared = _sampled(host, work, material, seed, on_progress)
-    decoded = host.decode(latents, on_progress)
+    """The edited clip at the size and length of the material's, [F, H, W, 3], as the model made it.
+
+    `on_lead` is told the frames [f, h, w, 3] of what was made in front of the clip, at the size that was worked on: they are decoded
+    apart, as a clip of their own.
+    """
+    sampled, prepared = _sampled(host, work, material, seed, on_progress)
+    if on_lead is not None:
+        on_lead(host.decode(sampled[:, : prepared.references], on_progress))
+    decoded = host.decode(work.finish(sampled, prepared), on_progress)
     return restore(decoded[:, :, prepared.left_px :], material.plan, material.clip)
 
 
@@ -61,4 +75,4 @@ def _sampled(
     prepared = work.prepare(material, host.settings, host.encode)
     on_progress("encoding the clip", 1, 1)
     noise = draw_noise(prepared.shape, seed, references=prepared.references)
-    return work.finish(host.sample(work, prepared, noise, seed, on_progress), prepared), prepared
+    return host.sample(work, prepared, noise, seed, on_progress), prepared

@@ -24,13 +24,15 @@ Encode = Callable[[Tensor], Tensor]
 class Material:
     """What a person gives for an edit, and how it is fitted to the model.
 
-    Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], all in [0, 1].
+    `first_frame` is frame 0 as it is to become, which an edit on a pair canvas is shown where it makes the clip.
+    Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], first_frame [H, W, 3], all in [0, 1].
     """
 
     clip: Tensor
     plan: FitPlan
     mask: Tensor | None = None
     references: Sequence[Tensor] = ()
+    first_frame: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Edits by one recipe, whose models are kept loaded from edit to edit: frames in, edited frames out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.render import render
 from reelpatch.edits.segments.layout import SegmentLayout
 from reelpatch.edits.work import Material
+from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.pair_maker import host_of
 from reelpatch.headless.loaded_recipe import LoadedRecipe, explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
@@ -76,10 +77,24 @@ class Editor(LoadedRecipe):
         seed: int | FrameNoise = 0,
         plan: FitPlan | None = None,
         caption: str = "",
+        first_frame: Tensor | None = None,
+        on_grounding: Callable[[Tensor], None] | None = None,
         on_progress: OnProgress = silent,
     ) -> Tensor:
-        """As `edit`, but as the model made it: outside the mask, pixels have been through the VAE."""
+        """As `edit`, but as the model made it: outside the mask, pixels have been through the VAE.
+
+        Shapes: first_frame [H, W, 3], frame 0 as it is to become, for a recipe on a pair canvas. `on_grounding` is told the frames
+        [f, h, w, 3] that show what will be changed, as they were worked on, where the recipe makes any.
+        Raises: `BadInput` as `edit`, and for a first frame or a grounding clip that is asked of a recipe without such.
+        """
         check_instruction(instruction)
+        if first_frame is not None and self.recipe.canvas is None:
+            raise BadInput(
+                f"the recipe '{self.recipe.name}' works on no pair canvas: put the first frame into the clip, and keep it there by "
+                "the mask."
+            )
+        if on_grounding is not None:
+            self.recipe.check_grounds()
         plan = plan or plan_fit(*clip.shape[:3], lattice=self.recipe.lattice)
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
@@ -89,5 +104,5 @@ class Editor(LoadedRecipe):
         with explain_out_of_memory(self.device):
             prompt = self.recipe.prompt_for(instruction, references=len(references))
             host = host_of(self, prompt, on_progress, references=len(references), caption=caption)
-            material = Material(clip, plan, mask, references)
-            return render(host, self.work, material, seed=seed, on_progress=on_progress)
+            material = Material(clip, plan, mask, references, first_frame)
+            return render(host, self.work, material, seed=seed, on_progress=on_progress, on_lead=on_grounding)

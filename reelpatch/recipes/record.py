@@ -191,7 +191,17 @@ class Recipe:
     def takes_first_frame(self) -> bool:
         """Whether a clip can follow its first frame, given as it is to become: kept, or looked at as a reference."""
         looks = self.segments is not None and self.segments.reference_px is not None
-        return self.edit_kind.keeps_frames or looks
+        return self.keeps_first_frame or looks
+
+    @property
+    def keeps_first_frame(self) -> bool:
+        """Whether a first frame that is given stays: in the clip, or on a pair canvas beside the source's own."""
+        return self.edit_kind.keeps_frames or self.canvas is not None
+
+    @property
+    def grounds(self) -> bool:
+        """Whether it makes a clip that shows what will be changed, in front of the one that is edited."""
+        return self.segments is not None and self.segments.grounding > 0
 
     @property
     def num_run_steps(self) -> int:
@@ -240,6 +250,15 @@ class Recipe:
         check_reasoning_steps(steps, self.steps)
         picture = replace(picture, reasoning_steps=steps)
         return replace(self, picture=picture, frames=picture.frames)
+
+    def check_grounds(self) -> None:
+        """Raises: `BadInput` for a recipe that makes no clip of what will be changed."""
+        if not self.grounds:
+            raise BadInput(
+                f"the recipe '{self.name}' makes no clip that shows what will be changed: use videocof or videocof-fast, or leave "
+                "this out.",
+                setting="grounding_film",
+            )
 
     def check_enhances(self) -> None:
         """Raises: `BadInput` for a recipe that does something else than enhance a clip."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
-from reelpatch.clips.crop import CropPlan
+from reelpatch.clips.crop import CropPlan, crop
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.worked_clip import Finishing
@@ -38,12 +38,29 @@ class Render(Protocol):
         ...
 
 
+class RenderFirst(Protocol):
+    """How a host edits the first window, where that differs from the others."""
+
+    def __call__(
+        self,
+        clip: Tensor,
+        *,
+        mask: Tensor | None,
+        seed: int | FrameNoise,
+        plan: FitPlan,
+        first_frame: Tensor | None,
+        on_progress: OnProgress,
+    ) -> Tensor:
+        """As `Render`. Shapes: first_frame [H, W, 3] in [0, 1], frame 0 as it is to become, beside the source's own."""
+        ...
+
+
 @dataclass(frozen=True)
 class EditWindow:
     """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
 
     The last of them are then shown as this window decodes them: see `join_late`. The first window keeps the frame that is
-    `given`. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
+    `given`, and is edited by `first` where there is one. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
     """
 
     render: Render
@@ -55,6 +72,7 @@ class EditWindow:
     lattice: Lattice
     given: GivenFrame | None = None
     on_crop: Callable[[CropPlan, FitPlan], None] = lambda _crop, _plan: None
+    first: RenderFirst | None = None
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
@@ -65,13 +83,17 @@ class EditWindow:
             clip[: window.overlap] = job.carried["pictures"].float() / 255
             mask = torch.ones(clip.shape[:3]) if mask is None else mask
             mask[: self._joined(window.overlap)] = 0
-        lead = 0
-        if self.given is not None and job.number == 0:
-            (clip, mask), lead = self.given.put(clip, mask), self.given.lead
+        given, lead = self.given if job.number == 0 else None, 0
+        if given is not None and given.is_beside:
+            given.check_follows(num_frames)
+        elif given is not None:
+            (clip, mask), lead = given.put(clip, mask), given.lead
         finished = to_bytes(clip)
         if mask is None or bool(mask[window.overlap :].any()):
             finished = to_bytes(self._edited(clip, mask, job, on_progress))
         finished = finished[lead:]
+        if given is not None and given.is_beside:
+            finished[0] = to_bytes(given.picture)
         tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
         return FinishedWindow(
             finished[self._joined(window.overlap) : num_frames - keep + self._joined(keep)], tail
@@ -88,13 +110,14 @@ class EditWindow:
         kept = part.mask
         if overlap and kept is not None:
             kept = torch.cat([torch.zeros_like(kept[:overlap]), kept[overlap:]])
-        edited = self.render(
-            part.clip,
-            mask=kept,
-            seed=job.noise(self.seed),
-            plan=plan,
-            on_progress=on_progress,
-        )
+        seed = job.noise(self.seed)
+        if self.first is not None and job.number == 0:
+            beside = self._beside(len(clip), part.crop)
+            edited = self.first(
+                part.clip, mask=kept, seed=seed, plan=plan, first_frame=beside, on_progress=on_progress
+            )
+        else:
+            edited = self.render(part.clip, mask=kept, seed=seed, plan=plan, on_progress=on_progress)
         if overlap and self.finishing.how.match is None:
             # The model should have left these frames alone: what it did to their colours, it did to all.
             edited = match_part(edited, edited[:overlap], part.clip[:overlap])
@@ -102,3 +125,10 @@ class EditWindow:
             if part.crop is None:
                 edited = without_step(edited, part.clip[: self._joined(overlap)])
         return part.finished(edited)
+
+    def _beside(self, num_frames: int, boxes: CropPlan | None) -> Tensor | None:
+        """The given frame as the first window is shown it beside the source's own, in the box of frame 0 where there are boxes."""
+        if self.given is None or not self.given.is_beside:
+            return None
+        picture = self.given.picture
+        return picture if boxes is None else crop(picture.expand(num_frames, -1, -1, -1), boxes)[0]

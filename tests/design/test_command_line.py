@@ -16,7 +16,7 @@ EDIT = {
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via"),
-    *("--caption", "--change"),
+    *("--caption", "--change", "--grounding-film"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -39,6 +39,7 @@ PLAN = {
 TASK = (
     EDIT
     - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame", "--via", "--caption", "--change"}
+    - {"--grounding-film"}
     - FINISH
     - WINDOWS
     - REWRITING

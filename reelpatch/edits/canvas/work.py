@@ -28,7 +28,7 @@ class CanvasWork(VaceWork):
             check_reference(image, number)
         plan = material.plan
         height, width = plan.size
-        clip, mask = pair_canvas(fit(material.clip, plan))
+        clip, mask = pair_canvas(fit(material.clip, plan), _fitted_first_frame(material))
         context = build_context(
             clip,
             mask,
@@ -43,14 +43,24 @@ class CanvasWork(VaceWork):
         return replace(Prepared(shape, references, seen=context), left_px=width)
 
 
-def pair_canvas(clip: Tensor) -> tuple[Tensor, Tensor]:
-    """The source at the left, which is kept, and gray at the right, where the clip is made.
+def pair_canvas(clip: Tensor, first_frame: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The source at the left, which is kept, and gray at the right, where the clip is made, behind a first frame that is given.
 
-    Shapes: clip [F, H, W, 3] -> canvas [F, H, 2 W, 3] and mask [F, H, 2 W].
+    Shapes: clip [F, H, W, 3], first_frame [H, W, 3] -> canvas [F, H, 2 W, 3] and mask [F, H, 2 W].
     """
-    canvas = torch.cat([clip, torch.full_like(clip, GRAY)], dim=2)
-    kept = torch.zeros(clip.shape[:3])
-    return canvas, torch.cat([kept, torch.ones_like(kept)], dim=2)
+    made, kept = torch.full_like(clip, GRAY), torch.zeros(clip.shape[:3])
+    where = torch.ones_like(kept)
+    if first_frame is not None:
+        made[0], where[0] = first_frame, 0
+    return torch.cat([clip, made], dim=2), torch.cat([kept, where], dim=2)
+
+
+def _fitted_first_frame(material: Material) -> Tensor | None:
+    """The given first frame as frame 0 of the clip is fitted, [H, W, 3]; None without one."""
+    if material.first_frame is None:
+        return None
+    given = material.first_frame[None].to(material.clip)
+    return fit(torch.cat([given, material.clip[1:]]), material.plan)[0]
 
 
 def reference_canvas(image: Tensor, height: int, width: int) -> Tensor:

@@ -36,6 +36,12 @@ def add_to(verbs: Any) -> None:
         metavar="FILE",
         help="mp4, mkv (without loss) or folder of PNG frames to write (CLIP_THE_INSTRUCTION.mp4)",
     )
+    add(
+        "--grounding-film",
+        type=Path,
+        metavar="FILE",
+        help="mp4, mkv or folder: what will be changed, as VideoCoF shows it (of a long clip that of the first window)",
+    )
     add_lossless(add)
     add_accept_damage(add)
     add("--recipe", default="demo", metavar="NAME", help="published method to use (%(default)s)")
@@ -155,6 +161,11 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
         raise BadInput(
             "a file of edits has several instructions, and frame 0 can be edited as a picture by one alone: leave this out.",
             setting="via",
+        )
+    if options.grounding_film is not None:
+        raise BadInput(
+            "a film of what will be changed is that of one edit, but a file of edits was given: leave it out, or make them one by one.",
+            setting="grounding_film",
         )
     for name, value in (
         ("an instruction", options.instruction),

@@ -20,6 +20,7 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.hosts.pair_maker import check_caption
 from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
 from reelpatch.headless.runs.first_frame import read_first_frame
+from reelpatch.headless.runs.grounding_film import GroundingFilm
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
@@ -61,6 +62,7 @@ def edit_owned(
     check_caption(settings, request.caption)
     request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
+    film = GroundingFilm.of(request, settings)
     if request.frames is not None and not request.window_frames and request.fit is None:
         settings.lattice.latent_frames(request.frames)  # refuses what is not legal
     clip = find_windows(
@@ -79,6 +81,8 @@ def edit_owned(
         plan = _known_plan(request, clip, settings)
         editor = models or Editor(settings, **request.for_runner())
         refuse_inputs(request.target, editor.weight_files)
+        if film is not None:
+            refuse_inputs(film.path, editor.weight_files, "grounding_film")
         request, said = rewritten_edit(request, settings, num_frames=clip.plan.clip_frames)
         editor.check_text(request.instruction)
         if request.caption:
@@ -89,9 +93,13 @@ def edit_owned(
             first = via.made(on_progress)
             request = replace(request, first_frame=via.target)
         references = (*first.references, *stills)
-        edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept)
-    picture = None if via is None else via.target
-    return replace(RunResult.of_windows(request, editor, clip, began), rewriting=said, picture=picture)
+        edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept, film=film)
+    return replace(
+        RunResult.of_windows(request, editor, clip, began),
+        rewriting=said,
+        picture=None if via is None else via.target,
+        grounding_film=None if film is None else film.written(),
+    )
 
 
 def _known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:
@@ -158,7 +166,7 @@ def _announce_run(request: EditRequest, editor: Editor) -> None:
     )
 
 
-def edit_clip(
+def edit_clip(  # noqa: PLR0913 -- all that a run has found out
     request: EditRequest,
     clip: CutClip,
     editor: Editor,
@@ -167,15 +175,18 @@ def edit_clip(
     *,
     mask: WindowMask | None,
     given: GivenFrame | None = None,
+    film: GroundingFilm | None = None,
 ) -> None:
-    """Edits a clip in its windows and writes the result; what is `given` stands in the first of them.
+    """Edits a clip in its windows and writes the result; what is `given` stands in the first of them, whose `film` is written too.
 
     Raises: `BadInput` as `run_windows`.
     """
+    render = partial(
+        editor.render, instruction=request.instruction, references=references, caption=request.caption
+    )
+    is_other = film is not None or (given is not None and given.is_beside)
     work = EditWindow(
-        partial(
-            editor.render, instruction=request.instruction, references=references, caption=request.caption
-        ),
+        render,
         mask,
         request.finishing,
         request.seed,
@@ -184,6 +195,7 @@ def edit_clip(
         editor.recipe.lattice,
         given,
         partial(_announce_crop, editor.recipe),
+        partial(render, on_grounding=None if film is None else film.write) if is_other else None,
     )
     run = identity(editor, clip.plan) | {
         "clip": stamp(request.clip),

@@ -35,8 +35,9 @@ def read_first_frame(path: Path | None, size: Size, settings: Recipe, *, num_fra
     picture = read_picture(path)
     for sentence in picture.said:
         _log.info("%s", sentence)
-    given = GivenFrame.of(to_floats(picture.pixels), size, held=settings.held_frames)
-    if settings.edit_kind.keeps_frames:
+    is_beside = settings.canvas is not None
+    given = GivenFrame.of(to_floats(picture.pixels), size, held=settings.held_frames, is_beside=is_beside)
+    if settings.keeps_first_frame:
         given.check_follows(num_frames)
         _log.info("%s", given.describe(path.name))
         return FirstFrame(given)

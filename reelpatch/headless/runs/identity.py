@@ -12,7 +12,7 @@ from reelpatch.windows.file_stamp import stamp, weight_stamp
 from reelpatch.windows.plan_windows import WindowPlan
 
 # Where a result goes and how it is written does not decide its pictures, and `identity` knows the LoRAs.
-_NO_MATTER = ("output", "lossless", "models", "loras", "text_cache", "vram_limit")
+_NO_MATTER = ("output", "grounding_film", "lossless", "models", "loras", "text_cache", "vram_limit")
 
 
 def request_identity(request: RunRequest, runner: LoadedRecipe) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from reelpatch.recipes import Recipe
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.windows.window_run import WindowOptions
 
-_NOT_READ = ("output", "models")
+_NOT_READ = ("output", "models", "grounding_film")
 _NAMES = {
     "references": "reference",
     "loras": "LoRA",
@@ -130,7 +130,7 @@ class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
     `first_frame` is a picture of frame 0 as it is to become, which the rest follows; `via` names a recipe for pictures that makes
-    it first. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
+    it first. `grounding_film` is where the clip of what will be changed is written. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
     Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
     """
 
@@ -141,6 +141,7 @@ class EditRequest(ClipRequest):
     when: tuple[int, int] | None = None
     first_frame: Path | None = None
     via: str | None = None
+    grounding_film: Path | None = None
     caption: str = ""
     change: str | None = None
     references: tuple[Path, ...] = ()

@@ -24,7 +24,10 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was done, for people and for `--json`; `picture` is frame 0 where it was edited as a picture first."""
+    """What was done, for people and for `--json`; `picture` is frame 0 where it was edited as a picture first.
+
+    `grounding_film` is where the clip of what will be changed was written, None where this run wrote none.
+    """
 
     output: Path
     frames: int
@@ -40,6 +43,7 @@ class RunResult:
     windows: int = 1
     rewriting: Rewritten | None = None
     picture: Path | None = None
+    grounding_film: Path | None = None
 
     @classmethod
     def of(
@@ -90,4 +94,5 @@ class RunResult:
             "loras": [report.as_dict() for report in self.loras],
             **({} if self.rewriting is None else {"rewriting": self.rewriting.as_dict()}),
             **({} if self.picture is None else {"picture": str(self.picture)}),
+            **({} if self.grounding_film is None else {"grounding_film": str(self.grounding_film)}),
         }

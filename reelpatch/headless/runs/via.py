@@ -57,7 +57,7 @@ class ViaPicture:
                 setting=("first_frame", "via"),
             )
         check_can_follow(self._settings, "via")
-        if self._settings.edit_kind.keeps_frames:
+        if self._settings.keeps_first_frame:
             GivenFrame.check_follows(self._num_frames)
         if self._mask is not None and not bool(self._mask.any()):
             raise BadInput(

@@ -37,7 +37,7 @@ IDS = {
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
     *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
-    "ReelpatchEditInContext",
+    *("ReelpatchEditInContext", "ReelpatchGroundingFilm"),
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
     "ReelpatchLoadContextModels",
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),

@@ -10,6 +10,8 @@ from typing import Any
 import comfy.latent_formats
 import comfy.samplers
 import torch
+from bad_input import refused
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise, SamplerCustomAdvanced
 from tiny import LATENT, SIGMAS, Vae, apply, backbone, call, clip, difference, module, noise, sample, text
 
 from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
@@ -194,3 +196,40 @@ def check_the_node_edits_in_context():
     found = difference(made["bernini-r-1.3b"], sample(by_hand))
     assert found < 1e-5
     return found
+
+
+def _sampled_by_core(recipe: str) -> dict[str, Any]:
+    """What core's sampler makes of the LATENT of Edit in context, with all that the LATENT says."""
+    given = {"model": backbone(torch.float32), "vae": Vae(), "clip": clip(), "start": 0.0, "end": 1.0}
+    model, latent, _ = call("ReelpatchEditInContext", recipe=recipe, instruction="Remove the lamp.", **given)
+    told = {"cfg": 1.0, "steps": "", "skip_blocks": "", "skip_start": 0.0, "skip_end": 1.0}
+    guider = call("ReelpatchGuidanceSchedule", model=model, positive=text(1), negative=text(2), **told)[0]
+    noises = Noise_RandomNoise(3)
+    euler = comfy.samplers.sampler_object("euler")
+    return SamplerCustomAdvanced.execute(noises, guider, euler, DOWN, latent).result[0]
+
+
+def check_the_grounding_film_is_the_first_segment_decoded_alone():
+    samples = _sampled_by_core("videocof")
+    latents = samples["samples"]
+    assert latents.shape[2] == 1 + 3
+    seen: list[torch.Tensor] = []
+
+    class Alone(Vae):
+        def decode(self, latents: torch.Tensor) -> torch.Tensor:
+            seen.append(latents)
+            return latents[:, :3].permute(0, 2, 3, 4, 1)
+
+    (film,) = call("ReelpatchGroundingFilm", samples=samples, vae=Alone())
+    assert [tuple(one.shape) for one in seen] == [(1, 16, 1, *latents.shape[3:])]
+    assert torch.equal(film, Alone().decode(latents[:, :, :1])[0].clamp(0, 1))
+    assert film.std() > 0
+    both = {**samples, "samples": torch.cat([latents, latents.flip(1)])}
+    (film,) = call("ReelpatchGroundingFilm", samples=both, vae=Alone())
+    assert len(film) == 2
+    words = "nothing that shows what will be changed", "videocof or videocof-fast"
+    others = _sampled_by_core("bernini-r-1.3b"), {"samples": latents}
+    return [
+        refused(lambda one=one: call("ReelpatchGroundingFilm", samples=one, vae=Alone()), *words)
+        for one in others
+    ]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_floats
-from reelpatch.clips.frames import plan_fit
+from reelpatch.clips.frames import fit, plan_fit
 from reelpatch.edits.canvas.work import CanvasWork, pair_canvas, reference_canvas
 from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.work import EditSettings, Material
@@ -53,6 +53,30 @@ def test_the_source_is_kept_at_the_left_and_the_right_is_made() -> None:
     assert (canvas[:, :, 32:] == 0.5).all()  # 0 in the VAE's numbers
     assert mask[:, :, :32].max() == 0
     assert mask[:, :, 32:].min() == 1
+
+
+def test_a_given_first_frame_stands_at_the_right_and_is_kept(models_folder: Path) -> None:
+    """As ReCo's tasks that follow an edited frame lay it out."""
+    given = torch.rand(32, 32, 3, generator=torch.Generator().manual_seed(4))
+    canvas, mask = pair_canvas(CLIP, given)
+    assert torch.equal(canvas[:, :, :32], CLIP)
+    assert torch.equal(canvas[0, :, 32:], given)
+    assert (canvas[1:, :, 32:] == 0.5).all()
+    assert mask[:, :, :32].max() == mask[0].max() == 0
+    assert mask[1:, :, 32:].min() == 1
+    wide = plan_fit(9, 32, 32, lattice=WAN.lattice, size=(32, 48), method="pad")
+    prepared = CanvasWork().prepare(
+        Material(CLIP, wide, first_frame=given), EditSettings(method=recipe("reco").canvas), averaged
+    )
+    fitted = fit(torch.cat([given[None], CLIP[1:]]), wide)
+    by_hand = build_context(
+        *pair_canvas(fit(CLIP, wide), fitted[0]), [], averaged, frames=9, height=32, width=96
+    )
+    assert torch.equal(prepared.seen, by_hand)
+    editor = Editor(tiny(), models_folder)
+    assert not torch.equal(editor.render(CLIP, "x", first_frame=given), editor.render(CLIP, "x"))
+    with pytest.raises(BadInput, match="'demo' works on no pair canvas"):
+        Editor(recipe("demo"), models_folder).render(CLIP, "x", first_frame=given)
 
 
 def test_a_reference_is_whole_at_the_right_of_white() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
+from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.clips.given_frame import GivenFrame
+from reelpatch.clips.worked_clip import Finishing
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.runs.edit import edit_owned
 from reelpatch.headless.runs.first_frame import read_first_frame
+from reelpatch.headless.runs.request import EditRequest
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
+from tests.unit.edits.canvas.test_canvas import tiny
 
 Captured = pytest.CaptureFixture[str]
 FRAMES = moving_square(9)
@@ -123,6 +129,43 @@ def test_a_recipe_with_references_looks_at_it(picture: Path) -> None:
     first = read_first_frame(picture, (32, 32), recipe("bernini-r-1.3b"), num_frames=9)
     assert first.kept is None
     assert [tuple(one.shape) for one in first.references] == [(32, 32, 3)]
+
+
+def test_reco_shows_it_beside_the_clip_s_own_frame(
+    clip: Path, picture: Path, models_folder: Path, rendered: list[dict[str, Any]]
+) -> None:
+    """The source stays whole at the left; what comes back has the picture, to the bit, as its frame 0."""
+    long, where, out = (clip.with_name(name) for name in ("long.mkv", "mask.png", "out.mkv"))
+    write_video(Video(moving_square(17), Fraction(8)), long)
+    mask = np.zeros((32, 32), dtype=np.uint8)
+    mask[8:16, 8:16] = 255
+    Image.fromarray(mask).save(where)
+    request = EditRequest(
+        long, "make it sepia", recipe="reco", first_frame=picture, output=out, window_frames=9
+    )
+    editor = Editor(tiny(), models_folder)
+    edit_owned(request, models=editor)
+    found = read_video(out, folder_fps=Fraction(1)).frames
+    assert np.array_equal(found[0], FRAMES[0][..., ::-1])
+    first, *others = rendered
+    assert np.array_equal((first["clip"] * 255).round().byte().numpy(), FRAMES)
+    assert first["mask"] is None
+    assert np.array_equal((first["first_frame"] * 255).round().byte().numpy(), FRAMES[0][..., ::-1])
+    assert others
+    assert all("first_frame" not in one for one in others)
+    rendered.clear()
+    finishing = Finishing(crop_px=0)
+    edit_owned(replace(request, clip=clip, mask=where, finishing=finishing), models=editor)
+    (boxed,) = rendered
+    assert boxed["clip"].shape[1:3] == boxed["first_frame"].shape[:2] == (16, 16)
+    is_box = [
+        torch.equal(
+            boxed["first_frame"], to_floats(FRAMES[:1, top : top + 16, left : left + 16, ::-1].copy())[0]
+        )
+        for top in range(17)
+        for left in range(17)
+    ]
+    assert any(is_box)
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
