@@ -40,14 +40,14 @@ class LoadModels(io.ComfyNode):
                 "Loads everything that a recipe for edits names: backbone with its LoRAs, edit module, VAE and text "
                 "encoder. Missing files are named before anything runs, with where to get them."
             ),
-            search_aliases=["ditto", "vace", "vdot", "load all", "checkpoint"],
+            search_aliases=["ditto", "vace", "vdot", "reco", "easyv2v", "load all", "checkpoint"],
             inputs=_inputs(_editing(), "edit_module"),
             outputs=[
                 io.Model.Output(
                     tooltip="The backbone with the recipe's LoRAs; for Edit long clip or Apply edit."
                 ),
                 io.ModelPatch.Output(display_name="edit module", tooltip="For Edit long clip or Apply edit."),
-                io.Vae.Output(tooltip="The Wan2.1 VAE."),
+                io.Vae.Output(tooltip="The Wan2.1 VAE; of easyv2v the Wan2.2 VAE."),
                 io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
             ],
             hidden=[io.Hidden.unique_id],
@@ -179,11 +179,12 @@ class LoadContextModels(io.ComfyNode):
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
 
 
-_WITH_VACE = ("vace", "canvas")
-
-
 def _editing() -> list[str]:
-    return [name for name, record in RECIPES.items() if record.kind in _WITH_VACE]
+    return [
+        name
+        for name, record in RECIPES.items()
+        if record.edit_kind.is_instructed and record.edit_kind.has_module
+    ]
 
 
 def _enhancing() -> list[str]:
@@ -195,7 +196,6 @@ def _picturing() -> list[str]:
 
 
 def _in_context() -> list[str]:
-    # An edit adapter is loaded by Load edit module.
     return [
         name
         for name, record in RECIPES.items()

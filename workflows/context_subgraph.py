@@ -5,7 +5,7 @@ from __future__ import annotations
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
 from workflows.graph import Node, Stage
-from workflows.material_nodes import CLIP, load_video
+from workflows.material_nodes import CLIP, MASK, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
@@ -27,6 +27,13 @@ HOW_ON_CANVAS = (
     "adding and replacing than at removing."
 )
 
+HOW_WITH_ADAPTER = (
+    "**EasyV2V's authors published no weights**: train an *edit adapter* (its file format is in `docs/files.md` of Reelpatch, under *Edit "
+    "adapters*), put it into models/diffusion_models under any name, and it is found by what it is. Say what is to change, as a command. The "
+    "mask, of the video's size, is white where the edit may change something: one image for all frames, or one for each. The reference "
+    "shows how it is to look. Without either the instruction alone says so: disconnect them."
+)
+
 
 def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT) -> Subgraph:
     """A part of the clip at the length and rate that the method was made for, sampled at once."""
@@ -38,7 +45,7 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     part = {"first_frame": 0, "frames": recipe.frames, "fps": float(recipe.fps)}
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"])
-    clip = part_of_video(recipe, given, settings, part)
+    clip = part_of_video(recipe, given, settings, part, models["VAE"] if _has_adapter(recipe) else None)
     edit = _edit(recipe, given, models, clip, instruction)
     words = texts(edit["prompt"], "", "Instruction", models["text encoder"], settings["negative prompt"])
     positive, negative = (text["CONDITIONING"] for text in words)
@@ -71,8 +78,31 @@ def prepare_in_context(recipe: Recipe, owner: str, *, instruction: str) -> Prepa
     return Prepared([video], node, asked=[(video, "file")])
 
 
+def prepare_with_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Prepared:
+    """A template: a video with a mask and a reference, which go into the model."""
+    video, mask = load_video("Video", CLIP), load_mask("Mask: white may change", MASK)
+    still = load_image("How it is to look", SUBJECT)
+    references = Node(
+        "ReelpatchReferences",
+        "References",
+        [("references", "REELPATCH_REFERENCES")],
+        sockets={"images.image_0": "IMAGE", "images.image_1": "IMAGE"},
+        links={"images.image_0": still["IMAGE"]},
+        room=30,
+    )
+    given = {"video": video["VIDEO"], "mask": mask["MASK"], "references": references["references"]}
+    node = context_subgraph(recipe, instruction, owner=owner).node(given)
+    asked = [(video, "file"), (mask, "image"), (still, "image")]
+    return Prepared([video, mask], node, [still, references], asked)
+
+
+def _has_adapter(recipe: Recipe) -> bool:
+    return recipe.segments is not None and recipe.edit_kind.has_module
+
+
 def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: str) -> Node:
     module = {"edit_module": models["edit module"]} if recipe.edit_kind.has_module else {}
+    masked = {"mask": given["mask"]} if _has_adapter(recipe) else {}
     return Node(
         "ReelpatchEditInContext",
         "Edit in context",
@@ -85,11 +115,13 @@ def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: st
                 "references": "REELPATCH_REFERENCES",
             },
             **dict.fromkeys(module, "MODEL_PATCH"),
+            **dict.fromkeys(masked, "MASK"),
         },
         links={
             **{"model": models["MODEL"], "vae": models["VAE"], "clip": clip["clip"]},
             **{name: given[name] for name in ("recipe", "instruction", "references")},
             **module,
+            **masked,
         },
         widgets={"recipe": recipe.name, "instruction": instruction, "start": 0.0, "end": 1.0},
         widget_types={"recipe": "COMBO", "instruction": "STRING"},

@@ -198,8 +198,10 @@ def _name_and_seed(prefix: str) -> dict[str, Any]:
     return {"filename_prefix": prefix, "seed": 1}
 
 
-def part_of_video(recipe: Recipe, given: Node, settings: Node, part: dict[str, Any]) -> Node:
-    """Clip, at the recipe's size; `part` are first frame, frames and rate, which come from outside."""
+def part_of_video(
+    recipe: Recipe, given: Node, settings: Node, part: dict[str, Any], vae: Output | None = None
+) -> Node:
+    """Clip, at the recipe's size; `part` are first frame, frames and rate, which come from outside. `vae` is one of other sizes."""
     return Node(
         "ReelpatchClip",
         "Clip",
@@ -207,10 +209,11 @@ def part_of_video(recipe: Recipe, given: Node, settings: Node, part: dict[str, A
             *(("clip", "REELPATCH_CLIP"), ("frames", "IMAGE"), ("width", "INT"), ("height", "INT")),
             *(("length", "INT"), ("fps", "FLOAT")),
         ],
-        sockets={"video": "VIDEO", "images": "IMAGE"},
+        sockets={"video": "VIDEO", "images": "IMAGE", **({} if vae is None else {"vae": "VAE"})},
         links={
             **{"video": given["video"], "width": settings["width"], "height": settings["height"]},
             **{name: given[name] for name in part},
+            **({} if vae is None else {"vae": vae}),
         },
         widgets={"fit": "pad", "width": recipe.width, "height": recipe.height, **part},
         widget_types={

@@ -50,9 +50,11 @@ def download_gb(recipe: Recipe) -> float:
 
 def _download(recipe: Recipe) -> str:
     files = comfy_files(recipe)
-    unknown = sum(file.size_gb is None for file in files)
+    published = [file for file in files if not file.unpublished]
+    unknown = sum(file.size_gb is None for file in published)
     more = f" and {unknown} of unknown size" if unknown else ""
-    return f"{download_gb(recipe):.1f} GB in {len(files)} files{more}"
+    own = " and a file of your own" if len(published) < len(files) else ""
+    return f"{download_gb(recipe):.1f} GB in {len(published)} files{more}{own}"
 
 
 def _cards(recipe: Recipe) -> Iterator[str]:

@@ -36,7 +36,7 @@ def load_models(
     outputs = [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("VAE", "VAE"), ("text encoder", "CLIP")]
     if not recipe.edit_kind.has_module:
         del parts[1], outputs[1]
-    if recipe.segments is not None:
+    if recipe.segments is not None and not recipe.edit_kind.has_module:
         kind = "LoadContextModels"
         parts.append("low_noise")
         outputs.append(("low-noise model", "MODEL"))
@@ -44,7 +44,9 @@ def load_models(
         kind = "LoadPictureModels"
         parts.append("clip_vision")
         outputs.append(("picture encoder", "CLIP_VISION"))
-    names = {widget: files[widget].names[0] if widget in files else OF_RECIPE for widget in parts}
+    # What nobody published is found by what it is, under whatever name.
+    named = {widget: file.names[0] for widget, file in files.items() if not file.unpublished}
+    names = {widget: named.get(widget, OF_RECIPE) for widget in parts}
     names |= {widget: name for widget, (name, _) in (own or {}).items()}
     return Node(
         f"Reelpatch{kind}",

@@ -8,7 +8,12 @@ from functools import partial
 
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
-from workflows.context_subgraph import HOW_ON_CANVAS, prepare_in_context
+from workflows.context_subgraph import (
+    HOW_ON_CANVAS,
+    HOW_WITH_ADAPTER,
+    prepare_in_context,
+    prepare_with_adapter,
+)
 from workflows.material_nodes import CLIP, FIRST_EDITED, LONG_CLIP
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
@@ -32,9 +37,19 @@ IN_CONTEXT = (
         "videocof-fast",
     ),
     (
+        "VideoCoF - edit a video (50 steps)",
+        "VideoCoF: add, remove or swap one thing, by all of its 50 steps with guidance",
+        "videocof",
+    ),
+    (
         "Bernini-R - edit a video (40 steps)",
         "Bernini-R: edit a video by instruction and references, in 40 steps",
         "bernini-r-1.3b",
+    ),
+    (
+        "Bernini-R 14B - edit a video (40 steps)",
+        "Bernini-R 14B: edit a video by instruction and references, by two experts in 40 steps",
+        "bernini-r",
     ),
     (
         "ReCo - edit a video (50 steps)",
@@ -252,6 +267,14 @@ WORKFLOWS = (
             is_app=number == 0,
         )
         for number, (name, title, recipe) in enumerate(IN_CONTEXT)
+    ),
+    Workflow(
+        "EasyV2V - edit a video with your own adapter (50 steps)",
+        "EasyV2V's layout: edit a video by instruction, mask and reference, with an edit adapter of your own",
+        "easyv2v",
+        RECIPES["easyv2v"].examples[0],
+        prepare=partial(prepare_with_adapter, instruction=RECIPES["easyv2v"].examples[0]),
+        how=HOW_WITH_ADAPTER,
     ),
     *(
         Workflow(

@@ -43,7 +43,10 @@ CLIPS = {
 # Of each template in context, what the demo's weights are asked for.
 IN_CONTEXT = {
     "VideoCoF - edit a video (4 steps)": "remove the red circle",
+    "VideoCoF - edit a video (50 steps)": "remove the green square",
     "Bernini-R - edit a video (40 steps)": "make the background green",
+    "Bernini-R 14B - edit a video (40 steps)": "change the background to a night sky",
+    "EasyV2V - edit a video with your own adapter (50 steps)": "make the green square pink",
     "ReCo - edit a video (50 steps)": "make the red circle yellow",
 }
 

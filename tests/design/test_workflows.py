@@ -39,6 +39,7 @@ LOADERS = (
 )
 PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
+EASYV2V = BY_NAME["EasyV2V - edit a video with your own adapter (50 steps)"]
 MOST_NODES = 7
 
 
@@ -202,13 +203,39 @@ def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Wo
     assert (clip["first_frame"], clip["frames"], clip["fps"]) == (0, recipe.frames, recipe.fps)
     assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, recipe.examples[0])
     assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
-    linked = ("settings", "negative") if recipe.canvas else ("settings", "low_noise", "negative")
+    linked = (
+        ("settings", "negative") if recipe.edit_kind.has_module else ("settings", "low_noise", "negative")
+    )
     assert all(isinstance(guider[name], list) for name in linked)
     assert isinstance(edit.get("edit_module"), list) == recipe.edit_kind.has_module
     asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
-    assert {widget for _, widget, _ in asked} == {"file", "instruction", "recipe", "first_frame", "seed"}
-    told = f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, as published"
+    own = {"image"} if workflow is EASYV2V else {"seed"}  # an app asks for six things at most
+    assert {widget for _, widget, _ in asked} == {"file", "instruction", "recipe", "first_frame"} | own
+    whose = "as the recipe has it" if workflow is EASYV2V else "as published"
+    told = f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, {whose}"
     assert told in note_of(workflow)
+
+
+def test_what_goes_into_an_adapter_comes_by_links_and_the_note_says_whose_it_is() -> None:
+    """Its VAE is Clip's too; the adapter is found by what it is, and every other file is named."""
+    record = RECIPES["easyv2v"]
+    (edit,), (clip,), (models,), (finish,) = (
+        inputs(EASYV2V, kind)
+        for kind in ("ReelpatchEditInContext", "ReelpatchClip", "ReelpatchLoadModels", "ReelpatchFinishClip")
+    )
+    assert all(isinstance(edit[name], list) for name in ("mask", "references", "edit_module"))
+    assert edit["mask"] == finish["mask"]
+    assert clip["vae"] == edit["vae"]
+    assert all(isinstance(clip[name], list) for name in ("width", "height"))
+    assert models["edit_module"] == "recipe"
+    assert models["backbone"] == record.files_for("backbone")[0].names[0]
+    note = note_of(EASYV2V)
+    assert "EasyV2V's authors published no weights" in note
+    assert "docs/files.md" in note
+    assert "and a file of your own" in note
+    assert "## Edit adapters" in (FOLDER.parent / "docs" / "files.md").read_text(encoding="utf-8")
+    for workflow in IN_CONTEXT:
+        assert ("mask" in inputs(workflow, "ReelpatchEditInContext")[0]) == (workflow is EASYV2V)
 
 
 def test_the_published_numbers_are_a_preset_named_so() -> None:

@@ -11,11 +11,14 @@ from safetensors.torch import save_file
 
 from reelpatch.families.wan.names import diffusers_to_native
 from reelpatch.recipes import RECIPES
-from tests.golden import tiny_pictures
+from reelpatch.weights.header import identify
+from tests.golden import tiny_adapter, tiny_pictures
 from workflows.describe import paths
 from workflows.templates import Workflow
 
+DEMO_BACKBONE = "reelpatch_demo_t2v_bf16.safetensors"
 BACKBONE = "tiny_pictures.safetensors"
+ADAPTER = "tiny_adapter.safetensors"
 _LOADERS = {
     "backbone": ("ReelpatchLoadBackbone", {"file": BACKBONE, "storage": "from file", "compute": "auto"}),
     "vae": ("VAELoader", {"vae_name": "reelpatch_demo_vae.safetensors"}),
@@ -24,7 +27,7 @@ _LOADERS = {
 
 
 def models_with_backbone(models: Path, folder: Path) -> Path:
-    """A models folder with the files of another one, and the tiny backbone for pictures."""
+    """A models folder with the files of another one, the tiny backbone for pictures, and an edit adapter for the demo's backbone."""
     for place in models.iterdir():
         (folder / place.name).mkdir(parents=True)
         for file in place.iterdir():
@@ -35,6 +38,11 @@ def models_with_backbone(models: Path, folder: Path) -> Path:
     )
     state = {diffusers_to_native(key): tensor.contiguous() for key, tensor in made.state_dict().items()}
     save_file(state, folder / "diffusion_models" / BACKBONE)
+    # Core makes no VAE of 48 channels but the full one; the layout does not depend on it.
+    file = identify(models / "diffusion_models" / DEMO_BACKBONE)
+    width, channels, *_ = file.shape("patch_embedding.weight")
+    adapter = tiny_adapter.weights(width, channels, layers=file.count("blocks"))
+    tiny_adapter.save(folder / "diffusion_models" / ADAPTER, state=adapter)
     return folder
 
 
@@ -52,16 +60,19 @@ def tiny_picture(workflow: Workflow) -> dict[str, Any]:
 def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
     """The same for one that edits in context, with the demo's backbone, whose text encoder reads known words in place of the
     method's own."""
-    backbone = {"file": "reelpatch_demo_t2v_bf16.safetensors", "storage": "from file", "compute": "auto"}
+    backbone = {"file": DEMO_BACKBONE, "storage": "from file", "compute": "auto"}
     loaders: dict[str, tuple[str, dict[str, str]]] = {"backbone": ("ReelpatchLoadBackbone", backbone)}
-    kind = "ReelpatchLoadContextModels"
-    if RECIPES[workflow.recipe].edit_kind.has_module:
+    kind, record = "ReelpatchLoadContextModels", RECIPES[workflow.recipe]
+    has_adapter = record.segments is not None and record.edit_kind.has_module
+    if record.edit_kind.has_module:
         kind = "ReelpatchLoadModels"
         loaders["module"] = (
             "ReelpatchLoadEditModule",
-            {"file": "reelpatch_demo_edit_module.safetensors"},
+            {"file": ADAPTER if has_adapter else "reelpatch_demo_edit_module.safetensors"},
         )
     loaders |= {name: _LOADERS[name] for name in ("vae", "text")}
+    if record.has_two_experts:  # another MODEL, though of the same file
+        loaders["low_noise"] = ("ReelpatchLoadBackbone", backbone | {"compute": "fp32"})
     made = _loaded_apart(workflow, loaders, (kind,))
     for node in made.values():
         given = node["inputs"]
@@ -69,7 +80,7 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
             given |= {"width": 32, "height": 32, "frames": 9, "fps": 0.0}
         if node["class_type"] == "CLIPTextEncode":
             given["text"] = "make it sepia"
-        if node["class_type"] == "LoadVideo":
+        if node["class_type"] == "LoadVideo" and not has_adapter:  # whose mask is of the shipped clip's size
             given["file"] = "clip.mp4"
     return made
 

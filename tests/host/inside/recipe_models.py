@@ -66,6 +66,9 @@ def check_every_missing_file_is_named_with_where_to_get_it():
     for widget in ("backbone", "edit_module"):
         assert DITTO[widget] in told, told
     assert "https://huggingface.co/QingyanBai/Ditto_models" in told
+    told = node("ReelpatchLoadModels").validate_inputs(recipe="easyv2v")
+    assert "EasyV2V's authors published no weights: train an edit adapter" in told, told
+    assert "wan2.2_ti2v_5B_fp16.safetensors" in told, told
     assert "with Convert weights" in node("ReelpatchLoadModels").validate_inputs(recipe="vdot")
     assert node("ReelpatchLoadModels").validate_inputs(recipe="demo") is True
 
