@@ -173,6 +173,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "none there": (lambda p: (p.with_name("none.png"),), "check the path"),
     "a recipe that cannot": (lambda p: (p, "--recipe", "videocof"), "'videocof' cannot follow a first frame: use one of"),
     "one frame alone": (lambda p: (p, "--frames", 1), "nothing is left to follow"),
+    "one frame beside": (lambda p: (p, "--frames", 1, "--recipe", "reco"), "nothing is left to follow"),
     "grown without a mask": (lambda p: (p, "--grow", 2), "works on a mask, and none was given"),
 }  # fmt: skip
 
