@@ -237,24 +237,21 @@ class LoadedRecipe:
         A part of a longer clip adds its part of that clip's noise where the solver adds any. Several rows [B, C, T, h, w] are
         made in one batch.
         """
-        if start.ndim == 4:
-            rows = self.sample(
-                denoiser, start[None], seed, on_progress, references=references, between=between
-            )
-            return rows[0]
+        rows = start if start.ndim == 5 else start[None]
         num_steps = denoiser.num_steps
         options = dict(self.recipe.solver_options) | {"between": between}
         if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
-            options["noise_sampler"] = seed.sampler(start, references=references)
+            options["noise_sampler"] = seed.sampler(rows, references=references)
         on_progress("denoising", 0, num_steps)
-        return SOLVERS[self.recipe.solver](
+        made = SOLVERS[self.recipe.solver](
             denoiser,
-            start.to(self.device),
+            rows.to(self.device),
             denoiser.sigmas,
             extra_args={"seed": noise_seed(seed)},
             callback=lambda state: on_progress("denoising", state["i"] + 1, num_steps),
             **options,
         )
+        return made if start.ndim == 5 else made[0]
 
     def _load_transformer(
         self, placement: Placement | None, *, is_low_noise: bool = False

@@ -1,6 +1,7 @@
 """Single frames of a film, small and at once, for people to look at: whoever edits reads the film from end to end."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from av.container import InputContainer
+from av.error import InvalidDataError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -54,7 +56,9 @@ def index_film(path: Path) -> FilmIndex:
                 f"{path} has no frames with times to look at: convert it to mp4, mov, mkv or webm."
             )
         rate = stream.average_rate
-    first = next(_pictures(path, pts[0]))[1]
+    _, first = next(_pictures(path, pts[0]), (0, None))
+    if first is None:
+        raise BadInput(f"no frame of {path} can be decoded: the file is damaged, get it again.")
     height, width, _ = first.shape
     return FilmIndex((height, width), Fraction(rate) if rate else Fraction(1), tuple(pts))
 
@@ -104,6 +108,8 @@ def _pictures(path: Path, from_pts: int) -> Generator[tuple[int, Frames]]:
 
 
 def _decoded(container: InputContainer, stream: VideoStream, from_pts: int) -> Generator[VideoFrame]:
-    """Decoded frames from the last one before a time that can be begun with."""
+    """Decoded frames from the last one before a time that can be begun with; what is damaged is passed over."""
     container.seek(from_pts, stream=stream, backward=True)
-    yield from container.decode(stream)
+    for packet in container.demux(stream):
+        with suppress(InvalidDataError):
+            yield from packet.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -68,3 +69,25 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("hello")
     with pytest.raises(BadInput, match="cannot be read as video"):
         index_film(tmp_path / "text.mp4")
+
+
+def test_what_is_damaged_is_black_or_near_and_never_an_error(tmp_path: Path) -> None:
+    path = film(tmp_path / "hurt.mkv", {"g": "12", "bf": "0"})
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 3, len(content), 97):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with suppress(BadInput):  # of a container that cannot be read at all
+        index = index_film(path)
+        strip = film_strip(path, index, 0, min(16, index.num_frames), 48)
+        assert len(levels(strip, min(16, index.num_frames), 48)) == min(16, index.num_frames)
+
+
+def test_a_film_without_a_frame_that_decodes_is_one_sentence(tmp_path: Path) -> None:
+    path = film(tmp_path / "hurt.mp4")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 4
+    content[start : content.index(b"moov", start) - 4] = bytes(content.index(b"moov", start) - 4 - start)
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"no frame of .* can be decoded"):
+        index_film(path)
