@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,8 @@ FP32_ON_CPU_BYTES = 4 * 2**30
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded", bound="LoadedRecipe")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,22 @@ class LoadedRecipe:
 
     def adapt(self, backbone: nn.Module) -> None:
         """Changes a backbone that was just loaded, where what the recipe does needs it."""
+
+    def under(self: Loaded, recipe: Recipe) -> Loaded:
+        """The same models, for runs by other settings of their recipe: steps, guidance, how the edit acts.
+
+        What is loaded stays only where both settings have a strength, or neither has.
+        Raises: `BadInput` as for a new one.
+        """
+        self.check(recipe)
+        for lora in self.loras:
+            lora.check(recipe.num_run_steps, merged=self.merge_loras)
+        if bool(recipe.strength) != bool(
+            self.recipe.strength
+        ):  # what an edit adapter changes in the backbone
+            self._drop_transformer()
+        self.recipe = recipe
+        return self
 
     @property
     def weight_files(self) -> list[tuple[str, Path]]:
