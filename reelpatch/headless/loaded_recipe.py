@@ -32,7 +32,7 @@ from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import Kind, KnownFile, expect
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
@@ -118,6 +118,7 @@ class LoadedRecipe:
             device=self.device,
             cache=TextCache() if machine.keeps_texts else None,
         )
+        self._known_encoder: KnownFile | None = None
         self._vae: VideoVae | None = None
         self._transformer: LoadedTransformer | None = None
 
@@ -139,8 +140,9 @@ class LoadedRecipe:
         Raises: `BadInput` as for a new one.
         """
         self.check(recipe)
-        for lora in self.loras:
-            lora.check(recipe.num_run_steps, merged=self.merge_loras)
+        if recipe.num_run_steps != self.recipe.num_run_steps:
+            for lora in self.loras:
+                lora.check(recipe.num_run_steps, merged=self.merge_loras)
         if bool(recipe.strength) != bool(
             self.recipe.strength
         ):  # what an edit adapter changes in the backbone
@@ -180,7 +182,9 @@ class LoadedRecipe:
 
     def check_text(self, text: str) -> None:
         """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        check_words(expect(self.files.text_encoder, Kind.UMT5), text)
+        if self._known_encoder is None:
+            self._known_encoder = expect(self.files.text_encoder, Kind.UMT5)
+        check_words(self._known_encoder, text)
 
     def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
         """The embedding of a text, [1, 512, 4096]; texts are remembered."""

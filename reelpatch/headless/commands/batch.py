@@ -94,19 +94,20 @@ def _run(
     ):
         plan_jobs(jobs, report.before(), reads, on_progress, as_option)
         if options.dry_run:
-            return _answer(jobs, counts(jobs), None), table(jobs)
+            return _answer(jobs, counts(jobs), None, options), table(jobs)
         console.log.info("%s", table(jobs).rstrip())
         run_jobs(jobs, report, on_progress, as_option)
     told = f"{sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done: {report.path}, {report.page_path}\n"
-    return _answer(jobs, counts(jobs), report.path), told
+    return _answer(jobs, counts(jobs), report.path, options), told
 
 
-def _answer(jobs: Sequence["Job"], counted: dict[str, int], report: Path | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "counts": counted,
-        "report": None if report is None else str(report),
-        "jobs": [job.as_dict() for job in jobs],
-    }
+def _answer(
+    jobs: Sequence["Job"], counted: dict[str, int], report: Path | None, options: argparse.Namespace
+) -> dict[str, Any]:
+    """With the jobs only where somebody reads them: of many lines they take as much room as all else."""
+    answer: dict[str, Any] = {"counts": counted, "report": None if report is None else str(report)}
+    if options.json:
+        answer["jobs"] = [job.as_dict() for job in jobs]
     wrong = [job for job in jobs if job.said]
     if wrong:
         first = f"line {wrong[0].line}: {wrong[0].said}"

@@ -94,7 +94,7 @@ def test_what_is_done_is_left_alone_and_what_changed_is_made_again(
     write_jobs(path, [jobs[3], *jobs[:3], jobs[4]], models_folder)  # lines may be moved
     assert batch(path) == DONE
     assert states(path) == ["done before", "done", "done", "done", "done before"]
-    Image.new("L", (32, 32), 255).save(tmp_path / "mask.png")  # its content alone
+    Image.open(tmp_path / "mask.png").rotate(180).save(tmp_path / "mask.png")  # its content alone
     assert batch(path) == DONE
     masked = [job.get("mask") is not None for job in (jobs[3], *jobs[:3], jobs[4])]
     assert states(path) == ["done" if one else "done before" for one in masked]
@@ -181,7 +181,7 @@ def test_a_job_that_goes_wrong_while_it_runs_stops_no_other(
         assert batch(path) == BAD_INPUT
     assert states(path) == ["done", "not done", "done"]
     sentence = report(path)["jobs"][1]["sentence"]
-    assert "no room left" in sentence
+    assert "No space left on device" in sentence
     assert batch(path) == DONE
     assert states(path) == ["done before", "done", "done before"]
 
@@ -189,11 +189,11 @@ def test_a_job_that_goes_wrong_while_it_runs_stops_no_other(
 def test_the_page_shows_each_job_and_needs_no_other_file(models_folder: Path, tmp_path: Path) -> None:
     jobs = [twelve_jobs()[0], {"verb": "edit", "clip": "a.mp4", "instruction": "<script>alert(1)</script>"}]
     path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
-    assert batch(path) == BAD_INPUT
+    assert batch(path) == DONE
     text = (tmp_path / "jobs_report" / "report.html").read_text(encoding="utf-8")
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    assert text.count('src="data:image/jpeg;base64,') == 2
-    assert text.count("src=") == 2
+    assert text.count('src="data:image/jpeg;base64,') == 4
+    assert text.count("src=") == 4
     assert "href" not in text
-    assert json.loads((tmp_path / "jobs_report" / "report.json").read_text())["counts"]["done"] == 1
+    assert json.loads((tmp_path / "jobs_report" / "report.json").read_text())["counts"]["done"] == 2
