@@ -20,6 +20,7 @@ _REQUESTS = {
     "task": task.request_of,
     "picture": picture.request_of,
 }
+_MOST_JOBS = 100_000
 _ABOUT = """\
 Each line of JOBS is one job: its field verb is edit, enhance, task or picture, and its other fields are named as that verb's
 options and places, with what stands on a command line as their values. A pattern such as "shots/*.mp4" as clip (or image)
@@ -132,6 +133,8 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
         try:
             for fields in parser.jobs_of(line.fields):
                 jobs.append(_job(parser, line.number, fields))
+                if len(jobs) > _MOST_JOBS:
+                    raise BadInput(f"the file makes more than {_MOST_JOBS} jobs: cut it into several files.")
         except BadInput as error:
             jobs.append(
                 Job.wrong(line.number, str(line.fields.get("verb", ""))[:20], error.naming(as_option))

@@ -161,6 +161,7 @@ def _object(text: bytes, what: str) -> Fields:
 def _plain(fields: Fields, what: str) -> Fields:
     """The same fields. Raises: `BadInput` for one that is no text, number, true, false, null or a list of texts and numbers."""
     for name, value in fields.items():
+        _check_text(name, what)
         if name == _DEFAULTS:
             raise BadInput(
                 f"{what} has defaults in it, which stand alone in the first line: move them there."
@@ -172,7 +173,15 @@ def _plain(fields: Fields, what: str) -> Fields:
                 f"the field {name[:_SHOWN]!r} of {what.removeprefix('the ')} is no text, finite number, true, false or list of "
                 "texts: write it as on the command line."
             )
+        for one in each:
+            _check_text(str(one), what)
     return fields
+
+
+def _check_text(text: str, what: str) -> None:
+    """Raises: `BadInput` for what no command line can hold."""
+    if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise BadInput(f"{what} has a character in it that no file and no text has: take it out.")
 
 
 class _TableText:
@@ -230,7 +239,14 @@ def _table_lines(file: BinaryIO) -> Iterator[Line]:
                     f"the line has {len(row)} cells, but the table has {len(names)} columns: put texts with commas in quotes.",
                 )
             else:
-                yield Line(text.number, _cells(names, row))
+                yield _row(text.number, _cells(names, row))
+
+
+def _row(number: int, fields: Fields) -> Line:
+    try:
+        return Line(number, _plain(fields, "the line"))
+    except BadInput as error:
+        return Line(number, {}, str(error))
 
 
 def _cells(names: list[str], row: list[str]) -> Fields:

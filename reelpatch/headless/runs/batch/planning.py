@@ -42,7 +42,7 @@ def plan_jobs(
     `before` are the entries of an earlier report by their outputs, `reads` the files that no job may overwrite, and `spelled`
     says how settings are called.
     """
-    refuse_shared_outputs(jobs, reads)
+    _refuse_shared_outputs(jobs, reads, spelled)
     planner = _Planner(before)
     with _quietly():
         for number, job in enumerate(jobs, 1):
@@ -78,12 +78,13 @@ def _quietly() -> Generator[None]:
         log.setLevel(level)
 
 
-def refuse_shared_outputs(jobs: Sequence[Job], reads: Iterable[tuple[str, Path]]) -> None:
+def _refuse_shared_outputs(jobs: Sequence[Job], reads: Iterable[tuple[str, Path]], spelled: Spelled) -> None:
     """Refuses jobs with one output, and those whose output is read by another or is one of the files `reads`."""
     makers: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
-        if job.target is not None:
-            makers[_one_name(job.target)].append(job)
+        with refusing(job, spelled):
+            if job.target is not None:
+                makers[_one_name(job.target)].append(job)
     for same in makers.values():
         for job in same if len(same) > 1 else ():
             others = [one.line for one in same if one is not job]
@@ -94,10 +95,11 @@ def refuse_shared_outputs(jobs: Sequence[Job], reads: Iterable[tuple[str, Path]]
             )
     readers = {_one_name(path): what for what, path in reads}
     for job in jobs:
-        for what, path in () if job.request is None else job.request.inputs:
-            name = _one_name(path)
-            if name in makers and job not in makers[name]:
-                readers.setdefault(name, f"{what} of line {job.line}")
+        with refusing(job, spelled):
+            for what, path in () if job.request is None else job.request.inputs:
+                name = _one_name(path)
+                if all(maker is not job for maker in makers.get(name, (job,))):
+                    readers.setdefault(name, f"{what} of line {job.line}")
     for name, what in readers.items():
         for job in makers.get(name, ()):
             job.refuse(

@@ -33,6 +33,11 @@ def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spell
             for job in group:
                 _run_one(job, models, report, progress, jobs, spelled)
             models.let_go()
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command goes "
+            f"on. {stop}".rstrip()
+        ) from None
     finally:
         report.write(jobs, is_last=True)
 
@@ -75,10 +80,7 @@ def _run_one(
             _make(job, models, progress)
     except KeyboardInterrupt as stop:
         job.state, job.said = State.STOPPED, str(stop) or "stopped; the next run begins it anew."
-        raise KeyboardInterrupt(
-            f"stopped; {sum(one.is_done for one in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command "
-            f"goes on. Line {job.line}: {job.said}"
-        ) from None
+        raise KeyboardInterrupt(f"Line {job.line}: {job.said}") from None
     if job.is_done:
         job.seconds = round(time.monotonic() - began, 3)
         report.thumbnails.add(job)
