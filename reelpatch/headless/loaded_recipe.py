@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
-from reelpatch.weights.header import Kind, expect
+from reelpatch.weights.header import Kind, KnownFile, expect
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
@@ -41,6 +41,8 @@ FP32_ON_CPU_BYTES = 4 * 2**30
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded", bound="LoadedRecipe")
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class LoadedRecipe:
             device=self.device,
             cache=TextCache() if machine.keeps_texts else None,
         )
+        self._known_encoder: KnownFile | None = None
         self._vae: VideoVae | None = None
         self._transformer: LoadedTransformer | None = None
 
@@ -129,6 +132,23 @@ class LoadedRecipe:
 
     def adapt(self, backbone: nn.Module) -> None:
         """Changes a backbone that was just loaded, where what the recipe does needs it."""
+
+    def under(self: Loaded, recipe: Recipe) -> Loaded:
+        """The same models, for runs by other settings of their recipe: steps, guidance, how the edit acts.
+
+        What is loaded stays only where both settings have a strength, or neither has.
+        Raises: `BadInput` as for a new one.
+        """
+        self.check(recipe)
+        if recipe.num_run_steps != self.recipe.num_run_steps:
+            for lora in self.loras:
+                lora.check(recipe.num_run_steps, merged=self.merge_loras)
+        if bool(recipe.strength) != bool(
+            self.recipe.strength
+        ):  # what an edit adapter changes in the backbone
+            self._drop_transformer()
+        self.recipe = recipe
+        return self
 
     @property
     def weight_files(self) -> list[tuple[str, Path]]:
@@ -162,7 +182,9 @@ class LoadedRecipe:
 
     def check_text(self, text: str) -> None:
         """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        check_words(expect(self.files.text_encoder, Kind.UMT5), text)
+        if self._known_encoder is None:
+            self._known_encoder = expect(self.files.text_encoder, Kind.UMT5)
+        check_words(self._known_encoder, text)
 
     def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
         """The embedding of a text, [1, 512, 4096]; texts are remembered."""

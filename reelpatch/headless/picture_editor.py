@@ -67,6 +67,10 @@ class PictureEditor(LoadedRecipe):
         """How the recipe edits pictures."""
         return self.recipe.check_pictures()
 
+    def under(self, recipe: Recipe) -> "PictureEditor":
+        self._seen = None  # is as long as the film of its settings
+        return super().under(recipe)
+
     def adapt(self, backbone: nn.Module) -> None:
         assert isinstance(backbone, WanTransformer3DModel)
         space_positions(backbone)

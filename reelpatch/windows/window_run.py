@@ -94,11 +94,18 @@ Work = Callable[[WindowJob, OnProgress], FinishedWindow]
 
 
 def find_windows(
-    clip: Path, options: WindowOptions, *, lattice: Lattice, usual: int, folder_fps: Fraction
+    clip: Path,
+    options: WindowOptions,
+    *,
+    lattice: Lattice,
+    usual: int,
+    folder_fps: Fraction,
+    header: ClipHeader | None = None,
 ) -> CutClip:
     """A clip and its windows.
 
-    Unless said otherwise, windows are as long as the recipe was made for, `usual`; `lattice` is that of its models.
+    Unless said otherwise, windows are as long as the recipe was made for, `usual`; `lattice` is that of its models. The clip is
+    looked through, unless its `header` is given.
 
     Raises: `BadInput` for options that do not go together, and as `look_through`.
     """
@@ -113,7 +120,7 @@ def find_windows(
     overlap = usual_overlap(length, lattice) if overlap is None else overlap
     if not is_whole:
         plan_windows(1, length, overlap, lattice)  # refuses what is not legal
-    header = look_through(clip, folder_fps=folder_fps, accept_damage=options.accept_damage)
+    header = header or look_through(clip, folder_fps=folder_fps, accept_damage=options.accept_damage)
     num_frames = header.num_frames if options.only is None else options.only
     if not 1 <= num_frames <= header.num_frames:
         raise BadInput(

@@ -121,6 +121,7 @@ PAIRS = {
 }
 SURFACE = {
     "pairs": PAIRS,
+    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--json"},
     "edit": EDIT,
     "picture": PICTURE,
     "enhance": ENHANCE,

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
@@ -15,6 +15,9 @@ from reelpatch.headless.commands.run_options import (
     add_window_options,
     chosen_mask,
 )
+
+if TYPE_CHECKING:
+    from reelpatch.headless.runs.request import EditRequest
 
 
 def add_to(verbs: Any) -> None:
@@ -116,21 +119,27 @@ def _add_size(add: Any) -> None:
     add_window_options(add)
 
 
-def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.edit import run_edit
-    from reelpatch.headless.runs.edit_chain import run_edits
+def request_of(options: argparse.Namespace) -> "EditRequest":
+    """The request that the options make. Raises: `BadInput` for options that do not go together."""
     from reelpatch.headless.runs.request import EditRequest
 
     _check_what_to_do(options)
+    return EditRequest.from_options(
+        options,
+        instruction=options.instruction if options.edits is None else options.edits.stem,
+        references=tuple(options.reference),
+        finishing=finish_options.chosen(options),
+        asked_mask=chosen_mask(options),
+        rewriting=rewrite_options.chosen(options),
+    )
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.runs.edit import run_edit
+    from reelpatch.headless.runs.edit_chain import run_edits
+
+    request = request_of(options)
     with console.progress_bars() as on_progress:
-        request = EditRequest.from_options(
-            options,
-            instruction=options.instruction if options.edits is None else options.edits.stem,
-            references=tuple(options.reference),
-            finishing=finish_options.chosen(options),
-            asked_mask=chosen_mask(options),
-            rewriting=rewrite_options.chosen(options),
-        )
         if options.edits is None:
             result = run_edit(request, on_progress)
         else:

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.headless.commands import console, option_values
 from reelpatch.headless.commands.run_options import (
@@ -15,6 +15,9 @@ from reelpatch.headless.commands.run_options import (
     add_seed,
     add_window_options,
 )
+
+if TYPE_CHECKING:
+    from reelpatch.headless.runs.request import EnhanceRequest
 
 
 def add_to(verbs: Any) -> None:
@@ -77,10 +80,16 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_machine_options(add)
 
 
-def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.enhance import run_enhance
+def request_of(options: argparse.Namespace) -> "EnhanceRequest":
+    """The request that the options make."""
     from reelpatch.headless.runs.request import EnhanceRequest
 
+    return EnhanceRequest.from_options(options)
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.runs.enhance import run_enhance
+
     with console.progress_bars() as on_progress:
-        result = run_enhance(EnhanceRequest.from_options(options), on_progress)
+        result = run_enhance(request_of(options), on_progress)
     return result.as_dict(), f"{result.output}\n"

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import reelpatch
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import (
+    batch,
     compare,
     console,
     convert,
@@ -26,11 +27,12 @@ from reelpatch.headless.commands import (
     rewrite,
     task,
 )
+from reelpatch.headless.commands.option_values import as_option
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
 _VERBS = (
-    edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, rewrite, convert, measure, compare,
+    edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, batch, rewrite, convert, measure, compare,
 )  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -110,11 +112,6 @@ def build_parser() -> argparse.ArgumentParser:
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout instead of text")
     return parser
-
-
-def as_option(setting: str) -> str:
-    """How the command line spells a setting of the engine's."""
-    return f"--{setting.replace('_', '-')}"
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:

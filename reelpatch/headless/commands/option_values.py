@@ -24,6 +24,11 @@ _SEEDS = -(2**63), 2**64 - 1  # as PyTorch takes them
 _SHOWN_CHARACTERS = 40
 
 
+def as_option(setting: str) -> str:
+    """How the command line spells a setting of the engine's."""
+    return f"--{setting.replace('_', '-')}"
+
+
 def whole(text: str) -> int:
     """A whole number of at most `MAX_COUNT`, either way."""
     return _whole(text, -MAX_COUNT, MAX_COUNT)

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
 from reelpatch.headless.commands.run_options import (
@@ -13,6 +13,9 @@ from reelpatch.headless.commands.run_options import (
     add_seed,
     chosen_mask,
 )
+
+if TYPE_CHECKING:
+    from reelpatch.headless.runs.picture_request import PictureRequest
 
 
 def add_to(verbs: Any) -> None:
@@ -93,16 +96,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_machine_options(add)
 
 
-def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.picture import run_picture
+def request_of(options: argparse.Namespace) -> "PictureRequest":
+    """The request that the options make. Raises: `BadInput` for options that do not go together."""
     from reelpatch.headless.runs.picture_request import PictureRequest
 
-    request = PictureRequest.from_options(
+    return PictureRequest.from_options(
         options,
         finishing=finish_options.chosen(options),
         asked_mask=chosen_mask(options),
         rewriting=rewrite_options.chosen(options),
     )
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from reelpatch.headless.runs.picture import run_picture
+
+    request = request_of(options)
     with console.progress_bars() as on_progress:
         result = run_picture(request, on_progress)
     return result.as_dict(), f"{result.output}\n"

@@ -154,7 +154,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from reelpatch.headless.runs.task import run_task
 
-    request = _request(options)
+    request = request_of(options)
     if options.preview is not None:
         return _preview(request, options.preview)
     with console.progress_bars() as on_progress:
@@ -162,7 +162,8 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return result.as_dict() | {"task": request.task}, f"{result.output}\n"
 
 
-def _request(options: argparse.Namespace) -> "TaskRequest":
+def request_of(options: argparse.Namespace) -> "TaskRequest":
+    """The request that the options make. Raises: `BadInput` for options that do not go together."""
     from reelpatch.headless.runs.request import TaskRequest
 
     if options.frames is not None and options.frames < 1:

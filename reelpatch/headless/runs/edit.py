@@ -25,7 +25,7 @@ from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_edit
-from reelpatch.headless.runs.settings import chosen_settings, with_change
+from reelpatch.headless.runs.settings import edit_settings
 from reelpatch.headless.runs.via import ViaPicture
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.mask_track_file import files_of_mask
@@ -43,13 +43,15 @@ _log = logging.getLogger(__name__)
 
 
 @owns_output
-def run_edit(request: EditRequest, on_progress: OnProgress = silent) -> RunResult:
+def run_edit(
+    request: EditRequest, on_progress: OnProgress = silent, models: Editor | None = None
+) -> RunResult:
     """Edits a clip and writes the result, with the source's size, rate, length and sound.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
     after everything else was found to be right.
     """
-    return edit_owned(request, on_progress)
+    return edit_owned(request, on_progress, models)
 
 
 def edit_owned(
@@ -58,7 +60,7 @@ def edit_owned(
     """As `run_edit`, for who owns the output already; with `models` that are loaded, those of the request."""
     began = time.monotonic()
     check_instruction(request.instruction)
-    settings = with_change(chosen_settings(request), request.change)
+    settings = edit_settings(request)
     check_caption(settings, request.caption)
     request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
@@ -72,14 +74,14 @@ def edit_owned(
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
-    with _opened_mask(request, clip) as mask:
+    with opened_mask(request, clip) as mask:
         first = read_first_frame(
             request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
         )
         via = None if request.via is None else ViaPicture(request, settings, clip, mask)
-        stills = _stills(request)
-        plan = _known_plan(request, clip, settings)
-        editor = models or Editor(settings, **request.for_runner())
+        stills = read_references(request)
+        plan = known_plan(request, clip, settings)
+        editor = Editor(settings, **request.for_runner()) if models is None else models.under(settings)
         refuse_inputs(request.target, editor.weight_files)
         if film is not None:
             refuse_inputs(film.path, editor.weight_files, "grounding_film")
@@ -102,7 +104,7 @@ def edit_owned(
     )
 
 
-def _known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:
+def known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:
     """How the clip is fitted; None for crops, whose sizes are not known yet. Raises: `BadInput` as `plan_fit`."""
     if request.finishing.crop_px is None:
         return window_plan(request, clip, settings.lattice)
@@ -111,7 +113,7 @@ def _known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPla
 
 
 @contextmanager
-def _opened_mask(request: EditRequest, clip: CutClip) -> Generator[WindowMask | None]:
+def opened_mask(request: EditRequest, clip: CutClip) -> Generator[WindowMask | None]:
     """Where and when a clip is edited, None for everywhere; says what was taken for it."""
     if request.mask is None and request.when is None:
         request.finishing.check_without_mask()
@@ -124,7 +126,8 @@ def _opened_mask(request: EditRequest, clip: CutClip) -> Generator[WindowMask | 
         yield mask
 
 
-def _stills(request: EditRequest) -> tuple[Tensor, ...]:
+def read_references(request: EditRequest) -> tuple[Tensor, ...]:
+    """Its pictures, [h, w, 3 | 4] in [0, 1]. Raises: `BadInput` as `read_still`."""
     return tuple(to_floats(read_still(path)) for path in request.references)
 
 

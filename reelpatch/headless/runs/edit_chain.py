@@ -34,7 +34,9 @@ _KNOWN = ("instruction", "mask", "seed")
 _log = logging.getLogger(__name__)
 
 
-def run_edits(request: EditRequest, edits: Path, on_progress: OnProgress = silent) -> RunResult:
+def run_edits(
+    request: EditRequest, edits: Path, on_progress: OnProgress = silent, models: Editor | None = None
+) -> RunResult:
     """Makes the edits that a file names; what else is asked for is the request's, whose instruction is not looked at.
 
     Each works on the result of the one before, which is kept without loss until all are made: a run that was stopped goes on
@@ -42,17 +44,11 @@ def run_edits(request: EditRequest, edits: Path, on_progress: OnProgress = silen
     Raises: `BadInput` as `run_edit`, before the first edit for all of them, and for a file that names no edits.
     """
     began = time.monotonic()
-    chain = read_edits(edits, request)
-    for one in chain:
-        check_instruction(one.instruction)
-        check_seed(one.seed)
-        if one.mask is None:
-            one.finishing.check_without_mask()
-    inputs = [("file of edits", edits), *(named for one in chain for named in one.inputs)]
-    check_output(request.target, inputs)
+    chain = checked_edits(edits, request)
     with owned_output(request.target):
-        _check_masks(chain)
-        models = Editor(chosen_settings(request), **request.for_runner())
+        check_masks(chain)
+        settings = chosen_settings(request)
+        models = Editor(settings, **request.for_runner()) if models is None else models.under(settings)
         refuse_inputs(request.target, models.weight_files)
         for one in chain:
             models.check_text(one.instruction)
@@ -63,6 +59,19 @@ def run_edits(request: EditRequest, edits: Path, on_progress: OnProgress = silen
         )
         result = _make(chain, models, on_progress)
     return replace(result, seconds=time.monotonic() - began)
+
+
+def checked_edits(path: Path, request: EditRequest) -> list[EditRequest]:
+    """The requests of a file of edits, whose result may be written. Raises: `BadInput` as `read_edits`, and for wrong ones."""
+    chain = read_edits(path, request)
+    for one in chain:
+        check_instruction(one.instruction)
+        check_seed(one.seed)
+        if one.mask is None:
+            one.finishing.check_without_mask()
+    inputs = [("file of edits", path), *(named for one in chain for named in one.inputs)]
+    check_output(request.target, inputs)
+    return chain
 
 
 def read_edits(path: Path, request: EditRequest) -> list[EditRequest]:
@@ -111,7 +120,7 @@ def _request(path: Path, index: int, item: Any, request: EditRequest) -> EditReq
     )
 
 
-def _check_masks(chain: Sequence[EditRequest]) -> None:
+def check_masks(chain: Sequence[EditRequest]) -> None:
     """Every mask has to fit the clip before the first edit is made. Raises: `BadInput` as `WindowMask`."""
     first = chain[0]
     if all(one.mask is None for one in chain):

@@ -27,11 +27,13 @@ _log = logging.getLogger(__name__)
 
 
 @owns_output
-def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> RunResult:
+def run_enhance(
+    request: EnhanceRequest, on_progress: OnProgress = silent, models: Enhancer | None = None
+) -> RunResult:
     """Enhances a clip and writes the result as mp4, with the source's size, rate, length and sound.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only
-    after everything else was found to be right.
+    after everything else was found to be right. `models` that are loaded are those of the request.
     """
     began = time.monotonic()
     settings = enhance_settings(request)
@@ -45,7 +47,7 @@ def run_enhance(request: EnhanceRequest, on_progress: OnProgress = silent) -> Ru
         folder_fps=request.fps or Fraction(settings.fps),
     )
     plan = window_plan(request, clip, settings.lattice)
-    enhancer = Enhancer(settings, **request.for_runner())
+    enhancer = Enhancer(settings, **request.for_runner()) if models is None else models.under(settings)
     refuse_inputs(request.target, enhancer.weight_files, "out")
     enhancer.check_text(request.caption)
     announce_windows(request, clip, plan)

@@ -6,6 +6,7 @@ from typing import Any
 
 import reelpatch
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.windows.file_stamp import stamp, weight_stamp
@@ -15,18 +16,22 @@ from reelpatch.windows.plan_windows import WindowPlan
 _NO_MATTER = ("output", "grounding_film", "lossless", "models", "loras", "text_cache", "vram_limit")
 
 
-def request_identity(request: RunRequest, runner: LoadedRecipe) -> dict[str, Any]:
-    """Of a run that works on a clip whole: everything that was asked for, files with their stamps."""
+def request_identity(
+    request: RunRequest, runner: LoadedRecipe, weights: list[Any] | None = None
+) -> dict[str, Any]:
+    """Of a run that works on a clip whole: everything that was asked for, files with their stamps.
+
+    `weights` are those of the runner's files as they were when it read them, where they were stamped then.
+    """
     asked = {field.name: getattr(request, field.name) for field in fields(request)}
     asked |= {"masks of the track": tuple(files_of_mask(mask))} if (mask := asked.get("mask")) else {}
-    return identity(runner, None) | {
+    return identity(runner, None, weights) | {
         name: _plain(value) for name, value in asked.items() if name not in _NO_MATTER
     }
 
 
-def identity(runner: LoadedRecipe, plan: WindowPlan | None) -> dict[str, Any]:
-    """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
-    files = runner.files
+def stamped_weights(files: RecipeFiles) -> list[Any]:
+    """Stamps of the weights of a recipe, but for LoRAs."""
     weights = (
         files.backbone,
         files.low_noise,
@@ -35,10 +40,17 @@ def identity(runner: LoadedRecipe, plan: WindowPlan | None) -> dict[str, Any]:
         files.text_encoder,
         files.clip_vision,
     )
+    return [weight_stamp(path) for path in weights if path is not None]
+
+
+def identity(
+    runner: LoadedRecipe, plan: WindowPlan | None, weights: list[Any] | None = None
+) -> dict[str, Any]:
+    """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
     return {
         "version": reelpatch.__version__,
         "recipe": runner.recipe.as_dict(),
-        "weights": [weight_stamp(path) for path in weights if path is not None],
+        "weights": stamped_weights(runner.files) if weights is None else weights,
         "LoRAs": [[stamp(lora.path), lora.strengths.values] for lora in runner.loras],
         "LoRA merge": runner.merge_loras,
         "device": str(runner.device),

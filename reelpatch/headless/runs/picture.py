@@ -93,7 +93,7 @@ class PictureRun:
 
 
 @dataclass(frozen=True, eq=False)
-class _Material:
+class Material:
     """A picture, read and found to fit its mask, and what of it is worked on."""
 
     picture: Picture
@@ -102,21 +102,23 @@ class _Material:
 
 
 @owns_output
-def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> PictureRun:
+def run_picture(
+    request: PictureRequest, on_progress: OnProgress = silent, models: PictureEditor | None = None
+) -> PictureRun:
     """Edits pictures and writes each at its own size, or larger where the recipe enlarges.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only after
-    everything else was found to be right.
+    everything else was found to be right. `models` that are loaded are those of the request.
     """
     began = time.monotonic()
     settings = picture_settings(request)
     paths = pictures_at(request.image)
-    _check_outputs(request)
+    check_outputs(request)
     for path in paths:
-        material = _read(request, path, settings)
+        material = read_material(request, path, settings)
         for sentence in material.said:
             _log.info("%s", sentence)
-    editor = PictureEditor(settings, **request.for_runner())
+    editor = PictureEditor(settings, **request.for_runner()) if models is None else models.under(settings)
     refuse_inputs(request.target, editor.weight_files)
     if request.reasoning_film is not None:
         refuse_inputs(request.reasoning_film, editor.weight_files, "reasoning_film")
@@ -128,7 +130,7 @@ def run_picture(request: PictureRequest, on_progress: OnProgress = silent) -> Pi
     rows: list[SheetRow] = []
     results: list[PictureResult] = []
     for path in paths:
-        material = _read(request, path, settings)
+        material = read_material(request, path, settings)
         row = SheetRow(path.name, [thumbnail(material.picture.pixels)], ["as it was"])
         for seed, made in _edited(request, material, editor, on_progress):
             output = _output(request, path, seed)
@@ -161,7 +163,8 @@ def _png_text(said: Rewritten | None) -> PngInfo:
     return text
 
 
-def _check_outputs(request: PictureRequest) -> None:
+def check_outputs(request: PictureRequest) -> None:
+    """Raises: `BadInput` for a place that the results cannot have."""
     if request.has_one_result:
         check_place(request.target, ".png", request.inputs)
     else:
@@ -174,7 +177,8 @@ def _check_outputs(request: PictureRequest) -> None:
         check_output(request.reasoning_film, request.inputs, "reasoning_film")
 
 
-def _read(request: PictureRequest, path: Path, settings: Recipe) -> _Material:
+def read_material(request: PictureRequest, path: Path, settings: Recipe) -> Material:
+    """One of its pictures and what of it is worked on. Raises: `BadInput` as `read_picture`, `read_mask`, `WorkedPicture`."""
     picture = read_picture(path)
     height, width, _ = picture.pixels.shape
     said = list(picture.said)
@@ -193,7 +197,7 @@ def _read(request: PictureRequest, path: Path, settings: Recipe) -> _Material:
         area=request.size or (settings.height, settings.width),
         called=str(path),
     )
-    return _Material(picture, worked, (*said, worked.describe()))
+    return Material(picture, worked, (*said, worked.describe()))
 
 
 def _announce(request: PictureRequest, settings: Recipe, editor: PictureEditor) -> None:
@@ -216,7 +220,7 @@ def _announce(request: PictureRequest, settings: Recipe, editor: PictureEditor) 
 
 
 def _edited(
-    request: PictureRequest, material: _Material, editor: PictureEditor, on_progress: OnProgress
+    request: PictureRequest, material: Material, editor: PictureEditor, on_progress: OnProgress
 ) -> Iterator[tuple[int, Pixels]]:
     """The results of one picture, each with its seed; the film, if one is wanted, is written on the way."""
     for seed in range(request.seed, request.seed + request.seeds):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.runs.request import EnhanceRequest
+from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import StepRange
@@ -64,6 +64,11 @@ def chosen_settings(request: RunOptions) -> Recipe:
     ).guided(request.guidance)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     return settings
+
+
+def edit_settings(request: EditRequest) -> Recipe:
+    """As `chosen_settings`, for the kind of change that is asked for. Raises: `BadInput` as `with_change`."""
+    return with_change(chosen_settings(request), request.change)
 
 
 def with_change(settings: Recipe, change: str | None) -> Recipe:

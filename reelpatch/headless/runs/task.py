@@ -47,7 +47,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
 
     Raises: `BadInput` for whatever the user can correct.
     """
-    settings = _task_settings(request)
+    settings = task_settings(request)
     if request.task not in TASKS:
         raise BadInput(f"there is no task '{request.task}': use one of {', '.join(TASKS)}.")
     sizing = Sizing(
@@ -95,21 +95,23 @@ def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
 
 
 @owns_output
-def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResult:
+def run_task(
+    request: TaskRequest, on_progress: OnProgress = silent, models: Editor | None = None
+) -> RunResult:
     """Makes what the task asks for and writes it as mp4, at the size and length that were worked on.
 
     Frames and pixels that are kept stand in the result as they were laid out.
 
     Raises: `BadInput` for whatever the user can correct; nothing is written then, and weights are loaded only after
-    everything else was found to be right.
+    everything else was found to be right. `models` that are loaded are those of the request.
     """
     began = time.monotonic()
     check_instruction(request.prompt)
-    settings = _task_settings(request)
+    settings = task_settings(request)
     check_output(request.target, request.inputs)
     laid_out = lay_out(request)
     built = laid_out.built
-    editor = Editor(settings, **request.for_runner())
+    editor = Editor(settings, **request.for_runner()) if models is None else models.under(settings)
     refuse_inputs(request.target, editor.weight_files)
     editor.check_text(request.prompt)
     _log.info("%s", built.describe())
@@ -142,7 +144,7 @@ def run_task(request: TaskRequest, on_progress: OnProgress = silent) -> RunResul
     return RunResult.of(request, editor, made.shape, video.fps, began)
 
 
-def _task_settings(request: TaskRequest) -> Recipe:
+def task_settings(request: TaskRequest) -> Recipe:
     """As `chosen_settings`. Raises: `BadInput` for a recipe that compares captions."""
     settings = chosen_settings(request)
     if settings.sharing is not None:

@@ -1,0 +1,55 @@
+"""What tells the result of a job from all others: its request, the content of all that it reads, and the weights."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from reelpatch.errors import BadInput
+from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.headless.runs.batch.job import Job
+from reelpatch.headless.runs.edit_chain import read_edits
+from reelpatch.headless.runs.identity import request_identity, stamped_weights
+from reelpatch.headless.runs.picture import PictureRun
+from reelpatch.headless.runs.result import RunResult
+from reelpatch.recipes import recipe
+from reelpatch.windows.file_stamp import is_unchanged, stamp
+
+
+def identity_of(job: Job, models: LoadedRecipe, weights: list[Any]) -> str:
+    """A digest of everything that decides a result, and where and how it is written.
+
+    `weights` are stamps of the files of `models`, which are under the job's settings.
+    Raises: `BadInput` for a file that cannot be read.
+    """
+    request = job.request
+    each = [request] if job.edits is None else read_edits(job.edits, request)
+    decides = {
+        "verb": job.verb,
+        "output": str(request.target.absolute()),
+        "lossless": request.lossless,
+        "requests": [request_identity(one, models, weights) for one in each],
+        "picture before": _picture_weights(request),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _picture_weights(request: Any) -> list[Any]:
+    """Of the recipe by which frame 0 is edited as a picture first."""
+    via = getattr(request, "via", None)
+    return [] if via is None else stamped_weights(RecipeFiles.find(recipe(via), request.models))
+
+
+def written(result: RunResult | PictureRun) -> list[Any]:
+    """Stamps of all files and folders that a job has written."""
+    more = result.film if isinstance(result, PictureRun) else result.picture
+    return [stamp(path) for path in (result.output, more) if path is not None]
+
+
+def is_there(outputs: list[Any]) -> bool:
+    """Whether what a job has written is there, and as it was then."""
+    try:
+        return bool(outputs) and all(Path(one[0]).exists() and is_unchanged(one) for one in outputs)
+    except (BadInput, LookupError, TypeError):  # unreadable, or a stamp that is none
+        return False

@@ -1,0 +1,73 @@
+"""The report of a batch in a folder: `report.json` for programs, `report.html` for people; each is whole at any time."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import reelpatch
+from reelpatch.headless.runs.batch.job import Job, State
+from reelpatch.headless.runs.batch.page import page
+from reelpatch.headless.runs.batch.thumbnails import Thumbnails
+from reelpatch.media.saving import not_written, saved_at
+
+_ALWAYS, _SELDOM = 500, 100
+"""Up to so many jobs the page is written after each of them, above that after every 100th, as it holds all thumbnails."""
+_MOST_BYTES = 2**29
+_log = logging.getLogger(__name__)
+
+
+class Report:
+    """What has become of the jobs of a file. Raises: `BadInput` from all that writes, for a folder that takes nothing."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.folder, self._source = folder, source
+        self.path = folder / "report.json"
+        self.page_path = folder / "report.html"
+        self.thumbnails = Thumbnails(folder / "thumbnails")
+        self._since_page = 0
+
+    def before(self) -> dict[str, Mapping[str, Any]]:
+        """The entries of finished jobs in an earlier report, by their outputs; says so where it cannot be read."""
+        try:
+            if self.path.stat().st_size > _MOST_BYTES:
+                raise ValueError("it is too large")
+            found: Any = json.loads(self.path.read_text(encoding="utf-8"))
+            entries = [cast(Mapping[str, Any], one) for one in found["jobs"]]
+            return {str(one["output"]): one for one in entries if one["outputs"]}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            _log.warning("%s cannot be read as a report: every job is made again.", self.path)
+            return {}
+
+    def make_folder(self) -> None:
+        """Makes the folder that it goes to."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_written(error, self.folder, "report") from error
+
+    def write(self, jobs: Sequence[Job], *, is_last: bool = False) -> None:
+        """Writes how the jobs stand now."""
+        content = {
+            "reelpatch": reelpatch.__version__,
+            "jobs_file": str(self._source),
+            "counts": counts(jobs),
+            "jobs": [job.as_dict() for job in jobs],
+        }
+        with saved_at(self.path, "report") as part:
+            part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        self._since_page += 1
+        if is_last or len(jobs) <= _ALWAYS or self._since_page >= _SELDOM:
+            self._since_page = 0
+            with saved_at(self.page_path, "report") as part, part.open("w", encoding="utf-8") as file:
+                file.writelines(page(self._source, jobs, self.thumbnails))
+
+
+def counts(jobs: Sequence[Job]) -> dict[str, int]:
+    """How many jobs there are of each state, and in all."""
+    found = Counter(job.state for job in jobs)
+    return {"jobs": len(jobs), **{str(state): found[state] for state in State}}

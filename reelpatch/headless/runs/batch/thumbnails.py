@@ -1,0 +1,64 @@
+"""Small pictures of what went into a job and what came out, kept beside its report."""
+
+import hashlib
+import logging
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from reelpatch.errors import BadInput
+from reelpatch.headless.runs.batch.job import Job
+from reelpatch.headless.runs.picture_sheet import THUMB_PX, thumbnail
+from reelpatch.media.glimpse import film_strip, index_film
+from reelpatch.media.pictures import read_picture
+from reelpatch.media.saving import saved_at
+from reelpatch.media.stills import images_in, is_still
+
+_DIGEST_CHARACTERS = 24
+_QUALITY = 85
+_log = logging.getLogger(__name__)
+
+
+class Thumbnails:
+    """A frame from the middle of the source and of the result of each job, as JPEG files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, job: Job) -> None:
+        """Makes those of a job that is done; what cannot be looked at has none."""
+        for side, path in (("source", job.source), ("result", job.target)):
+            try:
+                if path is None:
+                    continue
+                self._folder.mkdir(exist_ok=True)
+                picture = _middle(path)
+                with saved_at(self._path(job, side), "report") as part:
+                    part.write_bytes(picture)
+            except (BadInput, OSError, ValueError) as error:
+                _log.warning("%s has no picture in the report: %s", path, error)
+
+    def of(self, job: Job, side: str) -> bytes | None:
+        """The JPEG of the "source" or "result" of a job; None where there is none."""
+        try:
+            return self._path(job, side).read_bytes()
+        except OSError:
+            return None
+
+    def _path(self, job: Job, side: str) -> Path:
+        name = hashlib.sha256(str(job.target).encode("utf-8", "surrogateescape")).hexdigest()
+        return self._folder / f"{name[:_DIGEST_CHARACTERS]}_{side}.jpg"
+
+
+def _middle(path: Path) -> bytes:
+    if path.is_dir() or is_still(path):
+        pictures = images_in(path) if path.is_dir() else [path]
+        if not pictures:
+            raise BadInput(f"the folder {path} holds no picture.")
+        held = BytesIO()
+        small: Image.Image = thumbnail(read_picture(pictures[len(pictures) // 2]).pixels)
+        small.save(held, "JPEG", quality=_QUALITY)
+        return held.getvalue()
+    index = index_film(path)
+    return film_strip(path, index, index.num_frames // 2, 1, THUMB_PX)
