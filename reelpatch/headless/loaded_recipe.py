@@ -134,19 +134,13 @@ class LoadedRecipe:
         """Changes a backbone that was just loaded, where what the recipe does needs it."""
 
     def under(self: Loaded, recipe: Recipe) -> Loaded:
-        """The same models, for runs by other settings of their recipe: steps, guidance, how the edit acts.
-
-        What is loaded stays only where both settings have a strength, or neither has.
-        Raises: `BadInput` as for a new one.
-        """
+        """The same models, for runs by other settings of their recipe. Raises: `BadInput` as for a new one."""
         self.check(recipe)
         if recipe.num_run_steps != self.recipe.num_run_steps:
             for lora in self.loras:
                 lora.check(recipe.num_run_steps, merged=self.merge_loras)
-        if bool(recipe.strength) != bool(
-            self.recipe.strength
-        ):  # what an edit adapter changes in the backbone
-            self._drop_transformer()
+        if bool(recipe.strength) != bool(self.recipe.strength):
+            self._drop_transformer()  # in which an edit adapter may have changed the backbone
         self.recipe = recipe
         return self
 

@@ -74,7 +74,7 @@ def add_to(verbs: Any) -> None:
 def _run(
     parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Namespace
 ) -> tuple[dict[str, Any], str]:
-    jobs = _read(parsers, options)  # before PyTorch is imported, so that mistakes are answered at once
+    jobs = _read(parsers, options)
     from reelpatch.headless.runs.batch.planning import plan_jobs
     from reelpatch.headless.runs.batch.report import Report, counts
     from reelpatch.headless.runs.batch.run import run_jobs
@@ -121,10 +121,13 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
     """The jobs of the file, with a sentence for each line that makes none."""
     from reelpatch.headless.commands.batch_fields import JobParser
     from reelpatch.headless.commands.batch_lines import read_jobs
-    from reelpatch.headless.runs.batch.job import Job
 
     file = read_jobs(options.jobs, options.defaults)
     parser = JobParser(parsers, options.jobs.absolute().parent, file.defaults)
+    from reelpatch.headless.runs.batch.job import (
+        Job,
+    )  # with PyTorch, so that mistakes above are answered at once
+
     jobs: list[Job] = []
     for line in file.lines:
         if line.wrong:

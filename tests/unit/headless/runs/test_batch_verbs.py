@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from reelpatch.headless.commands.main import DONE, main
+from reelpatch.headless.runs.batch import planning
+from reelpatch.plan.machine import Machine
 from tests.conftest import moving_square
 from tests.unit.headless.runs.batch_jobs import batch, frames, material, report, states, write_jobs
 from tests.unit.headless.runs.test_picture import write_models
@@ -76,3 +78,19 @@ def test_odd_names_are_wrong_or_right_and_stop_nothing(
     batch(path)
     assert states(path) == ["not done", "not done", "done"]
     assert not any("unexpected" in (job["sentence"] or "") for job in report(path)["jobs"])
+
+
+def test_a_card_whose_rates_are_known_has_minutes_for_all_windows(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = Machine("this machine", ram=64 * 2**30, vram=24 * 2**30, card="NVIDIA GeForce RTX 4090")
+    monkeypatch.setattr(planning, "this_machine", lambda: card)
+    edit = {"verb": "edit", "clip": "b.mp4", "instruction": "make it blue", "steps": 1, "window-frames": 5}
+    jobs = [edit | {"overlap": 1, "output": "1.mp4"}, edit | {"frames": 5, "output": "2.mp4"}]
+    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    assert batch(path, "--dry-run", "--json") == DONE
+    long, short = (job["plan"] for job in json.loads(capsys.readouterr().out)["jobs"])
+    assert long["memory"] == short["memory"] == "VRAM"
+    assert long["memory_gib"] == short["memory_gib"]
+    assert 0 < short["minutes"][0] <= short["minutes"][1]
+    assert long["minutes"] == pytest.approx([2 * one for one in short["minutes"]])  # two windows
