@@ -2,8 +2,8 @@
 # Without a GPU, a PIP_EXTRA_INDEX_URL that names PyTorch's index of CPU wheels makes the download much smaller.
 PYTHON ?= python3
 VENV := .venv
-# Twice the cores of a small machine: the browser tests mostly wait for pages, and others for processes.
-TEST_JOBS ?= 4
+# One more than the cores of a small machine: the browser tests mostly wait for pages. Four were no faster on two cores.
+TEST_JOBS ?= 3
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt
 
