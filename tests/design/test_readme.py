@@ -30,7 +30,7 @@ def test_it_stays_short_and_the_set_up_stands_on_the_first_screen() -> None:
     first = "\n".join(lines[:20])
     assert re.findall(r"^make ([a-z-]+)", first, re.MULTILINE) == ["demo", "test"]
     assert first.count("![") == 1
-    assert "It was last run on an AMD EPYC (Zen 3, AVX2) with two cores." in README
+    assert "It was last run on an AMD EPYC (Zen 4, AVX-512) with two cores." in README
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
