@@ -20,7 +20,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.recipes import RECIPES
 
-from .host import attach
+from .host import attach, check_backbone
 from .host_vae import check_vae
 from .instruction import check_conditioning
 from .node_message import say
@@ -81,6 +81,7 @@ class PairedGeneration(io.ComfyNode):
         vae: Any = None,
         clip: WorkedClip | None = None,
     ) -> io.NodeOutput:
+        check_backbone(model, None, WAN.lattice.channels)
         method = RECIPES[recipe].sharing
         assert method is not None
         stages = Stages(early or method.stages.early, middle or method.stages.middle)

@@ -17,7 +17,7 @@ from reelpatch.recipes.files import (
     WAN_VAE,
     shipped,
 )
-from reelpatch.recipes.methods import WAN_NEGATIVE_PROMPT
+from reelpatch.recipes.prompts import WAN_NEGATIVE_PROMPT
 from reelpatch.recipes.record import Recipe
 from reelpatch.sampling.guidance import Guidance
 

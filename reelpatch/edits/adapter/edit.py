@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from reelpatch.edits.adapter.module import PATCH, AdapterModule
@@ -18,6 +17,7 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.rotary import rotary_angles, timed_positions
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.guidance import StepRange
+from reelpatch.weights.finite import is_finite
 
 CLEAN = 0.0
 """The noise level that the model is told of the source and of references."""
@@ -35,7 +35,7 @@ class SeenByAdapter:
     references: Sequence[Tensor] = ()
 
     def __post_init__(self) -> None:
-        if not all(bool(torch.isfinite(one).all()) for one in (self.source, self.mask, *self.references)):
+        if not all(is_finite(one) for one in (self.source, self.mask, *self.references)):
             raise BadInput(
                 "the latents of the source, its mask or a reference are not finite: encode them again."
             )

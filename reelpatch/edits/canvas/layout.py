@@ -14,8 +14,12 @@ class PairCanvas:
     def check_references(self, count: int) -> None:
         """Raises: `BadInput` for more references than the method takes."""
         if count > self.most_references:
+            looks_at, others = (
+                (str(self.most_references), "leave the others out")
+                if self.most_references
+                else ("none", "leave them out, or use reco-ref")
+            )
             raise BadInput(
-                f"{count} references were given, but this method looks at {self.most_references or 'none'}: leave the others out"
-                + (", or use reco-ref." if self.most_references == 0 else "."),
+                f"{count} references were given, but this method looks at {looks_at}: {others}.",
                 setting="reference",
             )

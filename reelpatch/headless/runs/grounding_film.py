@@ -27,6 +27,7 @@ class GroundingFilm:
     path: Path
     fps: Fraction
     is_written: bool = False
+    problem: str = ""
 
     @classmethod
     def of(cls, request: EditRequest, settings: Recipe) -> GroundingFilm | None:
@@ -47,8 +48,12 @@ class GroundingFilm:
         return cls(path, Fraction(settings.fps))
 
     def write(self, frames: Tensor) -> None:
-        """Writes frames [f, h, w, 3] in [0, 1], whole or not at all."""
-        write_video(Video(to_bytes(frames), self.fps), self.path)
+        """Writes frames [f, h, w, 3] in [0, 1], whole or not at all; the edit goes on where that fails."""
+        try:
+            write_video(Video(to_bytes(frames), self.fps), self.path)
+        except BadInput as error:
+            self.problem = str(error)
+            return
         self.is_written = True
         _log.info("%s shows what will be changed (frames: %d).", self.path, len(frames))
 
@@ -56,9 +61,8 @@ class GroundingFilm:
         """Where the film is, after the run; says why where this run made none."""
         if self.is_written:
             return self.path
-        _log.warning(
-            "No film of what will be changed was written to %s: the first window was finished by an earlier run, or its mask leaves "
-            "it as it is.",
-            self.path,
+        why = self.problem or (
+            "the first window was finished by an earlier run, or its mask leaves it as it is."
         )
+        _log.warning("No film of what will be changed was written to %s: %s", self.path, why)
         return None

@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,8 @@ def run_pairs(request: PairsRequest, on_progress: OnProgress = silent) -> PairsR
     made = 0
     try:
         for number, line in enumerate(lines):
-            on_progress("pairs", number, len(lines))
-            made += _made(number, line, maker, store, request)
-        on_progress("pairs", len(lines), len(lines))
+            label = f"pair {number + 1}/{len(lines)}: "
+            made += _made(number, line, maker, store, request, partial(_told, on_progress, label))
     except KeyboardInterrupt:
         done = sum(store.record(number) is not None for number in range(len(lines)))
         raise KeyboardInterrupt(
@@ -98,6 +98,10 @@ def run_pairs(request: PairsRequest, on_progress: OnProgress = silent) -> PairsR
         ) from None
     good = _write_lists(store, len(lines))
     return PairsResult(request.out, len(lines), made, good, settings.name, time.monotonic() - began)
+
+
+def _told(on_progress: OnProgress, label: str, stage: str, done: int, total: int) -> None:
+    on_progress(label + stage, done, total)
 
 
 def _settings(request: PairsRequest) -> Recipe:
@@ -118,7 +122,14 @@ def _settings(request: PairsRequest) -> Recipe:
     return settings
 
 
-def _made(number: int, line: PairLine, maker: PairMaker, store: PairStore, request: PairsRequest) -> bool:
+def _made(
+    number: int,
+    line: PairLine,
+    maker: PairMaker,
+    store: PairStore,
+    request: PairsRequest,
+    on_progress: OnProgress,
+) -> bool:
     """Whether a pair had to be made; of one that is there, what the filter says is brought up to date."""
     record = store.record(number)
     if record is not None and record["asked"] == line.as_dict():
@@ -128,7 +139,10 @@ def _made(number: int, line: PairLine, maker: PairMaker, store: PairStore, reque
             store.change_record(number, now)
         return False
     settings = maker.recipe
-    clips = maker.make(line.words, frames=settings.frames, size=(settings.height, settings.width))
+    said = worded(line, request.rewriting)  # a language model that fails is found before minutes of work
+    clips = maker.make(
+        line.words, frames=settings.frames, size=(settings.height, settings.width), on_progress=on_progress
+    )
     source, target = (to_bytes(clip) for clip in clips)
     mask = changed_part(source, target)
     measures = PairMeasures.of(source, target, mask)
@@ -141,7 +155,7 @@ def _made(number: int, line: PairLine, maker: PairMaker, store: PairStore, reque
     sharing = check_shares(settings)
     record = {
         **line.as_dict(),
-        **worded(line, request.rewriting),
+        **said,
         "asked": line.as_dict(),
         "sharing": replace(sharing, change=line.words.change).as_dict(),
         "recipe": settings.name,

@@ -12,6 +12,7 @@ from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.errors import BadInput
+from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.runs.first_frame import FirstFrame, check_can_follow, read_first_frame
 from reelpatch.headless.runs.picture import run_picture
@@ -79,6 +80,7 @@ class ViaPicture:
             if self._mask is not None:
                 Image.fromarray(to_bytes(self._mask)).save(mask)
             run_picture(self._picture_request(frame, None if self._mask is None else mask), on_progress)
+        free_memory()  # of the picture's models: the edit needs the room
         _log.info(
             "Frame 0 was edited as a picture by %s: look at %s. Given as the first frame, it is used again.",
             self._request.via,

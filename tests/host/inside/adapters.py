@@ -159,6 +159,27 @@ def check_the_layout_runs_on_a_backbone_of_16_channels():
     assert difference(made_of["plain"], made_of["masked"]) > 1e-4
 
 
+def check_pairs_are_made_on_backbones_of_16_channels_alone():
+    options = {"change": "local", "onset": 0, "noise": "same", "width": 96, "height": 64, "frames": 5}
+    texts = {name: [[given()["positive"], {}]] for name in ("source", "target")}
+    return refused(
+        lambda: call(
+            "ReelpatchPairedGeneration",
+            **{
+                "model": wide(),
+                "recipe": "shared-attention",
+                "early": 0.0,
+                "middle": 0.0,
+                **texts,
+                **options,
+            },
+        ),
+        "48-channel VAE",
+        "latents of 16 channels",
+        "Wan2.1 T2V",
+    )
+
+
 def check_what_does_not_go_together_is_refused():
     base, sequence = wide(), adapter("sequence")
     narrow = {"vae": Vae(), "clip": narrow_clip(torch.rand(9, 64, 96, 3))}

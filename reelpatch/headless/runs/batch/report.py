@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import reelpatch
+from reelpatch.errors import BadInput
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.page import page
 from reelpatch.headless.runs.batch.thumbnails import Thumbnails
@@ -44,11 +45,28 @@ class Report:
             return {}
 
     def make_folder(self) -> None:
-        """Makes the folder that it goes to."""
+        """Makes the folder that it goes to. Raises: `BadInput` where files of its names there are somebody else's."""
+        if other := self._of_others():
+            raise BadInput(
+                f"{other} is no report of a batch, and would be replaced by one: name another folder.",
+                setting="report",
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(error, self.folder, "report") from error
+
+    def _of_others(self) -> Path | None:
+        """A file in the place of the report or its page that no batch has written; one that is damaged may be ours."""
+        if not self.path.exists():
+            return self.page_path if self.page_path.exists() else None
+        try:
+            if self.path.stat().st_size > _MOST_BYTES:
+                return None
+            found: Any = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return None if isinstance(found, dict) and "jobs_file" in found else self.path
 
     def write(self, jobs: Sequence[Job], *, is_last: bool = False) -> None:
         """Writes how the jobs stand now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -62,7 +62,7 @@ class PairStore:
                 f"{self.place(number) / RECORD} cannot be read: take {self.place(number)} away, and it is made again."
             ) from error
 
-    def add(self, number: int, files: Any, record: Mapping[str, Any]) -> None:
+    def add(self, number: int, files: Callable[[Path], None], record: Mapping[str, Any]) -> None:
         """A pair, whole or not at all; `files` writes what belongs to it into the folder that it is given."""
         place = self.place(number)
         if place.exists():

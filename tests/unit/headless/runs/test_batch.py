@@ -197,3 +197,19 @@ def test_the_page_shows_each_job_and_needs_no_other_file(models_folder: Path, tm
     assert text.count("src=") == 4
     assert "href" not in text
     assert json.loads((tmp_path / "jobs_report" / "report.json").read_text())["counts"]["done"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("report.html", "mine"), ("report.json", '{"a": 1}'), ("report.json", "[]")]
+)
+def test_files_of_others_are_not_replaced_by_a_report(
+    name: str, content: str, models_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    path = write_jobs(material(tmp_path) / "jobs.jsonl", twelve_jobs()[:1], models_folder)
+    other = tmp_path / "mine" / name
+    other.parent.mkdir()
+    other.write_text(content)
+    assert batch(path, "--report", str(other.parent), "--json") == BAD_INPUT
+    assert f"{name} is no report of a batch" in json.loads(capsys.readouterr().out)["error"]
+    assert other.read_text() == content
+    assert [one.name for one in other.parent.iterdir()] == [name]

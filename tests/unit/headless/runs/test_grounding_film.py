@@ -144,3 +144,21 @@ def test_a_file_of_edits_has_no_film(
     named = ("edit", request_.clip, "--edits", edits, "--grounding-film", tmp_path / "film.mkv", "--json")
     assert main(list(map(str, named))) == BAD_INPUT
     assert "is that of one edit" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_film_that_cannot_be_written_costs_nothing_else(
+    request_: EditRequest,
+    models_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(*_: Any) -> None:
+        raise BadInput("the disk is full.")
+
+    monkeypatch.setattr("reelpatch.headless.runs.grounding_film.write_video", full)
+    with caplog.at_level(logging.WARNING):
+        result = edit_owned(request_, models=Editor(tiny("videocof"), models_folder))
+    assert request_.target.exists()
+    assert result.grounding_film is None
+    assert "No film of what will be changed was written" in caplog.text
+    assert "the disk is full." in caplog.text

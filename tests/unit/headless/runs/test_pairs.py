@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
+from reelpatch.headless.runs.pairs import PairsRequest, run_pairs
 from reelpatch.media.video_io import read_video
 from tests.forked import forked
 
@@ -65,6 +66,15 @@ def contents(folder: Path) -> dict[str, str]:
 
 def frames(path: Path) -> np.ndarray:
     return read_video(path, folder_fps=Fraction(1)).frames
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Generator[None]:
+    """Runs are compared to the byte, and forked, which takes no threads along."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +171,6 @@ def test_killed_five_times_it_ends_up_the_same(made: tuple[Path, Path], tmp_path
     out, draw = tmp_path / "out", random.Random(4)
 
     def run() -> int:
-        torch.set_num_threads(1)
         return pairs(file, out, *LENIENT)
 
     def killed_in(seconds: float) -> int:
@@ -273,3 +282,24 @@ def test_a_file_that_is_not_there_and_recipes_that_make_no_pairs(tmp_path: Path,
     assert "the recipe 'demo' makes no pairs of clips" in capsys.readouterr().err
     assert pairs(file, tmp_path / "out", "--frames", "8") == BAD_INPUT
     assert "4n + 1" in capsys.readouterr().err
+
+
+def test_a_language_model_that_fails_is_found_before_a_pair_is_made(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_: Any, **__: Any) -> None:
+        raise AssertionError("a pair was made")
+
+    monkeypatch.setattr("reelpatch.headless.hosts.pair_maker.PairMaker.make", made)
+    file = write(tmp_path, LINES[1:2])
+    assert pairs(file, tmp_path / "set", "--rewrite-url", "http://127.0.0.1:9/v1") == BAD_INPUT
+    assert "cannot be reached" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_pair_that_is_made_tells_how_far_it_is(tmp_path: Path) -> None:
+    told: list[str] = []
+    request = PairsRequest(
+        file=write(tmp_path, [LINES[0], LINES[2]]), out=tmp_path / "set", steps=1, device="cpu"
+    )
+    run_pairs(request, lambda stage, _done, _total: told.append(stage))
+    assert {"pair 1/2: denoising", "pair 2/2: denoising"} <= set(told)
