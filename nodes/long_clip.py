@@ -15,7 +15,8 @@ from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.registry import start_work
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.windows.edit_window import EditWindow
 
 from .apply import check_module

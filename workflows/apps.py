@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reelpatch.recipes import NON_COMMERCIAL, Recipe
-from reelpatch.recipes.files import UNKNOWN_LICENCE
+from reelpatch.recipes import Recipe
+from reelpatch.recipes.files import NON_COMMERCIAL, UNKNOWN_LICENCE
 from workflows.graph import Node
 from workflows.needs import needs_in_short
 from workflows.task_graphs import Prepared

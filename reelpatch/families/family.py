@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from reelpatch.families.lattice import Lattice
-from reelpatch.families.mark import Mark
 
 if TYPE_CHECKING:
     from reelpatch.families.counts import FamilyCounts
+    from reelpatch.families.mark import Mark
 
 Place = tuple[str, str]
 """Where a class stands: module and name. It is imported when it is asked for."""

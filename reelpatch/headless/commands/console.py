@@ -4,9 +4,10 @@ import logging
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tqdm import tqdm
+if TYPE_CHECKING:  # imported when there is something to draw: it takes as long as all of --help
+    pass
 
 log = logging.getLogger("reelpatch")
 
@@ -14,6 +15,8 @@ log = logging.getLogger("reelpatch")
 @contextmanager
 def progress_bars() -> Generator[Callable[[str, int, int], None]]:
     """Draws a bar for each stage it is told about, on stderr, and none where that is not a terminal."""
+    from tqdm import tqdm
+
     bars: dict[str, tqdm[NoReturn]] = {}
 
     def show(stage: str, done: int, total: int) -> None:
@@ -42,6 +45,8 @@ def start_logging() -> None:
 
 class _AroundBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         tqdm.write(prefix + self.format(record), file=sys.stderr)
 
