@@ -27,7 +27,8 @@ class Video:
     Shapes: frames [F, H, W, 3].
     Units: `times_s` counts from the first frame and is None where the rate is fixed, `last_s`, which goes with it, is how
     long the last frame is shown, None for as long as the others on the whole; `start_s` is where the first frame stands on
-    the clock of `audio`, the file whose sound belongs to the clip. `comment` is written into the file of a film.
+    the clock of `audio`, the file whose sound belongs to the clip, and `film_s` how long that file's pictures are shown, None where
+    nothing was read from it. `comment` is written into the file of a film.
     """
 
     frames: Frames
@@ -38,6 +39,7 @@ class Video:
     audio: Path | None = None
     start_s: Fraction = Fraction(0)
     sound_end_s: Fraction | None = None
+    film_s: Fraction | None = None
     comment: str = ""
 
     @property
@@ -121,6 +123,7 @@ def header_of(
         pixel_aspect=1 / aspect if way_up.swaps_sides else aspect,
         audio=path if container.streams.audio else None,
         start_s=start,
+        film_s=(times[-1] if times else (len(pts) - 1) / fps) + max(last_s, 1 / fps),
     )
 
 
