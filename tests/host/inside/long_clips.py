@@ -305,6 +305,18 @@ def _refused(video: Any, **inputs: Any) -> str:
     return ""
 
 
+def check_a_playlist_is_not_followed():
+    """As one that was uploaded to a server would give out another file of it."""
+    inputs = Path(folder_paths.get_input_directory())
+    film("private", LENGTH)
+    text = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1.0,\nprivate.mp4\n#EXT-X-ENDLIST\n"
+    for name, head in (("list.m3u8", text), ("list.mp4", "ffconcat version 1.0\nfile private.mp4\n")):
+        (inputs / name).write_text(head)
+        assert "is not followed: give the video file itself" in _refused(
+            InputImpl.VideoFromFile(str(inputs / name)), graph=graph(80)
+        )
+
+
 def check_what_cannot_be_is_said():
     components = Types.VideoComponents(images=frames(), frame_rate=Fraction(8))
     assert "held in memory" in _refused(InputImpl.VideoFromComponents(components))
