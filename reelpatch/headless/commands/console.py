@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:  # imported when there is something to draw: it takes as long as all of --help
-    pass
+    from tqdm import tqdm
 
 log = logging.getLogger("reelpatch")
 
