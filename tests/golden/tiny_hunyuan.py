@@ -72,7 +72,7 @@ def glyphs() -> T5EncoderModel:
                 num_layers=2,
                 num_heads=2,
                 feed_forward_proj="gated-gelu",
-            )  # fmt: skip
+            )
         )
     )
 
@@ -87,7 +87,7 @@ def siglip() -> SiglipVisionModel:
                 num_attention_heads=2,
                 image_size=56,
                 patch_size=14,
-            )  # fmt: skip
+            )
         )
     )
 

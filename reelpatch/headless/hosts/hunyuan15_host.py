@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import HunyuanVideo15Transformer3DModel
-from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor
 
@@ -33,7 +33,7 @@ class JointAttention:
     gigabytes. As diffusers' attention processors.
     """
 
-    backend: str | None = None
+    backend: AttentionBackendName | None = None
 
     def __call__(
         self,
@@ -51,7 +51,7 @@ class JointAttention:
             attn.norm_k(heads(attn.to_k(hidden_states))),
         )
         if image_rotary_emb is not None:
-            query, key = (apply_rotary_emb(one, image_rotary_emb, sequence_dim=1) for one in (query, key))
+            query, key = _turned(query, image_rotary_emb), _turned(key, image_rotary_emb)
         of_text = (
             attn.norm_added_q(heads(attn.add_q_proj(encoder_hidden_states))),
             attn.norm_added_k(heads(attn.add_k_proj(encoder_hidden_states))),
@@ -64,6 +64,10 @@ class JointAttention:
         )
         clip, text = seen.split([hidden_states.shape[1], encoder_hidden_states.shape[1]], dim=1)
         return attn.to_out[0](clip), attn.to_add_out(text)
+
+
+def _turned(heads: Tensor, rotary: Any) -> Tensor:
+    return cast(Tensor, apply_rotary_emb(heads, rotary, sequence_dim=1))
 
 
 def joined(texts: Sequence[HunyuanText], rows: int) -> HunyuanText:

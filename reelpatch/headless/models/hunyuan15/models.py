@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from diffusers import HunyuanVideo15Transformer3DModel
+from diffusers.models.attention_dispatch import AttentionBackendName
 from torch import nn
 
 from reelpatch.families.kinds import FileKind
@@ -31,7 +32,7 @@ class HunyuanModels:
         if attention is None or attention.kernel is KERNELS[-1]:
             return ""
         for block in self.blocks_of(backbone):
-            block.attn.processor.backend = attention.kernel.name
+            cast(Any, block).attn.processor.backend = AttentionBackendName(attention.kernel.name)
         return f"{attention.describe()}."
 
     def blocks_of(self, backbone: nn.Module) -> Sequence[nn.Module]:

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer
@@ -71,7 +72,7 @@ class Qwen:
         table = self.model.embed_tokens
         embedded = table(torch.tensor([ids], device=table.weight.device))
         # The table may wait in RAM while the rest computes on a card.
-        device = self.model.layers[0].input_layernorm.weight.device
+        device = cast(Any, self.model.layers[0]).input_layernorm.weight.device
         seen = self.model(inputs_embeds=embedded.to(device), use_cache=False).last_hidden_state
         return seen[:, num_before:]
 
@@ -87,7 +88,7 @@ def load_qwen(path: Path, *, dtype: torch.dtype, device: torch.device, is_stream
     config = _config(file)
     with torch.device("meta"):
         model = Qwen2Model(config)
-    model.norm = nn.Identity()
+    model.set_submodule("norm", nn.Identity())
     last = config.num_hidden_layers
     left_out = {f"layers.{number}." for number in range(last, last + SKIPPED_LAYERS)}
     rotary = type(model.rotary_emb)(config=config)  # its table is computed, not stored
@@ -138,6 +139,8 @@ def _tokenizer_file(path: Path) -> Path:
 def _config(file: KnownFile) -> Qwen2Config:
     vocabulary, width = file.shape("embed_tokens.weight")
     layer = "layers.0"
+    # Some versions of transformers have the last two by name, others as options.
+    theta_and_heads: dict[str, Any] = {"head_dim": _HEAD_DIM, "rope_theta": _ROPE_THETA}
     return Qwen2Config(
         vocab_size=vocabulary,
         hidden_size=width,
@@ -145,7 +148,6 @@ def _config(file: KnownFile) -> Qwen2Config:
         num_hidden_layers=max(1, file.count("layers") - SKIPPED_LAYERS),
         num_attention_heads=file.shape(f"{layer}.self_attn.q_proj.weight")[0] // _HEAD_DIM,
         num_key_value_heads=file.shape(f"{layer}.self_attn.k_proj.weight")[0] // _HEAD_DIM,
-        head_dim=_HEAD_DIM,
-        rope_theta=_ROPE_THETA,
         rms_norm_eps=_EPSILON,
+        **theta_and_heads,
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import HunyuanVideo15Transformer3DModel
@@ -64,7 +64,7 @@ def load_backbone(
     if file.naming != DIFFUSERS:
         _swap_halves(model.get_submodule(SWAPPED))
     for block in model.transformer_blocks:
-        block.attn.set_processor(JointAttention())
+        cast(Any, block).attn.set_processor(JointAttention())
     model.time_embed.timestep_embedder.register_forward_pre_hook(_as_its_weights)
     return model
 

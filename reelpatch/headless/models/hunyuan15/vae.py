@@ -1,6 +1,7 @@
 """HunyuanVideo-1.5's VAE: frames to scaled latents and back, on diffusers' implementation."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKLHunyuanVideo15
@@ -58,7 +59,7 @@ def load_vae(path: Path, *, device: torch.device | str = "cpu") -> HunyuanVae:
     sizes = HunyuanCounts().vae(file)
     with torch.device("meta"):
         model = AutoencoderKLHunyuanVideo15(
-            block_out_channels=sizes.widths, latent_channels=sizes.latent_channels
+            block_out_channels=cast(Any, sizes.widths), latent_channels=sizes.latent_channels
         )
     fill(model, file, str, precision=Precision(torch.float32), device=torch.device(device))
     if torch.device(device).type == "cpu":
