@@ -121,7 +121,7 @@ PAIRS = {
 }
 SURFACE = {
     "pairs": PAIRS,
-    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--json"},
+    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--devices", "--json"},
     "edit": EDIT,
     "picture": PICTURE,
     "enhance": ENHANCE,

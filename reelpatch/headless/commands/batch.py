@@ -1,18 +1,20 @@
 """The verb `batch`: many jobs from a file, each what a verb of this command line takes."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands import console, edit, enhance, picture, task
+from reelpatch.headless.commands import batch_workers, console, edit, enhance, picture, task
 from reelpatch.headless.commands.option_values import as_option
 
 if TYPE_CHECKING:
+    from reelpatch.headless.cluster.workers import Workers
     from reelpatch.headless.runs.batch.job import Job
+    from reelpatch.headless.runs.batch.report import Report
 
 _REQUESTS = {
     "edit": edit.request_of,
@@ -29,6 +31,7 @@ _EPILOG = """\
 examples:
   reelpatch batch jobs.jsonl --dry-run
   reelpatch batch jobs.csv --defaults defaults.json --report reports/today
+  reelpatch batch jobs.jsonl --devices cuda:0,cuda:1
 
 a line of jobs.jsonl; the first one may say defaults:
   {"defaults": {"recipe": "ditto-global", "fit": "pad"}}
@@ -69,19 +72,21 @@ def add_to(verbs: Any) -> None:
         metavar="DIR",
         help="folder of report.json, report.html and thumbnails (JOBS_report beside JOBS)",
     )
+    batch_workers.add_to(parser)
 
 
 def _run(
     parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Namespace
 ) -> tuple[dict[str, Any], str]:
+    batch_workers.check_workers(options)
     jobs = _read(parsers, options)
     from reelpatch.headless.runs.batch.planning import plan_jobs
     from reelpatch.headless.runs.batch.report import Report, counts
-    from reelpatch.headless.runs.batch.run import run_jobs
     from reelpatch.headless.runs.batch.table import table
     from reelpatch.media.output_lock import owned_output
 
     file: Path = options.jobs
+    workers = batch_workers.placed(options, jobs)
     report = Report(options.report or file.absolute().with_name(f"{file.stem}_report"), file.absolute())
     reads = [
         ("file of jobs", file),
@@ -89,17 +94,31 @@ def _run(
     ]
     if not options.dry_run:
         report.make_folder()
-    with (
-        nullcontext() if options.dry_run else owned_output(report.path),
-        console.progress_bars() as on_progress,
-    ):
-        plan_jobs(jobs, report.before(), reads, on_progress, as_option)
+    with nullcontext() if options.dry_run else owned_output(report.path):
+        with console.progress_bars() as on_progress:
+            plan_jobs(jobs, report.before(), reads, on_progress, as_option)
         if options.dry_run:
             return _answer(jobs, counts(jobs), None, options), table(jobs)
         console.log.info("%s", table(jobs).rstrip())
-        run_jobs(jobs, report, on_progress, as_option)
+        _make(jobs, report, workers)
     told = f"{sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done: {report.path}, {report.page_path}\n"
     return _answer(jobs, counts(jobs), report.path, options), told
+
+
+def _make(jobs: Sequence["Job"], report: "Report", start_workers: Callable[[], "Workers"] | None) -> None:
+    """Here, or by workers where there are any and something is left to do."""
+    from reelpatch.headless.runs.batch.job import State
+    from reelpatch.headless.runs.batch.run import run_jobs
+
+    if start_workers is None or all(job.state is not State.WAITING for job in jobs):
+        with console.progress_bars() as on_progress:
+            run_jobs(jobs, report, on_progress, as_option)
+        return
+    from reelpatch.headless.cluster.dispatch import dispatch_jobs
+
+    workers = start_workers()
+    with batch_workers.worker_bars(workers.names) as view:
+        dispatch_jobs(jobs, workers, report, view)
 
 
 def _answer(

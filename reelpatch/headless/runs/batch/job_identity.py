@@ -30,9 +30,7 @@ def identity_of(job: Job, models: LoadedRecipe, weights: list[Any]) -> str:
         "verb": job.verb,
         "output": str(request.target.absolute()),
         "lossless": request.lossless,
-        "requests": [
-            request_identity(one, models, weights) | {"device": models.device.type} for one in each
-        ],
+        "requests": [request_identity(one, models, weights) | {"device": models.device.type} for one in each],
         "picture before": _picture_weights(request),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
