@@ -1,7 +1,7 @@
 """The verb `batch`: many jobs from a file, each what a verb of this command line takes."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from reelpatch.headless.commands import batch_workers, console, edit, enhance, p
 from reelpatch.headless.commands.option_values import as_option
 
 if TYPE_CHECKING:
-    from reelpatch.headless.cluster.workers import Workers
     from reelpatch.headless.runs.batch.job import Job
     from reelpatch.headless.runs.batch.report import Report
+    from reelpatch.headless.runs.workers.workers import Workers
 
 _REQUESTS = {
     "edit": edit.request_of,
@@ -22,6 +22,7 @@ _REQUESTS = {
     "task": task.request_of,
     "picture": picture.request_of,
 }
+JobsOf = Callable[[int, dict[str, Any]], Iterator["Job"]]
 _MOST_JOBS = 100_000
 _ABOUT = """\
 Each line of JOBS is one job: its field verb is edit, enhance, task or picture, and its other fields are named as that verb's
@@ -32,6 +33,7 @@ examples:
   reelpatch batch jobs.jsonl --dry-run
   reelpatch batch jobs.csv --defaults defaults.json --report reports/today
   reelpatch batch jobs.jsonl --devices cuda:0,cuda:1
+  reelpatch batch jobs.jsonl --comfyui http://one:8188,http://two:8188
 
 a line of jobs.jsonl; the first one may say defaults:
   {"defaults": {"recipe": "ditto-global", "fit": "pad"}}
@@ -80,13 +82,12 @@ def _run(
 ) -> tuple[dict[str, Any], str]:
     batch_workers.check_workers(options)
     jobs = _read(parsers, options)
-    from reelpatch.headless.runs.batch.planning import plan_jobs
     from reelpatch.headless.runs.batch.report import Report, counts
     from reelpatch.headless.runs.batch.table import table
     from reelpatch.media.output_lock import owned_output
 
     file: Path = options.jobs
-    workers = batch_workers.placed(options, jobs)
+    way = batch_workers.way_of(options, jobs)
     report = Report(options.report or file.absolute().with_name(f"{file.stem}_report"), file.absolute())
     reads = [
         ("file of jobs", file),
@@ -96,11 +97,11 @@ def _run(
         report.make_folder()
     with nullcontext() if options.dry_run else owned_output(report.path):
         with console.progress_bars() as on_progress:
-            plan_jobs(jobs, report.before(), reads, on_progress, as_option)
+            way.plan(jobs, report.before(), reads, on_progress, as_option)
         if options.dry_run:
             return _answer(jobs, counts(jobs), None, options), table(jobs)
         console.log.info("%s", table(jobs).rstrip())
-        _make(jobs, report, workers)
+        _make(jobs, report, way.start)
     told = f"{sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done: {report.path}, {report.page_path}\n"
     return _answer(jobs, counts(jobs), report.path, options), told
 
@@ -114,7 +115,7 @@ def _make(jobs: Sequence["Job"], report: "Report", start_workers: Callable[[], "
         with console.progress_bars() as on_progress:
             run_jobs(jobs, report, on_progress, as_option)
         return
-    from reelpatch.headless.cluster.dispatch import dispatch_jobs
+    from reelpatch.headless.runs.workers.dispatch import dispatch_jobs
 
     workers = start_workers()
     with batch_workers.worker_bars(workers.names) as view:
@@ -138,11 +139,12 @@ def _answer(
 
 def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Namespace) -> list["Job"]:
     """The jobs of the file, with a sentence for each line that makes none."""
-    from reelpatch.headless.commands.batch_fields import JobParser
     from reelpatch.headless.commands.batch_lines import read_jobs
 
     file = read_jobs(options.jobs, options.defaults)
-    parser = JobParser(parsers, options.jobs.absolute().parent, file.defaults)
+    folder: Path = options.jobs.absolute().parent
+    jobs_of = _for_servers if options.comfyui is not None else _for_verbs
+    read = jobs_of(parsers, folder, file.defaults)
     from reelpatch.headless.runs.batch.job import (
         Job,
     )  # with PyTorch, so that mistakes above are answered at once
@@ -153,8 +155,8 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
             jobs.append(Job.wrong(line.number, "", line.wrong))
             continue
         try:
-            for fields in parser.jobs_of(line.fields):
-                jobs.append(_job(parser, line.number, fields))
+            for job in read(line.number, line.fields):
+                jobs.append(job)
                 if len(jobs) > _MOST_JOBS:
                     raise BadInput(f"the file makes more than {_MOST_JOBS} jobs: cut it into several files.")
         except BadInput as error:
@@ -162,6 +164,36 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
                 Job.wrong(line.number, str(line.fields.get("verb", ""))[:20], error.naming(as_option))
             )
     return jobs
+
+
+def _for_verbs(
+    parsers: Mapping[str, argparse.ArgumentParser], folder: Path, defaults: dict[str, Any]
+) -> JobsOf:
+    """Reads lines as what verbs take."""
+    from reelpatch.headless.commands.batch_fields import JobParser
+
+    parser = JobParser(parsers, folder, defaults)
+
+    def read(line: int, fields: dict[str, Any]) -> Iterator["Job"]:
+        return (_job(parser, line, one) for one in parser.jobs_of(fields))
+
+    return read
+
+
+def _for_servers(
+    parsers: Mapping[str, argparse.ArgumentParser], folder: Path, defaults: dict[str, Any]
+) -> JobsOf:
+    """Reads lines as filled workflows."""
+    from reelpatch.headless.commands.batch_servers import WorkflowParser
+
+    parser = WorkflowParser(parsers, folder, defaults)
+
+    def read(line: int, fields: dict[str, Any]) -> Iterator["Job"]:
+        from reelpatch.headless.runs.batch.job import Job
+
+        return (Job(line, verb, request) for verb, request in parser.requests_of(fields))
+
+    return read
 
 
 def _job(parser: Any, line: int, fields: dict[str, Any]) -> "Job":

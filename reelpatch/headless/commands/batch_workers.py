@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
@@ -13,11 +14,11 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.commands.option_values import as_option
 
 if TYPE_CHECKING:
-    from reelpatch.headless.cluster.workers import Workers
     from reelpatch.headless.runs.batch.job import Job
+    from reelpatch.headless.runs.workers.workers import Workers
 
-_WAYS = ("devices",)
-_MOST_DEVICES = 64
+_WAYS = ("devices", "comfyui")
+_MOST_NAMES = 64
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,18 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,NAME",
         help="a process for each of these devices, such as cuda:0,cuda:1 or cpu,cpu",
     )
+    add(
+        "--comfyui",
+        type=_names,
+        metavar="URL,URL",
+        help="ComfyUI servers that make the jobs, such as http://host:8188 (docs/api.md)",
+    )
+    add(
+        "--headers",
+        type=Path,
+        metavar="FILE",
+        help="HTTP headers for these servers, one on each line, where a login stands in front of them",
+    )
 
 
 def check_workers(options: argparse.Namespace) -> None:
@@ -38,21 +51,50 @@ def check_workers(options: argparse.Namespace) -> None:
         raise BadInput(
             f"{' and '.join(map(as_option, given))} both say who makes the jobs: give one of them."
         )
+    if options.headers is not None and options.comfyui is None:
+        raise BadInput(
+            f"{as_option('headers')} is for ComfyUI servers, but none is named: give {as_option('comfyui')} too."
+        )
 
 
-def placed(options: argparse.Namespace, jobs: Sequence["Job"]) -> Callable[[], "Workers"] | None:
-    """What starts the workers, None where this process makes all jobs; the jobs are checked for their devices.
-
-    Raises: `BadInput` for devices that are not there.
+@dataclass(frozen=True)
+class Way:
+    """Who makes the jobs: `plan` checks them (as `plan_jobs`), `start` starts the workers, and is None where this process makes
+    them.
     """
+
+    plan: Callable[..., None]
+    start: Callable[[], "Workers"] | None = None
+
+
+def way_of(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
+    """Who makes the jobs. Raises: `BadInput` for devices that are not there, and where no server answers."""
+    from reelpatch.headless.runs.batch.planning import plan_jobs
+
+    if options.comfyui is not None:
+        return _on_servers(options)
     if options.devices is None:
-        return None
-    from reelpatch.headless.cluster.local import LocalWorkers, check_devices
+        return Way(plan_jobs)
+    from reelpatch.headless.runs.workers.local import LocalWorkers, check_devices
 
     kind = check_devices(options.devices)
     for job in jobs:
         _place(job, kind)
-    return lambda: LocalWorkers(options.devices, as_option)
+    return Way(plan_jobs, lambda: LocalWorkers(options.devices, as_option))
+
+
+def _on_servers(options: argparse.Namespace) -> Way:
+    from reelpatch.headless.runs.workers.comfyui.client import check_url, read_headers
+    from reelpatch.headless.runs.workers.comfyui.planning import plan_for_servers
+    from reelpatch.headless.runs.workers.comfyui.servers import ComfyServers, check_servers
+
+    urls = [check_url(url) for url in options.comfyui]
+    if len(set(urls)) < len(urls):
+        raise BadInput("a server is named twice: name each once.", setting="comfyui")
+    headers = {} if options.headers is None else read_headers(options.headers)
+    if not options.dry_run:
+        check_servers(urls, headers)
+    return Way(plan_for_servers, lambda: ComfyServers(urls, headers, as_option))
 
 
 def _place(job: "Job", kind: str) -> None:
@@ -115,6 +157,6 @@ def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} has an empty name in it; write names with commas between")
-    if len(names) > _MOST_DEVICES:
-        raise argparse.ArgumentTypeError(f"{len(names)} names are more than {_MOST_DEVICES}")
+    if len(names) > _MOST_NAMES:
+        raise argparse.ArgumentTypeError(f"{len(names)} names are more than {_MOST_NAMES}")
     return names

@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
-from reelpatch.headless.cluster.local import LocalWorkers
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED
+from reelpatch.headless.runs.workers.local import LocalWorkers
 from tests.unit.headless.runs.batch_jobs import (
     batch,
     frames,
@@ -27,7 +27,7 @@ from tests.unit.headless.runs.batch_jobs import (
     write_jobs,
 )
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 Captured = pytest.CaptureFixture[str]
 
 

@@ -5,12 +5,12 @@ from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 import reelpatch
-from reelpatch.headless.cluster.waiting_jobs import WaitingJobs
-from reelpatch.headless.cluster.workers import Ended, Event, Joined, Logged, Lost, Outcome, Told, Workers
 from reelpatch.headless.runs.batch.job import Job, State, Try
 from reelpatch.headless.runs.batch.report import Report
 from reelpatch.headless.runs.batch.run import stopped
 from reelpatch.headless.runs.batch.time_left import TimeLeft
+from reelpatch.headless.runs.workers.waiting_jobs import WaitingJobs
+from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Logged, Lost, Outcome, Told, Workers
 
 MOST_TRIES = 3
 """A job that was being made when so many workers were lost is not given to another."""

@@ -15,13 +15,13 @@ from typing import cast
 import torch
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.cluster.left_files import remove_left_by
-from reelpatch.headless.cluster.local_process import serve
-from reelpatch.headless.cluster.workers import Ended, Event, Joined, Lost
 from reelpatch.headless.loaded_recipe import choose_device
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.planning import Spelled
 from reelpatch.headless.runs.batch.verbs import key_of
+from reelpatch.headless.runs.workers.left_files import remove_left_by
+from reelpatch.headless.runs.workers.local_process import serve
+from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Lost
 
 _WAIT_S = 0.5  # for something to happen
 _STOP_S = 15.0  # for a stopped job to put away what it has finished

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from reelpatch.headless.cluster.workers import Logged, Outcome, Told
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.make import JobMaker
 from reelpatch.headless.runs.batch.planning import Spelled
+from reelpatch.headless.runs.workers.workers import Logged, Outcome, Told
 
 _BETWEEN_S = 0.1  # of what is told of one stage
 _LACKING = ("the memory of ", "there is no room left ", "No space left on device")

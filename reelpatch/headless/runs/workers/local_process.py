@@ -9,10 +9,10 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 import reelpatch
-from reelpatch.headless.cluster.job_server import JobServer
-from reelpatch.headless.cluster.workers import Ended, Event, Joined
 from reelpatch.headless.runs.batch.job import State
 from reelpatch.headless.runs.batch.planning import Spelled
+from reelpatch.headless.runs.workers.job_server import JobServer
+from reelpatch.headless.runs.workers.workers import Ended, Event, Joined
 
 
 def serve(pipe: Connection, worker: str, device: str, num_threads: int | None, spelled: Spelled) -> None:
