@@ -33,6 +33,7 @@ from .rewrite import RewriteInstruction
 from .sampling import FlowUniPC, GuidanceSchedule
 from .several import Several
 from .tasks import VaceTask
+from .told_version import serve_version
 from .track_routes import serve_editor
 
 NODES: tuple[type[io.ComfyNode], ...] = (
@@ -83,6 +84,7 @@ class ReelpatchExtension(ComfyExtension):
         register_demo_models()
         offer_demo_material()
         serve_editor()
+        serve_version()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [tell_plainly(node) for node in NODES]

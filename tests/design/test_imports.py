@@ -32,11 +32,12 @@ HEADLESS = ENGINE | {
         "huggingface_hub",
         "peft",
         "psutil",
+        "requests",
         "sentencepiece",
         "tokenizers",
         "tqdm",
     ),
-    "transformers",
+    *("transformers", "websockets"),
 }
 # All of them come with ComfyUI; `server` is its own.
 COMFY = ENGINE | {
