@@ -14,15 +14,19 @@ from reelpatch.sampling.step_range import StepRange
 
 if TYPE_CHECKING:  # a recipe brings the settings of its own method alone
     from reelpatch.edits.canvas.layout import PairCanvas
+    from reelpatch.edits.channels.layout import ChannelLayout
     from reelpatch.edits.kind import EditKind
     from reelpatch.edits.reasoning.settings import PictureEdit
     from reelpatch.edits.segments.layout import SegmentLayout
     from reelpatch.edits.sharing.schedule import SharingMethod
     from reelpatch.families.family import Family
     from reelpatch.families.lattice import Lattice
+    from reelpatch.recipes.buckets import SizeBuckets
     from reelpatch.sampling.guidance import Guidance, SkipLayers
 
-Role = Literal["backbone", "low_noise", "module", "lora", "vae", "text_encoder", "clip_vision"]
+Role = Literal[
+    "backbone", "low_noise", "module", "lora", "vae", "text_encoder", "glyph_encoder", "clip_vision"
+]
 FOLDERS: dict[Role, str] = {
     "backbone": "diffusion_models",
     "low_noise": "diffusion_models",
@@ -30,6 +34,7 @@ FOLDERS: dict[Role, str] = {
     "lora": "loras",
     "vae": "vae",
     "text_encoder": "text_encoders",
+    "glyph_encoder": "text_encoders",
     "clip_vision": "clip_vision",
 }
 KINDS: dict[Role, tuple[Kind, ...]] = {
@@ -39,6 +44,7 @@ KINDS: dict[Role, tuple[Kind, ...]] = {
     "lora": (Kind.LORA,),
     "vae": (Kind.VAE21,),
     "text_encoder": (Kind.UMT5,),
+    "glyph_encoder": (Kind.OTHER_TEXT_ENCODER,),
     "clip_vision": (Kind.CLIP_VISION,),
 }
 
@@ -99,7 +105,8 @@ class Recipe:
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
     `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence, `canvas`
-    how one on a pair canvas, `sharing` how two clips share attention;
+    how one on a pair canvas, `sharing` how two clips share attention, `channels` what stands beside those of the latents; `buckets` are
+    the sizes that it was made for, by aspect, where clips are fitted and no size is asked for;
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
     is shown for `held_frames`, as long as its weights were trained to see kept ones. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
@@ -140,6 +147,8 @@ class Recipe:
     picture: PictureEdit | None = None
     canvas: PairCanvas | None = None
     sharing: SharingMethod | None = None
+    channels: ChannelLayout | None = None
+    buckets: SizeBuckets | None = None
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
     held_frames: int = 1
@@ -161,9 +170,9 @@ class Recipe:
         return bool(self.files_for("low_noise"))
 
     @property
-    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | SharingMethod | None:
+    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | SharingMethod | ChannelLayout | None:
         """What it records for its kind of edit alone."""
-        return self.segments or self.picture or self.canvas or self.sharing
+        return self.segments or self.picture or self.canvas or self.sharing or self.channels
 
     @property
     def edit_kind(self) -> EditKind:

@@ -4,10 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:  # imported when there is something to draw: it takes as long as all of --help
-    pass
+from typing import Any, NoReturn
 
 log = logging.getLogger("reelpatch")
 
@@ -15,7 +12,7 @@ log = logging.getLogger("reelpatch")
 @contextmanager
 def progress_bars() -> Generator[Callable[[str, int, int], None]]:
     """Draws a bar for each stage it is told about, on stderr, and none where that is not a terminal."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # when there is something to draw: it takes as long to import as all of --help
 
     bars: dict[str, tqdm[NoReturn]] = {}
 

@@ -43,6 +43,7 @@ IDS = {
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
     "ReelpatchRewriteInstruction",
     *("ReelpatchPairedGeneration", "ReelpatchFinishPair"),
+    *("ReelpatchResultName", "ReelpatchDittoStyle", "ReelpatchSeveral", "ReelpatchContactSheet"),
 }
 
 
@@ -57,7 +58,7 @@ def check_every_input_says_what_it_does():
         assert schema.category.startswith("reelpatch"), name
         sockets = {"model", "positive"}  # their names say it
         for one in schema.inputs:
-            assert one.tooltip or one.id in sockets or one.id == "images", (name, one.id)
+            assert one.tooltip or one.id in sockets or one.id in {"images", "videos"}, (name, one.id)
 
 
 def check_import_is_a_small_part_of_the_start():
