@@ -9,7 +9,6 @@ from diffusers import ChronoEditPipeline, ChronoEditTransformer3DModel, UniPCMul
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from reelpatch.clips.frames import as_clip
 from reelpatch.edits.reasoning.condition import build_condition
@@ -26,6 +25,11 @@ from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import sample_flow_unipc
 from tests.golden import tiny_pictures, tiny_wan
 from tests.golden.deterministic import make_input
+
+try:
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+except ImportError:  # in transformers 5.0 the one by Pillow has no name of its own
+    from transformers import CLIPImageProcessor as CLIPImageProcessorPil
 
 TOLERANCE = 1e-4  # of latents, whose steps are summed in another order
 BYTE = 1 / 255
