@@ -4,6 +4,7 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -25,6 +26,8 @@ _ALONE = {
     "enable_drefs": "0",  # of QuickTime: tracks that lie in other files
     "use_absolute_path": "0",
 }
+# Titles in old AVIs are in Latin-1. From 19 on PyAV reads them whatever they are in, and has no word for it.
+_TITLES: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 _POINTERS = {
     b"#EXTM3U": "a playlist (m3u8)",
     b"ffconcat": "a list of files (ffconcat)",
@@ -46,9 +49,8 @@ def opened(path: Path) -> Generator[InputContainer]:
     check_is_file(path)
     is_open = False
     try:
-        # `file:` keeps names such as `pipe:0.mp4` and `12:30.mp4` from being taken for protocols; titles in old AVIs
-        # are in Latin-1.
-        with av.open(f"file:{path.absolute()}", options=_ALONE, metadata_errors="replace") as container:
+        # `file:` keeps names such as `pipe:0.mp4` and `12:30.mp4` from being taken for protocols.
+        with av.open(f"file:{path.absolute()}", options=_ALONE, **_TITLES) as container:
             is_open = True
             yield container
     except av.FFmpegError as error:
