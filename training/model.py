@@ -80,9 +80,13 @@ class DemoFamily(nn.Module):
 
     def embed_text(self, ids: Tensor) -> Tensor:
         """Text rows for the blocks, `[B, TEXT_ROWS, D]`, of token ids `[B, MAX_TOKENS]` padded with 0."""
+        return self.text_embedding(self.text_rows(ids))
+
+    def text_rows(self, ids: Tensor) -> Tensor:
+        """What the text encoder makes of token ids, `[B, TEXT_ROWS, TEXT_WIDTH]`, the last row that of padding."""
         valid = (ids != 0).long()
         rows = self.text(input_ids=ids, attention_mask=valid).last_hidden_state * valid[..., None]
-        return self.text_embedding(F.pad(rows, (0, 0, 0, 1)))
+        return F.pad(rows, (0, 0, 0, 1))
 
     def forward(
         self,
@@ -100,7 +104,7 @@ class DemoFamily(nn.Module):
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
         rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
         editors: Any = self.vace.vace_blocks
-        time_BD = self.time_embedding(_sinusoid(1000 * sigma))
+        time_BD = self.time_embedding(sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         x = self.patch_embedding(latents).flatten(2).transpose(1, 2)
         c = x
@@ -108,25 +112,32 @@ class DemoFamily(nn.Module):
             c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
             c = editors[0].before_proj(c) + x
         for i, block in enumerate(self.blocks):
-            x = block(x, modulation, text_BTD, rotary, attention=_attention)
+            x = block(x, modulation, text_BTD, rotary, attention=attend)
             if context is not None and i in VACE_LAYERS:
                 editor = editors[VACE_LAYERS.index(i)]
-                c = editor(c, modulation, text_BTD, rotary, attention=_attention)
+                c = editor(c, modulation, text_BTD, rotary, attention=attend)
                 x = x + strength[:, None, None] * editor.after_proj(c)
-        patches = (
-            self.head(x, time_BD)
-            .unflatten(1, (grid.frames, grid.rows, grid.columns))
-            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        return self.unpatched(self.head(x, time_BD), grid)
+
+    @staticmethod
+    def unpatched(tokens_BND: Tensor, grid: TokenGrid) -> Tensor:
+        """The latents `[B, 16, T, h, w]` of what the head says of their patches."""
+        patches = tokens_BND.unflatten(1, (grid.frames, grid.rows, grid.columns)).unflatten(
+            -1, (1, 2, 2, LATENT_CHANNELS)
         )
-        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(latents.shape)
+        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(
+            len(tokens_BND), LATENT_CHANNELS, grid.frames, 2 * grid.rows, 2 * grid.columns
+        )
 
 
-def _sinusoid(t: Tensor) -> Tensor:
+def sinusoid(t: Tensor) -> Tensor:
+    """The embedding `[B, FREQ_DIM]` of timesteps `[B]` in 0..1000."""
     angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2, device=t.device) / (FREQ_DIM // 2))
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+def attend(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+    """Attention; of the text's last row, as if it were there for each row of padding."""
     if k_BTAE.shape[1] != TEXT_ROWS:
         return sdpa(q_BNAE, k_BTAE, v_BTAE)
     bias = torch.zeros(1, TEXT_ROWS, dtype=q_BNAE.dtype, device=q_BNAE.device)
