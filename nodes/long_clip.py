@@ -16,7 +16,8 @@ from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.registry import start_work
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.windows.edit_window import EditWindow
 from reelpatch.windows.window_run import CutClip
 
@@ -26,7 +27,8 @@ from .host import check_backbone
 from .host_vae import check_vae
 from .instruction import check_conditioning
 from .long_inputs import long_edit_inputs
-from .long_run import file_of, run_long, windows_of
+from .long_run import run_long, windows_of
+from .video_file import file_of
 from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
 from .window_render import WindowRender
 
@@ -58,7 +60,7 @@ class EditLongClip(io.ComfyNode):
             ],
             inputs=long_edit_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
-            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
         )
 

@@ -98,7 +98,7 @@ def _name_and_seed(prefix: str) -> list[io.Input]:
         io.String.Input(
             "filename_prefix",
             default=prefix,
-            tooltip="Where in the output folder the result goes; a mark of the graph is added to its name.",
+            tooltip="Where in the output folder the result goes; a number is added where another run has that name.",
         ),
         io.Int.Input(
             "seed",

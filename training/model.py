@@ -55,6 +55,16 @@ class Head(nn.Module):
         shift, scale = (self.modulation + time_BD[:, None]).chunk(2, dim=1)
         return self.head(F.layer_norm(x_BND, (DIM,), eps=1e-6) * (1 + scale) + shift)
 
+    def unpatched(self, x_BND: Tensor, time_BD: Tensor, shape: torch.Size) -> Tensor:
+        """The output as latents of this shape, `[B, 16, T, h, w]`."""
+        _, _, frames, rows, columns = shape
+        patches = (
+            self(x_BND, time_BD)
+            .unflatten(1, (frames, rows // 2, columns // 2))
+            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        )
+        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(shape)
+
 
 class DemoFamily(nn.Module):
     """Text encoder, base transformer and edit module, trained together."""
@@ -112,35 +122,31 @@ class DemoFamily(nn.Module):
             c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
             c = editors[0].before_proj(c) + x
         for i, block in enumerate(self.blocks):
-            x = block(x, modulation, text_BTD, rotary, attention=attend)
+            x = block(x, modulation, text_BTD, rotary, attention=attention)
             if context is not None and i in VACE_LAYERS:
                 editor = editors[VACE_LAYERS.index(i)]
-                c = editor(c, modulation, text_BTD, rotary, attention=attend)
+                c = editor(c, modulation, text_BTD, rotary, attention=attention)
                 x = x + strength[:, None, None] * editor.after_proj(c)
-        return self.unpatched(self.head(x, time_BD), grid)
-
-    @staticmethod
-    def unpatched(tokens_BND: Tensor, grid: TokenGrid) -> Tensor:
-        """The latents `[B, 16, T, h, w]` of what the head says of their patches."""
-        patches = tokens_BND.unflatten(1, (grid.frames, grid.rows, grid.columns)).unflatten(
-            -1, (1, 2, 2, LATENT_CHANNELS)
-        )
-        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(
-            len(tokens_BND), LATENT_CHANNELS, grid.frames, 2 * grid.rows, 2 * grid.columns
-        )
+        return self.head.unpatched(x, time_BD, latents.shape)
 
 
 def sinusoid(t: Tensor) -> Tensor:
-    """The embedding `[B, FREQ_DIM]` of timesteps `[B]` in 0..1000."""
+    """Wan's embedding of timesteps `[B]`, `[B, FREQ_DIM]`."""
     angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2, device=t.device) / (FREQ_DIM // 2))
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def attend(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
-    """Attention; of the text's last row, as if it were there for each row of padding."""
+def attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+    """Attention in which the last row of a text counts for all padding that Wan has beyond it."""
     if k_BTAE.shape[1] != TEXT_ROWS:
         return sdpa(q_BNAE, k_BTAE, v_BTAE)
-    bias = torch.zeros(1, TEXT_ROWS, dtype=q_BNAE.dtype, device=q_BNAE.device)
-    bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
+    bias = padding_bias(q_BNAE)
     q, k, v = (x.transpose(1, 2) for x in (q_BNAE, k_BTAE, v_BTAE))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
+
+
+def padding_bias(like: Tensor) -> Tensor:
+    """What is added to scores of the `TEXT_ROWS` rows, `[1, TEXT_ROWS]`."""
+    bias = torch.zeros(1, TEXT_ROWS, dtype=like.dtype, device=like.device)
+    bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
+    return bias

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from reelpatch.edits.reasoning.drop import rotary_positions
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.rotary import rotary_angles, timed_positions
-from training.model import DIM, LATENT_CHANNELS, NUM_HEADS, TEXT_WIDTH, DemoFamily, attend, sinusoid
+from training.model import DIM, LATENT_CHANNELS, NUM_HEADS, TEXT_WIDTH, DemoFamily, attention, sinusoid
 from training.restore import restore_family
 
 MASK_CHANNELS = 4
@@ -39,8 +39,8 @@ class PictureFamily(DemoFamily):
         seen = torch.cat([latents, mask, condition], dim=1)
         x = self.patch_embedding(seen).flatten(2).transpose(1, 2)
         for block in self.blocks:
-            x = block(x, modulation, text_BTD, rotary, attention=attend)
-        return self.unpatched(self.head(x, time_BD), grid)
+            x = block(x, modulation, text_BTD, rotary, attention=attention)
+        return self.head.unpatched(x, time_BD, latents.shape)
 
 
 def from_the_demo(models: Path) -> PictureFamily:

@@ -132,7 +132,8 @@ PAIRS = {
 }
 SURFACE = {
     "pairs": PAIRS,
-    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--json"},
+    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--devices", "--comfyui", "--headers", "--json"},
+    "workflows": {"name", "--json"},
     "edit": EDIT,
     "picture": PICTURE,
     "enhance": ENHANCE,

@@ -13,8 +13,13 @@ import torch
 from diffusers.hooks import apply_group_offloading
 from torch import nn
 
-# In diffusers' blocks, in the edit module's, and in UMT5's.
-_PARTS = frozenset({"attn1", "attn2", "self_attn", "cross_attn", "ffn", "SelfAttention", "DenseReluDense"})
+# In diffusers' blocks of Wan and of HunyuanVideo-1.5, in the edit module's, in UMT5's and in Qwen's.
+_PARTS = frozenset(
+    {
+        *("attn1", "attn2", "self_attn", "cross_attn", "ffn", "SelfAttention", "DenseReluDense"),
+        *("attn", "ff", "ff_context", "norm1", "norm1_context", "mlp"),
+    }
+)
 _AHEAD = 2  # blocks: one is computed while the next is on its way
 
 
@@ -32,7 +37,10 @@ def stream_blocks(
     pinned as it is needed: mapped files stay mapped.
     """
     parts = [
-        part for block in blocks for name, part in block.named_modules() if name.split(".")[-1] in _PARTS
+        part
+        for block in blocks
+        for name, part in block.named_modules()
+        if name.split(".")[-1] in _PARTS and any(True for _ in part.parameters())
     ]
     _move_rest(model, [*parts, *stays], device)
     has_streams = device.type != "cpu"
