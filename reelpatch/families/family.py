@@ -29,7 +29,7 @@ class Family:
     """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head.
 
     `vae` is the name under which the VAE that goes with it is published for ComfyUI. `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
-    does, empty where nothing can. `marks` tell its files by their headers, beside those that `weights/header.py` knows.
+    does, empty where nothing can; `works_in_pieces` where it runs blocks over pieces of their tokens if memory asks for it. `marks` tell its files by their headers, beside those that `weights/header.py` knows.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Family:
     comfyui: InComfyUI | None
     marks: tuple[Mark, ...] = ()
     vae: str = ""
+    works_in_pieces: bool = False
 
     def start_counts(self) -> FamilyCounts:
         """What counts its models."""
