@@ -162,6 +162,23 @@ def test_an_instruction_may_stand_anywhere(verb: str) -> None:
             parse([verb, "a.mp4", *wrong])
 
 
+@pytest.mark.parametrize(
+    ("work", "waits"),
+    [
+        (
+            "from reelpatch.headless.commands.main import build_parser; build_parser()",
+            "torch numpy av PIL tqdm",
+        ),
+        ("import reelpatch.recipes", "torch reelpatch.recipes.methods reelpatch.recipes.shared_attention"),
+    ],
+)
+def test_what_is_not_asked_for_is_not_imported(work: str, waits: str) -> None:
+    """So that --help and the nodes' start stay quick."""
+    script = f"import sys; {work}; sys.exit(' '.join(set({waits.split()}) & set(sys.modules)) or 0)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_help_and_version(capsys: Captured) -> None:
     for arguments, words in (
         (["--help"], "Exit codes"),
