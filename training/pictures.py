@@ -27,7 +27,7 @@ from training.words import encode
 log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
-NUM_STEPS = 2500
+NUM_STEPS = 2400
 PAIRS, FILMS, FILM_EVERY = 32, 8, 6
 DROPPED_SHARE = 0.25  # of pairs have the condition of a film whose frames between were dropped
 

@@ -76,7 +76,7 @@ _DEMO = replace(
     ),
     steps=8,
     shift=3.0,
-    guidance=Guidance(1.0),
+    guidance=Guidance(2.5),
     width=64,
     height=64,
     licence=APACHE,

@@ -8,6 +8,7 @@ import pytest
 
 from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes import RECIPES, Recipe, recipe
 from reelpatch.recipes.files import NON_COMMERCIAL
 from reelpatch.sampling.guidance import Guidance
@@ -200,7 +201,8 @@ PICTURES = (
 
 
 def test_recipes_for_pictures_are_the_published_settings() -> None:
-    assert {name for name, record in RECIPES.items() if record.picture} == set(PICTURES)
+    demo = {name for name in RECIPES if name.startswith("demo-picture")}
+    assert {name for name, record in RECIPES.items() if record.picture} == {*PICTURES, *demo}
     for name in PICTURES:
         record = recipe(name)
         few = name in {"chronoedit-8step", "chronoedit-paint"}
@@ -222,6 +224,15 @@ def test_recipes_for_pictures_are_the_published_settings() -> None:
     paint = recipe("chronoedit-paint").picture
     assert paint is not None
     assert paint.instruction("hat").endswith("The user wants to change the sketch to a hat")
+
+
+def test_the_demo_edits_pictures_without_a_picture_encoder() -> None:
+    plain, reasoning = recipe("demo-picture"), recipe("demo-picture-reasoning")
+    assert plain.files_for("clip_vision") == ()
+    assert reasoning.files == plain.files
+    assert (plain.frames, reasoning.frames) == (5, 29)
+    assert reasoning.picture == PictureEdit(reasoning_steps=3)
+    assert plain.files_for("backbone")[0].kinds == (Kind.IMAGE_BACKBONE,)
 
 
 def test_recipes_for_pictures_edit_no_clips_and_the_other_way_round() -> None:
