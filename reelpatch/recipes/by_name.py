@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from reelpatch.errors import BadInput
+from reelpatch.recipes.channels import CHANNELS
 from reelpatch.recipes.in_context import IN_CONTEXT
 from reelpatch.recipes.methods import METHODS
 from reelpatch.recipes.record import Recipe
 from reelpatch.recipes.shared_attention import SHARED_ATTENTION
 
-RECIPES: Mapping[str, Recipe] = {record.name: record for record in (*METHODS, *IN_CONTEXT, *SHARED_ATTENTION)}
+RECIPES: Mapping[str, Recipe] = {
+    record.name: record for record in (*METHODS, *IN_CONTEXT, *CHANNELS, *SHARED_ATTENTION)
+}
 
 
 def recipe(name: str) -> Recipe:
