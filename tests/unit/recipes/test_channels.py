@@ -116,5 +116,5 @@ def test_references_and_a_missing_picture_encoder_are_told() -> None:
     material = Material(torch.rand(1, 32, 48, 3), plan_fit(1, 32, 48, lattice=HUNYUAN_15.lattice))
     with pytest.raises(BadInput, match="there is no picture encoder here: get SigLIP"):
         ChannelWork().prepare(
-            material, EditSettings(method=ChannelLayout()), lambda video: torch.ones(32, 1, 2, 3)
+            material, EditSettings(method=ChannelLayout()), lambda _video: torch.ones(32, 1, 2, 3)
         )
