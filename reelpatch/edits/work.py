@@ -13,7 +13,7 @@ from reelpatch.edits.contract import Edit
 from reelpatch.families.kinds import FileKind
 from reelpatch.families.lattice import LatentShape, Lattice
 from reelpatch.families.wan.family import WAN
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.weights.header import KnownFile
 
 Encode = Callable[[Tensor], Tensor]

@@ -1,23 +1,28 @@
 """What a recipe records of a published method, and of each weight file it needs."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from reelpatch.edits.canvas.layout import PairCanvas
-from reelpatch.edits.channels.layout import ChannelLayout
-from reelpatch.edits.kind import EditKind
-from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.edits.registry import EDIT_KINDS
-from reelpatch.edits.segments.layout import SegmentLayout
-from reelpatch.edits.sharing.schedule import SharingMethod
 from reelpatch.errors import BadInput
-from reelpatch.families.family import Family
 from reelpatch.families.kinds import FileKind, Kind
-from reelpatch.families.lattice import Lattice
 from reelpatch.families.registry import FAMILIES
-from reelpatch.recipes.buckets import SizeBuckets
-from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
+from reelpatch.sampling.step_range import StepRange
+
+if TYPE_CHECKING:  # a recipe brings the settings of its own method alone
+    from reelpatch.edits.canvas.layout import PairCanvas
+    from reelpatch.edits.channels.layout import ChannelLayout
+    from reelpatch.edits.kind import EditKind
+    from reelpatch.edits.reasoning.settings import PictureEdit
+    from reelpatch.edits.segments.layout import SegmentLayout
+    from reelpatch.edits.sharing.schedule import SharingMethod
+    from reelpatch.families.family import Family
+    from reelpatch.families.lattice import Lattice
+    from reelpatch.recipes.buckets import SizeBuckets
+    from reelpatch.sampling.guidance import Guidance, SkipLayers
 
 Role = Literal[
     "backbone", "low_noise", "module", "lora", "vae", "text_encoder", "glyph_encoder", "clip_vision"
@@ -189,7 +194,7 @@ class Recipe:
         """Its guidance where so many references are given."""
         return self.reference_guidance if references and self.reference_guidance else self.guidance
 
-    def guided(self, scale: float | None) -> "Recipe":
+    def guided(self, scale: float | None) -> Recipe:
         """The recipe with another guidance, None for its own."""
         if scale is None:
             return self
@@ -217,7 +222,7 @@ class Recipe:
         """How many steps are really taken."""
         return self.steps - self.start_step
 
-    def planned_for(self, steps: int | None) -> "Recipe":
+    def planned_for(self, steps: int | None) -> Recipe:
         """The recipe with another number of steps, None for its own; those of an enhancer are the last of a run that stays."""
         if steps is None:
             return self
@@ -244,20 +249,21 @@ class Recipe:
         """How it edits pictures. Raises: `BadInput` for a recipe that does something else."""
         if self.picture is None:
             raise BadInput(
-                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
+                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step, or demo-picture which "
+                "needs no files.",
                 setting="recipe",
             )
         return self.picture
 
-    def reasoning_for(self, steps: int | None) -> "Recipe":
+    def reasoning_for(self, steps: int | None) -> Recipe:
         """The recipe with another number of reasoning steps, None for its own; its film is as long as they need.
 
         Raises: `BadInput` for a recipe that edits no pictures, and for more steps than its run has.
         """
         picture = self.check_pictures()
-        steps = picture.reasoning_steps if steps is None else steps
-        check_reasoning_steps(steps, self.steps)
-        picture = replace(picture, reasoning_steps=steps)
+        if steps is not None:
+            picture = replace(picture, reasoning_steps=steps)
+        picture.check_steps(self.steps)
         return replace(self, picture=picture, frames=picture.frames)
 
     def check_grounds(self) -> None:

@@ -341,8 +341,9 @@ def _sized_variant(file: KnownFile, sizes: Mapping[str, int]) -> str:
     """Of those that only their sizes tell apart."""
     if file.kind is Kind.EDIT_ADAPTER:
         lora = file.lora_within
-        ranks = "LoRA of rank " + " and ".join(map(str, lora.ranks)) if lora else "no LoRA"
-        return f"{file.size or f'{file.width} wide'}, {sizes.get('C', 0)} channels, {ranks}"
+        ranks = " and ".join(map(str, lora.ranks)) if lora else ""
+        changes = f"LoRA of rank {ranks}" if ranks else "full differences of layers" if lora else "no LoRA"
+        return f"{file.size or f'{file.width} wide'}, {sizes.get('C', 0)} channels, {changes}"
     if file.kind is Kind.UMT5:
         is_xxl = (sizes.get("D"), file.count("blocks")) == (4096, 24)
         return "XXL" if is_xxl else f"{file.count('blocks')} blocks, {sizes.get('D', 0)} wide"
