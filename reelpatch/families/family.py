@@ -19,10 +19,14 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class InComfyUI:
-    """Classes of ComfyUI by their full names: that of a MODEL's transformer, and that of its latents' numbers."""
+    """Classes of ComfyUI by their full names: that of a MODEL's transformer, and that of its latents' numbers.
+
+    Edits hang on the blocks of a MODEL that `takes_edits`; others are shown what they edit by their conditioning alone.
+    """
 
     transformer: str
     latents: str
+    takes_edits: bool = True
 
 
 @dataclass(frozen=True)

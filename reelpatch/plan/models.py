@@ -21,13 +21,18 @@ from reelpatch.families.counts import (
     TextCounts,
     VaeCounts,
 )
-from reelpatch.families.kinds import Kind
-from reelpatch.plan.picture_encoder import NO_PICTURES, VIT_H, PictureEncoderSizes
+from reelpatch.families.hunyuan15.files import HunyuanFile
+from reelpatch.families.kinds import FileKind, Kind
+from reelpatch.plan.picture_encoder import NO_PICTURES, SIGLIP_SO400M, VIT_H, PictureEncoderSizes
 from reelpatch.recipes import Recipe, Role, WeightFile
 from reelpatch.weights.header import KnownFile
 
 Dtype = Literal["auto", "fp8", "bf16", "fp16", "fp32"]
 DTYPES: tuple[Dtype, ...] = ("auto", "fp8", "bf16", "fp16", "fp32")
+_PICTURE_ENCODERS: dict[FileKind, PictureEncoderSizes] = {
+    Kind.CLIP_VISION: VIT_H,
+    HunyuanFile.SIGLIP: SIGLIP_SO400M,
+}
 _BYTES = {"F32": FP32, "F8_E4M3": FP8, "F8_E5M2": FP8, "I8": FP8}  # of weights in files; all others are half
 
 # Outside the blocks, what is held as it is stored (`headless/models/wan_transformer.py`).
@@ -172,9 +177,11 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         has_loras=bool(loras),
         from_headers=tuple(found),
         num_experts=1 + recipe.has_two_experts,
+        picture=_PICTURE_ENCODERS[recipe.files_for("clip_vision")[0].kinds[0]]
+        if recipe.files_for("clip_vision")
+        else NO_PICTURES,
         works_in_pieces=recipe.model_family.works_in_pieces,
         narrow_outside=_narrow_outside(found.get("backbone"), dtype),
-        picture=VIT_H if recipe.files_for("clip_vision") else NO_PICTURES,
     )
 
 
