@@ -6,10 +6,12 @@ from .apply import ApplyEdit
 from .backbone import LoadBackbone
 from .clips import Clip, FinishClip, References
 from .compare import Compare
+from .contact_sheet import ContactSheet
 from .context_edit import EditInContext
 from .convert import ConvertWeights
 from .crop import CropToMask
 from .demo_text import DemoTextEncoder
+from .ditto_style import DittoStyle
 from .edit_module import LoadEditModule
 from .edit_picture import EditPicture
 from .enhance import Enhance
@@ -26,9 +28,12 @@ from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
 from .plan import Plan
 from .recipe import PublishedRecipe
+from .result_name import ResultName
 from .rewrite import RewriteInstruction
 from .sampling import FlowUniPC, GuidanceSchedule
+from .several import Several
 from .tasks import VaceTask
+from .told_version import serve_version
 from .track_routes import serve_editor
 
 NODES: tuple[type[io.ComfyNode], ...] = (
@@ -65,6 +70,10 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     RewriteInstruction,
     PairedGeneration,
     FinishPair,
+    ResultName,
+    DittoStyle,
+    Several,
+    ContactSheet,
 )
 
 
@@ -75,6 +84,7 @@ class ReelpatchExtension(ComfyExtension):
         register_demo_models()
         offer_demo_material()
         serve_editor()
+        serve_version()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [tell_plainly(node) for node in NODES]

@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from reelpatch.families.lattice import Lattice
-from reelpatch.families.mark import Mark
 
 if TYPE_CHECKING:
     from reelpatch.families.counts import FamilyCounts
+    from reelpatch.families.mark import Mark
+    from reelpatch.families.naming import KeyTable
 
 Place = tuple[str, str]
 """Where a class stands: module and name. It is imported when it is asked for."""
@@ -29,7 +30,9 @@ class Family:
     """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head.
 
     `vae` is the name under which the VAE that goes with it is published for ComfyUI. `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
-    does, empty where nothing can; `works_in_pieces` where it runs blocks over pieces of their tokens if memory asks for it. `marks` tell its files by their headers, beside those that `weights/header.py` knows.
+    does, empty where nothing can; `texts` is where that which reads texts for it does, None for UMT5, and `works_in_pieces`
+    whether its blocks run over pieces of their tokens where memory asks for it. `marks` tell its files by
+    their headers, beside those that `weights/header.py` knows, by the native names that `tables` give them.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Family:
     marks: tuple[Mark, ...] = ()
     vae: str = ""
     works_in_pieces: bool = False
+    tables: tuple[KeyTable, ...] = ()
+    texts: Place | None = None
 
     def start_counts(self) -> FamilyCounts:
         """What counts its models."""

@@ -2,11 +2,10 @@
 
 import logging
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +14,20 @@ from reelpatch.edits.work import ModuleWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
-from reelpatch.headless.models.embedded_texts import Instructions, free_memory
-from reelpatch.headless.models.family_models import VideoVae, start_models
+from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.models.family_models import (
+    LooksAtFrames,
+    PictureReader,
+    TextReader,
+    VideoVae,
+    open_texts,
+    start_models,
+)
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.headless.models.text_cache import TextCache
-from reelpatch.headless.models.tokenizer import check_words
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
 from reelpatch.progress import OnProgress, silent
@@ -33,13 +37,10 @@ from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
-from reelpatch.weights.header import Kind, KnownFile, expect
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
-# As CUDA and MPS say it, and as PyTorch's CPU allocator does.
-_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
@@ -113,13 +114,10 @@ class LoadedRecipe:
         self.machine = machine
         self._card_bytes = card_bytes(self.device, machine.vram_limit)
         self._placement: Placement | None = None
-        self._texts = Instructions(
-            self.files.text_encoder,
-            dtype=self.dtype,
-            device=self.device,
-            cache=TextCache() if machine.keeps_texts else None,
+        self.texts: TextReader = open_texts(
+            recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
         )
-        self._known_encoder: KnownFile | None = None
+        self._picture_encoder: PictureReader | None = None
         self._vae: VideoVae | None = None
         self._transformer: LoadedTransformer | None = None
 
@@ -155,6 +153,7 @@ class LoadedRecipe:
             "edit module": files.module,
             "VAE": files.vae,
             "text encoder": files.text_encoder,
+            "byT5 text encoder": files.glyph_encoder,
             "picture encoder": files.clip_vision,
         }
         found = [(name, path) for name, path in named.items() if path is not None]
@@ -177,21 +176,27 @@ class LoadedRecipe:
 
     def check_text(self, text: str) -> None:
         """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        if self._known_encoder is None:
-            self._known_encoder = expect(self.files.text_encoder, Kind.UMT5)
-        check_words(self._known_encoder, text)
+        self.texts.check(text)
 
-    def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
-        """The embedding of a text, [1, 512, 4096]; texts are remembered."""
+    def text(self, text: str, on_progress: OnProgress = silent) -> Any:
+        """The embedding of a text, [1, 512, 4096] where UMT5 made it; texts are remembered."""
         placement = self._placement
-        return self._texts.embed(
+        return self.texts.embed(
             text,
             is_streamed=placement is not None and placement.is_text_streamed,
             make_room=self._drop_transformer,
             on_work=lambda done: on_progress("reading the instruction", done, 1),
         )
 
-    def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Tensor | None:
+    def look(self, pictures: Tensor) -> Tensor:
+        """What the recipe's picture encoder sees of pictures [k, H, W, 3] in [0, 1]: [1, rows, width]."""
+        if self._picture_encoder is None:
+            assert self.files.clip_vision is not None
+            family = cast(LooksAtFrames, self.family)
+            self._picture_encoder = family.load_picture_encoder(self.files.clip_vision)
+        return self._picture_encoder.embed(pictures)
+
+    def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Any:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
         if not any(guidance.enabled(step) for step in range(self.recipe.num_run_steps)):
             return None
@@ -362,17 +367,3 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
     if name not in DTYPES:
         raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
     return DTYPES[name]
-
-
-@contextmanager
-def explain_out_of_memory(device: torch.device) -> Generator[None]:
-    """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
-            raise
-        raise BadInput(
-            f"the memory of {device} is not enough for this edit: lower --size or --frames, "
-            "or use weights of a smaller dtype (fp8 files, --dtype bf16)."
-        ) from error

@@ -7,7 +7,6 @@ from reelpatch.edits.reasoning.settings import PAIR
 from reelpatch.errors import BadInput
 from reelpatch.families.counts import Flops
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.models import Models
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.condition_sets import Sees
@@ -181,7 +180,7 @@ def count_work(job: Job, models: Models) -> Work:
     for one in job.passes():
         denoise = denoise + job.pass_flops(models, one)
     return Work(
-        text=job.num_prompts * models.text.flops(TEXT_ROWS),
+        text=job.num_prompts * models.text.flops(models.text.rows),
         encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
         + models.picture.flops,

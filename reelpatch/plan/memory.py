@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from reelpatch.families.counts import FP8, FP32, HALF
-from reelpatch.families.wan.text_counts import TEXT_ROWS
+from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
 from reelpatch.plan.step_memory import PIECES, step_in_pieces
@@ -21,13 +20,8 @@ PROCESS_BYTES = int(1.5 * GIB)  # Python with torch and diffusers
 # Bytes of RAM for each pixel of each frame: the clip as bytes (3) and as floats (12), what is kept and what is
 # edited of it (24), the mask (4), and the result as floats (12) and bytes (3).
 PIXEL_RAM_BYTES = 58
-# Of the VAE's tiles, where a whole picture has no room: their sides and how far apart they are, in pixels. They
-# overlap by the difference, where one is blended into the next (diffusers' defaults).
-TILE_PX, TILE_STRIDE_PX = 256, 192
 SLOTS = 2  # one part of a block is computed while the next is on its way
 
-# Numbers alive at once for each pixel, per channel of base width, in the causal VAE, whatever the length.
-_ENCODE_LIVE, _DECODE_LIVE = 36.7, 50.7
 # Of each token: rotary angles in two layouts, and what depends on no width.
 _TOKEN_BYTES = 1664
 # Rows of text and modulation in several stages, for each channel of width.
@@ -111,20 +105,10 @@ def step_activations(job: Job, models: Models) -> int:
     return job.rows * job.tokens * token + _TEXT_BYTES * width + widening
 
 
-def tiled_pixels(size: tuple[int, int]) -> int:
-    """The pixels of all tiles of a picture, overlaps counted as often as they are computed."""
-    if max(size) <= TILE_PX:
-        return size[0] * size[1]
-    rows, columns = (
-        sum(min(TILE_PX, side - start) for start in range(0, side, TILE_STRIDE_PX)) for side in size
-    )
-    return rows * columns
-
-
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
-    height, width = (min(side, TILE_PX) for side in job.canvas) if is_tiled else job.canvas
-    return int(FP32 * (height * width * _ENCODE_LIVE * models.vae.live_widths[0] + 3 * job.pixels))
+    live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[0]
+    return int(FP32 * (live + 3 * job.pixels))
 
 
 def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
@@ -132,17 +116,21 @@ def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> i
 
     At the end the frames are there twice, and the result is one of them as fp32; tiles are there beside them.
     """
-    height, width = (min(side, TILE_PX) for side in job.canvas) if is_tiled else job.canvas
+    live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[1]
     decoded = 3 * (job.frames * tiled_pixels(job.canvas) if is_tiled else job.pixels)
-    chunk = height * width * _DECODE_LIVE * models.vae.live_widths[1] + decoded
-    return int(FP32 * max(chunk, 9 * job.pixels + (decoded if is_tiled else 0)))
+    return int(FP32 * max(live + decoded, 9 * job.pixels + (decoded if is_tiled else 0)))
+
+
+def _worked_size(job: Job, *, is_tiled: bool) -> tuple[int, int]:
+    height, width = job.canvas
+    return (min(height, TILE_PX), min(width, TILE_PX)) if is_tiled else job.canvas
 
 
 def text_activations(models: Models) -> int:
     """Bytes of tensors alive at the peak of a text of full length: attention scores, or the feed-forward layer."""
     text = models.text
-    scores = 3 * FP32 * text.num_heads * TEXT_ROWS * TEXT_ROWS
-    return scores + 4 * FP32 * TEXT_ROWS * (text.ffn_dim + text.dim)
+    scores = 3 * FP32 * text.num_heads * text.rows * text.rows
+    return scores + 4 * FP32 * text.rows * (text.ffn_dim + text.dim)
 
 
 def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) -> Memory:
@@ -166,7 +154,8 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
     decode = StageMemory(
         "decode", models.vae_bytes if is_streamed else weights, decode_activations(job, models)
     )
-    is_tiled = is_streamed and max(encode.total, decode.total) > vram and max(job.canvas) > TILE_PX
+    has_no_room = is_streamed and max(encode.total, decode.total) > vram
+    is_tiled = max(job.canvas) > TILE_PX and (has_no_room or models.vae.is_always_tiled)
     if is_tiled:
         encode = replace(encode, activations=encode_activations(job, models, is_tiled=True))
         decode = replace(decode, activations=decode_activations(job, models, is_tiled=True))

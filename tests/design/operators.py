@@ -44,7 +44,12 @@ class Operators(TorchDispatchMode):
         given = kwargs or {}
         result = func(*args, **given)
         name = func._schema.name
-        if name in _ALLOCATIONS or _is_view(func, args, result) or "scaled_dot_product" in name or not tensors(result):
+        if (
+            name in _ALLOCATIONS
+            or _is_view(func, args, result)
+            or "scaled_dot_product" in name
+            or not tensors(result)
+        ):
             return result
         if name.startswith(_MATMULS):
             self.matmuls += 1

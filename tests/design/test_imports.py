@@ -32,11 +32,12 @@ HEADLESS = ENGINE | {
         "huggingface_hub",
         "peft",
         "psutil",
+        "requests",
         "sentencepiece",
         "tokenizers",
         "tqdm",
     ),
-    "transformers",
+    *("transformers", "websockets"),
 }
 # All of them come with ComfyUI; `server` is its own.
 COMFY = ENGINE | {
@@ -44,6 +45,7 @@ COMFY = ENGINE | {
         "aiohttp",
         "comfy",
         "comfy_api",
+        "comfy_execution",
         "folder_paths",
         "latent_preview",
         "node_helpers",

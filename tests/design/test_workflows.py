@@ -41,6 +41,8 @@ PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 EASYV2V = BY_NAME["EasyV2V - edit a video with your own adapter (50 steps)"]
 MOST_NODES = 7
+# Nodes with widgets of their own, beside the subgraph.
+BEFORE_THE_EDIT = ("Load", "ReelpatchMaskTrack", "ReelpatchDittoStyle", "ReelpatchSeveral")
 
 
 def name_of(workflow: Workflow) -> str:
@@ -130,7 +132,7 @@ def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) 
         for key, widget, shown_as in asked:
             assert len(shown_as["description"]) <= LONGEST_LINE, "the page cuts it off"
             given = [one["name"] for one in nodes[key]["inputs"] if "widget" in one]
-            assert widget in given or nodes[key]["type"].startswith(("Load", "ReelpatchMaskTrack"))
+            assert widget in given or nodes[key]["type"].startswith(BEFORE_THE_EDIT)
         assert any(nodes[key]["type"] in ("SaveVideo", "SaveImage") for key in shown)
 
 
@@ -140,7 +142,11 @@ def test_every_setting_is_the_recipe_s(workflow: Workflow) -> None:
     assert recipe == {"recipe": workflow.recipe, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0}
     (models,) = next(filter(None, (inputs(workflow, kind) for kind in LOADERS)))
     assert models["recipe"] == workflow.recipe
-    negative = [one["text"] for one in inputs(workflow, "CLIPTextEncode")][1]
+    (negative,) = (
+        node["inputs"]["text"]
+        for node in forms(workflow)[1].values()
+        if node["_meta"]["title"] == "Negative prompt"
+    )
     assert isinstance(negative, list), "the negative prompt comes from the recipe"
 
 

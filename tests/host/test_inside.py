@@ -23,7 +23,7 @@ SUITES = (
     *("parity", "composition", "previews", "nodes_alone", "lora_by_step", "bad_input", "bad_names"),
     *("front", "scaled", "stubs"),
     *("vace_tasks", "memory", "wrong_json"),
-    *("enhancing", "long_clips", "edited_frames", "long_enhance", "dynamic"),
+    *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
     *("adapters", "canvases"),

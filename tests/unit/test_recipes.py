@@ -8,7 +8,8 @@ import pytest
 
 from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.errors import BadInput
-from reelpatch.recipes import NON_COMMERCIAL, RECIPES, Recipe, recipe
+from reelpatch.recipes import RECIPES, Recipe, recipe
+from reelpatch.recipes.files import NON_COMMERCIAL
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas, timestep
 from reelpatch.sampling.solvers import SOLVERS

@@ -15,7 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import named_widths
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 
 # ComfyUI counts this much more memory for a merged VACE model than for its backbone (`supported_models.WAN21_Vace`).
 STREAM_MEMORY = 0.2

@@ -1,18 +1,20 @@
 """The verb `batch`: many jobs from a file, each what a verb of this command line takes."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands import console, edit, enhance, picture, task
+from reelpatch.headless.commands import batch_workers, console, edit, enhance, picture, task
 from reelpatch.headless.commands.option_values import as_option
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.batch.job import Job
+    from reelpatch.headless.runs.batch.report import Report
+    from reelpatch.headless.runs.workers.workers import Workers
 
 _REQUESTS = {
     "edit": edit.request_of,
@@ -20,6 +22,7 @@ _REQUESTS = {
     "task": task.request_of,
     "picture": picture.request_of,
 }
+JobsOf = Callable[[int, dict[str, Any]], Iterator["Job"]]
 _MOST_JOBS = 100_000
 _ABOUT = """\
 Each line of JOBS is one job: its field verb is edit, enhance, task or picture, and its other fields are named as that verb's
@@ -29,6 +32,8 @@ _EPILOG = """\
 examples:
   reelpatch batch jobs.jsonl --dry-run
   reelpatch batch jobs.csv --defaults defaults.json --report reports/today
+  reelpatch batch jobs.jsonl --devices cuda:0,cuda:1
+  reelpatch batch jobs.jsonl --comfyui http://one:8188,http://two:8188
 
 a line of jobs.jsonl; the first one may say defaults:
   {"defaults": {"recipe": "ditto-global", "fit": "pad"}}
@@ -69,19 +74,20 @@ def add_to(verbs: Any) -> None:
         metavar="DIR",
         help="folder of report.json, report.html and thumbnails (JOBS_report beside JOBS)",
     )
+    batch_workers.add_to(parser)
 
 
 def _run(
     parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Namespace
 ) -> tuple[dict[str, Any], str]:
+    batch_workers.check_workers(options)
     jobs = _read(parsers, options)
-    from reelpatch.headless.runs.batch.planning import plan_jobs
     from reelpatch.headless.runs.batch.report import Report, counts
-    from reelpatch.headless.runs.batch.run import run_jobs
     from reelpatch.headless.runs.batch.table import table
     from reelpatch.media.output_lock import owned_output
 
     file: Path = options.jobs
+    way = batch_workers.way_of(options, jobs)
     report = Report(options.report or file.absolute().with_name(f"{file.stem}_report"), file.absolute())
     reads = [
         ("file of jobs", file),
@@ -89,17 +95,31 @@ def _run(
     ]
     if not options.dry_run:
         report.make_folder()
-    with (
-        nullcontext() if options.dry_run else owned_output(report.path),
-        console.progress_bars() as on_progress,
-    ):
-        plan_jobs(jobs, report.before(), reads, on_progress, as_option)
+    with nullcontext() if options.dry_run else owned_output(report.path):
+        with console.progress_bars() as on_progress:
+            way.plan(jobs, report.before(), reads, on_progress, as_option)
         if options.dry_run:
             return _answer(jobs, counts(jobs), None, options), table(jobs)
         console.log.info("%s", table(jobs).rstrip())
-        run_jobs(jobs, report, on_progress, as_option)
+        _make(jobs, report, way.start)
     told = f"{sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done: {report.path}, {report.page_path}\n"
     return _answer(jobs, counts(jobs), report.path, options), told
+
+
+def _make(jobs: Sequence["Job"], report: "Report", start_workers: Callable[[], "Workers"] | None) -> None:
+    """Here, or by workers where there are any and something is left to do."""
+    from reelpatch.headless.runs.batch.job import State
+    from reelpatch.headless.runs.batch.run import run_jobs
+
+    if start_workers is None or all(job.state is not State.WAITING for job in jobs):
+        with console.progress_bars() as on_progress:
+            run_jobs(jobs, report, on_progress, as_option)
+        return
+    from reelpatch.headless.runs.workers.dispatch import dispatch_jobs
+
+    workers = start_workers()
+    with batch_workers.worker_bars(workers.names) as view:
+        dispatch_jobs(jobs, workers, report, view)
 
 
 def _answer(
@@ -119,11 +139,12 @@ def _answer(
 
 def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Namespace) -> list["Job"]:
     """The jobs of the file, with a sentence for each line that makes none."""
-    from reelpatch.headless.commands.batch_fields import JobParser
     from reelpatch.headless.commands.batch_lines import read_jobs
 
     file = read_jobs(options.jobs, options.defaults)
-    parser = JobParser(parsers, options.jobs.absolute().parent, file.defaults)
+    folder: Path = options.jobs.absolute().parent
+    jobs_of = _for_servers if options.comfyui is not None else _for_verbs
+    read = jobs_of(parsers, folder, file.defaults)
     from reelpatch.headless.runs.batch.job import (
         Job,
     )  # with PyTorch, so that mistakes above are answered at once
@@ -134,8 +155,8 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
             jobs.append(Job.wrong(line.number, "", line.wrong))
             continue
         try:
-            for fields in parser.jobs_of(line.fields):
-                jobs.append(_job(parser, line.number, fields))
+            for job in read(line.number, line.fields):
+                jobs.append(job)
                 if len(jobs) > _MOST_JOBS:
                     raise BadInput(f"the file makes more than {_MOST_JOBS} jobs: cut it into several files.")
         except BadInput as error:
@@ -143,6 +164,36 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
                 Job.wrong(line.number, str(line.fields.get("verb", ""))[:20], error.naming(as_option))
             )
     return jobs
+
+
+def _for_verbs(
+    parsers: Mapping[str, argparse.ArgumentParser], folder: Path, defaults: dict[str, Any]
+) -> JobsOf:
+    """Reads lines as what verbs take."""
+    from reelpatch.headless.commands.batch_fields import JobParser
+
+    parser = JobParser(parsers, folder, defaults)
+
+    def read(line: int, fields: dict[str, Any]) -> Iterator["Job"]:
+        return (_job(parser, line, one) for one in parser.jobs_of(fields))
+
+    return read
+
+
+def _for_servers(
+    parsers: Mapping[str, argparse.ArgumentParser], folder: Path, defaults: dict[str, Any]
+) -> JobsOf:
+    """Reads lines as filled workflows."""
+    from reelpatch.headless.commands.batch_servers import WorkflowParser
+
+    parser = WorkflowParser(parsers, folder, defaults)
+
+    def read(line: int, fields: dict[str, Any]) -> Iterator["Job"]:
+        from reelpatch.headless.runs.batch.job import Job
+
+        return (Job(line, verb, request) for verb, request in parser.requests_of(fields))
+
+    return read
 
 
 def _job(parser: Any, line: int, fields: dict[str, Any]) -> "Job":

@@ -53,9 +53,10 @@ class JobParser:
         known = _actions(self._parsers[verb])
         usual = {name: value for name, value in self._defaults.items() if name in known}
         job = {**usual, **own, "verb": verb}
-        return self._found_files(job, "image" if verb == "picture" else "clip")
+        return self.found_files(job, "image" if verb == "picture" else "clip")
 
-    def _found_files(self, job: Fields, named: str) -> Iterator[Fields]:
+    def found_files(self, job: Fields, named: str) -> Iterator[Fields]:
+        """The job, or one for each file that the pattern in its field `named` finds. Raises: `BadInput` where it finds none."""
         clip = job.get(named)
         if not isinstance(clip, str) or not glob.has_magic(clip):
             yield job

@@ -26,13 +26,14 @@ from reelpatch.headless.commands import (
     recipes,
     rewrite,
     task,
+    workflows,
 )
 from reelpatch.headless.commands.option_values import as_option
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
 _VERBS = (
-    edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, batch, rewrite, convert, measure, compare,
+    edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, batch, workflows, rewrite, convert, measure, compare,
 )  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 

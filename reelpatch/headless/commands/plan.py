@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.recipes import recipe
-    from reelpatch.sampling.guidance import StepRange
+    from reelpatch.sampling.step_range import StepRange
 
     settings = recipe(options.recipe).planned_for(options.steps)
     if settings.picture is not None or options.reasoning_steps is not None:

@@ -17,12 +17,12 @@ import torch
 from diffusers.hooks.group_offloading import ModuleGroup
 from torch import nn
 
-# In diffusers' blocks, in the edit module's, and in UMT5's.
+# In diffusers' blocks of Wan and of HunyuanVideo-1.5, in the edit module's, in UMT5's and in Qwen's.
 _PARTS = frozenset(
     {
-        *("attn1", "attn2", "self_attn", "cross_attn", "ffn"),
+        *("attn1", "attn2", "self_attn", "cross_attn", "ffn", "SelfAttention", "DenseReluDense"),
         *("before_proj", "after_proj"),
-        *("SelfAttention", "DenseReluDense"),
+        *("attn", "ff", "ff_context", "norm1", "norm1_context", "mlp"),
     }
 )
 _SENDS = "reelpatch_sending"
@@ -42,7 +42,10 @@ def stream_blocks(
     pinned as it is needed: mapped files stay mapped. Two parts are on the card at most, one that computes and the next.
     """
     parts = [
-        part for block in blocks for name, part in block.named_modules() if name.split(".")[-1] in _PARTS
+        part
+        for block in blocks
+        for name, part in block.named_modules()
+        if name.split(".")[-1] in _PARTS and any(True for _ in part.parameters())
     ]
     _move_rest(model, [*parts, *stays], device)
     way = _way_to(device)

@@ -76,7 +76,7 @@ def edit_owned(
     )
     with opened_mask(request, clip) as mask:
         first = read_first_frame(
-            request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
+            request.first_frame, clip.header.size, settings, plan=clip.plan, at=request.at_frame
         )
         via = None if request.via is None else ViaPicture(request, settings, clip, mask)
         stills = read_references(request)
@@ -215,6 +215,7 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         "finishing": asdict(request.finishing),
         # A run of an older version, that knows of none, goes on.
         **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
+        **({"at frame": request.at_frame} if request.at_frame else {}),
         **({"caption": request.caption} if request.caption else {}),
     }
     run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -7,8 +7,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import StepRange
 from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.step_range import StepRange
 
 _MAX_SEED = 2**63 - 1
 

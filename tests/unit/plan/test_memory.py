@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.counts import VACE_1_3B
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
+from reelpatch.families.counts import TILE_PX, TILE_STRIDE_PX
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.transformer_counts import T2V_1_3B
 from reelpatch.headless.hosts.wan_host import predict_velocity
@@ -18,8 +19,6 @@ from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
 from reelpatch.plan.memory import (
     GIB,
-    TILE_PX,
-    TILE_STRIDE_PX,
     decode_activations,
     encode_activations,
     plan_memory,

@@ -67,7 +67,7 @@ def _edit_on_clip(request: EditRequest, settings: Recipe, models: LoadedRecipe) 
     )
     with opened_mask(request, clip) as mask:
         first = read_first_frame(
-            request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
+            request.first_frame, clip.header.size, settings, plan=clip.plan, at=request.at_frame
         )
         if request.via is not None:
             ViaPicture(request, settings, clip, mask)

@@ -1,6 +1,6 @@
 """One job of a batch: what is asked for, what it will take, and what has become of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,20 @@ class Cost:
     lacking: str
 
 
+@dataclass(frozen=True)
+class Try:
+    """A try that came to nothing, on a worker, and why."""
+
+    worker: str
+    reason: str
+
+
 @dataclass
 class Job:
     """A job by the line it stands on; `request` is None, and `said` why, where no job could be made of that.
 
     `edits` is the file of an edit that has several. `identity` tells its result from all others; `outputs` are stamps of what
-    it has written.
+    it has written. `worker` is who made it, where several do, and `tries` are those that came to nothing before.
     """
 
     line: int
@@ -73,6 +81,8 @@ class Job:
     identity: str = ""
     seconds: float | None = None
     outputs: list[Any] = field(default_factory=list[Any])
+    worker: str = ""
+    tries: list[Try] = field(default_factory=list[Try])
 
     @classmethod
     def wrong(cls, line: int, verb: str, said: str) -> "Job":
@@ -140,4 +150,6 @@ class Job:
             "seconds": self.seconds,
             "identity": self.identity or None,
             "outputs": self.outputs,
+            "worker": self.worker or None,
+            "tries": [asdict(one) for one in self.tries],
         }

@@ -20,7 +20,8 @@ from reelpatch.windows.file_stamp import is_unchanged, stamp
 def identity_of(job: Job, models: LoadedRecipe, weights: list[Any]) -> str:
     """A digest of everything that decides a result, and where and how it is written.
 
-    `weights` are stamps of the files of `models`, which are under the job's settings.
+    `weights` are stamps of the files of `models`, which are under the job's settings. Of several devices of one type it is
+    the same.
     Raises: `BadInput` for a file that cannot be read.
     """
     request = job.request
@@ -29,7 +30,7 @@ def identity_of(job: Job, models: LoadedRecipe, weights: list[Any]) -> str:
         "verb": job.verb,
         "output": str(request.target.absolute()),
         "lossless": request.lossless,
-        "requests": [request_identity(one, models, weights) for one in each],
+        "requests": [request_identity(one, models, weights) | {"device": models.device.type} for one in each],
         "picture before": _picture_weights(request),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()

@@ -42,7 +42,7 @@ def plan_jobs(
     `before` are the entries of an earlier report by their outputs, `reads` the files that no job may overwrite, and `spelled`
     says how settings are called.
     """
-    _refuse_shared_outputs(jobs, reads, spelled)
+    refuse_shared_outputs(jobs, reads, spelled)
     planner = _Planner(before)
     with _quietly():
         for number, job in enumerate(jobs, 1):
@@ -78,7 +78,7 @@ def _quietly() -> Generator[None]:
         log.setLevel(level)
 
 
-def _refuse_shared_outputs(jobs: Sequence[Job], reads: Iterable[tuple[str, Path]], spelled: Spelled) -> None:
+def refuse_shared_outputs(jobs: Sequence[Job], reads: Iterable[tuple[str, Path]], spelled: Spelled) -> None:
     """Refuses jobs with one output, and those whose output is read by another or is one of the files `reads`."""
     makers: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
@@ -129,7 +129,7 @@ class _Planner:
         if entry is not None and is_there(entry.get("outputs", [])):
             job.identity = identity_of(job, models, weights)
             if job.identity == entry.get("identity"):
-                _take_over(job, entry)
+                take_over(job, entry)
                 return
         job.sized = check_job(job, settings, models)
         job.cost = self._cost(job, job.sized, settings)
@@ -168,5 +168,5 @@ class _Planner:
         return self._costs[same]
 
 
-def _take_over(job: Job, entry: Mapping[str, Any]) -> None:
+def take_over(job: Job, entry: Mapping[str, Any]) -> None:
     job.state, job.outputs, job.seconds = State.KEPT, list(entry["outputs"]), entry.get("seconds")

@@ -210,7 +210,7 @@ def test_ctrl_c_leaves_nothing_behind(models_folder: Path, clip_path: Path, tmp_
         assert process.poll() is None
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=600)  # long, for machines that are busy with other things
     assert process.returncode == STOPPED
     assert "stopped; nothing was written" in errors
     assert list(tmp_path.iterdir()) == []

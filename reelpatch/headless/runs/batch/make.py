@@ -1,0 +1,60 @@
+"""One job after the other in one process: the models of a recipe stay loaded as long as jobs of it follow."""
+
+import logging
+import time
+from typing import Any
+
+from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.runs.batch.job import Job, State
+from reelpatch.headless.runs.batch.job_identity import identity_of, written
+from reelpatch.headless.runs.batch.planning import Spelled, refusing
+from reelpatch.headless.runs.batch.verbs import VERBS, Key, key_of, models_for, settings_of
+from reelpatch.headless.runs.identity import stamped_weights
+from reelpatch.progress import OnProgress
+
+_log = logging.getLogger(__name__)
+
+
+class JobMaker:
+    """Makes jobs, and holds the models of one recipe at a time; those of another are let go before."""
+
+    def __init__(self, spelled: Spelled) -> None:
+        self._spelled = spelled
+        self._key: Key | None = None
+        self._held: tuple[LoadedRecipe, list[Any]] | None = None
+
+    def make(self, job: Job, on_progress: OnProgress) -> None:
+        """Makes a job, or says of it why it is not done.
+
+        Raises: `KeyboardInterrupt` where it is stopped; what it had finished is kept as its verb keeps it.
+        """
+        began = time.monotonic()
+        try:
+            with refusing(job, self._spelled):
+                self._make(job, on_progress)
+        except KeyboardInterrupt as stop:
+            job.state, job.said = State.STOPPED, str(stop) or "stopped; the next run begins it anew."
+            raise KeyboardInterrupt(f"Line {job.line}: {job.said}") from None
+        if job.is_done:
+            job.seconds = round(time.monotonic() - began, 3)
+
+    def let_go(self) -> None:
+        """Gives the memory of the models back."""
+        self._key = self._held = None
+        free_memory()
+
+    def _make(self, job: Job, on_progress: OnProgress) -> None:
+        loaded, weights = self._models_of(job)
+        job.identity = identity_of(job, loaded.under(settings_of(job)), weights)
+        job.outputs = written(VERBS[job.verb].run(job, on_progress, loaded))
+        job.state, job.said = State.DONE, ""
+
+    def _models_of(self, job: Job) -> tuple[LoadedRecipe, list[Any]]:
+        """With stamps of their files. Raises: `BadInput` as `LoadedRecipe`."""
+        key = key_of(job)
+        if self._held is None or key != self._key:
+            self.let_go()
+            models = models_for(job)
+            self._key, self._held = key, (models, stamped_weights(models.files))
+        return self._held

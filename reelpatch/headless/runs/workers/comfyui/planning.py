@@ -1,0 +1,55 @@
+"""Every job for ComfyUI servers is checked before the first is sent: its files, where its result goes, and what made it before."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import reelpatch
+from reelpatch.errors import BadInput
+from reelpatch.headless.runs.batch.job import Job, State
+from reelpatch.headless.runs.batch.job_identity import is_there
+from reelpatch.headless.runs.batch.planning import Spelled, refuse_shared_outputs, refusing, take_over
+from reelpatch.headless.runs.workers.comfyui.filling import FilledWorkflow
+from reelpatch.headless.runs.workers.comfyui.shipped import suffix_of
+from reelpatch.media.saving import check_place
+from reelpatch.progress import OnProgress
+from reelpatch.windows.file_stamp import stamps
+
+
+def plan_for_servers(
+    jobs: Sequence[Job],
+    before: Mapping[str, Mapping[str, Any]],
+    reads: Iterable[tuple[str, Path]],
+    on_progress: OnProgress,
+    spelled: Spelled,
+) -> None:
+    """As `plan_jobs`, for jobs whose requests are filled workflows. What they take is the servers' to say."""
+    refuse_shared_outputs(jobs, reads, spelled)
+    for number, job in enumerate(jobs, 1):
+        if job.state is State.WAITING:
+            with refusing(job, spelled):
+                _plan(job, job.request, before.get(str(job.target)))
+        on_progress("checking the jobs", number, len(jobs))
+
+
+def _plan(job: Job, request: FilledWorkflow, entry: Mapping[str, Any] | None) -> None:
+    for what, path in request.inputs:
+        if not path.is_file():
+            raise BadInput(f"the file {path} for {what} is not there: check the path.")
+    job.identity = _identity(request)
+    if entry is not None and entry.get("identity") == job.identity and is_there(entry.get("outputs", [])):
+        take_over(job, entry)
+        return
+    check_place(request.target, suffix_of(request.prompt), request.inputs)
+
+
+def _identity(request: FilledWorkflow) -> str:
+    decides = {
+        "version": reelpatch.__version__,
+        "workflow": request.prompt,
+        "files": stamps(path for _, _, path in request.files),
+        "output": str(request.target.absolute()),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
