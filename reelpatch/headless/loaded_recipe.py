@@ -2,8 +2,7 @@
 
 import logging
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -42,8 +41,6 @@ from reelpatch.sampling.strengths import StrengthSchedule
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
-# As CUDA and MPS say it, and as PyTorch's CPU allocator does.
-_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
@@ -370,17 +367,3 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
     if name not in DTYPES:
         raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
     return DTYPES[name]
-
-
-@contextmanager
-def explain_out_of_memory(device: torch.device) -> Generator[None]:
-    """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
-            raise
-        raise BadInput(
-            f"the memory of {device} is not enough for this edit: lower --size or --frames, "
-            "or use weights of a smaller dtype (fp8 files, --dtype bf16)."
-        ) from error
