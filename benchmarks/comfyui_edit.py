@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 
 from benchmarks import results
 from benchmarks.timing import Times, interleaved, ratio
+from reelpatch.families.wan.sizes import WAN_14B
 from reelpatch.plan.memory import GIB, RESERVED_BYTES
 from reelpatch.recipes import recipe
 
@@ -32,7 +33,10 @@ FILE = "benchmark_vace_{}_fp8_e4m3fn.safetensors"
 FULL = SIZE == "full"
 TURNS = 2
 SHAPE = (73, 480, 832) if FULL else (9, 32, 48)  # frames, height, width
-MODEL = (5120, 13824, 40, 8) if FULL else (128, 96, 4, 2)  # width, feed-forward, blocks, hints
+# Width, feed-forward, blocks, hints.
+MODEL = (
+    (WAN_14B.dim, WAN_14B.ffn_dim, WAN_14B.num_blocks, WAN_14B.num_vace_blocks) if FULL else (128, 96, 4, 2)
+)
 VAE_DIM = 96 if FULL else 8
 AT_MOST = 1e-2 if FULL else 1e-4
 STAGES = ("encode", "sample", "decode")

@@ -15,6 +15,7 @@ from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.names import diffusers_to_native
+from reelpatch.families.wan.sizes import WAN_14B
 from reelpatch.headless.hosts.wan_host import predict_velocity
 
 CONTEXT_CHANNELS, LATENT_CHANNELS, TEXT_ROWS, TEXT_DIM = 96, 16, 512, 4096
@@ -34,7 +35,7 @@ class Sizes:
 
 TINY = Sizes(256, 768, 4, (0, 2))
 SMALL = Sizes(512, 1536, 8, (0, 2, 4, 6))
-FULL = Sizes(5120, 13824, 40, tuple(range(0, 40, 5)))
+FULL = Sizes(WAN_14B.dim, WAN_14B.ffn_dim, WAN_14B.num_blocks, WAN_14B.vace_layers)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ const ICONS = {
 // Drawn as lines, without a filling.
 const LINES = {
   select: "M5 3l14 8-6 2-3 6z",
+  corners: "M5 5l13 4-5 10zM3 3h4v4H3zM16 7h4v4h-4zM11 17h4v4h-4z",
+  closerPicture: "M3 3h18v18H3zM8 12h8M12 8v8",
+  wholePicture: "M3 3h18v18H3zM7 10V7h3M14 7h3v3M17 14v3h-3M10 17H7v-3",
   box: "M4 6h16v12H4z",
   ellipse: "M12 6c5 0 9 2.7 9 6s-4 6-9 6-9-2.7-9-6 4-6 9-6z",
   polygon: "M12 3l9 7-4 10H7L3 10z",

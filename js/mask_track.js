@@ -78,6 +78,7 @@ app.registerExtension({
     node.onExecuted = function (told) {
       onExecuted?.call(this, told);
       node.reelpatchFilm = told?.reelpatch_film?.[0];
+      editor.run = told?.reelpatch_masks?.[0] ?? "";
     };
     node.onRemoved = function () {
       onRemoved?.call(this);

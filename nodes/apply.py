@@ -15,7 +15,7 @@ from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 
 from .host import attach, attached_edits
 from .host_vae import encoder

@@ -4,16 +4,18 @@ import inspect
 import uuid
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import folder_paths
 from comfy_api.latest import InputImpl, Types, io
 
-from reelpatch.clips.stacked_pair import stack
+from reelpatch.clips.stacked_pair import Stack, stack
+from reelpatch.media.stacked_files import stacked_files
 
 from .incoming_clip import FORMS, pair_of
+from .video_file import file_of, is_file
 
-_CRF = 10.0  # finer than for keeping: what is compared is the clips, not the codec
+_CRF = 10  # finer than for keeping: what is compared is the clips, not the codec
 
 
 class Compare(io.ComfyNode):
@@ -56,23 +58,47 @@ class Compare(io.ComfyNode):
 
     @classmethod
     def execute(cls, before: Any, after: Any, fps: float = 0.0) -> io.NodeOutput:
-        first, second = pair_of(before, after)
-        rate = Fraction(fps).limit_denominator(1001) if fps else second.fps or first.fps or Fraction(16)
-        both = stack(first.frames, second.frames)
         name = f"reelpatch_compare_{uuid.uuid4().hex}.mp4"
-        _save(both.frames, rate, second.sound or first.sound, Path(folder_paths.get_temp_directory()) / name)
-        (height, width), (source_height, source_width) = both.size, first.frames.shape[1:3]
+        target = Path(folder_paths.get_temp_directory()) / name
+        asked = Fraction(fps).limit_denominator(1001) if fps else None
+        if is_file(before) and is_file(after):  # read frame by frame, however long they are
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made = stacked_files(
+                file_of(before, "before"), file_of(after, "after"), target, crf=_CRF, fps=asked
+            )
+            look = _Look(made.look, made.num_frames, made.source, made.fps)
+        else:
+            look = _of_frames(before, after, target, asked)
+        (height, width), (source_height, source_width) = look.stack.size, look.source
         film = {
             **{"filename": name, "subfolder": "", "type": "temp"},
             **{"width": width, "height": height, "source": (source_width, source_height)},
-            **{"after": both.after_at, "frames": len(both.frames), "fps": float(rate)},
+            **{"after": look.stack.after_at, "frames": look.num_frames, "fps": float(look.fps)},
         }
         return io.NodeOutput(ui={"reelpatch_compare": [film]})
+
+
+class _Look(NamedTuple):
+    """How both lie in the film; `source` is the (height, width) that the clips have."""
+
+    stack: Stack
+    num_frames: int
+    source: tuple[int, int]
+    fps: Fraction
+
+
+def _of_frames(before: Any, after: Any, target: Path, asked: Fraction | None) -> _Look:
+    first, second = pair_of(before, after)
+    fps = asked or second.fps or first.fps or Fraction(16)
+    both = stack(first.frames, second.frames)
+    _save(both.frames, fps, second.sound or first.sound, target)
+    _, height, width, _ = first.frames.shape
+    return _Look(both, len(both.frames), (height, width), fps)
 
 
 def _save(frames: Any, rate: Fraction, sound: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     film = InputImpl.VideoFromComponents(Types.VideoComponents(images=frames, audio=sound, frame_rate=rate))
     # ComfyUI before 0.33 has no say in it.
-    finer = {"crf": _CRF} if "crf" in inspect.signature(film.save_to).parameters else {}
+    finer = {"crf": float(_CRF)} if "crf" in inspect.signature(film.save_to).parameters else {}
     film.save_to(str(path), format=Types.VideoContainer.MP4, codec=Types.VideoCodec.H264, **finer)

@@ -16,7 +16,7 @@ from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
 from reelpatch.recipes import RECIPES
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 
 from .context_module import check_fit, check_module, with_lora
 from .grounding_film import GROUNDING_KEY

@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.edits.reasoning.drop import Drop, matched, rotary_positions
-from reelpatch.edits.reasoning.settings import PAIR, PictureEdit, check_reasoning_steps
+from reelpatch.edits.reasoning.settings import PAIR, PictureEdit
 from reelpatch.edits.reasoning.worked_picture import WorkedPicture
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
@@ -66,7 +66,7 @@ class EditPicture(io.ComfyNode):
     ) -> io.NodeOutput:
         check_image_backbone(model)
         num_steps = len(sigmas) - 1
-        check_reasoning_steps(picture.how.reasoning_steps, num_steps)
+        picture.how.check_steps(num_steps)
         edited = model.clone()
         for kind, work in _AT_WORK:
             edited.remove_wrappers_with_key(kind, KEY)

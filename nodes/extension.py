@@ -4,12 +4,15 @@ from comfy_api.latest import ComfyExtension, io
 
 from .apply import ApplyEdit
 from .backbone import LoadBackbone
+from .channel_edit import EditByChannels
 from .clips import Clip, FinishClip, References
 from .compare import Compare
+from .contact_sheet import ContactSheet
 from .context_edit import EditInContext
 from .convert import ConvertWeights
 from .crop import CropToMask
 from .demo_text import DemoTextEncoder
+from .ditto_style import DittoStyle
 from .edit_module import LoadEditModule
 from .edit_picture import EditPicture
 from .enhance import Enhance
@@ -26,8 +29,10 @@ from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
 from .plan import Plan
 from .recipe import PublishedRecipe
+from .result_name import ResultName
 from .rewrite import RewriteInstruction
 from .sampling import FlowUniPC, GuidanceSchedule
+from .several import Several
 from .tasks import VaceTask
 from .told_version import serve_version
 from .track_routes import serve_editor
@@ -58,6 +63,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Plan,
     EditInContext,
     GroundingFilm,
+    EditByChannels,
     LoadPictureModels,
     LoadContextModels,
     Picture,
@@ -66,6 +72,10 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     RewriteInstruction,
     PairedGeneration,
     FinishPair,
+    ResultName,
+    DittoStyle,
+    Several,
+    ContactSheet,
 )
 
 

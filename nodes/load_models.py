@@ -7,7 +7,9 @@ import comfy.clip_vision
 import comfy.sd
 import comfy.utils
 import folder_paths
+import torch
 from comfy_api.latest import io
+from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.recipes import RECIPES, Recipe
@@ -119,7 +121,10 @@ class LoadPictureModels(io.ComfyNode):
                 io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Reasoning in time."),
                 io.Vae.Output(tooltip="The Wan2.1 VAE."),
                 io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
-                io.ClipVision.Output(display_name="picture encoder", tooltip="For CLIP Vision Encode."),
+                io.ClipVision.Output(
+                    display_name="picture encoder",
+                    tooltip="For CLIP Vision Encode; one that sees nothing where the recipe's backbone looks at no embedding.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -243,9 +248,21 @@ def _text_encoder(chosen: Sequence[ChosenFile]) -> Any:
     )
 
 
+class BlindEncoder:
+    """In the place of a picture encoder, for backbones without a branch for what it would say: a graph needs no other wires."""
+
+    def encode_image(self, image: Tensor, crop: bool = True) -> Any:  # noqa: ARG002 -- as core calls its encoders
+        """Numbers that nobody reads, one picture's for each of `image` [B, H, W, C]."""
+        seen = comfy.clip_vision.Output()
+        seen["penultimate_hidden_states"] = torch.zeros(len(image), 1, 1)
+        return seen
+
+
 def _picture_encoder(chosen: Sequence[ChosenFile]) -> Any:
-    """As core's Load CLIP Vision loads it."""
-    path = next(file.path for file in chosen if file.role == "clip_vision")
+    """As core's Load CLIP Vision loads it; a blind one where the recipe names none."""
+    path = next((file.path for file in chosen if file.role == "clip_vision"), None)
+    if path is None:
+        return BlindEncoder()
     encoder = comfy.clip_vision.load(str(path))
     if encoder is None:
         raise BadInput(

@@ -10,13 +10,16 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
+from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.mask_picture import MaskChannel
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.registry import start_work
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.mask_file import WindowMask
-from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.windows.edit_window import EditWindow
+from reelpatch.windows.window_run import CutClip
 
 from .apply import check_module
 from .given_frame import frame_stamp, given_frame
@@ -24,7 +27,8 @@ from .host import check_backbone
 from .host_vae import check_vae
 from .instruction import check_conditioning
 from .long_inputs import long_edit_inputs
-from .long_run import file_of, run_long, windows_of
+from .long_run import run_long, windows_of
+from .video_file import file_of
 from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
 from .window_render import WindowRender
 
@@ -56,7 +60,7 @@ class EditLongClip(io.ComfyNode):
             ],
             inputs=long_edit_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
-            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
         )
 
@@ -90,12 +94,12 @@ class EditLongClip(io.ComfyNode):
         skip_hints: bool = False,
         edited_frame: Tensor | None = None,
         held_frames: int = 1,
+        at_frame: int = 0,
         **finish: Any,
     ) -> io.NodeOutput:
         _check_models(model, edit_module, vae, positive)
         clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
-        finishing = _finishing(mask, finish)
-        first = given_frame(edited_frame, clip.header.size, clip.plan.clip_frames, held_frames)
+        finishing, first = _finishing(mask, finish), given_frame(edited_frame, clip, held_frames, at_frame)
         where = mask if mask is None or isinstance(mask, Tensor) else file_of(mask, "mask")
         render_of = partial(
             WindowRender,
@@ -113,9 +117,16 @@ class EditLongClip(io.ComfyNode):
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
                 work=lambda told: EditWindow(render_of(told.on_step), given, finishing, seed, *fitted, first),
-                notes=[part.describe(), first.describe("The edited frame") if first else ""],
+                notes=[part.describe(), *_told_of(first, clip)],
                 more=frame_stamp(first),
             )
+
+
+def _told_of(first: GivenFrame | None, clip: CutClip) -> list[str]:
+    if first is None:
+        return []
+    told = first.describe("The edited frame", WAN.lattice.frames_per_latent)
+    return [told, clip.plan.told_of_frame(first.at)]
 
 
 def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any, positive: Any) -> None:

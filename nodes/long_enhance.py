@@ -16,8 +16,9 @@ from .enhance import enhancer_run
 from .guider import ScheduledGuider
 from .host_vae import check_vae
 from .long_inputs import long_enhance_inputs
-from .long_run import Told, file_of, run_long, windows_of
+from .long_run import Told, run_long, windows_of
 from .sampling import FlowSampler
+from .video_file import file_of
 from .widgets import Fit, asked_size, chosen_fit
 from .window_sample import OnStep, sample_window
 
@@ -47,7 +48,7 @@ class EnhanceLongClip(io.ComfyNode):
             ],
             inputs=long_enhance_inputs(),
             outputs=[io.Video.Output(tooltip="The finished video, a file in the output folder.")],
-            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
         )
 

@@ -62,8 +62,8 @@ def _first_frame() -> list[io.Input]:
             "edited_frame",
             optional=True,
             tooltip=(
-                "Frame 0 of the video as it is to become, edited as a picture: it is kept, and the rest of the video follows it. "
-                "Of the video's shape."
+                "Frame 0 of the video (or at_frame) as it is to become, edited as a picture: it is kept, and the rest of the video "
+                "follows it. Of the video's shape."
             ),
         ),
         io.Int.Input(
@@ -74,6 +74,15 @@ def _first_frame() -> list[io.Input]:
             optional=True,
             advanced=True,
             tooltip="For how many frames the model is shown the edited frame, from Recipe; those in front are cut off again.",
+        ),
+        io.Int.Input(
+            "at_frame",
+            default=0,
+            min=0,
+            max=1_000_000,
+            optional=True,
+            advanced=True,
+            tooltip="Which frame of the video edited_frame is, counted from 0. Windows that end before it do not see it.",
         ),
     ]
 
@@ -89,7 +98,7 @@ def _name_and_seed(prefix: str) -> list[io.Input]:
         io.String.Input(
             "filename_prefix",
             default=prefix,
-            tooltip="Where in the output folder the result goes; a mark of the graph is added to its name.",
+            tooltip="Where in the output folder the result goes; a number is added where another run has that name.",
         ),
         io.Int.Input(
             "seed",

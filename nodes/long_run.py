@@ -1,12 +1,13 @@
 """What nodes for videos of any length share: from file to file, in windows, and on where a cancelled run ended.
 
-A result's name comes from all that it depends on, so that the same graph finds what it left.
+What a result depends on stands beside it, so that the same graph finds what it left; the workflow is in the result.
 """
 
 import hashlib
 import json
-import uuid
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ import folder_paths
 from comfy_api.latest import InputImpl, io, ui
 
 import reelpatch
-from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
 from reelpatch.media.output_lock import owned_output
@@ -27,10 +27,10 @@ from reelpatch.windows.plan_windows import plan_windows, usual_overlap
 from reelpatch.windows.window_run import CutClip, WindowJob, Work, run_windows
 from reelpatch.windows.window_store import FinishedWindow
 
+from .graph_facts import graph_of, item_of_list, workflow_tags
 from .node_message import say
 from .output_place import output_place
-
-_NAME_CHARACTERS = 12
+from .result_record import Record, claimed
 
 
 class Told:
@@ -44,15 +44,31 @@ class Told:
     ) -> None:
         self._node, self._steps = node, num_steps
         self._plan = "\n".join([clip.plan.describe(), *losses])
-        self._bar = comfy.utils.ProgressBar(num_steps * len(clip.plan.windows))
-        self.window = 0
+        self._windows = len(clip.plan.windows)
+        self._bar = comfy.utils.ProgressBar(num_steps * self._windows)
+        self._began_s = 0.0
+        self._first = self.window = 0
+
+    def begin_window(self, number: int) -> None:
+        """Counts from the first window that this run makes, by which the time that is left is told."""
+        if not self._began_s:
+            self._began_s, self._first = time.monotonic(), number
+        self.window = number
 
     def on_step(self, step: int, preview: object) -> None:
         self._bar.update_absolute(self.window * self._steps + step, preview=preview)
 
     def on_progress(self, stage: str, done: int, _total: int) -> None:
         if not done:
-            say(self._node, f"{self._plan}\nNow {stage}.")
+            say(self._node, f"{self._plan}\nNow {stage}.{self._left()}")
+
+    def _left(self) -> str:
+        """How long the rest takes if it goes on as so far; nothing before a window is finished."""
+        made = self.window - self._first
+        if not made:
+            return ""
+        minutes = (time.monotonic() - self._began_s) / made * (self._windows - self.window) / 60
+        return f" About {minutes:.0f} min are left." if minutes >= 1 else " Less than a minute is left."
 
 
 def run_long(
@@ -76,10 +92,31 @@ def run_long(
         "version": reelpatch.__version__,
         "clip": stamp(clip.header.path),
         "mask": stamp(mask),
-        "graph": _graph_of(node),
+        "graph": graph_of(node),
+        **item_of_list(),
         **(more or {}),
     }
-    target = _target(prefix, run)
+    record = _record(prefix, run, clip)
+    try:
+        return _made_or_found(
+            node, record, run, replace(clip, tags=workflow_tags(node)), mask, num_steps, work, notes
+        )
+    except BaseException:
+        record.give_up()
+        raise
+
+
+def _made_or_found(
+    node: type[io.ComfyNode],
+    record: Record,
+    run: Mapping[str, Any],
+    clip: CutClip,
+    mask: Path | None,
+    num_steps: int,
+    work: Callable[[Told], Work],
+    notes: Iterable[str],
+) -> io.NodeOutput:
+    target = record.target
     with owned_output(target):
         if target.exists():
             say(
@@ -94,24 +131,12 @@ def run_long(
         of_window = work(told)
 
         def begun(job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
-            told.window = job.number
+            told.begin_window(job.number)
             return of_window(job, on_progress)
 
         run_windows(clip, target, run, begun, told.on_progress, sound=sound)
+        record.finish()
     return _shown(target)
-
-
-def file_of(video: Any, name: str) -> Path:
-    """The file behind a VIDEO. Raises: `BadInput` for one that is in memory, or was cut."""
-    source = video.get_stream_source() if isinstance(video, InputImpl.VideoFromFile) else None
-    if not isinstance(source, str):
-        raise BadInput(
-            f"the {name} is not a file but is held in memory, whole: save it, and connect Load Video, so that its frames "
-            "can be read as they are needed."
-        )
-    if any(video.get_active_trim_window()):
-        raise BadInput(f"the {name} was cut to a part of its file: save the part, and load that.")
-    return Path(source)
 
 
 def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> CutClip:
@@ -126,35 +151,19 @@ def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool
     return CutClip(header, plan)
 
 
-def _graph_of(node: type[io.ComfyNode]) -> dict[str, Any]:
-    """A node and all that it depends on, as the graph has them: what decides its result, but for changed files.
-
-    Without a graph nothing tells runs apart, so that each is one of its own.
-    """
-    hidden = node.hidden
-    if hidden is None or not hidden.prompt or hidden.unique_id is None:
-        return {"run": uuid.uuid4().hex}
-    prompt = hidden.prompt
-    found: dict[str, Any] = {}
-    waiting = [hidden.unique_id]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        inputs = prompt[name]["inputs"]
-        found[name] = {"class": prompt[name]["class_type"], "inputs": inputs}
-        waiting += [value[0] for value in inputs.values() if _is_link(value) and value[0] in prompt]
-    return found
-
-
-def _is_link(value: Any) -> bool:
-    return isinstance(value, list) and isinstance(value[0] if value else None, str)
-
-
-def _target(prefix: str, run: Mapping[str, Any]) -> Path:
+def _record(prefix: str, run: Mapping[str, Any], clip: CutClip) -> Record:
+    """Where the result goes, and what it is made with."""
     folder, name = output_place(prefix)
-    digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-    return folder / f"{name}_{digest[:_NAME_CHARACTERS]}.mp4"
+    mark = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
+    height, width = clip.header.size
+    about = {
+        "clip": clip.header.path.name,
+        "frames": clip.plan.clip_frames,
+        "size": [width, height],
+        "frames per second": str(clip.fps),
+        "nodes": run["graph"],
+    }
+    return claimed(folder, name, mark, about)
 
 
 def _shown(target: Path) -> io.NodeOutput:

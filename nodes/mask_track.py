@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import torch
 from comfy_api.latest import io
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reelpatch.clips.frames import Size
@@ -23,6 +21,7 @@ from reelpatch.errors import BadInput
 from .incoming_clip import FORMS, frames_of
 from .node_message import say
 from .track_film import told_film
+from .track_given import REMEMBERED, GivenMasks
 
 _TRACK = """{
  "mask_track": 1,
@@ -110,7 +109,9 @@ class TrackNode(io.ComfyNode):
         mask = torch.stack([renderer.frame(number) for number in source.frames])
         cover = Cover.of(mask)
         empty = "" if cover.edited else " Nothing would be edited: the track is empty in this clip."
-        shown = {} if source.film is None else {"reelpatch_film": [source.film]}
+        shown: dict[str, Any] = {} if source.film is None else {"reelpatch_film": [source.film]}
+        if given:
+            shown["reelpatch_masks"] = [REMEMBERED.keep(next(iter(given.values())))]
         say(cls, f"{len(mask)} frames of {mask.shape[2]}x{mask.shape[1]}. {cover.describe()}{empty}")
         return io.NodeOutput(mask, ui=shown or None)
 
@@ -123,17 +124,6 @@ class _Source:
     moments: Moments
     frames: tuple[int, ...]
     film: dict[str, Any] | None = None
-
-
-class _Given:
-    """Masks [F, H, W] that were connected, one for each source frame."""
-
-    def __init__(self, masks: Tensor) -> None:
-        self._masks = masks.cpu()
-
-    def frame(self, number: int) -> NDArray[np.float32]:
-        """As `MaskFrames`."""
-        return self._masks[number].numpy()
 
 
 def _source(clip: Any, fps: float) -> _Source:
@@ -152,7 +142,7 @@ def _source(clip: Any, fps: float) -> _Source:
     return _Source((height, width), Moments(num_frames, rate), tuple(range(num_frames)), film)
 
 
-def _given(track: MaskTrack, source: _Source, masks: Tensor | None) -> dict[int, _Given]:
+def _given(track: MaskTrack, source: _Source, masks: Tensor | None) -> dict[int, GivenMasks]:
     """The connected masks for every region that takes them.
 
     Raises: `BadInput` for a region that names a file, for masks that are missing, and as `build_mask`.
@@ -171,5 +161,5 @@ def _given(track: MaskTrack, source: _Source, masks: Tensor | None) -> dict[int,
     if masks is None or not regions:
         return {}
     height, width = source.size
-    given = _Given(build_mask(masks, None, frames=source.moments.num_frames, height=height, width=width))
+    given = GivenMasks(build_mask(masks, None, frames=source.moments.num_frames, height=height, width=width))
     return dict.fromkeys(regions, given)

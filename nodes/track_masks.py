@@ -1,5 +1,6 @@
 """Masks of a track for the editor: the engine's own, frame by frame, in bytes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reelpatch.clips.mask_track.drawing import MaskFrames
 from reelpatch.clips.mask_track.moments import Moments
-from reelpatch.clips.mask_track.records import Masks, MaskTrack
-from reelpatch.clips.mask_track.render import TrackRenderer
+from reelpatch.clips.mask_track.records import MaskTrack
+from reelpatch.clips.mask_track.render import TrackRenderer, regions_of_masks
 from reelpatch.clips.mask_track.text import read_track
 from reelpatch.errors import BadInput
 
@@ -50,21 +52,31 @@ class MaskRequest:
             )
 
 
-def drawn_masks(text: str | bytes, asked: MaskRequest) -> tuple[bytes, dict[str, Any]]:
+def drawn_masks(
+    text: str | bytes, asked: MaskRequest, given: MaskFrames | None = None
+) -> tuple[bytes, dict[str, Any]]:
     """Masks of a track in bytes, 255 where the engine has 1, frame after frame, and what they are.
 
-    Regions whose masks come from elsewhere are left out, as nobody knows them before the graph runs; their numbers are told.
+    `given` are the masks that a run of this clip had connected. Without them, regions of the kind are left out, as nobody
+    knows them before the graph runs. The numbers of regions are told: those left out, and those that are of the run.
     Raises: BadInput as `read_track` and `TrackRenderer`.
     """
-    track, left_out = _without_masks(read_track(text))
-    renderer = TrackRenderer(track, (asked.height, asked.width), Moments(asked.frames, asked.fps))
+    track = read_track(text)
+    connected = list(regions_of_masks(track))
+    masks: Mapping[int, MaskFrames] = {} if given is None else dict.fromkeys(connected, given)
+    shown = track if masks else _without(track, connected)
+    renderer = TrackRenderer(shown, (asked.height, asked.width), Moments(asked.frames, asked.fps), masks)
     share = min(1.0, asked.most / max(asked.height, asked.width))
     height, width = (max(1, round(side * share)) for side in (asked.height, asked.width))
     fitting = max(1, _MOST_BYTES // (height * width))
     end = min(asked.first + min(asked.count, fitting), asked.frames)
-    masks = torch.stack([_bytes(renderer.frame(number), height, width) for number in range(asked.first, end)])
-    told = {"width": width, "height": height, "first": asked.first, "count": len(masks), "left_out": left_out}
-    return masks.numpy().tobytes(), told
+    drawn = torch.stack([_bytes(renderer.frame(number), height, width) for number in range(asked.first, end)])
+    told = {"width": width, "height": height, "first": asked.first, "count": len(drawn)}
+    return drawn.numpy().tobytes(), {
+        **told,
+        "left_out": [] if masks else connected,
+        "of_run": sorted(masks),
+    }
 
 
 def _bytes(mask: Tensor, height: int, width: int) -> Tensor:
@@ -74,7 +86,7 @@ def _bytes(mask: Tensor, height: int, width: int) -> Tensor:
     return (mask * 255).round().to(torch.uint8)
 
 
-def _without_masks(track: MaskTrack) -> tuple[MaskTrack, list[int]]:
-    left_out = [index for index, region in enumerate(track.regions) if isinstance(region.shape, Masks)]
-    kept = tuple(region for index, region in enumerate(track.regions) if index not in left_out)
-    return replace(track, regions=kept), left_out
+def _without(track: MaskTrack, left_out: list[int]) -> MaskTrack:
+    return replace(
+        track, regions=tuple(one for index, one in enumerate(track.regions) if index not in left_out)
+    )

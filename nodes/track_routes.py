@@ -15,6 +15,7 @@ from aiohttp import web
 from reelpatch.errors import BadInput
 from reelpatch.media.glimpse import FilmIndex, film_strip, index_film, strip_size
 
+from .track_given import REMEMBERED
 from .track_masks import BOUNDS, MaskRequest, drawn_masks
 
 STRIP_FRAMES = 16
@@ -76,7 +77,8 @@ async def draw_masks(request: web.Request) -> web.Response:
         asked = MaskRequest(
             **{name: _whole(request, name, *bounds) for name, bounds in BOUNDS.items()}, fps=_rate(request)
         )
-        masks, told = drawn_masks(track, asked)
+        given = REMEMBERED.masks(request.query.get("run", ""), (asked.frames, asked.height, asked.width))
+        masks, told = drawn_masks(track, asked, given)
         answer = web.Response(
             body=masks, content_type="application/octet-stream", headers={"Reelpatch-Masks": json.dumps(told)}
         )

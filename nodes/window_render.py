@@ -12,9 +12,10 @@ from reelpatch.clips.frames import FitPlan
 from reelpatch.edits.render import render
 from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
-from reelpatch.sampling.guidance import GuidancePlan, StepRange
+from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.sampling.solvers import SOLVERS
+from reelpatch.sampling.step_range import StepRange
 
 from .guider import scheduled_guider
 from .host import attach, check_backbone

@@ -55,6 +55,16 @@ class Head(nn.Module):
         shift, scale = (self.modulation + time_BD[:, None]).chunk(2, dim=1)
         return self.head(F.layer_norm(x_BND, (DIM,), eps=1e-6) * (1 + scale) + shift)
 
+    def unpatched(self, x_BND: Tensor, time_BD: Tensor, shape: torch.Size) -> Tensor:
+        """The output as latents of this shape, `[B, 16, T, h, w]`."""
+        _, _, frames, rows, columns = shape
+        patches = (
+            self(x_BND, time_BD)
+            .unflatten(1, (frames, rows // 2, columns // 2))
+            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
+        )
+        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(shape)
+
 
 class DemoFamily(nn.Module):
     """Text encoder, base transformer and edit module, trained together."""
@@ -80,9 +90,13 @@ class DemoFamily(nn.Module):
 
     def embed_text(self, ids: Tensor) -> Tensor:
         """Text rows for the blocks, `[B, TEXT_ROWS, D]`, of token ids `[B, MAX_TOKENS]` padded with 0."""
+        return self.text_embedding(self.text_rows(ids))
+
+    def text_rows(self, ids: Tensor) -> Tensor:
+        """What the text encoder makes of token ids, `[B, TEXT_ROWS, TEXT_WIDTH]`, the last row that of padding."""
         valid = (ids != 0).long()
         rows = self.text(input_ids=ids, attention_mask=valid).last_hidden_state * valid[..., None]
-        return self.text_embedding(F.pad(rows, (0, 0, 0, 1)))
+        return F.pad(rows, (0, 0, 0, 1))
 
     def forward(
         self,
@@ -100,7 +114,7 @@ class DemoFamily(nn.Module):
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
         rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
         editors: Any = self.vace.vace_blocks
-        time_BD = self.time_embedding(_sinusoid(1000 * sigma))
+        time_BD = self.time_embedding(sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         x = self.patch_embedding(latents).flatten(2).transpose(1, 2)
         c = x
@@ -108,28 +122,31 @@ class DemoFamily(nn.Module):
             c = self.vace.vace_patch_embedding(context).flatten(2).transpose(1, 2)
             c = editors[0].before_proj(c) + x
         for i, block in enumerate(self.blocks):
-            x = block(x, modulation, text_BTD, rotary, attention=_attention)
+            x = block(x, modulation, text_BTD, rotary, attention=attention)
             if context is not None and i in VACE_LAYERS:
                 editor = editors[VACE_LAYERS.index(i)]
-                c = editor(c, modulation, text_BTD, rotary, attention=_attention)
+                c = editor(c, modulation, text_BTD, rotary, attention=attention)
                 x = x + strength[:, None, None] * editor.after_proj(c)
-        patches = (
-            self.head(x, time_BD)
-            .unflatten(1, (grid.frames, grid.rows, grid.columns))
-            .unflatten(-1, (1, 2, 2, LATENT_CHANNELS))
-        )
-        return torch.einsum("bfhwpqrc->bcfphqwr", patches).reshape(latents.shape)
+        return self.head.unpatched(x, time_BD, latents.shape)
 
 
-def _sinusoid(t: Tensor) -> Tensor:
+def sinusoid(t: Tensor) -> Tensor:
+    """Wan's embedding of timesteps `[B]`, `[B, FREQ_DIM]`."""
     angles = t[:, None] * 10000.0 ** (-torch.arange(FREQ_DIM // 2, device=t.device) / (FREQ_DIM // 2))
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+def attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
+    """Attention in which the last row of a text counts for all padding that Wan has beyond it."""
     if k_BTAE.shape[1] != TEXT_ROWS:
         return sdpa(q_BNAE, k_BTAE, v_BTAE)
-    bias = torch.zeros(1, TEXT_ROWS, dtype=q_BNAE.dtype, device=q_BNAE.device)
-    bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
+    bias = padding_bias(q_BNAE)
     q, k, v = (x.transpose(1, 2) for x in (q_BNAE, k_BTAE, v_BTAE))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2)
+
+
+def padding_bias(like: Tensor) -> Tensor:
+    """What is added to scores of the `TEXT_ROWS` rows, `[1, TEXT_ROWS]`."""
+    bias = torch.zeros(1, TEXT_ROWS, dtype=like.dtype, device=like.device)
+    bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
+    return bias

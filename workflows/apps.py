@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reelpatch.recipes import NON_COMMERCIAL, Recipe
-from reelpatch.recipes.files import UNKNOWN_LICENCE
+from reelpatch.recipes import Recipe
+from reelpatch.recipes.files import NON_COMMERCIAL, UNKNOWN_LICENCE
 from workflows.graph import Node
 from workflows.needs import needs_in_short
 from workflows.task_graphs import Prepared
@@ -30,6 +30,11 @@ _LINES = {
     "strength": "0 is the recipe's",
     "reasoning_steps": "-1 is the recipe's",
 }
+_OF_TYPE = {
+    "ReelpatchMaskTrack": "draw where and when it edits",
+    "ReelpatchDittoStyle": "the published wording",
+    "ReelpatchSeveral": "all combinations are made",
+}
 _ANY_CHANGE = "what changes, and what stays"
 Asked = tuple[str, str, dict[str, str]]
 
@@ -38,15 +43,17 @@ def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
     """`extra.linearData.inputs`: number of a node, name of its widget, and what stands with it."""
     own = [(node, widget, _of_material(prepared, node)) for node, widget in prepared.asked]
     job = prepared.task
-    of_job = [(job, name, _of_job(name, recipe)) for name in _ASKED if name in job.widgets]
+    of_job = [
+        (job, name, _of_job(name, recipe)) for name in _ASKED if name in job.widgets and name not in job.links
+    ]
     return [
         (str(node.id), widget, {"description": line}) for node, widget, line in [*own, *of_job][:MOST_ASKED]
     ]
 
 
 def _of_material(prepared: Prepared, node: Node) -> str:
-    if node.type == "ReelpatchMaskTrack":
-        return "draw where and when it edits"
+    if node.type in _OF_TYPE:
+        return _OF_TYPE[node.type]
     is_whole = "first_frame" not in prepared.task.widgets and not node.title.startswith("Mask")
     return "every frame, own size and rate" if node.title == "Video" and is_whole else node.title
 

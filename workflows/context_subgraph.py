@@ -6,7 +6,8 @@ from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, MASK, SUBJECT, load_image, load_mask, load_video
-from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, sampling, texts
+from workflows.recipe_nodes import NAME as RESULT_NAME
+from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, result_name, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
 
@@ -53,18 +54,19 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     shown = Sampled(edit["MODEL"], edit["LATENT"], positive, negative, settings["SAMPLER"], low_noise)
     run = sampling(shown, settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
+    called = result_name(given["video"], given["instruction"], instruction)
     return Subgraph(
         NAME,
         DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
-        {"VIDEO": result["video"]},
+        {"VIDEO": result["video"], RESULT_NAME: called[RESULT_NAME]},
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Clip and edit", GREEN, [clip, edit]),
             Stage("3 Text", GOLD, words),
             Stage("4 Sampling", VIOLET, run),
-            Stage("5 Result", RED, [result]),
+            Stage("5 Result", RED, [called, result]),
         ],
         owner=owner,
         search=("videocof", "bernini", "remove object", "add object", "instruction", "reference"),

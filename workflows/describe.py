@@ -13,6 +13,7 @@ from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
+from workflows.beside_nodes import Several, several_results
 from workflows.edit_subgraphs import (
     EDITED_FRAME,
     GREEN,
@@ -25,6 +26,7 @@ from workflows.edit_subgraphs import (
 from workflows.graph import Node, Output, Stage, build
 from workflows.material_nodes import load_image, load_video
 from workflows.notes import note
+from workflows.recipe_nodes import NAME
 from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
 from workflows.task_subgraph import TO_LOOK_AT
@@ -33,6 +35,7 @@ from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
+SHOWN = FOLDER.parent / "js" / "templates.json"  # what the page has to know of them
 
 
 def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -64,6 +67,8 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
 
 
 def _between(workflow: Workflow) -> str:
+    if workflow.beside is not None:
+        return f"2 {workflow.beside.title}"
     return "2 Where and when" if workflow.track else "2 Prepared"
 
 
@@ -89,6 +94,11 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
         sockets[EDITED_FRAME] = frame["IMAGE"]
         material.append(frame)
         widgets.append((frame, "image"))
+    if workflow.beside is not None:
+        added = workflow.beside.nodes(video["VIDEO"])
+        between += added.nodes
+        sockets |= added.links
+        widgets += added.asked
     if workflow.track:
         track = mask_track(video["VIDEO"], workflow.track)
         sockets["mask"] = track["mask"]
@@ -100,9 +110,11 @@ def _clip(workflow: Workflow, recipe: Recipe) -> Prepared:
 def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     if workflow.is_picture:
         made, before = prepared.task["IMAGE"], prepared.material[0]["IMAGE"]
-        return [compare(before, made), save_image(made, workflow.name)]
+        return [compare(before, made), save_image(made, prepared.task[NAME])]
     made = prepared.task["VIDEO"]
-    results = [save_video(made, workflow.name)]
+    if isinstance(workflow.beside, Several):
+        return several_results(made, prepared.between[0])
+    results = [save_video(made, prepared.task[NAME])]
     if workflow.prepare and not workflow.is_in_context:
         results.append(_look(prepared.task[TO_LOOK_AT]))
     if workflow.compares:
@@ -121,6 +133,15 @@ def _look(images: Output) -> Node:
     )
 
 
+def order() -> list[str]:
+    """The names of templates and apps in the order that people see them in; an app stands behind its template."""
+    return [
+        name
+        for workflow in WORKFLOWS
+        for name in (workflow.name, *([app_path(workflow).stem] if workflow.is_app else []))
+    ]
+
+
 def write() -> None:
     """Writes every workflow's files."""
     for path, form in files().items():
@@ -130,7 +151,7 @@ def write() -> None:
 
 def files() -> dict[Path, dict[str, Any]]:
     """What is in each file."""
-    forms: dict[Path, dict[str, Any]] = {}
+    forms: dict[Path, dict[str, Any]] = {SHOWN: {"order": order()}}
     for workflow in WORKFLOWS:
         forms |= dict(zip(paths(workflow), graph(workflow), strict=True))
         if workflow.is_app:

@@ -7,12 +7,14 @@ from typing import Any
 from reelpatch.recipes import Recipe
 from workflows.graph import SEED_CONTROL, Node, Output, Stage
 from workflows.recipe_nodes import (
+    NAME,
     Files,
     Sampled,
     apply_edit,
     finish,
     load_models,
     recipe_node,
+    result_name,
     sampling,
     texts,
 )
@@ -49,14 +51,16 @@ def edit_subgraph(
     models = load_models(recipe, given["recipe"], own, names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"], given["strength"])
     words = _texts(given["instruction"], instruction, "Instruction", models, settings)
+    called = result_name(given["video"], given["instruction"], instruction)
     work = _edit_long_clip(recipe, given, models, settings, words)
+    work.links["filename_prefix"] = called["kept name"]
     return Subgraph(
         EDIT,
         EDIT_DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, "strength": 0.0, "seed": 1},
-        {"VIDEO": work["VIDEO"]},
-        _stages(models, settings, words, Stage("3 Edit", VIOLET, [work])),
+        {"VIDEO": work["VIDEO"], NAME: called[NAME]},
+        _stages(models, settings, words, Stage("3 Edit", VIOLET, [called, work])),
         owner=owner,
         search=("ditto", "vace", "instruction", "restyle", "video to video", "inpaint"),
     )
@@ -76,15 +80,16 @@ def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, ow
     apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
     run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], clip["clip"])
+    called = result_name(given["video"], given["instruction"], instruction)
     return Subgraph(
         PUBLISHED,
         PUBLISHED_DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "strength": 0.0, "seed": 1},
-        {"VIDEO": result["video"]},
+        {"VIDEO": result["video"], NAME: called[NAME]},
         _stages(
             *(models, settings, words, Stage("3 Clip and edit", GREEN, [clip, apply])),
-            *(Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [result])),
+            *(Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [called, result])),
         ),
         owner=owner,
         search=("ditto", "73 frames", "vace"),
@@ -98,6 +103,8 @@ def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Su
         ("seed", "INT"),
     )
     work = _enhance_long_clip(recipe, given)
+    called = result_name(given["video"], None, "enhanced")
+    work.links["filename_prefix"] = called["kept name"]
     models, settings = (
         load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT),
         recipe_node(recipe, given["recipe"]),
@@ -112,8 +119,8 @@ def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Su
         ENHANCE_DESCRIPTION,
         given,
         {"what it shows": text, "recipe": recipe.name, "last_steps": 0, "seed": 1},
-        {"VIDEO": work["VIDEO"]},
-        _stages(models, settings, words, Stage("3 Enhance", VIOLET, [work])),
+        {"VIDEO": work["VIDEO"], NAME: called[NAME]},
+        _stages(models, settings, words, Stage("3 Enhance", VIOLET, [called, work])),
         owner=owner,
         search=("denoise", "flicker", "refine", "upscale", "ditto"),
     )
@@ -161,7 +168,7 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
         },
         widget_types={
             **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},
-            "held_frames": "INT",
+            **{"held_frames": "INT", "filename_prefix": "STRING"},
         },
         width=400,
         room=360,
@@ -186,7 +193,10 @@ def _enhance_long_clip(recipe: Recipe, given: Node) -> Node:
             **_name_and_seed("reelpatch/enhance"),
             "accept_damage": False,
         },
-        widget_types={"recipe": "COMBO", "last_steps": "INT", "window_frames": "INT", "seed": "INT"},
+        widget_types={
+            **{"recipe": "COMBO", "last_steps": "INT", "window_frames": "INT", "seed": "INT"},
+            "filename_prefix": "STRING",
+        },
         width=400,
         room=360,
     )

@@ -74,7 +74,7 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
             "is the video's first."
         )
     return (
-        f"At most {recipe.frames} frames of {recipe.width}x{recipe.height}, in one piece. The task says how much of a clip it "
+        f"At most {recipe.frames} frames, of at most as many pixels as {recipe.width}x{recipe.height} has, in one piece. The task says how much of a clip it "
         "uses up."
     )
 

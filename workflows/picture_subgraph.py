@@ -6,7 +6,8 @@ from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET
 from workflows.graph import Node, Output, Stage
 from workflows.material_nodes import FIRST, load_image
-from workflows.recipe_nodes import Sampled, load_models, recipe_node, sampling, texts
+from workflows.recipe_nodes import NAME as RESULT_NAME
+from workflows.recipe_nodes import Sampled, load_models, recipe_node, result_name, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
 
@@ -47,18 +48,19 @@ def picture_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     )
     run = sampling(shown, settings, given["seed"])
     result = _finish(run[-1]["output"], models["VAE"], picture["picture"])
+    called = result_name(None, given["instruction"], instruction)
     return Subgraph(
         NAME,
         DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, "reasoning_steps": -1, "seed": 1},
-        {"IMAGE": result["image"], FILM: result["film"]},
+        {"IMAGE": result["image"], FILM: result["film"], RESULT_NAME: called[RESULT_NAME]},
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Picture and text", GOLD, [picture, *words]),
             Stage("3 Film", GREEN, [look, film, reasoning]),
             Stage("4 Sampling", VIOLET, run),
-            Stage("5 Result", RED, [result]),
+            Stage("5 Result", RED, [called, result]),
         ],
         owner=owner,
         search=("chronoedit", "edit image", "inpaint", "upscale", "paint"),

@@ -200,3 +200,22 @@ def finish(samples: Output, vae: Output, clip: Output, mask: Output | None = Non
         links=links if mask is None else {**links, "mask": mask},
         widgets={"grow": 0, "feather": 0, "blend": "plain", "match": "none", "match_frames": 8.0},
     )
+
+
+NAME = "name"
+
+
+def result_name(clip: Output | None, words: Output | None, text: str) -> Node:
+    """What the result is called; `words` are the instruction, else the name says `text`."""
+    return Node(
+        "ReelpatchResultName",
+        "Name of the result",
+        [(NAME, "STRING"), ("kept name", "STRING")],
+        sockets={"video": "VIDEO,IMAGE,REELPATCH_CLIP"},
+        links={
+            **({} if clip is None else {"video": clip}),
+            **({} if words is None else {"instruction": words}),
+        },
+        widgets={"instruction": text, "folder": "video"},
+        widget_types={"instruction": "STRING"},
+    )

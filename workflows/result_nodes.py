@@ -5,32 +5,39 @@ from __future__ import annotations
 from workflows.graph import Node, Output
 
 
-def save_video(video: Output, name: str, height: int = 330) -> Node:
-    """Save Video, with room for its preview, under the name of the workflow."""
+def save_video(video: Output, name: str | Output, height: int = 330) -> Node:
+    """Save Video, with room for its preview, under a name of its own or one that is made elsewhere."""
+    links, prefix = _called(name)
     return Node(
         "SaveVideo",
         "Result",
         [("video", "VIDEO")],
         sockets={"video": "VIDEO"},
-        links={"video": video},
+        links={"video": video, **links},
         widgets={
-            **{"filename_prefix": f"video/{_stem(name)}", "format": "auto", "format.codec": "auto"},
+            **{"filename_prefix": f"video/{prefix}", "format": "auto", "format.codec": "auto"},
             "codec": "auto",
+        },
+        widget_types={
+            "filename_prefix": "STRING",
+            **dict.fromkeys(("format", "format.codec", "codec"), "COMFY_DYNAMICCOMBO_V3"),
         },
         height=height,
         width=270,
     )
 
 
-def save_image(image: Output, name: str, height: int = 330) -> Node:
-    """Save Image, with room for its preview, under the name of the workflow."""
+def save_image(image: Output, name: str | Output, height: int = 330) -> Node:
+    """Save Image, with room for its preview, under a name of its own or one that is made elsewhere."""
+    links, prefix = _called(name)
     return Node(
         "SaveImage",
         "Result",
         [("images", "IMAGE")],
         sockets={"images": "IMAGE"},
-        links={"images": image},
-        widgets={"filename_prefix": _stem(name)},
+        links={"images": image, **links},
+        widgets={"filename_prefix": prefix},
+        widget_types={"filename_prefix": "STRING"},
         height=height,
         width=270,
     )
@@ -49,6 +56,10 @@ def compare(before: Output, after: Output) -> Node:
         width=330,
         height=400,
     )
+
+
+def _called(name: str | Output) -> tuple[dict[str, Output], str]:
+    return ({}, _stem(name)) if isinstance(name, str) else ({"filename_prefix": name}, "reelpatch")
 
 
 def _stem(name: str) -> str:

@@ -9,7 +9,17 @@ from typing import Any
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET
 from workflows.graph import WIDGET_TYPES, Node, Output, Stage
-from workflows.recipe_nodes import Sampled, apply_edit, finish, load_models, recipe_node, sampling, texts
+from workflows.recipe_nodes import (
+    NAME,
+    Sampled,
+    apply_edit,
+    finish,
+    load_models,
+    recipe_node,
+    result_name,
+    sampling,
+    texts,
+)
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 
 SOURCE = "VIDEO,IMAGE"
@@ -106,18 +116,20 @@ def task_subgraph(kind: TaskKind, recipe: Recipe, prompt: str, *, owner: str = B
     apply = apply_edit(recipe, models, settings, laid_out)
     run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
     result = finish(run[-1]["output"], models["VAE"], task["clip"])
+    first = next((given["video" if name == "clip" else name] for name in kind.sockets), None)
+    called = result_name(first, given["prompt"], prompt)
     return Subgraph(
         kind.title,
         kind.description,
         given,
         widgets,
-        {"VIDEO": result["video"], TO_LOOK_AT: task["frames"]},
+        {"VIDEO": result["video"], TO_LOOK_AT: task["frames"], NAME: called[NAME]},
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Text", GOLD, words),
             Stage("3 Task", GREEN, [*stills, task]),
             Stage("4 Edit and sampling", VIOLET, [apply, *run]),
-            Stage("5 Result", RED, [result]),
+            Stage("5 Result", RED, [called, result]),
         ],
         owner=owner,
         search=("vdot", "vace", kind.name, *_SEARCH.get(kind.name, ())),

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from reelpatch.recipes import RECIPES, Recipe
+from workflows.beside_nodes import (
+    HOW_BY_WORD,
+    HOW_SEVERAL,
+    HOW_WITH_STYLE,
+    Beside,
+    MaskByWord,
+    Several,
+    Style,
+)
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import (
     HOW_ON_CANVAS,
@@ -64,6 +73,11 @@ PICTURES = (
         "ChronoEdit: imagine the way to the edit for 10 of 50 steps",
         "chronoedit-reasoning",
     ),
+    (
+        "Demo - edit a picture on any machine",
+        "Demo: edit a picture on any machine",
+        "demo-picture",
+    ),
 )
 
 
@@ -96,7 +110,7 @@ class Workflow:
     `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
     recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
     use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. `edited_frame` is a picture of frame 0
-    that the clip is to follow, and `track` says where and when it is edited. One that `is_app` is also shipped as an app: a page
+    that the clip is to follow, and `track` says where and when it is edited; `beside` are more nodes between clip and edit. One that `is_app` is also shipped as an app: a page
     to fill in, without the graph.
     """
 
@@ -111,13 +125,18 @@ class Workflow:
     clip: str = CLIP
     edited_frame: str = ""
     track: str = ""
-    compares: bool = False
+    beside: Beside | None = None
     is_app: bool = False
 
     @property
     def is_long(self) -> bool:
         """Whether it comes with a clip of more than one window."""
         return self.clip == LONG_CLIP
+
+    @property
+    def compares(self) -> bool:
+        """Whether before and after are shown in one player: the result has every frame of the clip."""
+        return self.prepare is None and self.first_frame is None and not isinstance(self.beside, Several)
 
     @property
     def is_in_context(self) -> bool:
@@ -137,8 +156,15 @@ WORKFLOWS = (
         "Demo: edit on any machine",
         "demo",
         "make the red circle blue",
-        compares=True,
         is_app=True,
+    ),
+    Workflow(
+        "Demo - several instructions and seeds",
+        "Demo: several instructions and seeds in one run, on one sheet",
+        "demo",
+        "make the red circle blue",
+        beside=Several(("make the red circle blue", "remove the green square", "make it sepia"), "1-2"),
+        how=HOW_SEVERAL,
     ),
     Workflow(
         "Ditto - restyle a video (4 steps)",
@@ -152,6 +178,8 @@ WORKFLOWS = (
         "Ditto style: restyle a video in 4 steps",
         "ditto-style",
         "Make it watercolor drawing style.",
+        beside=Style("Make it watercolor drawing style."),
+        how=HOW_WITH_STYLE,
     ),
     Workflow(
         "Ditto - to the real domain (4 steps)",
@@ -165,6 +193,14 @@ WORKFLOWS = (
         "ditto-local",
         "Add a red hat to the man.",
         is_app=True,
+    ),
+    Workflow(
+        "Ditto - local edit where a word says (4 steps)",
+        "Ditto local: change what a word names, and keep every other pixel, in 4 steps",
+        "ditto-local",
+        "Add a red hat to the man.",
+        beside=MaskByWord("man"),
+        how=HOW_BY_WORD,
     ),
     Workflow(
         "Ditto - as LoRA on a VACE module (4 steps)",
@@ -240,7 +276,6 @@ WORKFLOWS = (
         "make the red circle blue",
         how=HOW_TO_FOLLOW,
         edited_frame=FIRST_EDITED,
-        compares=True,
     ),
     Workflow(
         "VDOT - follow an edited picture (4 steps)",

@@ -19,6 +19,8 @@ from reelpatch.headless.editor import Editor
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
+from workflows.beside_nodes import MaskByWord, Several
+from workflows.beside_thumbnail import beside_thumbnail
 from workflows.demo_material import CLIP
 from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
@@ -83,6 +85,8 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
 
 def _of_demo(workflow: Workflow) -> Image.Image:
     """The picture of a template that opens with one of the demo's own clips."""
+    if isinstance(workflow.beside, (Several, MaskByWord)):
+        return beside_thumbnail(workflow.beside)
     if workflow.track:
         words = workflow.name.partition(" - ")[2].split(" ", 1)[1]
         return track_thumbnail(workflow.instruction, workflow.track, words)

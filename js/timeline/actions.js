@@ -1,5 +1,7 @@
 // What the editor can be told to do, by a key or a button; each says by false that there was nothing to do.
 
+import { CornerActions } from "./corner_actions.js";
+import { hasCorners } from "./corners.js";
 import { drawnBounds, keyAt, placedAt, withKey, withoutKey } from "./motion.js";
 import { outlineAt } from "./outlines.js";
 import { placed, withNew } from "./gestures.js";
@@ -7,13 +9,17 @@ import { withMoment } from "./envelope.js";
 import { beside, middleRegion } from "./regions.js";
 import { frameAt, rateOf } from "./times.js";
 
+const PANS = 5; // times as far as a region is moved
+
 let copied = null; // a region, for all editors on the page
 
 export class EditorActions {
   #editor;
+  #corners;
 
   constructor(editor) {
     this.#editor = editor;
+    this.#corners = new CornerActions(editor);
   }
 
   get canPaste() {
@@ -22,9 +28,10 @@ export class EditorActions {
 
   /** Does what an action's name says; false where there was nothing to do. */
   run(name, ...given) {
-    const isEdit = !["text", "undo", "redo", "toggle", "step", "leap", "seek", "zoom"].includes(name);
+    const isEdit = !["text", "undo", "redo", "toggle", "step", "leap", "seek", "zoom", "look"].includes(name);
     if (isEdit && !this.#state.track) return false;
-    return this[name](...given) !== false;
+    const actions = this.#state.tool === "corners" && name in this.#corners ? this.#corners : this;
+    return actions[name](...given) !== false;
   }
 
   get #state() {
@@ -46,8 +53,9 @@ export class EditorActions {
   }
 
   tool(tool) {
+    if (tool === "corners" && !hasCorners(this.#region)) return false;
     this.#editor.stage.cancel();
-    this.#editor.update({ tool });
+    this.#editor.update({ tool, corner: -1 });
   }
 
   whole() {
@@ -75,6 +83,7 @@ export class EditorActions {
   }
 
   nudge([across, down]) {
+    if (!this.#region) return this.#editor.stage.pan([across, down].map((one) => one * PANS));
     this.#placed(({ centre }, { width, height }) => ({
       centre: [centre[0] + across * width, centre[1] + down * height],
     }));
@@ -166,6 +175,13 @@ export class EditorActions {
 
   zoom(isCloser) {
     this.#editor.timeline.zoom(isCloser);
+  }
+
+  /** The picture closer around the selected region, farther, or all of it (0). */
+  look(by) {
+    const { track, clip, frame } = this.#state;
+    const outline = track && this.#region && outlineAt(this.#region, frame, track, clip);
+    this.#editor.stage.look(by, outline?.centre);
   }
 
   seek(frame) {

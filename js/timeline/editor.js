@@ -2,6 +2,7 @@
 
 import { addStyle, made } from "../elements.js";
 import { EditorActions } from "./actions.js";
+import { hasCorners } from "./corners.js";
 import { Film } from "./film.js";
 import { History } from "./history.js";
 import { Inspector } from "./inspector.js";
@@ -27,6 +28,7 @@ export class TrackEditor {
   #onChange;
   #masks = new TrackMasks((told) => this.#onMasks(told));
   #film = null;
+  #run = ""; // whose connected masks are shown
   #isMaskShown = false;
   #awaited = 0; // counts films that were asked for
   #wasSought = false;
@@ -46,6 +48,7 @@ export class TrackEditor {
       frame: 0,
       selected: -1,
       tool: "select",
+      corner: -1,
       brush: 0.06,
       isPlaying: false,
       isText: false,
@@ -81,12 +84,14 @@ export class TrackEditor {
 
   /** For tests and scripts: what is shown. */
   told() {
-    const { frame, clip, selected, tool, isPlaying } = this.#state;
+    const { frame, clip, selected, tool, corner, isPlaying } = this.#state;
     return {
       frame,
       clip,
       selected,
       tool,
+      corner,
+      zoom: this.stage.zoom,
       isPlaying,
       text: this.text,
       isMaskShown: this.#isMaskShown,
@@ -109,6 +114,12 @@ export class TrackEditor {
     const { width, height, frames, fps } = this.#film?.told ?? BLANK;
     const clip = { width, height, frames, fps, ...(this.#film ? measures : {}) };
     this.update({ clip, frame: Math.min(this.#state.frame, frames - 1) });
+  }
+
+  /** Connected masks are drawn as a run of the node, by its name, was given them. */
+  set run(name) {
+    this.#run = name;
+    this.show();
   }
 
   remove() {
@@ -153,6 +164,7 @@ export class TrackEditor {
     const { track, clip, frame, selected, isText } = this.#state;
     const region = track?.regions[selected];
     if (!region) this.#state.selected = -1;
+    if (this.#state.tool === "corners" && !hasCorners(region)) this.#state.tool = "select";
     const hasKey = Boolean(region) && keyAt(region, frame, clip, track.times) >= 0;
     const { canUndo, canRedo } = this.#history;
     const shown = { ...this.#state, canUndo, canRedo, canPaste: this.actions.canPaste, hasKey, rate: rateOf(clip) };
@@ -182,9 +194,11 @@ export class TrackEditor {
     const act = {
       change: (track, how) => this.change(track, how),
       select: (selected) => this.update({ selected }),
+      corner: (corner) => this.update({ corner }),
       seek: (frame) => this.seek(frame),
       tool: (tool) => this.update({ tool }),
       brush: (brush) => this.update({ brush }),
+      run,
       cancel: () => this.revert(),
     };
     const text = made("textarea", { spellcheck: false, ariaLabel: words.text });
@@ -262,14 +276,17 @@ export class TrackEditor {
 
   #drawMask() {
     const { clip, frame, isPlaying } = this.#state;
-    this.#masks.use(this.#drawnText, clip);
+    this.#masks.use(this.#drawnText, clip, this.#run);
     const mask = this.#masks.at(frame, isPlaying || this.#wasSought);
     this.#isMaskShown = mask !== null && this.#drawnText === this.text;
     if (mask) paintMask(this.stage.mask, mask, COLOUR);
   }
 
-  #onMasks({ problem, leftOut }) {
-    this.#said.masks = problem || (leftOut.length ? this.#words.leftOut(leftOut.map((one) => one + 1).join(", ")) : "");
+  #onMasks({ problem, leftOut, ofRun }) {
+    const numbers = (regions) => regions.map((one) => one + 1).join(", ");
+    const words = this.#words;
+    const connected = leftOut.length ? words.leftOut(numbers(leftOut)) : ofRun.length ? words.ofRun(numbers(ofRun)) : "";
+    this.#said.masks = problem || connected;
     if (problem) this.stage.mask.getContext("2d").clearRect(0, 0, this.stage.mask.width, this.stage.mask.height);
     else this.#drawMask();
     this.#say();

@@ -1,6 +1,7 @@
 // What a pointer does to a track while it is held: each gesture gives the track for where the pointer is now.
 // Points are in pixels of the source.
 
+import { withCorner, withCornerAfter } from "./corners.js";
 import { withPlace } from "./motion.js";
 import { dragged, outlineAt, scaleOf } from "./outlines.js";
 import { newRegion } from "./regions.js";
@@ -40,6 +41,16 @@ export function handling(state, handle) {
   const { track, clip, selected, frame } = state;
   const outline = outlineAt(track.regions[selected], frame, track, clip);
   return (point, keeps) => placed(state, dragged(outline, handle, point, keeps));
+}
+
+/** Moves one point of the selected region. */
+export function bending(state, corner) {
+  return (point) => withCorner(state, corner, point);
+}
+
+/** Puts a point in after another one, and moves it. */
+export function adding(state, after) {
+  return (point) => withCornerAfter(state, after, point);
 }
 
 /** The track with the selected region at a centre, of a size or at an angle, in pixels and degrees. */

@@ -7,6 +7,8 @@ import { lengthOf } from "./outlines.js";
 
 const EASES = ["linear", "smooth", "hold"];
 const MODES = ["add", "subtract"];
+const MOST_STEADY = 16; // frames each way
+const MOST_REACH = 512; // of growing and feathering, in pixels or in shares of the frame: the server says what is too far
 
 export class Inspector {
   #act;
@@ -72,6 +74,10 @@ export class Inspector {
       chooser(EASES, words.eases),
       region((one, ease) => this.#keyed(one, { ease: ease === "linear" ? undefined : ease })),
     );
+    const whole = (name) => (value) => this.#changeAll({ [name]: Number(value) || undefined });
+    this.#add("steady", words.steady, made("input", number(0, MOST_STEADY, 1)), whole("smooth_frames"));
+    this.#add("growAll", words.growAll, made("input", number(-MOST_REACH, MOST_REACH, "any")), whole("grow"));
+    this.#add("featherAll", words.featherAll, made("input", number(0, MOST_REACH, "any")), whole("feather"));
     this.#add("brush", words.brush, made("input", number(0.005, 1, 0.005)), (value) => this.#brush(Number(value)));
     this.element = made("div", { className: "inspector" }, ...Object.values(this.#fields).map((field) => field.label));
   }
@@ -99,6 +105,10 @@ export class Inspector {
     this.#put("feather", rounded(placed?.feather ?? 0), region);
     this.#put("ease", key?.ease ?? "linear", key);
     this.#put("brush", rounded(width), isStroke);
+    const isAll = track && !region;
+    this.#put("steady", track?.smooth_frames ?? 0, isAll);
+    this.#put("growAll", track?.grow ?? 0, isAll);
+    this.#put("featherAll", track?.feather ?? 0, isAll);
   }
 
   get #region() {
@@ -125,6 +135,11 @@ export class Inspector {
   #change(region) {
     const { track, selected } = this.#state;
     this.#act.change({ ...track, regions: track.regions.with(selected, region) }, { selected });
+  }
+
+  /** What is done to all regions together. */
+  #changeAll(changes) {
+    this.#act.change({ ...this.#state.track, ...changes });
   }
 
   #keyed(region, changes) {

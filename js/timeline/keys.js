@@ -4,6 +4,7 @@ const NUDGE = 0.01; // of the frame
 const LARGE = 5; // times as far with Shift
 const GROWS = 1.05;
 const TURNS = 5; // degrees
+const CLOSER = 1.5;
 
 /** The name of an editor's action for a key, with what it is given; null for keys that are not its own. */
 export function actionOf(event, isOnStage) {
@@ -34,6 +35,9 @@ function onStage(key, shiftKey) {
     Escape: ["escape"],
     Home: ["seek", 0],
     End: ["seek", Infinity],
+    PageUp: ["look", CLOSER],
+    PageDown: ["look", 1 / CLOSER],
+    0: ["look", 0],
   };
   return actions[key];
 }
@@ -47,6 +51,7 @@ function anywhere(key, shiftKey) {
     ">": ["leap", 1],
     p: ["tool", "polygon"],
     v: ["tool", "select"],
+    c: ["tool", "corners"],
     b: ["tool", "box"],
     e: ["tool", "ellipse"],
     s: ["tool", "stroke"],

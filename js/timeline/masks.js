@@ -9,21 +9,22 @@ const AHEAD = 16; // masks that are asked for at once while nothing changes
 export class TrackMasks {
   #text = "";
   #clip = null;
+  #run = ""; // whose connected masks are drawn
   #masks = new Map(); // frame -> bytes
   #size = [1, 1];
   #wanted = null;
   #isAsking = false;
   #told;
 
-  /** `told({problem, leftOut})` is called with every answer. */
+  /** `told({problem, leftOut, ofRun})` is called with every answer: the numbers of regions that were not drawn, and of a run's. */
   constructor(told) {
     this.#told = told;
   }
 
-  /** Other text or another clip: what was drawn is forgotten, but for what is on the screen. */
-  use(text, clip) {
-    if (text === this.#text && clip === this.#clip) return;
-    [this.#text, this.#clip] = [text, clip];
+  /** Other text, clip or run: what was drawn is forgotten, but for what is on the screen. */
+  use(text, clip, run) {
+    if (text === this.#text && clip === this.#clip && run === this.#run) return;
+    [this.#text, this.#clip, this.#run] = [text, clip, run];
     this.#masks.clear();
   }
 
@@ -53,18 +54,19 @@ export class TrackMasks {
   }
 
   async #fetch(frame, count) {
-    const [text, clip] = [this.#text, this.#clip];
+    const [text, clip, run] = [this.#text, this.#clip, this.#run];
+    const isOld = () => text !== this.#text || clip !== this.#clip || run !== this.#run;
     const { width, height, frames, fps } = clip;
-    const query = new URLSearchParams({ width, height, frames, fps, first: frame, count, most: MOST_PX });
+    const query = new URLSearchParams({ width, height, frames, fps, first: frame, count, most: MOST_PX, run });
     try {
       const answer = await asked(`/reelpatch/mask_track/masks?${query}`, { method: "POST", body: text });
       const told = JSON.parse(answer.headers.get("Reelpatch-Masks"));
       const bytes = new Uint8Array(await answer.arrayBuffer());
-      if (text !== this.#text || clip !== this.#clip) return;
+      if (isOld()) return;
       this.#keep(told, bytes);
-      this.#told({ problem: "", leftOut: told.left_out });
+      this.#told({ problem: "", leftOut: told.left_out, ofRun: told.of_run });
     } catch (error) {
-      if (text === this.#text && clip === this.#clip) this.#told({ problem: error.message, leftOut: [] });
+      if (!isOld()) this.#told({ problem: error.message, leftOut: [], ofRun: [] });
     }
   }
 

@@ -33,6 +33,9 @@ export const STYLE = `
 .reelpatch-track .sketch { fill: none; stroke: #fd3; }
 .reelpatch-track .stem { stroke: #fd3; }
 .reelpatch-track .handle { fill: #fd3; stroke: #000; cursor: pointer; }
+.reelpatch-track .handle.corner { cursor: move; }
+.reelpatch-track .handle.corner.chosen { fill: #fff; }
+.reelpatch-track .handle.between { opacity: 0.6; cursor: copy; }
 .reelpatch-track .handle.turn { fill: #fff; cursor: grab; }
 .reelpatch-track .handle.n, .reelpatch-track .handle.s { cursor: ns-resize; }
 .reelpatch-track .handle.e, .reelpatch-track .handle.w { cursor: ew-resize; }

@@ -1,8 +1,9 @@
 // The rows of buttons: tools and changes above the picture, playing below it.
 
 import { made, relabel, signed } from "../elements.js";
+import { hasCorners } from "./corners.js";
 
-export const TOOLS = ["select", "box", "ellipse", "polygon", "stroke"];
+export const TOOLS = ["select", "corners", "box", "ellipse", "polygon", "stroke"];
 
 export class Toolbar {
   #buttons = {};
@@ -14,6 +15,10 @@ export class Toolbar {
     const changes = ["undo", "redo", "copy", "paste", "remove"].map((name) =>
       this.#button(name, words[name], () => run(name)),
     );
+    const looks = [
+      this.#button("closerPicture", words.closerPicture, () => run("look", 1.5)),
+      this.#button("wholePicture", words.wholePicture, () => run("look", 0)),
+    ];
     const text = this.#button("text", words.text, () => run("text"));
     const group = (...buttons) => made("div", { className: "group", attributes: { role: "group" } }, ...buttons);
     const attributes = { role: "toolbar", "aria-label": words.title };
@@ -22,7 +27,7 @@ export class Toolbar {
       { className: "bar", attributes },
       group(...tools, whole),
       group(...changes),
-      group(text),
+      group(...looks, text),
     );
   }
 
@@ -31,6 +36,8 @@ export class Toolbar {
     this.#buttons.text.setAttribute("aria-pressed", isText);
     const able = { undo: canUndo, redo: canRedo, copy: selected >= 0, remove: selected >= 0, paste: canPaste };
     for (const name of [...TOOLS, "whole"]) able[name] = Boolean(track) && !isText;
+    able.corners &&= hasCorners(track.regions[selected]);
+    able.closerPicture = able.wholePicture = !isText;
     for (const [name, isAble] of Object.entries(able)) this.#buttons[name].disabled = !isAble;
   }
 

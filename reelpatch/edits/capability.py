@@ -9,3 +9,4 @@ class Capability(Enum):
     ADD_AFTER_BLOCK = "add to the token stream after a block"
     BRING_TOKENS = "carry token segments that an edit brings along"
     REPLACE_KEYS_VALUES = "let an edit replace the keys and values of self-attention"
+    CONDITION_BY_CHANNELS = "show the transformer channels of an edit beside the latents"

@@ -18,6 +18,7 @@ EDIT_KINDS = Registry(
         "canvas": ("reelpatch.edits.canvas.kind", "CANVAS"),
         "segments": ("reelpatch.edits.segments.kind", "SEGMENTS"),
         "adapter": ("reelpatch.edits.adapter.kind", "ADAPTER"),
+        "channels": ("reelpatch.edits.channels.kind", "CHANNELS"),
         "reasoning": ("reelpatch.edits.reasoning.kind", "REASONING"),
         "enhance": ("reelpatch.edits.enhance.kind", "ENHANCE"),
         "sharing": ("reelpatch.edits.sharing.kind", "SHARING"),

@@ -13,11 +13,13 @@ from reelpatch.edits.contract import Edit
 from reelpatch.families.kinds import FileKind
 from reelpatch.families.lattice import LatentShape, Lattice
 from reelpatch.families.wan.family import WAN
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.weights.header import KnownFile
 
 Encode = Callable[[Tensor], Tensor]
 """video [3, F, H, W] in [-1, 1] -> latents [C, T, h, w], as the transformer reads them."""
+Look = Callable[[Tensor], Tensor]
+"""pictures [k, H, W, 3] in [0, 1] -> [1, rows of all of them, width], as the transformer reads them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +58,14 @@ class Prepared:
 class EditSettings:
     """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints.
 
-    `method` is what the recipe records for its kind of edit alone.
+    `method` is what the recipe records for its kind of edit alone. `look` is the host's picture encoder, None where it has none.
     """
 
     strength: float = 1.0
     window: StepRange = StepRange()
     skip_hints: bool = False
     method: Any = None
+    look: Look | None = None
 
 
 class EditWork(Protocol):

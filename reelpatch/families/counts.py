@@ -5,6 +5,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 FP32, HALF, FP8 = 4, 2, 1  # bytes of a number
+# Of the VAE's tiles, where a whole picture has no room: their sides and how far apart they are, in pixels. They
+# overlap by the difference, where one is blended into the next (diffusers' defaults).
+TILE_PX, TILE_STRIDE_PX = 256, 192
+
+
+def tiled_pixels(size: tuple[int, int]) -> int:
+    """The pixels of all tiles of a picture, overlaps counted as often as they are computed."""
+    if max(size) <= TILE_PX:
+        return size[0] * size[1]
+    rows, columns = (
+        sum(min(TILE_PX, side - start) for start in range(0, side, TILE_STRIDE_PX)) for side in size
+    )
+    return rows * columns
 
 
 @dataclass(frozen=True)
@@ -116,8 +129,13 @@ class VaeCounts(Protocol):
     """A VAE. Units: pictures in pixels (height, width), lengths in frames of pixels."""
 
     @property
-    def live_widths(self) -> tuple[float, float]:
-        """The widths that memory goes by, of encoding and of decoding: base widths of a VAE of Wan2.1 that holds as much."""
+    def is_always_tiled(self) -> bool:
+        """Whether pictures larger than a tile are worked on tile by tile whatever room there is."""
+        ...
+
+    def live_numbers(self, frames: int, size: tuple[int, int]) -> tuple[float, float]:
+        """How many numbers are alive at the peak of encoding a clip and of decoding one, beside the clip itself; `size` is that
+        of a picture, or of a tile of one."""
         ...
 
     @property
@@ -137,6 +155,11 @@ class TextCounts(Protocol):
     def num_heads(self) -> int: ...
     @property
     def num_blocks(self) -> int: ...
+
+    @property
+    def rows(self) -> int:
+        """The greatest number of tokens of a text."""
+        ...
 
     @property
     def matrices(self) -> int:

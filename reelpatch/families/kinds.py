@@ -73,7 +73,7 @@ class Kind(FileKind):
     HUNYUAN_VIDEO = (
         "a HunyuanVideo transformer",
         "diffusion_models",
-        "HunyuanVideo workflows; it is no Wan model",
+        "HunyuanVideo workflows; it is neither Wan nor HunyuanVideo-1.5",
     )
     OTHER_MODEL = ("a model of another family", "", "workflows made for it; it is no Wan model")
     UNKNOWN = ("something that no loader here knows", "", "nothing here")

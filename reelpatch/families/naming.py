@@ -1,6 +1,7 @@
 """Key names of one model in another naming, read from a table of paths."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 _PARAMETERS = ("weight", "bias", "gamma")
@@ -39,3 +40,28 @@ class Naming:
 
 def both_ways(rows: tuple[tuple[str, str], ...]) -> tuple[Naming, Naming]:
     return Naming(dict(rows)), Naming({other: native for native, other in rows})
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """How files in one naming of a family are renamed: files that have all `keys`, without wrapper prefixes.
+
+    `rename` makes native names, None where they are native but for what is `left_off` in front.
+    """
+
+    naming: str
+    keys: tuple[str, ...]
+    rename: Naming | None
+    left_off: str = ""
+
+    def fits(self, keys: Container[str]) -> bool:
+        return all(key in keys for key in self.keys)
+
+    def native(self, key: str) -> str:
+        """The native name of a key; one that is not in the table stands for itself."""
+        if self.rename is None:
+            return key.removeprefix(self.left_off)
+        try:
+            return self.rename(key)
+        except KeyError:
+            return key

@@ -39,5 +39,6 @@ FAMILIES = Registry(
     {
         "wan": ("reelpatch.families.wan.family", "WAN"),
         "wan-5b": ("reelpatch.families.wan.family", "WAN_5B_FAMILY"),
+        "hunyuan-1.5": ("reelpatch.families.hunyuan15.family", "HUNYUAN_15"),
     },
 )

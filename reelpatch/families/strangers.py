@@ -14,17 +14,10 @@ _LLM_NORM = "layers.0.post_attention_layernorm.weight"
 # Keys are without the wrapper prefixes (`names.strip_prefix`); the first mark that fits counts.
 # Source: ComfyUI 0.33 (model_detection.py, sd.py, clip_vision.py) and the models' own repositories.
 MARKS = (
-    Mark(Kind.HUNYUAN_VIDEO, "HunyuanVideo-1.5", (_REFINER, "cond_type_embedding.weight")),
-    Mark(
-        Kind.HUNYUAN_VIDEO,
-        "HunyuanVideo-1.5 in diffusers naming",
-        ("cond_type_embed.weight", "x_embedder.proj.weight"),
-    ),
     Mark(Kind.HUNYUAN_VIDEO, "HunyuanVideo", (_REFINER,)),
     Mark(Kind.TINY_VAE, "16 latent channels", ("decoder.1.weight", "decoder.22.bias"), 1, 16),
     Mark(Kind.TINY_VAE, "48 latent channels", ("decoder.1.weight", "decoder.22.bias"), 1, 48),
     Mark(Kind.TINY_VAE, "", ("decoder.22.bias",)),
-    Mark(Kind.OTHER_VAE, "HunyuanVideo-1.5", ("decoder.conv_in.conv.weight",), 1, 32),
     Mark(Kind.OTHER_VAE, "HunyuanVideo, LTX or CogVideoX", ("decoder.conv_in.conv.weight",)),
     Mark(Kind.OTHER_VAE, "Stable Diffusion or FLUX", ("decoder.mid.block_1.norm1.weight",)),
     Mark(
@@ -34,7 +27,6 @@ MARKS = (
         0,
         1280,
     ),
-    Mark(Kind.CLIP_VISION, "SigLIP, for HunyuanVideo-1.5", (_VISION_NORM,), 0, 1152),
     Mark(Kind.CLIP_VISION, "ViT-L", (_VISION_NORM,), 0, 1024),
     Mark(Kind.CLIP_VISION, "", (_VISION_NORM,)),
     Mark(
@@ -42,16 +34,9 @@ MARKS = (
         "ViT-H in Wan's naming, for Wan2.1 image-to-video",
         ("visual.transformer.0.norm1.weight", "visual.patch_embedding.weight"),
     ),
-    Mark(Kind.OTHER_TEXT_ENCODER, "byT5 of HunyuanVideo-1.5", (_T5_KEYS,), 0, 384),
+    Mark(Kind.OTHER_TEXT_ENCODER, "a byT5 without Glyph's characters", (_T5_KEYS,), 0, 384),
     Mark(Kind.OTHER_TEXT_ENCODER, "T5-XXL of FLUX, SD3 and LTX; not UMT5", (_T5_KEYS,), 0, 4096),
     Mark(Kind.OTHER_TEXT_ENCODER, "a T5", (_T5_KEYS,)),
-    Mark(
-        Kind.OTHER_TEXT_ENCODER,
-        "Qwen2.5-VL-7B",
-        ("layers.0.self_attn.k_proj.bias", "visual.blocks.0.norm1.weight"),
-        0,
-        512,
-    ),
     Mark(Kind.OTHER_TEXT_ENCODER, "a language model", (_LLM_NORM,)),
     Mark(Kind.OTHER_TEXT_ENCODER, "CLIP", ("text_model.encoder.layers.0.mlp.fc1.weight",)),
     Mark(Kind.OTHER_MODEL, "FLUX", ("double_blocks.0.img_attn.norm.key_norm.scale",)),

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,21 @@ from torch import Tensor, nn
 from reelpatch.edits.work import ModuleWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
-from reelpatch.headless.models.embedded_texts import Instructions, free_memory
-from reelpatch.headless.models.family_models import VideoVae, start_models
+from reelpatch.headless.hosts.wan_pieces import work_in_pieces
+from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.models.family_models import (
+    LooksAtFrames,
+    PictureReader,
+    TextReader,
+    VideoVae,
+    open_texts,
+    start_models,
+)
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.headless.models.text_cache import TextCache
-from reelpatch.headless.models.tokenizer import check_words
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
 from reelpatch.progress import OnProgress, silent
@@ -32,7 +38,6 @@ from reelpatch.sampling.noise import FrameNoise, noise_seed
 from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
-from reelpatch.weights.header import Kind, KnownFile, expect
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
@@ -77,7 +82,7 @@ class LoadedRecipe:
 
     `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
     Each run begins with `prepare`. Blocks for which the card has no room are sent to it as they run, and leave it
-    before decoding; a large text encoder never shares it with the transformer.
+    before decoding, as the VAE does while denoising; a large text encoder never shares it with the transformer.
     Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
     that this machine does not have.
     """
@@ -112,13 +117,10 @@ class LoadedRecipe:
         self.machine = machine
         self._card_bytes = card_bytes(self.device, machine.vram_limit)
         self._placement: Placement | None = None
-        self._texts = Instructions(
-            self.files.text_encoder,
-            dtype=self.dtype,
-            device=self.device,
-            cache=TextCache() if machine.keeps_texts else None,
+        self.texts: TextReader = open_texts(
+            recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
         )
-        self._known_encoder: KnownFile | None = None
+        self._picture_encoder: PictureReader | None = None
         self._vae: VideoVae | None = None
         self._transformer: LoadedTransformer | None = None
 
@@ -154,6 +156,7 @@ class LoadedRecipe:
             "edit module": files.module,
             "VAE": files.vae,
             "text encoder": files.text_encoder,
+            "byT5 text encoder": files.glyph_encoder,
             "picture encoder": files.clip_vision,
         }
         found = [(name, path) for name, path in named.items() if path is not None]
@@ -176,21 +179,27 @@ class LoadedRecipe:
 
     def check_text(self, text: str) -> None:
         """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        if self._known_encoder is None:
-            self._known_encoder = expect(self.files.text_encoder, Kind.UMT5)
-        check_words(self._known_encoder, text)
+        self.texts.check(text)
 
-    def text(self, text: str, on_progress: OnProgress = silent) -> Tensor:
-        """The embedding of a text, [1, 512, 4096]; texts are remembered."""
+    def text(self, text: str, on_progress: OnProgress = silent) -> Any:
+        """The embedding of a text, [1, 512, 4096] where UMT5 made it; texts are remembered."""
         placement = self._placement
-        return self._texts.embed(
+        return self.texts.embed(
             text,
             is_streamed=placement is not None and placement.is_text_streamed,
             make_room=self._drop_transformer,
             on_work=lambda done: on_progress("reading the instruction", done, 1),
         )
 
-    def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Tensor | None:
+    def look(self, pictures: Tensor) -> Tensor:
+        """What the recipe's picture encoder sees of pictures [k, H, W, 3] in [0, 1]: [1, rows, width]."""
+        if self._picture_encoder is None:
+            assert self.files.clip_vision is not None
+            family = cast(LooksAtFrames, self.family)
+            self._picture_encoder = family.load_picture_encoder(self.files.clip_vision)
+        return self._picture_encoder.embed(pictures)
+
+    def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Any:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
         if not any(guidance.enabled(step) for step in range(self.recipe.num_run_steps)):
             return None
@@ -208,6 +217,9 @@ class LoadedRecipe:
         self, on_progress: OnProgress = silent, *, is_low_noise: bool = False
     ) -> LoadedTransformer:
         """Backbone, edit module and LoRAs; of two experts, one is held at a time."""
+        if self._placement is not None and self._placement.is_streamed:
+            self._vae = None  # until it is asked for again
+            free_memory()
         held = self._transformer
         if held is None or held.placement != self._placement or held.is_low_noise != is_low_noise:
             del held
@@ -217,6 +229,8 @@ class LoadedRecipe:
             self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
             on_progress(doing, 1, 1)
         assert self._transformer is not None
+        if self._placement is not None:
+            work_in_pieces(self._transformer.backbone, self._placement.piece)
         return self._transformer
 
     def switch(self, sigmas: Tensor, on_progress: OnProgress = silent) -> ExpertSwitch | None:
@@ -248,10 +262,8 @@ class LoadedRecipe:
     ) -> Tensor:
         """The latents [C, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
 
-        `between` is called before each step, as solvers offer it.
-
-        A part of a longer clip adds its part of that clip's noise where the solver adds any. Several rows [B, C, T, h, w] are
-        made in one batch.
+        `between` is called before each step, as solvers offer it. A part of a longer clip adds its part of that clip's noise
+        where the solver adds any. Several rows [B, C, T, h, w] are made in one batch.
         """
         rows = start if start.ndim == 5 else start[None]
         num_steps = denoiser.num_steps
@@ -286,7 +298,7 @@ class LoadedRecipe:
             module = load_module(
                 self.files.module, cast(ModuleWork, self.work), dtype=self.dtype, device=device
             )
-        models = [model for model in (backbone, module) if model is not None]
+        models = [backbone] if module is None else [backbone, module]
         if self.machine.float8_products:
             _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))
         loras = self._add_loras(*models)

@@ -1,6 +1,7 @@
 """The models of a recipe as the host of one run: its text, its VAE, its transformer with the edit on it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -17,11 +18,11 @@ from reelpatch.sampling.noise import FrameNoise
 
 @dataclass(frozen=True)
 class RecipeHost:
-    """As `RenderHost`. Shapes: texts [1, 512, 4096], `negative` None where no step has guidance."""
+    """As `RenderHost`. Shapes: texts [1, 512, 4096] where UMT5 made them, `negative` None where no step has guidance."""
 
     models: LoadedRecipe
-    positive: Tensor
-    negative: Tensor | None
+    positive: Any
+    negative: Any
     guidance: Guidance
 
     @classmethod
@@ -36,7 +37,8 @@ class RecipeHost:
     def settings(self) -> EditSettings:
         """As `RenderHost`."""
         recipe = self.models.recipe
-        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.method)
+        look = self.models.look if self.models.files.clip_vision is not None else None
+        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.method, look)
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
@@ -67,6 +69,7 @@ class RecipeHost:
             on_step=transformer.at_step,
             predict=self.models.family.predict,
             switch=self.models.switch(sigmas, on_progress),
+            join=self.models.texts.join,
         )
         del transformer  # where a second expert follows, the denoiser alone holds the first
         return self.models.sample(denoiser, start, seed, on_progress, references=prepared.references)

@@ -121,7 +121,7 @@ def _rehearsed(video: Video, form: FilmForm, ways: Ways) -> dict[int, _Outcome]:
 def _added(
     output: OutputContainer, source: InputContainer, video: Video, ways: Ways
 ) -> dict[int, CopiedTrack | EncodedTrack]:
-    span = Span(video.start_s, video.sound_end_s)
+    span = Span(video.start_s, video.sound_end_s, video.film_s)
     tracks: dict[int, CopiedTrack | EncodedTrack] = {}
     for index, way in ways.items():
         stream: Any = source.streams[index]

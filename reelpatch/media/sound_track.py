@@ -22,8 +22,8 @@ _AAC_SAMPLES = 1024  # of one packet
 _FORMAT = "fltp"  # the one that the AAC encoder takes
 # Sound from before the first frame, which decoders need to start: some codecs as long, others one or two packets.
 _PRIMING_S, _MOST_PRIMING_S = Fraction(1, 10), Fraction(3, 10)
-# Clocks of containers count in ms or less. What is off by more is a gap; what is off by hours, a clock that jumps.
-_GAP_S, _MOST_GAP_S = Fraction(1, 20), 3600
+# Clocks of containers count in ms or less. What is off by more is a gap, of an hour at most, and no longer than the film.
+_GAP_S, _MOST_GAP_S = Fraction(1, 20), Fraction(3600)
 # What FFmpeg takes channels for that have no names.
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _MIXED_TO = {8: "7.1", 6: "5.1", 2: "stereo", 1: "mono"}
@@ -31,10 +31,19 @@ _MIXED_TO = {8: "7.1", 6: "5.1", 2: "stereo", 1: "mono"}
 
 @dataclass(frozen=True)
 class Span:
-    """What of a source's sound belongs to a result, in s on the source's clock; `end_s` counts from the start."""
+    """What of a source's sound belongs to a result, in s on the source's clock; `end_s` counts from the start.
+
+    `film_s` is how long its pictures are shown, None where that is not known.
+    """
 
     start_s: Fraction
     end_s: Fraction | None
+    film_s: Fraction | None = None
+
+    @property
+    def most_gap_s(self) -> Fraction:
+        """The longest gap; what is off by more is a clock that jumps, and the sound goes on at once."""
+        return min(_MOST_GAP_S, max(self.film_s or _MOST_GAP_S, _GAP_S))
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ class EncodedTrack:
             self._clock = time_s
             self._next = round(time_s * self._encoding.rate)
         gap_s = time_s - self._clock
-        if _GAP_S < gap_s < _MOST_GAP_S:
+        if _GAP_S < gap_s < self._span.most_gap_s:
             self._convert(None)
             self._add_silence(round(gap_s * self._encoding.rate))
             self._clock += gap_s

@@ -1,7 +1,9 @@
 """Still images on disk: references, masks and the frames of a folder."""
 
 import re
+import traceback
 import warnings
+from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -80,7 +82,9 @@ def open_still(path: Path, what: str = "image", *, setting: str = "") -> Generat
         raise
     except Image.DecompressionBombError as error:
         raise _too_large(path, what, "is far too large", setting) from error
-    except _UNREADABLE as error:
+    except Exception as error:
+        if not isinstance(error, _UNREADABLE) and not _is_pillows(error):
+            raise
         reason = getattr(error, "strerror", None) or str(error).split(" '")[0].split("\n")[0].rstrip(".")
         raise BadInput(
             f"the {what} {path} cannot be read ({reason}): give one that opens.", setting=setting
@@ -102,6 +106,12 @@ def _opened(path: Path, formats: tuple[str, ...]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(path, formats=formats)
+
+
+def _is_pillows(error: Exception) -> bool:
+    """Whether it was raised in Pillow, which passes on what damaged TIFFs and GIFs make of its own numbers (`TypeError`, `IndexError`)."""
+    innermost = deque(traceback.walk_tb(error.__traceback__), maxlen=1)
+    return any(str(frame.f_globals.get("__name__")).startswith("PIL.") for frame, _ in innermost)
 
 
 def _too_large(path: Path, what: str, found: str, setting: str) -> BadInput:

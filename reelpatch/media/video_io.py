@@ -1,7 +1,7 @@
 """Clips on disk: reads what PyAV or Pillow can, whole or not at all, with the true colours, times and upright."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class Video:
     Shapes: frames [F, H, W, 3].
     Units: `times_s` counts from the first frame and is None where the rate is fixed, `last_s`, which goes with it, is how
     long the last frame is shown, None for as long as the others on the whole; `start_s` is where the first frame stands on
-    the clock of `audio`, the file whose sound belongs to the clip. `comment` is written into the file of a film.
+    the clock of `audio`, the file whose sound belongs to the clip, and `film_s` how long that file's pictures are shown, None where
+    nothing was read from it. `comment` is written into the file of a film, and so are `tags`, words by their names.
     """
 
     frames: Frames
@@ -38,7 +39,9 @@ class Video:
     audio: Path | None = None
     start_s: Fraction = Fraction(0)
     sound_end_s: Fraction | None = None
+    film_s: Fraction | None = None
     comment: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def duration_s(self) -> Fraction:
@@ -121,6 +124,7 @@ def header_of(
         pixel_aspect=1 / aspect if way_up.swaps_sides else aspect,
         audio=path if container.streams.audio else None,
         start_s=start,
+        film_s=(times[-1] if times else (len(pts) - 1) / fps) + max(last_s, 1 / fps),
     )
 
 

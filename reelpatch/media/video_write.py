@@ -136,9 +136,12 @@ def _blamed(path: Path, form: FilmForm) -> Generator[None]:
 
 
 def _write_film(video: Video, shown: Pictures | Frames, path: Path, form: FilmForm, sound: SoundPlan) -> None:
-    with av.open(path, "w", format=form.container) as output:
+    # Without it an mp4 takes a few names of tags alone.
+    options = {"movflags": "use_metadata_tags"} if video.tags and form.container == "mp4" else {}
+    with av.open(path, "w", format=form.container, options=options) as output:
         if video.comment:
             output.metadata["comment"] = video.comment
+        output.metadata.update(video.tags)
         stream = _video_stream(output, video, shown.shape, form)
         with closing(sound_packets(output, video, sound.ways)) as packets:
             _encode(output, stream, video, shown, packets)

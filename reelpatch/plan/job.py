@@ -7,7 +7,6 @@ from reelpatch.edits.reasoning.settings import PAIR
 from reelpatch.errors import BadInput
 from reelpatch.families.counts import Flops
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.text_counts import TEXT_ROWS
 from reelpatch.plan.models import Models
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.condition_sets import Sees
@@ -181,14 +180,20 @@ def count_work(job: Job, models: Models) -> Work:
     for one in job.passes():
         denoise = denoise + job.pass_flops(models, one)
     return Work(
-        text=job.num_prompts * models.text.flops(TEXT_ROWS),
+        text=job.num_prompts * models.text.flops(models.text.rows),
         encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
-        + models.picture.flops,
+        + models.picture.flops * _pictures_seen(job),
         forward=_greatest_forward(job, models),
         denoise=denoise,
         decode=_decode_flops(job, models),
     )
+
+
+def _pictures_seen(job: Job) -> int:
+    """How many pictures the picture encoder sees, where there is one."""
+    layout = job.recipe.channels
+    return 1 if layout is None else len(layout.frames_seen(job.frames))
 
 
 def _greatest_forward(job: Job, models: Models) -> Flops:

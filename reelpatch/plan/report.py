@@ -40,7 +40,29 @@ def report_for_node(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def verdict(one: OnMachine) -> str:
+    """Whether it fits, and by how much, in a few words: "fits: 8.1 of 12 GiB, 12 of 40 blocks streamed"."""
+    memory = one.memory
+    if not one.fits:
+        return f"DOES NOT FIT: needs {one.missing}"
+    has_card = one.machine.vram is not None
+    used = memory.peak.total if has_card else memory.ram
+    held = one.machine.vram if one.machine.vram is not None else one.machine.ram
+    parts = [f"fits: {used / GIB:.1f} of {held / GIB:.3g} GiB of {'VRAM' if has_card else 'RAM'}"]
+    if memory.streamed_blocks:
+        parts.append(f"{memory.streamed_blocks} of {memory.num_blocks} blocks streamed")
+    if memory.is_text_streamed:
+        parts.append("the text encoder streamed")
+    if memory.is_vae_tiled:
+        parts.append("VAE in tiles")
+    if len(one.durations) == 1:
+        parts.append(f"~{_span(one.durations[0].total)}")
+    return ", ".join(parts)
+
+
 def _lines(plan: Plan) -> Iterator[_Line]:
+    yield from (f"{verdict(one)} ({one.machine.card or one.machine.name})" for one in plan.machines)
+    yield ""
     yield from _work(plan)
     for one in plan.machines:
         yield ""
@@ -105,15 +127,14 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[_Line]:
     machine, memory = one.machine, one.memory
     vram = "no card" if machine.vram is None else f"{machine.vram / GIB:.3g} GiB VRAM"
     card = f" ({machine.card})" if machine.card else ""
-    verdict = "fits" if one.fits else f"DOES NOT FIT: needs {one.missing}"
-    yield f"{machine.name}{card}, {vram}, {machine.ram / GIB:.3g} GiB RAM: {verdict}"
+    yield f"{machine.name}{card}, {vram}, {machine.ram / GIB:.3g} GiB RAM:"
     place = "RAM" if machine.vram is None else "VRAM"
     for stage in memory.stages:
         parts = f"weights {stage.weights / GIB:.2f}, activations {stage.activations / GIB:.2f}"
         yield _Row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
     yield _Row("RAM in all" if machine.vram is None else "RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
     if machine.vram is not None:
-        yield from _placement(one)
+        yield from _placement(plan, one)
     for timed in one.durations:
         total, denoise = _span(timed.total), _span(timed.denoise)
         yield _Row(
@@ -128,7 +149,7 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[_Line]:
         yield f"    {advice.text}"
 
 
-def _placement(one: OnMachine) -> Iterator[_Line]:
+def _placement(plan: Plan, one: OnMachine) -> Iterator[_Line]:
     memory = one.memory
     streamed = [f"{memory.streamed_blocks} of {memory.num_blocks} blocks"] if memory.streamed_blocks else []
     streamed += ["the text encoder"] if memory.is_text_streamed else []
@@ -143,6 +164,10 @@ def _placement(one: OnMachine) -> Iterator[_Line]:
             yield _Row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
     else:
         yield _Row("offloaded", "nothing")
+    if memory.piece and memory.piece < plan.job.tokens:
+        yield _Row(
+            "blocks", f"over pieces of at most {memory.piece:,} tokens, which changes nothing in the result"
+        )
     if memory.is_vae_tiled:
         yield _Row(
             "VAE", f"in tiles, blended where they overlap ({memory.vae_work:.2f} times the arithmetic)"

@@ -18,7 +18,7 @@ Places = Callable[[str], Sequence[Path]]
 _OLDER_FOLDERS = {"diffusion_models": "unet", "text_encoders": "clip"}  # ComfyUI reads both
 _SUFFIX = ".safetensors"
 # Of these roles any file of the kind serves; what a backbone, a module or a LoRA was trained for, no header tells.
-_INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "clip_vision")
+_INTERCHANGEABLE: tuple[Role, ...] = ("vae", "text_encoder", "glyph_encoder", "clip_vision")
 # How names tell the experts of Wan2.2 apart, each by what is in the name of the other.
 _OTHER_EXPERT = {
     "low": ("high", re.compile(r"high[_-]?noise|[_-]HIGH([_.-]|$)")),

@@ -1,23 +1,32 @@
 """What a recipe records of a published method, and of each weight file it needs."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from reelpatch.edits.canvas.layout import PairCanvas
-from reelpatch.edits.kind import EditKind
-from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
 from reelpatch.edits.registry import EDIT_KINDS
-from reelpatch.edits.segments.layout import SegmentLayout
-from reelpatch.edits.sharing.schedule import SharingMethod
 from reelpatch.errors import BadInput
-from reelpatch.families.family import Family
 from reelpatch.families.kinds import FileKind, Kind
-from reelpatch.families.lattice import Lattice
 from reelpatch.families.registry import FAMILIES
-from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
+from reelpatch.sampling.step_range import StepRange
 
-Role = Literal["backbone", "low_noise", "module", "lora", "vae", "text_encoder", "clip_vision"]
+if TYPE_CHECKING:  # a recipe brings the settings of its own method alone
+    from reelpatch.edits.canvas.layout import PairCanvas
+    from reelpatch.edits.channels.layout import ChannelLayout
+    from reelpatch.edits.kind import EditKind
+    from reelpatch.edits.reasoning.settings import PictureEdit
+    from reelpatch.edits.segments.layout import SegmentLayout
+    from reelpatch.edits.sharing.schedule import SharingMethod
+    from reelpatch.families.family import Family
+    from reelpatch.families.lattice import Lattice
+    from reelpatch.recipes.buckets import SizeBuckets
+    from reelpatch.sampling.guidance import Guidance, SkipLayers
+
+Role = Literal[
+    "backbone", "low_noise", "module", "lora", "vae", "text_encoder", "glyph_encoder", "clip_vision"
+]
 FOLDERS: dict[Role, str] = {
     "backbone": "diffusion_models",
     "low_noise": "diffusion_models",
@@ -25,6 +34,7 @@ FOLDERS: dict[Role, str] = {
     "lora": "loras",
     "vae": "vae",
     "text_encoder": "text_encoders",
+    "glyph_encoder": "text_encoders",
     "clip_vision": "clip_vision",
 }
 KINDS: dict[Role, tuple[Kind, ...]] = {
@@ -34,6 +44,7 @@ KINDS: dict[Role, tuple[Kind, ...]] = {
     "lora": (Kind.LORA,),
     "vae": (Kind.VAE21,),
     "text_encoder": (Kind.UMT5,),
+    "glyph_encoder": (Kind.OTHER_TEXT_ENCODER,),
     "clip_vision": (Kind.CLIP_VISION,),
 }
 
@@ -94,7 +105,8 @@ class Recipe:
 
     Units: sizes in pixels, `frames` of the form 4n + 1, `fps` what the method was made for (a clip keeps its own).
     `family` names that of its models, `kind` that of its edit, and `segments` how an in-context one lays out its sequence, `canvas`
-    how one on a pair canvas, `sharing` how two clips share attention;
+    how one on a pair canvas, `sharing` how two clips share attention, `channels` what stands beside those of the latents; `buckets` are
+    the sizes that it was made for, by aspect, where clips are fitted and no size is asked for;
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
     is shown for `held_frames`, as long as its weights were trained to see kept ones. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
@@ -135,6 +147,8 @@ class Recipe:
     picture: PictureEdit | None = None
     canvas: PairCanvas | None = None
     sharing: SharingMethod | None = None
+    channels: ChannelLayout | None = None
+    buckets: SizeBuckets | None = None
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
     held_frames: int = 1
@@ -156,9 +170,9 @@ class Recipe:
         return bool(self.files_for("low_noise"))
 
     @property
-    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | SharingMethod | None:
+    def method(self) -> SegmentLayout | PictureEdit | PairCanvas | SharingMethod | ChannelLayout | None:
         """What it records for its kind of edit alone."""
-        return self.segments or self.picture or self.canvas or self.sharing
+        return self.segments or self.picture or self.canvas or self.sharing or self.channels
 
     @property
     def edit_kind(self) -> EditKind:
@@ -180,7 +194,7 @@ class Recipe:
         """Its guidance where so many references are given."""
         return self.reference_guidance if references and self.reference_guidance else self.guidance
 
-    def guided(self, scale: float | None) -> "Recipe":
+    def guided(self, scale: float | None) -> Recipe:
         """The recipe with another guidance, None for its own."""
         if scale is None:
             return self
@@ -208,7 +222,7 @@ class Recipe:
         """How many steps are really taken."""
         return self.steps - self.start_step
 
-    def planned_for(self, steps: int | None) -> "Recipe":
+    def planned_for(self, steps: int | None) -> Recipe:
         """The recipe with another number of steps, None for its own; those of an enhancer are the last of a run that stays."""
         if steps is None:
             return self
@@ -235,20 +249,21 @@ class Recipe:
         """How it edits pictures. Raises: `BadInput` for a recipe that does something else."""
         if self.picture is None:
             raise BadInput(
-                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
+                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step, or demo-picture which "
+                "needs no files.",
                 setting="recipe",
             )
         return self.picture
 
-    def reasoning_for(self, steps: int | None) -> "Recipe":
+    def reasoning_for(self, steps: int | None) -> Recipe:
         """The recipe with another number of reasoning steps, None for its own; its film is as long as they need.
 
         Raises: `BadInput` for a recipe that edits no pictures, and for more steps than its run has.
         """
         picture = self.check_pictures()
-        steps = picture.reasoning_steps if steps is None else steps
-        check_reasoning_steps(steps, self.steps)
-        picture = replace(picture, reasoning_steps=steps)
+        if steps is not None:
+            picture = replace(picture, reasoning_steps=steps)
+        picture.check_steps(self.steps)
         return replace(self, picture=picture, frames=picture.frames)
 
     def check_grounds(self) -> None:

@@ -1,16 +1,16 @@
 """What a weight file is, told from its safetensors header alone: no tensor is read, no file name is trusted."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from pathlib import Path
 
 from reelpatch.errors import BadInput
-from reelpatch.families import naming
 from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.families.mark import Mark
+from reelpatch.families.naming import KeyTable, Naming
 from reelpatch.families.registry import FAMILIES
 from reelpatch.families.strangers import find_mark, wan_task
 from reelpatch.families.tensor_info import TensorInfo
@@ -187,14 +187,8 @@ def identify(path: Path) -> KnownFile:
 
 def describe(path: Path, tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> KnownFile:
     """What a file with these tensors holds, under native names."""
-    naming, table = _table(tensors)
-    keys: dict[str, str] = {}
-    for key in tensors:
-        stripped = names.strip_prefix(key)
-        try:
-            keys[table(stripped) if table else stripped] = key
-        except KeyError:
-            keys[stripped] = key
+    naming, native = _table(tensors)
+    keys = {native(names.strip_prefix(key)): key for key in tensors}
     file = KnownFile(path, Kind.UNKNOWN, tensors, keys, metadata, naming)
     return KnownFile(path, _kind(file), tensors, keys, metadata, naming)
 
@@ -222,9 +216,18 @@ def require(file: KnownFile, *kinds: FileKind) -> KnownFile:
     raise BadInput(f"{file.path} is {file.words}{home}; {wanted} is needed here.")
 
 
-def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, naming.Naming | None]:
-    """The naming, and the table that makes it native; None where the names are native, or of no Wan model."""
+def _table(keys: Mapping[str, TensorInfo]) -> tuple[str, Callable[[str], str]]:
+    """The naming, and what makes names native that are without prefixes."""
     stripped = {names.strip_prefix(key) for key in keys}
+    tables = (table for family in FAMILIES.all() for table in family.tables)
+    if own := next((table for table in tables if table.fits(stripped)), None):
+        return own.naming, own.native
+    naming, table = _wan_table(stripped)
+    return naming, KeyTable(naming, (), table).native
+
+
+def _wan_table(stripped: Set[str]) -> tuple[str, Naming | None]:
+    """The naming, and the table that makes it native; None where the names are native, or of no Wan model."""
     if any(map(_DIFFUSERS_KEY.match, stripped)):
         return "diffusers", wan_names.diffusers_to_native
     if "decoder.norm_out.gamma" in stripped:
@@ -289,7 +292,7 @@ def _mark(file: KnownFile) -> Mark | None:
 
 def _family_mark(file: KnownFile) -> Mark | None:
     """The mark of a registered family that it bears."""
-    tensors = _stripped(file)
+    tensors = _stripped(file) | {name: file.tensors[key] for name, key in file.keys.items()}
     return next((mark for family in FAMILIES.all() for mark in family.marks if mark.fits(tensors)), None)
 
 
@@ -338,8 +341,9 @@ def _sized_variant(file: KnownFile, sizes: Mapping[str, int]) -> str:
     """Of those that only their sizes tell apart."""
     if file.kind is Kind.EDIT_ADAPTER:
         lora = file.lora_within
-        ranks = "LoRA of rank " + " and ".join(map(str, lora.ranks)) if lora else "no LoRA"
-        return f"{file.size or f'{file.width} wide'}, {sizes.get('C', 0)} channels, {ranks}"
+        ranks = " and ".join(map(str, lora.ranks)) if lora else ""
+        changes = f"LoRA of rank {ranks}" if ranks else "full differences of layers" if lora else "no LoRA"
+        return f"{file.size or f'{file.width} wide'}, {sizes.get('C', 0)} channels, {changes}"
     if file.kind is Kind.UMT5:
         is_xxl = (sizes.get("D"), file.count("blocks")) == (4096, 24)
         return "XXL" if is_xxl else f"{file.count('blocks')} blocks, {sizes.get('D', 0)} wide"

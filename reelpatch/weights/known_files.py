@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from reelpatch.families.kinds import Kind
+from reelpatch.families.hunyuan15.files import HunyuanFile
+from reelpatch.families.kinds import FileKind, Kind
 
 _SUFFIXES = re.compile(r"(\.safetensors)+$|\.sft$", re.IGNORECASE)
 _DTYPES = (
@@ -21,7 +22,7 @@ _DTYPES = (
 class Promise:
     """What a published name says of its file; empty where it says nothing."""
 
-    kind: Kind
+    kind: FileKind
     size: str = ""
     dtype: str = ""
 
@@ -61,13 +62,17 @@ _PATTERNS = tuple(
         (r"(light)?taew2_[12]", Kind.TINY_VAE, ""),
         (r"umt5[_-]xxl[_-].*", Kind.UMT5, ""),
         (
-            r"clip_vision_h|open-clip-xlm-roberta-large-vit-huge-14_visual_.*|sigclip_vision_.*",
+            r"clip_vision_h|open-clip-xlm-roberta-large-vit-huge-14_visual_.*",
             Kind.CLIP_VISION,
             "",
         ),
-        (r"hunyuanvideo1\.5_(480p|720p|1080p)_.*", Kind.HUNYUAN_VIDEO, ""),
-        (r"hunyuanvideo15_vae_.*", Kind.OTHER_VAE, ""),
-        (r"qwen_2\.5_vl_7b.*|byt5_small_glyphxl_.*|t5xxl_.*", Kind.OTHER_TEXT_ENCODER, ""),
+        (r"hunyuanvideo1\.5_\d+p_sr_.*", HunyuanFile.UPSCALER, ""),
+        (r"hunyuanvideo1\.5_(480p|720p|1080p)_.*|capybara_v0\.1.*", HunyuanFile.BACKBONE, ""),
+        (r"hunyuanvideo15_vae_.*", HunyuanFile.VAE, ""),
+        (r"sigclip_vision_.*", HunyuanFile.SIGLIP, ""),
+        (r"qwen_2\.5_vl_7b.*", HunyuanFile.QWEN, ""),
+        (r"byt5_small_glyphxl_.*", HunyuanFile.BYT5, ""),
+        (r"t5xxl_.*", Kind.OTHER_TEXT_ENCODER, ""),
     )
 )
 

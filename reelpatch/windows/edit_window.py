@@ -1,7 +1,7 @@
 """An edit of one window of a long clip: it goes on from the finished frames at the end of the window before."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -17,7 +17,7 @@ from reelpatch.families.lattice import Lattice
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
-from reelpatch.windows.plan_windows import join_late, without_step
+from reelpatch.windows.plan_windows import FrameWindow, join_late, without_step
 from reelpatch.windows.window_run import WindowJob
 from reelpatch.windows.window_store import FinishedWindow
 
@@ -59,8 +59,8 @@ class RenderFirst(Protocol):
 class EditWindow:
     """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
 
-    The last of them are then shown as this window decodes them: see `join_late`. The first window keeps the frame that is
-    `given`, and is edited by `first` where there is one. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
+    The last of them are then shown as this window decodes them: see `join_late`. Windows keep the frame that is `given` where
+    they have it, and the first is edited by `first` where there is one. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
     """
 
     render: Render
@@ -83,21 +83,27 @@ class EditWindow:
             clip[: window.overlap] = job.carried["pictures"].float() / 255
             mask = torch.ones(clip.shape[:3]) if mask is None else mask
             mask[: self._joined(window.overlap)] = 0
-        given, lead = self.given if job.number == 0 else None, 0
-        if given is not None and given.is_beside:
-            given.check_follows(num_frames)
-        elif given is not None:
-            (clip, mask), lead = given.put(clip, mask), given.lead
-        finished = to_bytes(clip)
+        given = self._given_in(window, num_frames)
+        if given is not None and not given.is_beside:
+            clip, mask = given.put(clip, mask, begins=window.first)
         if mask is None or bool(mask[window.overlap :].any()):
-            finished = to_bytes(self._edited(clip, mask, job, on_progress))
-        finished = finished[lead:]
+            clip = self._edited(clip, mask, job, on_progress)
+        if given is not None and not given.is_beside:
+            clip = given.without_lead(clip, begins=window.first)
+        finished = to_bytes(clip)
         if given is not None and given.is_beside:
             finished[0] = to_bytes(given.picture)
         tail = {"pictures": torch.from_numpy(finished[num_frames - keep :].copy())} if keep else {}
         return FinishedWindow(
             finished[self._joined(window.overlap) : num_frames - keep + self._joined(keep)], tail
         )
+
+    def _given_in(self, window: FrameWindow, num_frames: int) -> GivenFrame | None:
+        """The given frame, where it is in the window; among those that the window before made, it is held there already."""
+        given = self.given
+        if given is None or not 0 <= given.at - window.first < num_frames:
+            return None
+        return replace(given, held=1) if given.at - window.first < window.overlap else given
 
     def _joined(self, overlap: int) -> int:
         return join_late(overlap, self.lattice)

@@ -53,6 +53,19 @@ class WindowPlan:
             f"share {shared}, from frame {starts}{more}."
         )
 
+    def told_of_frame(self, at: int) -> str:
+        """What windows do not see of a frame that is given, as a sentence; empty where all do, or those before do."""
+        blind = sum(window.end <= at for window in self.windows)
+        if not blind:
+            return ""
+        who, see = (
+            ("The first window ends", "does") if blind == 1 else (f"The first {blind} windows end", "do")
+        )
+        return (
+            f"{who} before frame {at} and {see} not see it: the clip follows it from frame {self.windows[blind].first} on. Longer "
+            "windows, or an earlier frame, are seen sooner."
+        )
+
 
 def plan_windows(clip_frames: int, length: int, overlap: int, lattice: Lattice) -> WindowPlan:
     """As few windows of `length` frames as share at least `overlap`, spread evenly over a clip.

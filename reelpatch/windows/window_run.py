@@ -6,7 +6,7 @@ A short clip is one window.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,13 @@ class WindowOptions:
 class CutClip:
     """A clip, and the windows that it is worked on in: one where it is short, or where that was asked for.
 
-    `comment` is written into the result.
+    `comment` and `tags` are written into the result.
     """
 
     header: ClipHeader
     plan: WindowPlan
     comment: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def fps(self) -> Fraction:
@@ -66,7 +67,10 @@ class CutClip:
     @property
     def result(self) -> Video:
         """What is written, but for its pictures."""
-        video, num_frames = replace(self.header.video, comment=self.comment), self.plan.clip_frames
+        video, num_frames = (
+            replace(self.header.video, comment=self.comment, tags=self.tags),
+            self.plan.clip_frames,
+        )
         return video if num_frames == self.header.num_frames else video.cut(num_frames)
 
 

@@ -15,7 +15,7 @@ EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via"),
+    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via", "--at-frame"),
     *("--caption", "--change", "--grounding-film"),
     *MASK,
     *WINDOWS,
@@ -38,7 +38,18 @@ PLAN = {
 }
 TASK = (
     EDIT
-    - {"clip", "instruction", "--edits", "--when", "--fit", "--first-frame", "--via", "--caption", "--change"}
+    - {
+        "clip",
+        "instruction",
+        "--edits",
+        "--when",
+        "--fit",
+        "--first-frame",
+        "--via",
+        "--at-frame",
+        "--caption",
+        "--change",
+    }
     - {"--grounding-film"}
     - FINISH
     - WINDOWS

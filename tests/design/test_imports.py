@@ -45,6 +45,7 @@ COMFY = ENGINE | {
         "aiohttp",
         "comfy",
         "comfy_api",
+        "comfy_execution",
         "folder_paths",
         "latent_preview",
         "node_helpers",

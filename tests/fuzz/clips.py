@@ -1,6 +1,6 @@
 """Mutated clips and masks: each is read, or refused in one sentence; no traceback, no crash, no hang.
 
-`python -m tests.fuzz.clips [--number 20000] [--first 0] [--also N ...] [--jobs 1] [--keep FOLDER]` runs mutants of nine containers and seven kinds of
+`python -m tests.fuzz.clips [--number 20000] [--first 0] [--also N ...] [--jobs 1] [--seconds 5] [--keep FOLDER]` runs mutants of nine containers and seven kinds of
 mask, each in a process of its own, and keeps those that fail. The same number makes the same mutant.
 """
 
@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from tests.forked import Ended, forked
 from tests.fuzz.mutants import cut, flip
 
-MAX_CPU_S, MAX_WAIT_S = 5, 120  # of one mutant; the second is for one that waits
+MAX_WAIT_S = 120  # of one mutant, for one that waits
 MAX_BYTES = 2 * 2**30  # in memory, with all that is imported
 HEADER_BYTES = 1500
 SIZE, NUM_FRAMES, RATE = 32, 9, 8
@@ -162,7 +163,11 @@ def fault_of(ended: Ended) -> str:
         return f"no end within {MAX_WAIT_S} s"
     if ended.code != DONE:
         last = (ended.err.strip().splitlines() or [""])[-1]
-        return f"more than {MAX_CPU_S} s" if ended.code == -24 else f"exit code {ended.code}: {last}"
+        return (
+            "more time than is allowed"
+            if ended.code == -signal.SIGXCPU
+            else f"exit code {ended.code}: {last}"
+        )
     if ended.max_bytes > MAX_BYTES:
         return f"{ended.max_bytes >> 20} MiB in memory"
     for line in ended.out.splitlines():
@@ -203,12 +208,15 @@ def _main() -> int:
         "--also", type=int, nargs="*", default=[], help="numbers beside those, such as found ones"
     )
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--seconds", type=int, default=5, help="processor time that one mutant may take (%(default)s)"
+    )
     parser.add_argument("--keep", type=Path, help="a new folder for those that fail (a temporary one)")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="reelpatch_fuzz_")) / "mutants"
     numbers = [*range(options.first, options.first + options.number), *options.also]
     count = 0
-    for name, fault in faults(numbers, folder, jobs=options.jobs, max_cpu_s=MAX_CPU_S):
+    for name, fault in faults(numbers, folder, jobs=options.jobs, max_cpu_s=options.seconds):
         count += 1
         sys.stdout.write(f"{name}: {fault}\n")
         sys.stdout.flush()

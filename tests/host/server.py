@@ -1,4 +1,8 @@
-"""A real ComfyUI server of our own: a free port, a folder of its own, this repository as its only custom node."""
+"""A real ComfyUI server of our own: a free port, a folder of its own, this repository as its only custom node.
+
+`$COMFYUI_FRONT_END` names another front end than the one that the checkout came with: the folder `static` of a
+`comfyui_frontend_package`.
+"""
 
 from __future__ import annotations
 
@@ -70,13 +74,15 @@ def running(base: Path, models: Path) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = (
+    options: tuple[str, ...] = (
         "--cpu",
         "--disable-auto-launch",
         "--disable-api-nodes",
         "--database-url",
         "sqlite:///:memory:",
     )
+    front_end = os.environ.get("COMFYUI_FRONT_END")
+    options += ("--front-end-root", front_end) if front_end else ()
     command = [python, "main.py", *options, "--base-directory", str(base), "--port", str(port)]
     with (base / "log").open("w") as log:
         process = subprocess.Popen(

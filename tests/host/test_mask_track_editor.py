@@ -162,6 +162,58 @@ def test_every_tool_draws(told: Told) -> None:
     assert key["rotation"] == pytest.approx(90, abs=2)  # some pixels of the page, at the end of a short arm
 
 
+def test_points_are_moved_added_and_taken_away_one_by_one(told: Told) -> None:
+    """Keyframes move, stretch and turn the polygon: every other point stays where it was seen, at both of them."""
+    found = {
+        name: {end: np.array(seen[end]) / 64 for end in ("first", "last")}
+        for name, seen in told["tools"]["points"].items()
+        if name != "after"
+    }
+    same = {"abs": 1e-4}  # the text has five digits
+    before, dragged, nudged = found["before"], found["dragged"], found["nudged"]
+    others = [0, 1, 3]
+    for now in (dragged, nudged):
+        for end in ("first", "last"):
+            assert now[end][others] == pytest.approx(before[end][others], **same), end
+    assert dragged["first"][2] == pytest.approx([0.5, 0.55], abs=POINTED)
+    assert nudged["first"][2] == pytest.approx(dragged["first"][2] + [0.01, 0], **same)
+    assert np.abs(dragged["last"][2] - before["last"][2]).max() > 0.05
+    added, removed, twice = found["added"]["first"], found["removed"]["first"], found["twice"]["first"]
+    assert added == pytest.approx(np.insert(nudged["first"], 3, nudged["first"][2:4].mean(0), axis=0), **same)
+    assert removed == pytest.approx(nudged["first"], **same)
+    assert twice == pytest.approx(nudged["first"][1:], **same)
+    assert found["fewest"]["first"] == pytest.approx(twice, **same)  # a polygon keeps three
+    assert (told["tools"]["points"]["after"]["tool"], told["tools"]["points"]["after"]["selected"]) == (
+        "select",
+        0,
+    )
+
+
+def test_the_picture_is_looked_at_closely(told: Told) -> None:
+    close = told["tools"]["closely"]
+    assert close["byKeys"] == pytest.approx(2.25)
+    assert close["byWheel"] == pytest.approx(2.25 * 1.0015**200)
+    assert close["whole"] == 1
+    box = region(close["text"])["shape"]
+    assert box["centre"] == pytest.approx([0.65, 0.55], abs=POINTED)
+    assert box["size"] == pytest.approx([0.1, 0.1], abs=POINTED)
+
+
+def test_what_is_done_to_all_regions_has_fields(told: Told) -> None:
+    found = told["tools"]["ofAll"]
+    track = json.loads(found["text"])
+    assert (track["smooth_frames"], track["grow"], track["feather"]) == (2, -0.05, 0.1)
+    assert "feather of 32000 pixels" in found["tooFar"]
+    assert "feather" not in json.loads(found["without"])
+
+
+def test_connected_masks_are_shown_as_the_last_run_had_them(told: Told) -> None:
+    found = told["tools"]["connected"]
+    assert "drawn when the graph runs" in found["before"]
+    assert "as the last run had them" in found["after"]
+    assert found["values"] == [191]  # .75 of 255, rounded
+
+
 def test_the_text_can_be_written_by_hand(told: Told) -> None:
     text = told["tools"]["text"]
     assert "'star' at regions[0].shape.kind" in text["message"]

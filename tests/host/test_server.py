@@ -18,6 +18,7 @@ from reelpatch.recipes import RECIPES
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture
 from tests.unit.media.test_clip_matrix import film
+from workflows.beside_nodes import MaskByWord, Several
 from workflows.blueprints import blueprints
 from workflows.describe import app_path, paths
 from workflows.graph import Stage, build
@@ -41,6 +42,7 @@ TINY = {
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along
+SAM3_NODES = {"CheckpointLoaderSimple", "SAM3_VideoTrack", "SAM3_TrackToMask"}
 FILES = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
 
 
@@ -53,7 +55,29 @@ def tiny(workflow: Workflow) -> dict[str, Any]:
         given |= {} if workflow.prepare else CLIP.get(node["class_type"], {})
         given |= {"recipe": recipe} if "recipe" in given else {}
         given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
-    return in_known_words(prompt)
+    return in_known_words(without_sam3(prompt))
+
+
+def without_sam3(prompt: dict[str, Any]) -> dict[str, Any]:
+    """A mask from a file in place of what SAM3 finds, whose weights are not here; what is made of it stays."""
+    finds = {key for key, node in prompt.items() if node["class_type"] in SAM3_NODES}
+    kept = {key: node for key, node in prompt.items() if key not in finds}
+    if finds:
+        kept = {key: node for key, node in kept.items() if not finds & links_of(node)} | {
+            key: {**node, "inputs": {**node["inputs"], "mask": ["by word", 0]}}
+            for key, node in kept.items()
+            if node["class_type"] == "GrowMask"
+        }
+        mask = {"image": "reelpatch_demo_mask.png", "channel": "red"}
+        kept["by word"] = {"class_type": "LoadImageMask", "inputs": mask, "_meta": {"title": "Mask"}}
+        (video,) = (node for node in kept.values() if node["class_type"] == "LoadVideo")
+        video["inputs"]["file"] = "reelpatch_demo_clip.mp4"  # of the mask's size
+    return kept
+
+
+def links_of(node: dict[str, Any]) -> set[str]:
+    """The nodes that a node is linked to."""
+    return {value[0] for value in node["inputs"].values() if isinstance(value, list)}
 
 
 def older(name: str) -> dict[str, Any]:
@@ -112,11 +136,46 @@ def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: 
     shown = [file for output in history["outputs"].values() for file in output.get("images", [])]
     saved = [file for file in shown if file["type"] == "output"]
     assert saved, history["outputs"]
-    assert (len(shown) > len(saved)) == bool(workflow.prepare), "a task is looked at before it is sampled"
-    path = server.base / "output" / saved[0]["subfolder"] / saved[0]["filename"]
-    made = path.read_bytes()
-    assert made[4:8] == b"ftyp"
-    assert made != clip_path.read_bytes()
+    is_looked_at = bool(workflow.prepare) or isinstance(workflow.beside, MaskByWord)
+    assert (len(shown) > len(saved)) == is_looked_at, "a task and a mask are looked at before it is sampled"
+    films = [server.base / "output" / one["subfolder"] / one["filename"] for one in saved]
+    films = [path for path in films if path.suffix == ".mp4"]
+    assert len(saved) - len(films) == isinstance(workflow.beside, Several), (
+        "several edits are saved as a sheet"
+    )
+    source = (
+        server.base
+        / "input"
+        / next(
+            (node["inputs"]["file"] for node in tiny(workflow).values() if node["class_type"] == "LoadVideo"),
+            "",
+        )
+    )
+    for path in films:
+        made = path.read_bytes()
+        assert made[4:8] == b"ftyp"
+        assert made != clip_path.read_bytes()
+        check_note(workflow, facts(path), source)
+
+
+def check_note(workflow: Workflow, made: Facts, source: Path) -> None:
+    """What a template's note says comes out of it did; `source` is the clip that it was run on, by the demo's recipe."""
+    note = note_of(workflow)
+    if "Every frame of the video, at its own size and rate, with its sound" in note:
+        assert made == facts(source)
+    elif workflow.prepare:
+        assert "At most" in note
+        record = RECIPES["demo"]
+        assert made.frames <= record.frames
+        assert made.size[0] * made.size[1] <= record.width * record.height
+    else:
+        assert re.search(r"From frame \d+ on, \d+ frames at", note)  # run by test_what_a_note_says_comes_out
+
+
+def note_of(workflow: Workflow) -> str:
+    ui = json.loads(paths(workflow)[0].read_text(encoding="utf-8"))
+    (note,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
+    return note
 
 
 def told(history: dict[str, Any]) -> str:
@@ -163,8 +222,25 @@ def test_a_blueprint_runs_with_the_demo_s_recipe(server: Server, name: str) -> N
     assert history["status"]["status_str"] == "success", told(history)
 
 
+def test_a_mask_by_a_word_lacks_nothing_but_its_weights(server: Server) -> None:
+    """Every node, input and link of it is one that the server takes; only the file of SAM3 is not there."""
+    (workflow,) = (one for one in WORKFLOWS if isinstance(one.beside, MaskByWord))
+    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    (loader,) = (key for key, node in prompt.items() if node["class_type"] == "CheckpointLoaderSimple")
+    for node in prompt.values():
+        given = node["inputs"]
+        given |= {"recipe": "demo"} if "recipe" in given else {}
+        given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
+    answer = server.ask("/prompt", {"prompt": prompt})
+    assert set(answer["node_errors"]) == {loader}, answer
+    (error,) = answer["node_errors"][loader]["errors"]
+    assert error["extra_info"]["input_name"] == "ckpt_name"
+
+
 def test_missing_files_are_told_before_anything_runs(server: Server) -> None:
-    prompt = json.loads(paths(WORKFLOWS[1])[1].read_text(encoding="utf-8"))
+    prompt = json.loads(
+        paths(next(one for one in WORKFLOWS if one.recipe == "ditto-global"))[1].read_text(encoding="utf-8")
+    )
     answer = server.ask("/prompt", {"prompt": prompt})
     assert "https://huggingface.co/QingyanBai/Ditto_models" in json.dumps(answer["node_errors"]), answer
     prompt = older("demo_edit")
@@ -203,8 +279,7 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
     (save,) = (key for key, node in prompt.items() if node["class_type"] == "SaveVideo")
     (saved,) = history["outputs"][save]["images"]
     made = facts(server.base / "output" / saved["subfolder"] / saved["filename"])
-    ui = json.loads(paths(workflow)[0].read_text(encoding="utf-8"))
-    (note,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
+    note = note_of(workflow)
     given = facts(source)
     if "Every frame of the video, at its own size and rate, with its sound" in note:
         assert made == given
@@ -217,7 +292,7 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
 
 
 class Facts(NamedTuple):
-    """What a note says of a video file; the sound in seconds, to a tenth."""
+    """What a note says of a video file; the sound in seconds, to a tenth, 0 where there is none."""
 
     frames: int
     rate: Fraction
@@ -231,6 +306,8 @@ def facts(path: Path) -> Facts:
         frames = sum(1 for _ in container.decode(stream))
         rate, size = stream.average_rate, (stream.width, stream.height)
     with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return Facts(frames, Fraction(rate or 0), size, 0.0)
         samples = sum(frame.samples for frame in container.decode(audio=0))
         return Facts(frames, Fraction(rate or 0), size, round(samples / container.streams.audio[0].rate, 1))
 

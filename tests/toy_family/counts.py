@@ -35,10 +35,11 @@ class ToyTransformerSizes:
 class ToyVaeSizes:
     base_dim: int
     parameters: int
+    is_always_tiled: bool = False
 
-    @property
-    def live_widths(self) -> tuple[float, float]:
-        return self.base_dim, self.base_dim
+    def live_numbers(self, frames: int, size: tuple[int, int]) -> tuple[float, float]:
+        live = float(self.base_dim * frames * size[0] * size[1])
+        return live, live
 
     def encode_flops(self, frames: int, size: tuple[int, int]) -> int:
         return self.parameters * frames * size[0] * size[1]

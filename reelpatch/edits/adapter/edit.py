@@ -16,7 +16,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.rotary import rotary_angles, timed_positions
 from reelpatch.sampling.condition_sets import Sees
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.weights.finite import is_finite
 
 CLEAN = 0.0

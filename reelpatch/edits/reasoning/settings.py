@@ -64,6 +64,15 @@ class PictureEdit:
                 setting="mask",
             )
 
+    def check_steps(self, num_steps: int) -> None:
+        """Raises: `BadInput` for more reasoning steps, or fewer than none, than a run of `num_steps` has."""
+        if not 0 <= self.reasoning_steps <= num_steps:
+            raise BadInput(
+                f"{self.reasoning_steps} reasoning steps were asked for, but the run has {num_steps}: use 0 (none) to {num_steps} "
+                "(they are never dropped).",
+                setting="reasoning_steps",
+            )
+
     def warning(self, num_steps: int) -> str:
         """What is known to go wrong with these settings in a run of `num_steps`, as a sentence; empty for nothing."""
         if self.is_distilled and self.reasoning_steps >= num_steps:
@@ -72,13 +81,3 @@ class PictureEdit:
                 "known to come out black or broken. Fewer reasoning steps, or the undistilled recipe, avoid that."
             )
         return ""
-
-
-def check_reasoning_steps(steps: int, num_steps: int) -> None:
-    """Raises: `BadInput` for a number of reasoning steps that a run of `num_steps` does not have."""
-    if not 0 <= steps <= num_steps:
-        raise BadInput(
-            f"{steps} reasoning steps were asked for, but the run has {num_steps}: use 0 (none) to {num_steps} (they are "
-            "never dropped).",
-            setting="reasoning_steps",
-        )

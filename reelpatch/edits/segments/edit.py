@@ -19,7 +19,7 @@ from reelpatch.families.lattice import Lattice, TokenGrid
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.rotary import rotary_angles, source_turn, timed_positions
 from reelpatch.sampling.condition_sets import Sees
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 
 MOST_STREAMS = 5
 """How many streams beside the target Bernini-R was trained with."""

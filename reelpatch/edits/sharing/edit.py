@@ -16,7 +16,7 @@ from reelpatch.edits.sharing.exchange import exchanged
 from reelpatch.edits.sharing.schedule import Policy, Rule, SharingMethod
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 
 # Twice as many keys and values are two more numbers of a token's width beside the about eight that a block holds.
 _CONCAT_SHARE = 0.25

@@ -16,6 +16,7 @@ class TextEncoderSizes:
     ffn_dim: int = 10240
     num_blocks: int = 24
     num_buckets: int = 32
+    rows: int = TEXT_ROWS
 
     @property
     def embedding(self) -> int:

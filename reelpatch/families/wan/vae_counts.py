@@ -18,6 +18,8 @@ TIME_TAPS = 3
 _WIDTHS = (1, 2, 4, 4)  # of the encoder's stages, in base widths; the decoder runs them backwards
 _HALVES_TIME = (False, True, True)
 _STAGE_CELLS = (1, 2, 4, 8)  # patches of pixels a side that a cell of a stage stands for
+# Numbers alive at once for each pixel, per channel of base width, whatever the length.
+_ENCODE_LIVE, _DECODE_LIVE = 36.7, 50.7
 # The VAE of Wan2.2 holds as much at its peak, encoding and decoding, as one of Wan2.1 of this many times its widths.
 _LIVE_WIDTHS = (0.3056, 0.4144)
 
@@ -52,6 +54,7 @@ class VaeSizes:
 
     base_dim: int = 96
     latent_channels: int = CHANNELS
+    is_always_tiled: bool = False
 
     @property
     def parameters(self) -> int:
@@ -64,8 +67,14 @@ class VaeSizes:
 
     @property
     def live_widths(self) -> tuple[float, float]:
-        """As `VaeCounts`."""
+        """The base widths of a VAE of Wan2.1 that holds as much, encoding and decoding."""
         return self.widths
+
+    def live_numbers(self, frames: int, size: tuple[int, int]) -> tuple[float, float]:  # noqa: ARG002 -- whatever the length
+        """As `VaeCounts`: those of one chunk of four frames."""
+        pixels = size[0] * size[1]
+        encode, decode = self.live_widths
+        return pixels * _ENCODE_LIVE * encode, pixels * _DECODE_LIVE * decode
 
     @property
     def patch_px(self) -> int:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
-
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.option_values import as_option, whole
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from reelpatch.headless.runs.batch.job import Job
     from reelpatch.headless.runs.workers.workers import Workers
 
@@ -168,6 +168,8 @@ class WorkerBars:
 
     @staticmethod
     def _bar(place: int) -> "tqdm[NoReturn]":
+        from tqdm import tqdm
+
         return tqdm(total=0, position=place, leave=place == 0, file=sys.stderr, disable=None)
 
 

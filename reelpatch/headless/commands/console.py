@@ -6,14 +6,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
 log = logging.getLogger("reelpatch")
 
 
 @contextmanager
 def progress_bars() -> Generator[Callable[[str, int, int], None]]:
     """Draws a bar for each stage it is told about, on stderr, and none where that is not a terminal."""
+    from tqdm import tqdm  # when there is something to draw: it takes as long to import as all of --help
+
     bars: dict[str, tqdm[NoReturn]] = {}
 
     def show(stage: str, done: int, total: int) -> None:
@@ -42,6 +42,8 @@ def start_logging() -> None:
 
 class _AroundBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         tqdm.write(prefix + self.format(record), file=sys.stderr)
 

@@ -68,9 +68,16 @@ def _add_where(add: Any) -> None:
         help="frame 0 as it is to become, such as `reelpatch picture` edited it: it stays, and the clip follows it",
     )
     add(
+        "--at-frame",
+        type=option_values.whole,
+        default=0,
+        metavar="N",
+        help="the picture of --first-frame, or what --via edits, is frame N in place of frame 0",
+    )
+    add(
         "--via",
         metavar="RECIPE",
-        help="edit frame 0 as a picture first, by this recipe (chronoedit-8step, ...): written beside the result, then followed",
+        help="edit frame 0 (or --at-frame) as a picture first, by this recipe (chronoedit-8step, ...): written beside the result, then followed",
     )
     add(
         "--reference",
@@ -152,6 +159,12 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
     if options.instruction is None and options.edits is None:
         raise BadInput(
             "no instruction was given: say what is to change, in quotes, or name a file of edits (--edits)."
+        )
+    if options.at_frame and options.first_frame is None and options.via is None:
+        raise BadInput(
+            f"frame {options.at_frame} was named, but no picture of it as it is to become, and no recipe that makes one: add "
+            "--first-frame IMAGE or --via RECIPE, or leave this out.",
+            setting="at_frame",
         )
     if options.edits is None:
         return

@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _settings(options: argparse.Namespace) -> Any:
     from reelpatch.recipes import recipe
-    from reelpatch.sampling.guidance import StepRange
+    from reelpatch.sampling.step_range import StepRange
 
     settings = recipe(options.recipe).planned_for(options.steps)
     if settings.picture is not None or options.reasoning_steps is not None:
@@ -175,7 +175,7 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
         frames,
         *size,
         lattice=recipe.lattice,
-        size=size_for(options.size, options.fit, recipe),
+        size=size_for(options.size, options.fit, recipe, size),
         method=options.fit,
     )
     return plan.frames, plan.size

@@ -196,7 +196,7 @@ def _stands_out(scene: Scene) -> bool:
     return not any(low < _luma(rgb(thing.colour)) < high for thing in scene.things)
 
 
-def _references(thing: Thing, num_things: int) -> list[str]:
+def references(thing: Thing, num_things: int) -> list[str]:
     """The ways to name a thing that leave no doubt which one is meant."""
     forms = [f"the {thing.colour} {thing.shape}", f"the {thing.shape}", f"the {thing.colour} one"]
     return [*forms, "it"] if num_things == 1 else forms
@@ -226,7 +226,7 @@ NAMED_BACKGROUNDS = {
 def wordings(kind: str, value: str, thing: Thing, num_things: int) -> tuple[str, ...]:
     """Every sentence for an edit."""
     group = _WORDINGS[value if kind == "style" else kind]
-    named = _references(thing, num_things) if kind in ("recolour", "remove") else [""]
+    named = references(thing, num_things) if kind in ("recolour", "remove") else [""]
     return tuple(
         wording.format(name, NAMED_BACKGROUNDS.get(value, value)) for wording in group for name in named
     )

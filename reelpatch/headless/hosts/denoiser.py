@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from reelpatch.edits.contract import Edit, Moment
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.wan_host import TIMESTEPS, SeenPicture, predict_velocity
-from reelpatch.headless.models.embedded_texts import padded_text
+from reelpatch.headless.models.embedded_texts import joined_texts
 from reelpatch.headless.models.family_models import Predict
 from reelpatch.sampling.condition_sets import Chain, ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import step_of
 
 OnStep = Callable[[int, int], None]
+JoinTexts = Callable[[Sequence[Any], int], Any]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class ExpertSwitch:
 class Denoiser:
     """What a solver calls as `model(x, sigma, **extra)`: the denoised latents `x0 = x - sigma * velocity`.
 
-    Shapes: x `[B, 16, T, h, w]`; sigma `[B]`, one noise level for all rows; text embeddings `[1, rows, 4096]`.
+    Shapes: x `[B, 16, T, h, w]`; sigma `[B]`, one noise level for all rows; text embeddings `[1, rows, 4096]`, or
+    what else the family's texts are, which `join` brings together for one pass.
     `sigmas` are those of the whole run (its last is 0), even when sampling starts in the middle: a step is found
     by its sigma. A pass is paid for only where guidance asks for it. `batched` runs those that see the same segments
     as one, except where blocks are skipped, which happens without the instruction alone.
@@ -45,9 +47,9 @@ class Denoiser:
     """
 
     transformer: nn.Module
-    positive: Tensor
+    positive: Any
     sigmas: Tensor
-    negative: Tensor | None = None
+    negative: Any = None
     edits: Sequence[Edit] = ()
     guidance: Guidance = Guidance(1.0)
     skip_layers: SkipLayers | None = None
@@ -56,12 +58,10 @@ class Denoiser:
     picture: SeenPicture | None = None
     predict: Predict = predict_velocity
     switch: ExpertSwitch | None = None
+    join: JoinTexts = joined_texts
 
     def __post_init__(self) -> None:
-        self.positive = padded_text(self.positive)
-        if self.negative is not None:
-            self.negative = padded_text(self.negative)
-        elif any(self.guidance.enabled(step) for step in range(self.num_steps)):
+        if self.negative is None and any(self.guidance.enabled(step) for step in range(self.num_steps)):
             raise BadInput(
                 f"guidance {self.guidance.scale:g} compares with a negative prompt, but none was given: "
                 f"give one (it may be empty text), or use guidance 1."
@@ -122,7 +122,7 @@ class Denoiser:
         return self.predict(
             self.transformer,
             torch.cat([x] * len(together)),
-            torch.cat([text.expand(len(x), -1, -1) for text in texts if text is not None]),
+            self.join([text for text in texts if text is not None], len(x)),
             moment=Moment(sigma, step, self.num_steps, conditional, together[0].sees),
             edits=self.edits,
             skipped_blocks=skipped_blocks,

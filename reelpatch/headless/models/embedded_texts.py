@@ -1,7 +1,7 @@
 """Texts as the backbone reads them: from memory, from disk, else from the text encoder, which is not kept if large."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.text_cache import TextCache
 from reelpatch.headless.models.text_encoder import TextEncoder, clean, load_text_encoder
+from reelpatch.headless.models.tokenizer import check_words
+from reelpatch.weights.header import Kind, KnownFile, expect
 
 # A text encoder up to this size stays between edits, and nothing it says is kept on disk; a larger one leaves before
 # the backbone needs its room.
@@ -33,6 +35,17 @@ class Instructions:
         self._cache = cache if self._is_large else None
         self._known: dict[str, Tensor] = {}
         self._encoder: TextEncoder | None = None
+        self._header: KnownFile | None = None
+
+    def check(self, text: str) -> None:
+        """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
+        if self._header is None:
+            self._header = expect(self._path, Kind.UMT5)
+        check_words(self._header, text)
+
+    def join(self, texts: Sequence[Tensor], rows: int) -> Tensor:
+        """As `TextReader`."""
+        return joined_texts(texts, rows)
 
     def embed(
         self, text: str, *, is_streamed: bool, make_room: Callable[[], None], on_work: Callable[[int], None]
@@ -88,3 +101,8 @@ def padded_text(text: Tensor) -> Tensor:
             f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it."
         )
     return F.pad(text, (0, 0, 0, TEXT_ROWS - text.shape[1]))
+
+
+def joined_texts(texts: Sequence[Tensor], rows: int) -> Tensor:
+    """Texts that run as one, each for so many rows: [rows * texts, 512, 4096]. A text of two clips has a row for each."""
+    return torch.cat([padded_text(text).expand(rows, -1, -1) for text in texts])

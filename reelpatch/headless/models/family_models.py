@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -13,6 +13,9 @@ from reelpatch.edits.contract import Edit, Moment
 from reelpatch.errors import BadInput
 from reelpatch.families.family import Family, start
 from reelpatch.families.kinds import FileKind
+from reelpatch.headless.models.embedded_texts import Instructions
+from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.headless.models.text_cache import TextCache
 
 
 class VideoVae(Protocol):
@@ -30,7 +33,9 @@ class VideoVae(Protocol):
 
 
 class Predict(Protocol):
-    """The velocity that a backbone predicts of latents [B, C, T, h, w] and texts [B, rows, D], with `edits` at work.
+    """The velocity that a backbone predicts of latents [B, C, T, h, w] and texts, with `edits` at work.
+
+    Texts are as the family's own reader joins them: [B, rows, D] where UMT5 made them.
 
     A skipped block hands its input on. `picture` is what an image-to-video backbone sees beside.
     Raises: `BadInput` when an edit asks for what this host cannot do, or does not fit the transformer.
@@ -40,7 +45,7 @@ class Predict(Protocol):
         self,
         transformer: Any,
         latents: Tensor,
-        text: Tensor,
+        text: Any,
         *,
         moment: Moment,
         edits: Sequence[Edit] = (),
@@ -72,6 +77,57 @@ class FamilyModels(Protocol):
     def load_vae(self, path: Path, *, device: torch.device) -> VideoVae:
         """Raises: `BadInput` for files that are something else."""
         ...
+
+
+class PictureReader(Protocol):
+    """A picture encoder."""
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """What is seen of pictures [k, H, W, 3] in [0, 1], one after the other: [1, rows, width]."""
+        ...
+
+
+class LooksAtFrames(FamilyModels, Protocol):
+    """The models of a family whose backbones look at frames of the clip."""
+
+    def load_picture_encoder(self, path: Path) -> PictureReader:
+        """Raises: `BadInput` for files that are something else."""
+        ...
+
+
+class TextReader(Protocol):
+    """Embeds texts for a family's backbones, and remembers some."""
+
+    def check(self, text: str) -> None:
+        """Raises: `BadInput` for words that it cannot know, before weights are loaded."""
+        ...
+
+    def embed(
+        self, text: str, *, is_streamed: bool, make_room: Callable[[], None], on_work: Callable[[int], None]
+    ) -> Any:
+        """A text as `Predict` reads one. `make_room` is called before a large encoder is loaded; `on_work` hears 0 and 1 where the
+        text was not in memory."""
+        ...
+
+    def join(self, texts: Sequence[Any], rows: int) -> Any:
+        """What `Predict` reads of texts that run as one, each for so many rows."""
+        ...
+
+
+class OpensTexts(Protocol):
+    """What reads texts for a family, before it knows of files."""
+
+    def open(self, files: RecipeFiles, *, dtype: torch.dtype, device: torch.device) -> TextReader: ...
+
+
+def open_texts(
+    family: Family, files: RecipeFiles, *, dtype: torch.dtype, device: torch.device, is_kept: bool
+) -> TextReader:
+    """What reads texts for a family's backbones: UMT5, whose rows are kept on disk where they are to be, or its own."""
+    if family.texts is None:
+        cache = TextCache() if is_kept else None
+        return Instructions(files.text_encoder, dtype=dtype, device=device, cache=cache)
+    return cast(OpensTexts, start(family.texts)).open(files, dtype=dtype, device=device)
 
 
 def start_models(family: Family) -> FamilyModels:

@@ -75,10 +75,14 @@ def read_weights(
     return weights
 
 
+Homes = str | tuple[str, ...]
+"""The model's name for a tensor, or the names for equal parts of its rows, where a file has several layers in one."""
+
+
 def fill(
     model: nn.Module,
     file: KnownFile,
-    rename: Callable[[str], str],
+    rename: Callable[[str], Homes],
     *,
     precision: Precision,
     device: torch.device,
@@ -94,15 +98,27 @@ def fill(
     ignored = {*ignored, *(name for name, key in file.keys.items() if key in notes)}
     homes = _homes(file, rename, expected, ignored)
     weights = read_weights(file, homes, precision=precision, device=device)
-    for name, tensor in weights.tensors.items():
-        if precision.stored.fullmatch(name) and tensor.dtype is not precision.dtype:
-            hold_as_stored(model, homes[name].removesuffix(".weight"), precision.dtype)
+    tensors, factors = (_housed(part, homes) for part in (weights.tensors, weights.factors))
+    stored = {home for native, parts in homes.items() if precision.stored.fullmatch(native) for home in parts}
+    for home, tensor in tensors.items():
+        if home in stored and tensor.dtype is not precision.dtype:
+            hold_as_stored(model, home.removesuffix(".weight"), precision.dtype)
     # A module that stands in two places has one parameter but two names; the second one is "missing", rightly.
-    model.load_state_dict(
-        {homes[name]: tensor for name, tensor in weights.tensors.items()}, assign=True, strict=False
-    )
-    set_factors(model, {homes[name]: factor for name, factor in weights.factors.items()})
+    model.load_state_dict(tensors, assign=True, strict=False)
+    set_factors(model, factors)
     model.requires_grad_(False).eval()
+
+
+def _housed(tensors: Mapping[str, Tensor], homes: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
+    """Tensors by the model's names; those of several layers in one are cut, which copies nothing."""
+    housed: dict[str, Tensor] = {}
+    for native, tensor in tensors.items():
+        parts = homes[native]
+        # A factor is one number for all rows, or one for each.
+        is_cut = len(parts) > 1 and tensor.ndim > 0 and len(tensor) > 1
+        cut = tensor.chunk(len(parts)) if is_cut else (tensor,) * len(parts)
+        housed |= dict(zip(parts, cut, strict=True))
+    return housed
 
 
 def set_factors(model: nn.Module, factors: Mapping[str, Tensor]) -> None:
@@ -117,26 +133,23 @@ def nonfinite_key(model: nn.Module) -> str | None:
 
 
 def _homes(
-    file: KnownFile, rename: Callable[[str], str], expected: Mapping[str, Tensor], ignored: Collection[str]
-) -> dict[str, str]:
-    """The model's name for each native one."""
-    homes: dict[str, str] = {}
+    file: KnownFile, rename: Callable[[str], Homes], expected: Mapping[str, Tensor], ignored: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The model's names for each native one."""
+    homes: dict[str, tuple[str, ...]] = {}
     strangers: list[str] = []
     for native in (native for native in file.keys if native not in ignored):
         try:
-            home = rename(native)
+            found = rename(native)
         except KeyError:
-            home = ""
-        if home not in expected:
+            found = ()
+        parts = (found,) if isinstance(found, str) else found
+        if not parts or any(home not in expected for home in parts):
             strangers.append(file.keys[native])
-        elif file.shape(native) != expected[home].shape:
-            raise BadInput(
-                f"{file.path} has {file.keys[native]} of shape {file.shape(native)} where its other keys "
-                f"ask for {tuple(expected[home].shape)}; use a complete, unchanged file."
-            )
         else:
-            homes[native] = home
-    missing = expected.keys() - homes.values()
+            _check_shape(file, native, [tuple(expected[home].shape) for home in parts])
+            homes[native] = parts
+    missing = expected.keys() - {home for parts in homes.values() for home in parts}
     found = " and ".join(
         f"{what} {_some(sorted(keys))}"
         for what, keys in (("has unknown keys", strangers), ("lacks", missing))
@@ -147,6 +160,16 @@ def _homes(
             f"{file.path} looks like {file.kind.words} but {found}; use a complete, unchanged file."
         )
     return homes
+
+
+def _check_shape(file: KnownFile, native: str, parts: list[tuple[int, ...]]) -> None:
+    """Raises: `BadInput` for a tensor that is not as large as the parts that it is to be, one below the other."""
+    asked = (sum(part[0] for part in parts), *parts[0][1:]) if len(parts) > 1 else parts[0]
+    if file.shape(native) != asked:
+        raise BadInput(
+            f"{file.path} has {file.keys[native]} of shape {file.shape(native)} where its other keys "
+            f"ask for {asked}; use a complete, unchanged file."
+        )
 
 
 def _some(keys: list[str]) -> str:

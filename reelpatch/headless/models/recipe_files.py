@@ -21,7 +21,7 @@ _SHOWN_AS_GB = 10**8
 class RecipeFiles:
     """One path for each role, and the LoRAs with their strengths; recipes without an edit module have none, and only those for
     pictures have a picture encoder. Where two experts follow each other, `backbone` is the one for high noise. The module
-    `has_lora_within` where it changes the backbone too.
+    `has_lora_within` where it changes the backbone too. A `glyph_encoder` reads quoted text.
     """
 
     backbone: Path
@@ -32,6 +32,7 @@ class RecipeFiles:
     clip_vision: Path | None = None
     low_noise: Path | None = None
     has_lora_within: bool = False
+    glyph_encoder: Path | None = None
 
     @classmethod
     def find(cls, recipe: Recipe, models: Path | None = None) -> "RecipeFiles":
@@ -61,6 +62,7 @@ class RecipeFiles:
             clip_vision=one("clip_vision").path if recipe.files_for("clip_vision") else None,
             low_noise=None if low_noise is None else low_noise.path,
             has_lora_within=module is not None and module.lora_within is not None,
+            glyph_encoder=one("glyph_encoder").path if recipe.files_for("glyph_encoder") else None,
         )
 
     def describe(self) -> str:
@@ -73,7 +75,7 @@ class RecipeFiles:
         transformer = {self.backbone, self.module or self.backbone, *(path for path, _ in self.loras)}
         return (
             f"Weights to be held: {_size(transformer)} of transformer with edit module and LoRAs{other}, "
-            f"{_size({self.text_encoder})} of text encoder, {_size({self.vae})} of VAE{encoder}; 'reelpatch plan' says what "
+            f"{_size({self.text_encoder, self.glyph_encoder or self.text_encoder})} of text encoder, {_size({self.vae})} of VAE{encoder}; 'reelpatch plan' says what "
             "memory that takes."
         )
 

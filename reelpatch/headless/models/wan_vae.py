@@ -6,12 +6,12 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
+from reelpatch.families.counts import TILE_PX, TILE_STRIDE_PX
 from reelpatch.families.naming import Naming
 from reelpatch.families.wan.family import WAN_5B_FAMILY
 from reelpatch.families.wan.names import vae22_native_to_diffusers, vae_native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill
 from reelpatch.headless.models.small_clip_kernels import speed_up_small_clips
-from reelpatch.plan.memory import TILE_PX, TILE_STRIDE_PX
 from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.weight_files import expect_weights
 

@@ -62,7 +62,6 @@ def edit_owned(
     check_instruction(request.instruction)
     settings = edit_settings(request)
     check_caption(settings, request.caption)
-    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
     film = GroundingFilm.of(request, settings)
     if request.frames is not None and not request.window_frames and request.fit is None:
@@ -74,9 +73,10 @@ def edit_owned(
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
+    request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     with opened_mask(request, clip) as mask:
         first = read_first_frame(
-            request.first_frame, clip.header.size, settings, num_frames=clip.plan.clip_frames
+            request.first_frame, clip.header.size, settings, plan=clip.plan, at=request.at_frame
         )
         via = None if request.via is None else ViaPicture(request, settings, clip, mask)
         stills = read_references(request)
@@ -215,6 +215,7 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         "finishing": asdict(request.finishing),
         # A run of an older version, that knows of none, goes on.
         **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
+        **({"at frame": request.at_frame} if request.at_frame else {}),
         **({"caption": request.caption} if request.caption else {}),
     }
     run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -39,6 +39,7 @@ def stamped_weights(files: RecipeFiles) -> list[Any]:
         files.vae,
         files.text_encoder,
         files.clip_vision,
+        files.glyph_encoder,
     )
     return [weight_stamp(path) for path in weights if path is not None]
 

@@ -21,8 +21,8 @@ from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.rewriting.rewriter import Rewritten
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
-from reelpatch.headless.runs.picture_sheet import SheetRow, contact_sheet, thumbnail
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_picture
+from reelpatch.media.contact_sheet import SheetRow, contact_sheet, thumbnail
 from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output

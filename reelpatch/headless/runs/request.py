@@ -120,8 +120,12 @@ def _paths_in(value: Any) -> Iterator[Path]:
             yield from _paths_in(one)
 
 
-def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | None:
-    """What a clip is fitted to: `area` without a size takes the pixels that the recipe was made for."""
+def size_for(size: Size | None, fit: Method | None, settings: Recipe, clip: Size) -> Size | None:
+    """What a clip of that size is fitted to: without a size, that of the recipe's buckets whose aspect is nearest, where it has
+    any, and with `area` the pixels that it was made for.
+    """
+    if size is None and fit is not None and settings.buckets is not None:
+        return settings.buckets.nearest(*clip)
     return (settings.height, settings.width) if size is None and fit == "area" else size
 
 
@@ -129,9 +133,9 @@ def size_for(size: Size | None, fit: Method | None, settings: Recipe) -> Size | 
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
-    `first_frame` is a picture of frame 0 as it is to become, which the rest follows; `via` names a recipe for pictures that makes
-    it first. `grounding_film` is where the clip of what will be changed is written. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
-    Units: `when` = (first, last) frame, counted from 0; others as in `RunRequest`.
+    `first_frame` is a picture of frame `at_frame` as it is to become, which the rest follows; `via` names a recipe for pictures that
+    makes it first. `grounding_film` is where the clip of what will be changed is written. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
+    Units: `when` = (first, last) frame and `at_frame`, counted from 0; others as in `RunRequest`.
     """
 
     clip: Path
@@ -141,6 +145,7 @@ class EditRequest(ClipRequest):
     when: tuple[int, int] | None = None
     first_frame: Path | None = None
     via: str | None = None
+    at_frame: int = 0
     grounding_film: Path | None = None
     caption: str = ""
     change: str | None = None

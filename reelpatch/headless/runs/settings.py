@@ -7,8 +7,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.runs.request import EditRequest, EnhanceRequest
 from reelpatch.recipes import Recipe, recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.guidance import StepRange
 from reelpatch.sampling.schedules import make_sigmas
+from reelpatch.sampling.step_range import StepRange
 
 _MAX_SEED = 2**63 - 1
 
@@ -44,7 +44,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
         )
-    if (settings.segments or settings.sharing) is not None and strength not in (0, 1):
+    if (settings.segments or settings.sharing or settings.channels) is not None and strength not in (0, 1):
         raise BadInput(
             f"the strength is {strength:g}, but the recipe '{settings.name}' sees its source or does not: use 1, or 0 for a clip "
             "that is made of the text alone.",

@@ -1,14 +1,15 @@
-"""Frame 0 of a clip edited as a picture first, by a recipe for pictures: written beside the result, then followed by the clip."""
+"""A frame of a clip, the first or another, edited as a picture first, by a recipe for pictures: written beside the result, then followed by the clip."""
 
 import logging
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
-from reelpatch.clips.given_frame import GivenFrame
+from reelpatch.clips.given_frame import GivenFrame, check_frame_number
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.errors import BadInput
@@ -32,20 +33,21 @@ _log = logging.getLogger(__name__)
 
 
 class ViaPicture:
-    """How frame 0 becomes a picture that is edited: with the edit's instruction, seed, mask, finish and machine.
+    """How a frame becomes a picture that is edited: with the edit's instruction, seed, mask, finish and machine.
 
     Raises: `BadInput`, before any weights are read, for whatever the edit of the picture would be refused for, for a mask that
-    leaves frame 0 as it is, and for a recipe or a clip that cannot follow one.
+    leaves the frame as it is, and for a recipe or a clip that cannot follow one.
     """
 
     def __init__(
         self, request: EditRequest, settings: Recipe, clip: CutClip, mask: WindowMask | None
     ) -> None:
-        self._request, self._settings = request, settings
-        self._size, self._num_frames = clip.header.size, clip.plan.clip_frames
-        self.target = picture_beside(request.target)
-        self._frame = _first_frame(request)
-        self._mask = None if mask is None else mask.part(0, 1)[0]
+        self._request, self._settings, self._at = request, settings, request.at_frame
+        self._size, self._plan = clip.header.size, clip.plan
+        self.target = picture_beside(request.target, self._at)
+        check_frame_number(self._at, clip.plan.clip_frames)
+        self._frame = _frame_of(request)
+        self._mask = None if mask is None else _mask_of(request, clip)
         self._finishing = request.finishing
         if self._mask is not None and bool((self._mask == 1).all()):
             self._mask, self._finishing = None, Finishing()
@@ -54,15 +56,16 @@ class ViaPicture:
     def _check(self, request: EditRequest) -> None:
         if request.first_frame is not None:
             raise BadInput(
-                "frame 0 was given as it is to become, and is to be edited as a picture too: leave one of the two out.",
+                f"frame {self._at} was given as it is to become, and is to be edited as a picture too: leave one of the two out.",
                 setting=("first_frame", "via"),
             )
-        check_can_follow(self._settings, "via")
+        check_can_follow(self._settings, "via", at=self._at)
         if self._settings.keeps_first_frame:
-            GivenFrame.check_follows(self._num_frames)
+            GivenFrame(self._frame, at=self._at).check_follows(self._plan.clip_frames)
         if self._mask is not None and not bool(self._mask.any()):
             raise BadInput(
-                "the mask or the time range leaves frame 0 as it is, so that there is no edit of it to follow: leave this out.",
+                f"the mask or the time range leaves frame {self._at} as it is, so that there is no edit of it to follow: leave this "
+                "out.",
                 setting="via",
             )
         asked = self._picture_request(Path(request.clip), None)
@@ -75,21 +78,22 @@ class ViaPicture:
     def made(self, on_progress: OnProgress) -> FirstFrame:
         """The edited frame, written and read again. Raises: `BadInput` as `run_picture`."""
         with tempfile.TemporaryDirectory() as folder:
-            frame, mask = (Path(folder) / f"{name}.png" for name in ("frame 0", "mask"))
+            frame, mask = (Path(folder) / f"{name}.png" for name in (f"frame {self._at}", "mask"))
             Image.fromarray(to_bytes(self._frame)).save(frame)
             if self._mask is not None:
                 Image.fromarray(to_bytes(self._mask)).save(mask)
             run_picture(self._picture_request(frame, None if self._mask is None else mask), on_progress)
         free_memory()  # of the picture's models: the edit needs the room
         _log.info(
-            "Frame 0 was edited as a picture by %s: look at %s. Given as the first frame, it is used again.",
+            "Frame %d was edited as a picture by %s: look at %s. Given as that frame, it is used again.",
+            self._at,
             self._request.via,
             self.target,
         )
-        return read_first_frame(self.target, self._size, self._settings, num_frames=self._num_frames)
+        return read_first_frame(self.target, self._size, self._settings, plan=self._plan, at=self._at)
 
     def _picture_request(self, frame: Path, mask: Path | None) -> PictureRequest:
-        """The edit of frame 0; steps, guidance and LoRAs of the edit are not the picture's."""
+        """The edit of the frame; steps, guidance and LoRAs of the edit are not the picture's."""
         request = self._request
         assert request.via is not None
         return PictureRequest(
@@ -111,9 +115,9 @@ class ViaPicture:
         )
 
 
-def picture_beside(target: Path) -> Path:
-    """Where the edited frame 0 of a result goes."""
-    return beside(target, f"{target.stem}_frame0", ".png")
+def picture_beside(target: Path, at: int = 0) -> Path:
+    """Where the edited frame of a result goes, by its number."""
+    return beside(target, f"{target.stem}_frame{at}", ".png")
 
 
 def _settings_of(asked: PictureRequest) -> Recipe:
@@ -123,9 +127,15 @@ def _settings_of(asked: PictureRequest) -> Recipe:
         raise BadInput(str(error), setting="via") from error
 
 
-def _first_frame(request: EditRequest) -> Tensor:
-    reader = FrameReader(request.clip, accept_damage=request.accept_damage)
-    try:
-        return to_floats(reader.part(0, 1)[0])
-    finally:
-        reader.close()
+def _frame_of(request: EditRequest) -> Tensor:
+    at = request.at_frame
+    with closing(FrameReader(request.clip, accept_damage=request.accept_damage)) as reader:
+        return to_floats(reader.part(at, at + 1)[0])
+
+
+def _mask_of(request: EditRequest, clip: CutClip) -> Tensor:
+    """Read anew, because a mask that is read in order could not go back to the clip's beginning."""
+    at = request.at_frame
+    mask = WindowMask(request.mask, request.when, clip.header, clip.plan.clip_frames, request.asked_mask)
+    with closing(mask):
+        return mask.part(at, at + 1)[0]

@@ -64,6 +64,17 @@ async function dragOnTimeline(page, id, frame) {
   await drag(page, [handle.x + handle.width / 2, middle], [inner.x + (inner.width * frame) / frames, middle]);
 }
 
+/** Gives the node the text of another track, in fractions and seconds. */
+async function write(page, track) {
+  await page.evaluate(
+    ([type, text]) => {
+      window.app.canvas.graph.nodes.find((one) => one.type === type).reelpatchTrack.text = text;
+    },
+    [TYPE, JSON.stringify({ mask_track: 1, units: "fractions", times: "seconds", ...track })],
+  );
+  await until(page, (state) => state.isMaskShown);
+}
+
 /** The mask that lies over each frame, as the page has it: rows of values from 0 to 255. */
 async function overlays(page, frames) {
   await stage(page).focus();
@@ -111,4 +122,4 @@ function scriptTime(page) {
   }, TYPE);
 }
 
-module.exports = { TYPE, closeUp, dragOnTimeline, hands, identity, overlays, scriptTime, stage, told, until };
+module.exports = { TYPE, closeUp, dragOnTimeline, hands, identity, overlays, scriptTime, stage, told, until, write };

@@ -2,6 +2,7 @@
 
 const path = require("path");
 const editor = require("./track_editor.cjs");
+const { closely, ofAll, points } = require("./track_points.cjs");
 
 /** A graph of the demo's clip and a mask track; `between` names nodes that its frames pass. */
 async function graphed(page, between = []) {
@@ -154,6 +155,27 @@ async function fromRun(page) {
   return { before, after };
 }
 
+/** Masks that are connected: said to be missing before a run, drawn as they were after it. */
+async function connected(page) {
+  await graphed(page);
+  await page.evaluate(() => {
+    const { graph } = window.app;
+    const given = window.LiteGraph.createNode("SolidMask");
+    given.pos = [0, 600];
+    graph.add(given);
+    for (const [name, value] of Object.entries({ value: 0.75, width: 64, height: 64 }))
+      given.widgets.find((one) => one.name === name).value = value;
+    given.connect(0, graph.nodes.find((one) => one.type === "ReelpatchMaskTrack"), "masks");
+  });
+  await editor.until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
+  await editor.write(page, { regions: [{ shape: { kind: "masks" } }] });
+  const before = await editor.until(page, (state) => state.said.masks !== "");
+  await page.evaluate(() => window.app.queuePrompt(0, 1));
+  const after = await editor.until(page, (state) => state.said.masks !== before.said.masks && state.isMaskShown);
+  const [mask] = await editor.overlays(page, 1);
+  return { before: before.said.masks, after: after.said.masks, values: [...new Set(mask.values)] };
+}
+
 /** The node's widget in an app: drawn on there. */
 async function inApp(page, pictures) {
   await graphed(page);
@@ -188,10 +210,14 @@ async function tools(page, pictures) {
   found.played = await played(page);
   found.unnamed = await unnamed(page);
   found.words = await words(page);
+  found.points = await points(page, pictures);
+  found.closely = await closely(page, pictures);
+  found.ofAll = await ofAll(page);
   found.script = await editor.scriptTime(page);
   found.fromRun = await fromRun(page);
+  found.connected = await connected(page);
   found.app = await inApp(page, pictures);
   return found;
 }
 
-module.exports = { tools };
+module.exports = { connected, graphed, tools };

@@ -45,7 +45,7 @@ def kept_windows() -> np.ndarray:
     decode = models[2].decode
 
     def occupying(latents: torch.Tensor) -> torch.Tensor:
-        for windows in output.glob("follow_*.windows"):
+        for windows in output.glob("follow*.windows"):
             (windows.with_name(windows.name.removesuffix(".windows")) / "in_the_way").mkdir(
                 parents=True, exist_ok=True
             )
@@ -61,7 +61,7 @@ def kept_windows() -> np.ndarray:
         filename_prefix="reelpatch/follow",
     )
     assert "cannot be written" in said, said
-    (folder,) = output.glob("follow_*.windows")
+    (folder,) = output.glob("follow*.windows")
     return np.concatenate([pictures(path) for path in sorted(folder.glob("*.mkv"))])
 
 
@@ -125,4 +125,4 @@ def check_what_cannot_be_followed_is_said_before_any_work():
         said = refusal(clip, edited_frame=picture, vae=vae, graph=graph(90))
         assert words in said, said
     assert not vae.decoded
-    assert not list((Path(folder_paths.get_output_directory()) / "reelpatch").glob("long_*.windows"))
+    assert not list((Path(folder_paths.get_output_directory()) / "reelpatch").glob("long*.windows"))

@@ -13,6 +13,7 @@ import comfy.model_management
 import folder_paths
 import numpy as np
 import torch
+from comfy.cli_args import args
 from comfy_api.internal import make_locked_method_func
 from comfy_api.latest import InputImpl, Types, io
 from tiny import SIGMAS, Vae, apply, backbone, call, clip, difference, frames, module, text
@@ -25,6 +26,7 @@ from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.sampling.noise import draw_noise
 
+args.disable_metadata = True  # files of graphs that differ are compared byte by byte
 WINDOW, LENGTH = 9, 21  # windows begin at frames 0, 4, 8 and 12
 GRAPH = {"7": {"class_type": "ReelpatchEditLongClip", "inputs": {"video": ["1", 0], "seed": 3}}}
 
@@ -49,10 +51,12 @@ def film(name: str, num_frames: int, **changes: Any) -> Any:
     return InputImpl.VideoFromFile(str(path), **changes)
 
 
-def edited(video: Any, *, seed: int = 3, graph: Any = GRAPH, vae: Any = None, **inputs: Any) -> Path:
-    """The file that the node makes, run as ComfyUI runs it."""
+def edited(
+    video: Any, *, seed: int = 3, graph: Any = GRAPH, vae: Any = None, extra: Any = None, **inputs: Any
+) -> Path:
+    """The file that the node makes, run as ComfyUI runs it; `extra` is what the browser sends with a graph."""
     node = nodes.NODE_CLASS_MAPPINGS["ReelpatchEditLongClip"]
-    hidden = {io.Hidden.prompt: graph, io.Hidden.unique_id: "7"}
+    hidden = {io.Hidden.prompt: graph, io.Hidden.unique_id: "7", io.Hidden.extra_pnginfo: extra}
     clone = node.PREPARE_CLASS_CLONE({"hidden_inputs": hidden})
     sampler = call("ReelpatchFlowUniPC", solver="unipc", whole_timesteps=True)[0]
     given = {
@@ -149,7 +153,7 @@ def check_a_result_that_cannot_be_written_is_kept_and_gone_on_with():
 
         def decode(self, latents: torch.Tensor) -> torch.Tensor:
             if self.decoded == 3:
-                (windows,) = Path(folder_paths.get_output_directory()).rglob("long_*.windows")
+                (windows,) = Path(folder_paths.get_output_directory()).rglob("long*.windows")
                 self.target = windows.with_name(windows.name.removesuffix(".windows"))
                 self.target.mkdir()
                 (self.target / "file").touch()
@@ -305,10 +309,22 @@ def _refused(video: Any, **inputs: Any) -> str:
     return ""
 
 
+def check_a_playlist_is_not_followed():
+    """As one that was uploaded to a server would give out another file of it."""
+    inputs = Path(folder_paths.get_input_directory())
+    film("private", LENGTH)
+    text = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1.0,\nprivate.mp4\n#EXT-X-ENDLIST\n"
+    for name, head in (("list.m3u8", text), ("list.mp4", "ffconcat version 1.0\nfile private.mp4\n")):
+        (inputs / name).write_text(head)
+        assert "is not followed: give the video file itself" in _refused(
+            InputImpl.VideoFromFile(str(inputs / name)), graph=graph(80)
+        )
+
+
 def check_what_cannot_be_is_said():
     components = Types.VideoComponents(images=frames(), frame_rate=Fraction(8))
     assert "held in memory" in _refused(InputImpl.VideoFromComponents(components))
-    assert "cut to a part" in _refused(film("cut", LENGTH, start_time=0.5))
+    assert "no frame of cut.mp4 begins between" in _refused(film("cut", LENGTH, start_time=50.0))
     video = film("refused", LENGTH)
     assert "does not fit the model" in _refused(video, window_frames=10)
     assert "one of width and height is 0" in _refused(video, width=64)

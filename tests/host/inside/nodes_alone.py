@@ -35,7 +35,7 @@ IDS = {
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
-    *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
+    *("ReelpatchConvertWeights", "ReelpatchEditInContext", "ReelpatchEditByChannels"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     *("ReelpatchEditInContext", "ReelpatchGroundingFilm"),
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
@@ -43,6 +43,7 @@ IDS = {
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
     "ReelpatchRewriteInstruction",
     *("ReelpatchPairedGeneration", "ReelpatchFinishPair"),
+    *("ReelpatchResultName", "ReelpatchDittoStyle", "ReelpatchSeveral", "ReelpatchContactSheet"),
 }
 
 
@@ -57,7 +58,7 @@ def check_every_input_says_what_it_does():
         assert schema.category.startswith("reelpatch"), name
         sockets = {"model", "positive"}  # their names say it
         for one in schema.inputs:
-            assert one.tooltip or one.id in sockets or one.id == "images", (name, one.id)
+            assert one.tooltip or one.id in sockets or one.id in {"images", "videos"}, (name, one.id)
 
 
 def check_import_is_a_small_part_of_the_start():
@@ -72,7 +73,7 @@ def check_import_is_a_small_part_of_the_start():
         "print('shares', host, time.process_time() - host, 'cv2' in sys.modules, 'diffusers' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=200
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, done.stderr[-2000:]
     host_s, pack_s, *optional = done.stdout.split("shares ")[1].split()

@@ -21,8 +21,9 @@ from reelpatch.clips.frames import plan_fit
 from reelpatch.edits.work import EditSettings, Prepared
 from reelpatch.errors import BadInput
 from reelpatch.families.registry import FAMILIES
-from reelpatch.sampling.guidance import Guidance, GuidancePlan, StepRange
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
 from reelpatch.sampling.noise import FrameNoise
+from reelpatch.sampling.step_range import StepRange
 
 FAMILIES.register("toy", "toy_family.family", "TOY_FAMILY")
 SIGMAS = torch.tensor([1.0, 0.8, 0.4, 0.0])

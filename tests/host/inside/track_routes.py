@@ -87,7 +87,10 @@ def check_masks_are_the_engines():
     """Half a level of 255 apart, which is the rounding to bytes."""
     status, headers, body = masks_of(TRACK)
     told = json.loads(headers["Reelpatch-Masks"])
-    assert (status, told) == (200, {"width": 96, "height": 64, "first": 0, "count": 30, "left_out": []})
+    assert (status, told) == (
+        200,
+        {"width": 96, "height": 64, "first": 0, "count": 30, "left_out": [], "of_run": []},
+    )
     found = np.frombuffer(body, np.uint8).reshape(30, 64, 96)
     renderer = TrackRenderer(read_track(json.dumps(TRACK)), (64, 96), Moments(30, FPS))
     real = renderer.part(0, 30).numpy()
@@ -111,6 +114,38 @@ def check_masks_from_a_link_are_left_out_and_said():
     _, headers, body = masks_of(track)
     assert json.loads(headers["Reelpatch-Masks"])["left_out"] == [0]
     assert body == masks_of(TRACK)[2]
+
+
+def check_masks_of_the_last_run_are_drawn_for_the_clip_that_it_had():
+    """One level of 255 apart: they are kept in bytes, and drawn in bytes."""
+    node = nodes.NODE_CLASS_MAPPINGS["ReelpatchMaskTrack"]
+    given = torch.rand(30, 64, 96, generator=torch.Generator().manual_seed(3))
+    text = json.dumps({**TRACK, "regions": [*TRACK["regions"], {"shape": {"kind": "masks"}}]})
+    ran = node.execute(clip=torch.zeros(30, 64, 96, 3), track=text, fps=float(FPS), masks=given)
+    (run,) = ran.ui["reelpatch_masks"]
+    _, headers, body = masks_of(text, run=run)
+    told = json.loads(headers["Reelpatch-Masks"])
+    assert (told["left_out"], told["of_run"]) == ([], [1])
+    found = np.frombuffer(body, np.uint8).reshape(30, 64, 96)
+    assert np.abs(found - ran.args[0].numpy() * 255).max() <= 1
+    for more in ({"run": "another"}, {"run": run, "frames": 31}, {"run": run, "width": 95}):
+        _, headers, _ = masks_of(text, **more)
+        assert json.loads(headers["Reelpatch-Masks"])["left_out"] == [1]
+    plain = node.execute(
+        clip=torch.zeros(30, 64, 96, 3), track=json.dumps(TRACK), fps=float(FPS), masks=given
+    )
+    assert "reelpatch_masks" not in plain.ui
+
+
+def check_masks_of_old_runs_go_first():
+    package = nodes.NODE_CLASS_MAPPINGS["ReelpatchMaskTrack"].__module__.rsplit(".", 1)[0]
+    kept = importlib.import_module(f"{package}.track_given")
+    memory = kept.Remembered(most_bytes=250)
+    masks = kept.GivenMasks(torch.ones(1, 10, 10))
+    names = [memory.keep(masks) for _ in range(3)]
+    assert [memory.masks(name, (1, 10, 10)) is not None for name in names] == [False, True, True]
+    assert memory.keep(kept.GivenMasks(torch.ones(3, 10, 10))) == ""
+    assert memory.masks(names[-1], (1, 10, 10)).frame(0).max() == 1
 
 
 def check_what_is_wrong_with_a_track_or_a_request_is_one_sentence():

@@ -37,7 +37,7 @@ def test_it_is_known_by_name() -> None:
     assert EDIT_KINDS.find("toy") is TOY
     with pytest.raises(
         BadInput,
-        match="there is no kind of edit 'other': use one of vace, canvas, segments, adapter, reasoning, enhance, sharing, toy",
+        match="there is no kind of edit 'other': use one of vace, canvas, segments, adapter, channels, reasoning, enhance, sharing, toy",
     ):
         EDIT_KINDS.find("other")
 

@@ -165,5 +165,7 @@ def test_its_host_refuses_what_it_cannot_do() -> None:
 
 
 def test_an_unknown_family_is_refused() -> None:
-    with pytest.raises(BadInput, match="there is no family of models 'other': use one of wan, wan-5b, toy"):
+    with pytest.raises(
+        BadInput, match=r"there is no family of models 'other': use one of wan, wan-5b, hunyuan-1\.5, toy"
+    ):
         FAMILIES.find("other")

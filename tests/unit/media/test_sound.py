@@ -175,8 +175,8 @@ def mp2_packets(rate: int, layout: str, path: Path) -> list[bytes]:
         return [bytes(packet) for packet in packets]
 
 
-def broadcast(path: Path, payloads: Sequence[bytes], lost: Sequence[int] = ()) -> None:
-    """A transport stream with mp2 sound of these packets, of 24 ms each."""
+def broadcast(path: Path, payloads: Sequence[bytes], lost: Sequence[int] = (), jump_s: int = 0) -> None:
+    """A transport stream with mp2 sound of these packets, of 24 ms each; at the middle one the clock jumps."""
     with av.open(path, "w", format="mpegts") as output:
         stream = output.add_stream("mpeg2video", rate=25)
         stream.height, stream.width, stream.pix_fmt = 32, 32, "yuv420p"
@@ -191,7 +191,7 @@ def broadcast(path: Path, payloads: Sequence[bytes], lost: Sequence[int] = ()) -
                 continue
             packet = av.Packet(payload)
             packet.stream, packet.time_base = tone, Fraction(1, 90000)
-            packet.pts = packet.dts = index * 2160
+            packet.pts = packet.dts = index * 2160 + (90000 * jump_s if index >= len(payloads) // 2 else 0)
             output.mux(packet)
 
 
@@ -210,6 +210,16 @@ def test_a_gap_in_the_sound_is_silent_and_what_follows_stays_in_time(tmp_path: P
     packets = mp2_packets(48000, "mono", tmp_path / "mono.mp2")
     source = tmp_path / "x.ts"
     broadcast(source, packets, lost=range(12, 19))  # from 0.29 to 0.46 s, between two clicks
+    write_video(read(source), tmp_path / "out.mp4")
+    broadcast(source, packets)
+    assert heard(tmp_path / "out.mp4") == pytest.approx(heard(source), abs=IN_TIME_S)
+
+
+def test_a_clock_that_jumps_by_more_than_the_film_makes_no_silence(tmp_path: Path) -> None:
+    """As damage of a time stamp does: half an hour of silence would be encoded for a film of a second."""
+    packets = mp2_packets(48000, "mono", tmp_path / "mono.mp2")
+    source = tmp_path / "x.ts"
+    broadcast(source, packets, jump_s=1800)
     write_video(read(source), tmp_path / "out.mp4")
     broadcast(source, packets)
     assert heard(tmp_path / "out.mp4") == pytest.approx(heard(source), abs=IN_TIME_S)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from reelpatch.errors import BadInput
 from reelpatch.sampling.condition_sets import ConditionSet
-from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
+from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import make_sigmas, timestep
+from reelpatch.sampling.step_range import StepRange
 
 FRACTIONS = st.integers(0, 20).map(lambda n: n / 20)
 WINDOWS = st.tuples(FRACTIONS, FRACTIONS).map(sorted).map(lambda ends: StepRange(*ends))

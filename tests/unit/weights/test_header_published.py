@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from reelpatch.families.hunyuan15.files import HunyuanFile
 from reelpatch.weights import storage
 from reelpatch.weights.header import Kind, KnownFile, identify
 from reelpatch.weights.lora import match_lora
@@ -25,6 +26,7 @@ NOT_OURS = {
     Kind.CLIP_VISION,
     Kind.HUNYUAN_VIDEO,
     Kind.PART,
+    *HunyuanFile,
 }
 WAN = [one for one in PUBLISHED if one.kind not in NOT_OURS | {Kind.LORA}]
 LORAS = [one for one in PUBLISHED if one.kind is Kind.LORA]
@@ -75,6 +77,11 @@ def test_every_key_has_its_native_name_and_nothing_is_odd(told: Told, one: Publi
     assert file.fit is not None
     assert (file.fit.missing, file.fit.unknown, file.fit.misshapen) == ((), (), ())
     assert oddities(file) == ()
+
+
+@pytest.mark.parametrize("one", [one for one in PUBLISHED if one.kind in HunyuanFile], ids=name_of)
+def test_nothing_is_odd_about_files_of_hunyuan(told: Told, one: Published) -> None:
+    assert oddities(replace(told(one), path=Path(one.name))) == ()
 
 
 @pytest.mark.parametrize("one", LORAS, ids=name_of)

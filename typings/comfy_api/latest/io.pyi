@@ -6,6 +6,7 @@ from typing import Any
 class Hidden(Enum):
     unique_id = ...
     prompt = ...
+    extra_pnginfo = ...
 
 class FolderType(Enum):
     output = ...
@@ -13,6 +14,7 @@ class FolderType(Enum):
 class HiddenHolder:
     unique_id: str | None
     prompt: dict[str, Any] | None
+    extra_pnginfo: dict[str, Any] | None
 
 class _Input:
     id: str
@@ -28,7 +30,9 @@ class _Input:
     ) -> None: ...
 
 class _Output:
-    def __init__(self, *, display_name: str | None = ..., tooltip: str | None = ...) -> None: ...
+    def __init__(
+        self, *, display_name: str | None = ..., tooltip: str | None = ..., is_output_list: bool = ...
+    ) -> None: ...
 
 Input = _Input
 Output = _Output
@@ -73,6 +77,7 @@ class String(_Socket):
             *,
             default: str = ...,
             multiline: bool = ...,
+            force_input: bool | None = ...,
             optional: bool = ...,
             tooltip: str | None = ...,
             extra_dict: dict[str, Any] | None = ...,
@@ -163,6 +168,7 @@ class Schema:
         outputs: Sequence[_Output] = ...,
         hidden: Sequence[Hidden] = ...,
         is_output_node: bool = ...,
+        is_input_list: bool = ...,
     ) -> None: ...
 
 class NodeOutput:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.runs.batch.job import Job
-from reelpatch.headless.runs.picture_sheet import THUMB_PX, thumbnail
+from reelpatch.media.contact_sheet import THUMB_PX, thumbnail
 from reelpatch.media.glimpse import film_strip, index_film
 from reelpatch.media.pictures import read_picture
 from reelpatch.media.saving import saved_at

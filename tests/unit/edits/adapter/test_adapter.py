@@ -20,7 +20,7 @@ from reelpatch.families.wan.family import WAN_5B_FAMILY
 from reelpatch.families.wan.rotary import rotary_angles, timed_positions
 from reelpatch.headless.hosts.wan_host import TIMESTEPS, predict_velocity
 from reelpatch.sampling.condition_sets import Sees
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from tests.golden import tiny_adapter, tiny_wan
 from tests.golden.rounding import depth_of, rounding
 

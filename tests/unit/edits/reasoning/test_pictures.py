@@ -11,7 +11,7 @@ from torch import Tensor
 from reelpatch.edits.reasoning.condition import build_condition
 from reelpatch.edits.reasoning.decode import decode_film
 from reelpatch.edits.reasoning.drop import Drop, matched, rotary_positions
-from reelpatch.edits.reasoning.settings import PictureEdit, check_reasoning_steps
+from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.edits.reasoning.sizing import fit_picture
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
@@ -176,6 +176,6 @@ def test_the_distilled_lora_with_reasoning_to_the_end_is_warned_of() -> None:
 
 
 def test_reasoning_steps_outside_the_run_are_refused() -> None:
-    check_reasoning_steps(50, 50)
+    PictureEdit(50).check_steps(50)
     with pytest.raises(BadInput, match="51 reasoning steps were asked for, but the run has 50"):
-        check_reasoning_steps(51, 50)
+        PictureEdit(51).check_steps(50)

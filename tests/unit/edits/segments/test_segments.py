@@ -15,9 +15,9 @@ from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.sampling.guidance import StepRange
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc
+from reelpatch.sampling.step_range import StepRange
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 from tests.golden.rounding import depth_of, rounding

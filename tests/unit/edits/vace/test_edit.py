@@ -13,7 +13,7 @@ from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.rotary import rotary_table
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from tests.golden.rounding import assert_rounds_alike, depth_of
 
 GRID = TokenGrid(3, 2, 2)

@@ -1,6 +1,7 @@
 """`reelpatch plan` answers at once, from nothing but sizes, and says in one sentence what it cannot plan."""
 
 import json
+import re
 import subprocess
 import sys
 from math import prod
@@ -54,6 +55,22 @@ def test_the_answer_as_a_table(capsys: Captured) -> None:
     for words in ("29,640", "1,745.7 TFLOP", "RTX 4090", "over PCIe", "Counted:", "Estimated:"):
         assert words in text
     assert max(map(len, text.splitlines())) < 250
+
+
+def test_the_verdict_stands_first_and_is_that_of_the_table(capsys: Captured) -> None:
+    """How much of how much, and what is streamed, before any reason; where it does not fit, by how much."""
+    where = ("--card", "rtx 4090", "--vram", "12", "--ram", "32")
+    answer = run(capsys, "plan", "--recipe", "ditto-global", *where)["machines"][0]
+    assert main(["plan", "--recipe", "ditto-global", *where]) == DONE
+    first = capsys.readouterr().out.splitlines()[0]
+    peak = max(stage["total_gib"] for stage in answer["stages"])
+    streamed, blocks = answer["offloaded"]["blocks"], answer["offloaded"]["of_blocks"]
+    assert first.startswith(
+        f"fits: {peak:.1f} of 12 GiB of VRAM, {streamed} of {blocks} blocks streamed, ~"
+    ), first
+    assert first.endswith("min (RTX 4090)")
+    assert main(["plan", "--recipe", "ditto-global", "--vram", "2", "--ram", "32"]) == DONE
+    assert re.match(r"DOES NOT FIT: needs [\d.]+ GiB of 2.0 GiB VRAM", capsys.readouterr().out)
 
 
 def test_nothing_heavy_is_loaded() -> None:

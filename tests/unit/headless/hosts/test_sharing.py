@@ -19,8 +19,9 @@ from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch
 from reelpatch.headless.hosts.pair_maker import TiedDenoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.sampling.guidance import Guidance, StepRange
+from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import SOLVERS
+from reelpatch.sampling.step_range import StepRange
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 

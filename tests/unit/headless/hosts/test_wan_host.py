@@ -13,9 +13,10 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.embedded_texts import padded_text
-from reelpatch.sampling.guidance import Guidance, SkipLayers, StepRange
+from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_euler, sample_flow_unipc
+from reelpatch.sampling.step_range import StepRange
 from tests.golden import tiny_wan
 from tests.golden.deterministic import make_input
 

@@ -23,6 +23,7 @@ from reelpatch.headless.runs.request import EditRequest
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
+from reelpatch.windows.plan_windows import one_window, plan_windows
 from tests.conftest import moving_square
 from tests.unit.edits.canvas.test_canvas import tiny
 
@@ -117,6 +118,62 @@ def test_a_long_clip_follows_it_from_window_to_window(
         assert one["mask"][0].max() == 0  # what the window before made is handed on
 
 
+def test_another_frame_stays_and_all_others_are_made(
+    clip: Path, picture: Path, models_folder: Path, rendered: list[dict[str, Any]]
+) -> None:
+    found = made(clip, models_folder, "--first-frame", picture, "--at-frame", 3)
+    assert np.array_equal(found[3], FRAMES[0][..., ::-1])
+    others = [number for number in range(9) if number != 3]
+    assert np.array_equal(found[others], 255 - FRAMES[others])
+    shown, mask = rendered[-1]["clip"], rendered[-1]["mask"]
+    held = range(3, 3 + HELD)
+    assert torch.equal(shown[3 : 3 + HELD], shown[3:4].expand(HELD, -1, -1, -1))
+    assert [number for number in range(len(mask)) if mask[number].max() == 0] == list(held)
+    assert mask[[number for number in range(len(mask)) if number not in held]].min() == 1
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 10, 16])
+def test_it_stays_to_the_bit_wherever_windows_lie(
+    tmp_path: Path, picture: Path, models_folder: Path, rendered: list[dict[str, Any]], at: int
+) -> None:
+    """Windows of 9 frames share 5: 4 to 8 are handed on, of which 7 and 8 are made anew by the second."""
+    long = tmp_path / "long.mkv"
+    write_video(Video(moving_square(17), Fraction(8)), long)
+    found = made(long, models_folder, "--first-frame", picture, "--at-frame", at)
+    assert found.shape == (17, 32, 32, 3)
+    assert np.array_equal(found[at], FRAMES[0][..., ::-1])
+    begins = [0, 4, 8]
+    for first, one in zip(begins, rendered, strict=True):
+        is_seen = first <= at < first + 9
+        is_new = is_seen and (first == 0 or at - first >= 5)
+        assert len(one["clip"]) == 9 + (HELD - 1 if is_new else 0)
+        if is_seen:
+            assert np.array_equal(
+                (one["clip"][at - first] * 255).round().byte().numpy(), FRAMES[0][..., ::-1]
+            )
+            assert one["mask"][at - first].max() == 0
+
+
+def test_a_recipe_that_holds_no_frames_is_told_of_one_alone() -> None:
+    clip, picture = torch.rand(9, 8, 8, 3), torch.rand(8, 8, 3)
+    given = GivenFrame(picture, at=6)
+    shown, mask = given.put(clip, None)
+    assert shown.shape == clip.shape
+    assert torch.equal(shown[6], picture)
+    assert mask.amin((1, 2)).tolist() == [1, 1, 1, 1, 1, 1, 0, 1, 1]
+    assert torch.equal(given.without_lead(shown), shown)
+    assert "sees frames 5 to 8 as one" in given.describe("edited.png", 4)
+    assert "as one" not in GivenFrame(picture).describe("edited.png", 4)
+
+
+def test_windows_that_do_not_see_the_frame_are_told_of() -> None:
+    plan = plan_windows(33, 9, 5, recipe("demo").lattice)
+    assert plan.told_of_frame(8) == ""
+    assert plan.told_of_frame(9).startswith("The first window ends before frame 9 and does not see it")
+    assert "The first 2 windows end before frame 14 and do not see it" in plan.told_of_frame(14)
+    assert "from frame 8 on" in plan.told_of_frame(14)
+
+
 def test_a_picture_of_the_clip_s_shape_is_brought_to_its_size() -> None:
     larger = torch.rand(64, 96, 3, generator=torch.Generator().manual_seed(1))
     given = GivenFrame.of(larger, (32, 48))
@@ -126,9 +183,11 @@ def test_a_picture_of_the_clip_s_shape_is_brought_to_its_size() -> None:
 
 
 def test_a_recipe_with_references_looks_at_it(picture: Path) -> None:
-    first = read_first_frame(picture, (32, 32), recipe("bernini-r-1.3b"), num_frames=9)
-    assert first.kept is None
-    assert [tuple(one.shape) for one in first.references] == [(32, 32, 3)]
+    plan = one_window(9, recipe("bernini-r-1.3b").lattice)
+    for at in (0, 4):
+        first = read_first_frame(picture, (32, 32), recipe("bernini-r-1.3b"), plan=plan, at=at)
+        assert first.kept is None
+        assert [tuple(one.shape) for one in first.references] == [(32, 32, 3)]
 
 
 def test_reco_shows_it_beside_the_clip_s_own_frame(
@@ -174,8 +233,19 @@ REFUSALS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "a recipe that cannot": (lambda p: (p, "--recipe", "videocof"), "'videocof' cannot follow a first frame: use one of"),
     "one frame alone": (lambda p: (p, "--frames", 1), "nothing is left to follow"),
     "one frame beside": (lambda p: (p, "--frames", 1, "--recipe", "reco"), "nothing is left to follow"),
+    "a frame that is not there": (lambda p: (p, "--at-frame", 9), "frame 9 was named, but the clip has 9: use 0 to 8"),
+    "a frame before the first": (lambda p: (p, "--at-frame", -1), "use 0 to 8"),
+    "a frame beyond those asked for": (lambda p: (p, "--at-frame", 6, "--frames", 5), "the clip has 5"),
+    "another frame of another shape": (lambda p: (p.with_name("wide.png"), "--at-frame", 4), "the picture of frame 4 is 64x32"),
+    "another frame beside": (lambda p: (p, "--at-frame", 4, "--recipe", "reco"), "frame 0 alone beside the source, but frame 4"),
     "grown without a mask": (lambda p: (p, "--grow", 2), "works on a mask, and none was given"),
 }  # fmt: skip
+
+
+def test_a_frame_without_a_picture_is_refused(clip: Path, models_folder: Path, capsys: Captured) -> None:
+    named = ("edit", clip, "make it sepia", "--models", models_folder, "--json", "--at-frame", 4)
+    assert main(list(map(str, named))) == BAD_INPUT
+    assert "frame 4 was named, but no picture of it" in json.loads(capsys.readouterr().out)["error"]
 
 
 @pytest.mark.parametrize("case", REFUSALS)

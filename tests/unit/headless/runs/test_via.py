@@ -131,6 +131,26 @@ def test_outside_a_mask_the_frame_stays(clip: Path, models: Path, asked: list[di
     assert np.array_equal(made[:, :, 16:], FRAMES[:, :, 16:])
 
 
+def test_another_frame_is_edited_and_kept_with_the_mask_of_its_moment(
+    clip: Path, models: Path, asked: list[dict[str, Any]]
+) -> None:
+    masks = np.zeros((9, *FRAMES.shape[1:]), np.uint8)
+    masks[:, :, :16], masks[6, :, :16], masks[6, :, 16:] = 255, 0, 255
+    write_video(Video(masks, Fraction(8)), clip.with_name("mask.mkv"))
+    assert run(clip, models, *VIA, "--at-frame", 6, "--mask", clip.with_name("mask.mkv")) == DONE
+    (one,) = asked
+    assert np.array_equal((one["picture"] * 255).round().byte().numpy(), FRAMES[6])
+    assert not clip.with_name("out_frame0.png").exists()
+    made = frames(clip.with_name("out.mkv"))
+    assert np.array_equal(made[6], pixels(clip.with_name("out_frame6.png")))
+    assert np.array_equal(made[6, :, 16:], 255 - FRAMES[6, :, 16:])
+    assert np.array_equal(made[6, :, :16], FRAMES[6, :, :16])
+    assert np.array_equal(made[5, :, 16:], FRAMES[5, :, 16:])
+    given = ("--first-frame", clip.with_name("out_frame6.png"), "--at-frame", 6)
+    assert run(clip, models, *given, "--mask", clip.with_name("mask.mkv")) == DONE
+    assert np.array_equal(frames(clip.with_name("out.mkv")), made)
+
+
 def test_a_run_that_was_stopped_goes_on_with_the_picture_that_it_made(
     clip: Path, models: Path, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +184,11 @@ REFUSALS = {
     "one with its own sentence": (("--via", "chronoedit-upscale"), r"instruction of its own.*--via"),
     "a recipe that cannot follow": ((*VIA, "--recipe", "videocof"), r"'videocof' cannot follow.*--via"),
     "frame 0 left as it is": ((*VIA, "--when", "2-5"), r"leaves frame 0 as it is.*--via"),
+    "another frame left as it is": (
+        (*VIA, "--at-frame", 6, "--when", "2-5"),
+        r"leaves frame 6 as it is.*--via",
+    ),
+    "a frame that is not there": ((*VIA, "--at-frame", 20), r"frame 20 was named, but the clip has 9"),
     "one frame alone": ((*VIA, "--frames", 1), "nothing is left to follow"),
     "a picture that is an input": ((*VIA, "--reference", "out_frame0.png"), "out_frame0.png"),
 }

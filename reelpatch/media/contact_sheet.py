@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 THUMB_PX = 240
-_GAP_PX, _CAPTION_PX, _TEXT_PX, _NAME_CHARACTERS = 12, 22, 14, 60
+_GAP_PX, _CAPTION_PX, _TEXT_PX, _NAME_CHARACTERS = 12, 22, 14, 160
 _INK, _PAPER = (30, 30, 30), (250, 250, 248)
 
 

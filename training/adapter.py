@@ -1,0 +1,187 @@
+"""An edit adapter of EasyV2V's layout on the demo's finished base: `python -m training.adapter FOLDER`.
+
+It goes on where it was stopped; with `--minutes` it stops by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reelpatch.edits.adapter.layout import POSITIONS_KEY, AdapterLayout
+from reelpatch.headless.demo import scenes
+from training import adapter_scenes, export, run
+from training.adapter_model import InContext
+from training.adapter_scenes import SHARD, Encoder, Scenes
+from training.editor import CHANGED_WEIGHT, PROMPT_DROPOUT, SHIFT
+from training.model import DemoFamily
+from training.restore import restore_family, restore_vae
+from training.vae import build as build_vae
+from training.words import encode
+
+log = logging.getLogger("reelpatch.training")
+
+MODELS = Path(scenes.__file__).parent / "models"
+FILE = "reelpatch_demo_edit_adapter.safetensors"
+NUM_STEPS = 1500
+# Of each step: clips by instruction and mask, clips with a picture, and pictures alone.
+NUM_PLAIN, NUM_SHOWN, NUM_STILLS = 10, 4, 24
+# Shards at the first step, and after how many steps another comes in: training begins before all is encoded.
+FIRST_SHARDS, STEPS_FOR_A_SHARD, MOST_SHARDS = 6, 60, 8
+MUON_LR, ADAMW_LR = 0.02, 1.5e-3
+NOT_MATRICES = ("modulation", "embedding.weight")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Scenes of one form in a step: `[B, 16, T, 8, 8]` each, the reference `[B, 16, 1, 8, 8]` or None."""
+
+    clean: Tensor
+    source: Tensor
+    mask: Tensor
+    reference: Tensor | None
+    text: Tensor
+
+
+class Batches:
+    """What a step is trained on, by its number alone; scenes come in as it goes."""
+
+    def __init__(self, family: DemoFamily, encoder: Encoder, folder: Path) -> None:
+        self._family, self._encoder, self._folder = family, encoder, folder
+        self._scenes: Scenes | None = None
+        self._texts: dict[str, Tensor] = {}
+
+    def parts(self, step: int, generator: torch.Generator) -> list[Part]:
+        all_scenes = self._known(min(MOST_SHARDS, FIRST_SHARDS + step // STEPS_FOR_A_SHARD))
+        shown, still = all_scenes.has_reference, all_scenes.is_still
+        # Pictures alone have a reference in every third step.
+        has_picture = step % 3 == 0
+        return [
+            self._part(~shown, NUM_PLAIN, 3, generator),
+            self._part(shown, NUM_SHOWN, 3, generator),
+            self._part(still & (shown == has_picture), NUM_STILLS, 1, generator),
+        ]
+
+    def _known(self, num_shards: int) -> Scenes:
+        if self._scenes is None or len(self._scenes.wordings) != num_shards * SHARD:
+            self._scenes = adapter_scenes.load(self._folder, self._encoder, num_shards)
+        return self._scenes
+
+    def _part(self, chosen: Tensor, count: int, frames: int, generator: torch.Generator) -> Part:
+        assert self._scenes is not None
+        among = chosen.nonzero()[:, 0]
+        rows = among[torch.randint(len(among), (count,), generator=generator)]
+        picks = torch.rand(count, generator=generator).tolist()
+        dropped = torch.rand(count, generator=generator) < PROMPT_DROPOUT
+        sentences = [
+            "" if drop else self._scenes.wordings[row][int(pick * len(self._scenes.wordings[row]))]
+            for row, pick, drop in zip(rows.tolist(), picks, dropped, strict=True)
+        ]
+        reference = self._scenes.reference[rows].float() if self._scenes.has_reference[rows[0]] else None
+        clean, source, mask = (
+            latents[rows, :, :frames].float()
+            for latents in (self._scenes.target, self._scenes.source, self._scenes.mask)
+        )
+        return Part(clean, source, mask, reference, self._embedded(sentences))
+
+    @torch.no_grad()
+    def _embedded(self, sentences: list[str]) -> Tensor:
+        new = sorted(set(sentences) - self._texts.keys())
+        if new:
+            self._texts |= dict(zip(new, self._family.embed_text(encode(new)), strict=True))
+        return torch.stack([self._texts[sentence] for sentence in sentences])
+
+
+def loss_of(model: InContext, batches: Batches, step: int) -> Tensor:
+    """The flow-matching loss of a step, noise levels shifted by `SHIFT`; latent cells that change weigh more."""
+    generator = torch.Generator().manual_seed(4_000_000 + step)
+    total, weights = torch.zeros(()), torch.zeros(())
+    for part in batches.parts(step, generator):
+        count = len(part.clean)
+        u = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
+        sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
+        noise, at = torch.randn(part.clean.shape, generator=generator), sigma.view(-1, 1, 1, 1, 1)
+        with run.fast_arithmetic():
+            velocity = model(
+                (1 - at) * part.clean + at * noise, sigma, part.text, part.source, part.mask, part.reference
+            ).float()
+        changed = (part.clean - part.source).abs().mean(dim=1, keepdim=True) > 0.25
+        weight = 1 + CHANGED_WEIGHT * changed
+        total = total + ((velocity - (noise - part.clean)).square() * weight).sum()
+        weights = weights + weight.sum() * part.clean.shape[1]
+    return total / weights
+
+
+def train(folder: Path, *, until: float, positions: str = "aligned") -> dict[str, Tensor]:
+    """The tensors of the adapter's file, fp32. Raises: `run.OutOfTime` as `run.train`."""
+    family = DemoFamily()
+    restore_family(family, MODELS)
+    vae = build_vae()
+    restore_vae(vae, MODELS)
+    batches = Batches(family.eval(), Encoder(vae), folder)
+    torch.manual_seed(0)
+    before = weights_of(family)
+    model = InContext(family, AdapterLayout.of({POSITIONS_KEY: positions}, "the training"))
+    optimizer = run.Matrices(model, muon_lr=MUON_LR, adamw_lr=ADAMW_LR, adamw_names=NOT_MATRICES)
+    average = run.train(
+        model,
+        optimizer,
+        lambda step: loss_of(model, batches, step),
+        num_steps=NUM_STEPS,
+        checkpoint=folder / "adapter.pt",
+        until=until,
+    )
+    return file_tensors(average.weights, before)
+
+
+def weights_of(family: DemoFamily) -> dict[str, Tensor]:
+    """A copy of the base's weights that are trained, by native name."""
+    return {name: weight.detach().clone() for name, weight in family.blocks.named_parameters(prefix="blocks")}
+
+
+def file_tensors(trained: dict[str, Tensor], before: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Trained weights as an edit adapter's file has them: its embeddings, and what changes in the backbone."""
+    endings = {"weight": "diff", "bias": "diff_b", "modulation": "diff_m"}
+    tensors: dict[str, Tensor] = {}
+    for name, weight in trained.items():
+        place, _, own = name.partition(".")
+        if place == "adapter":
+            tensors[own] = weight
+            continue
+        layer, _, parameter = own.rpartition(".")
+        tensors[f"diffusion_model.{layer}.{endings[parameter]}"] = weight - before[own]
+    return tensors
+
+
+def write(tensors: dict[str, Tensor], path: Path, positions: str) -> None:
+    """The adapter's file, bf16."""
+    own = {name: tensor.bfloat16() for name, tensor in tensors.items()}
+    export.write(own, path, **{POSITIONS_KEY: positions})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.adapter", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where checkpoints go")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
+    )
+    parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    until = time.monotonic() + 60 * options.minutes
+    try:
+        tensors = train(options.folder, until=until, positions=options.positions)
+    except run.OutOfTime:
+        log.info("the time is over: the same command goes on")
+        return
+    write(tensors, MODELS / "diffusion_models" / FILE, options.positions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,4 @@
+class _Options:
+    disable_metadata: bool
+
+args: _Options
