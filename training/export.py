@@ -14,6 +14,7 @@ from reelpatch.edits.vace.module import LAYERS_KEY
 from reelpatch.families.wan.names import umt5_hf_to_wan, vae_diffusers_to_native
 from training.latents import Statistics
 from training.model import TEXT_WIDTH, VACE_LAYERS, DemoFamily
+from training.picture_model import FILE, PictureFamily
 from training.words import build_tokenizer
 
 WAN_TEXT_WIDTH = 4096
@@ -57,13 +58,7 @@ def export_vae(vae: AutoencoderKLWan, statistics: Statistics, path: Path) -> Non
 
 def export_family(family: DemoFamily, models: Path) -> None:
     """Base (bf16 and fp8), edit module and text encoder."""
-    native = {
-        n: t.detach().cpu() for n, t in family.state_dict().items() if not n.startswith(("text.", "vace."))
-    }
-    width = native["text_embedding.0.weight"].shape[0]
-    columns = torch.zeros(width, WAN_TEXT_WIDTH - TEXT_WIDTH)
-    native["text_embedding.0.weight"] = torch.cat([native["text_embedding.0.weight"], columns], dim=1)
-    base = {name: tensor.bfloat16() for name, tensor in native.items()}
+    base = _transformer_of(family)
     folder = models / "diffusion_models"
     write(base, folder / "reelpatch_demo_t2v_bf16.safetensors")
     eighth = {name: tensor.to(FLOAT8) if _is_float8(name) else tensor for name, tensor in base.items()}
@@ -78,6 +73,22 @@ def export_family(family: DemoFamily, models: Path) -> None:
     }
     tokenizer = json.dumps(json.loads(build_tokenizer().to_str()))
     write(words, models / "text_encoders" / "reelpatch_demo_umt5.safetensors", tokenizer_json=tokenizer)
+
+
+def export_picture_backbone(family: PictureFamily, models: Path) -> None:
+    """The image-to-video transformer, in the form of those without a branch for a picture's embedding."""
+    write(_transformer_of(family), models / "diffusion_models" / FILE)
+
+
+def _transformer_of(family: DemoFamily) -> dict[str, Tensor]:
+    """The transformer alone, bf16, its text width Wan's."""
+    native = {
+        n: t.detach().cpu() for n, t in family.state_dict().items() if not n.startswith(("text.", "vace."))
+    }
+    width = native["text_embedding.0.weight"].shape[0]
+    columns = torch.zeros(width, WAN_TEXT_WIDTH - TEXT_WIDTH)
+    native["text_embedding.0.weight"] = torch.cat([native["text_embedding.0.weight"], columns], dim=1)
+    return {name: tensor.bfloat16() for name, tensor in native.items()}
 
 
 def _is_float8(name: str) -> bool:

@@ -90,9 +90,13 @@ class DemoFamily(nn.Module):
 
     def embed_text(self, ids: Tensor) -> Tensor:
         """Text rows for the blocks, `[B, TEXT_ROWS, D]`, of token ids `[B, MAX_TOKENS]` padded with 0."""
+        return self.text_embedding(self.text_rows(ids))
+
+    def text_rows(self, ids: Tensor) -> Tensor:
+        """What the text encoder makes of token ids, `[B, TEXT_ROWS, TEXT_WIDTH]`, the last row that of padding."""
         valid = (ids != 0).long()
         rows = self.text(input_ids=ids, attention_mask=valid).last_hidden_state * valid[..., None]
-        return self.text_embedding(F.pad(rows, (0, 0, 0, 1)))
+        return F.pad(rows, (0, 0, 0, 1))
 
     def forward(
         self,

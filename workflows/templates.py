@@ -73,6 +73,11 @@ PICTURES = (
         "ChronoEdit: imagine the way to the edit for 10 of 50 steps",
         "chronoedit-reasoning",
     ),
+    (
+        "Demo - edit a picture on any machine",
+        "Demo: edit a picture on any machine",
+        "demo-picture",
+    ),
 )
 
 

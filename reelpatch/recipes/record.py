@@ -249,7 +249,8 @@ class Recipe:
         """How it edits pictures. Raises: `BadInput` for a recipe that does something else."""
         if self.picture is None:
             raise BadInput(
-                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step.",
+                f"the recipe '{self.name}' edits no single pictures: choose one that does, such as chronoedit-8step, or demo-picture which "
+                "needs no files.",
                 setting="recipe",
             )
         return self.picture

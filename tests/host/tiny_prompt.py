@@ -37,7 +37,8 @@ def models_with_backbone(models: Path, folder: Path) -> Path:
         **{"image_dim": None, "added_kv_proj_dim": None},
     )
     state = {diffusers_to_native(key): tensor.contiguous() for key, tensor in made.state_dict().items()}
-    save_file(state, folder / "diffusion_models" / BACKBONE)
+    for name in (BACKBONE, RECIPES["demo-picture"].files_for("backbone")[0].names[0]):
+        save_file(state, folder / "diffusion_models" / name)
     # Core makes no VAE of 48 channels but the full one; the layout does not depend on it.
     file = identify(models / "diffusion_models" / DEMO_BACKBONE)
     width, channels, *_ = file.shape("patch_embedding.weight")
@@ -47,7 +48,14 @@ def models_with_backbone(models: Path, folder: Path) -> Path:
 
 
 def tiny_picture(workflow: Workflow) -> dict[str, Any]:
-    """The workflow as it is queued, with loaders one by one in place of the recipe's, few pixels and few steps."""
+    """The workflow as it is queued, with few pixels and few steps; of all but the demo's, with loaders one by one in place of the
+    recipe's."""
+    if workflow.recipe.startswith("demo"):
+        prompt: dict[str, Any] = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+        for node in prompt.values():
+            if node["class_type"] == "ReelpatchPicture":
+                node["inputs"] |= {"width": 32, "height": 32, "instruction": "make it sepia"}
+        return prompt
     made = _loaded_apart(workflow, _LOADERS, ("ReelpatchLoadPictureModels", "CLIPVisionEncode"))
     for node in made.values():
         if node["class_type"] == "ReelpatchPicture":

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.work import VaceWork
-from reelpatch.headless.hosts.wan_host import Moment, predict_velocity
+from reelpatch.families.kinds import Kind
+from reelpatch.headless.hosts.spaced_rotary import space_positions
+from reelpatch.headless.hosts.wan_host import Moment, SeenPicture, predict_velocity
 from reelpatch.headless.models.text_encoder import load_text_encoder
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.headless.models.wan_vae import load_vae
@@ -19,6 +21,7 @@ from tests.golden.rounding import assert_rounds_alike, depth_of
 from training import export, restore, whole_clip
 from training.latents import Statistics
 from training.model import DemoFamily
+from training.picture_model import FILE, PictureFamily
 from training.words import encode
 
 SENTENCE = "make the red circle blue"
@@ -104,3 +107,35 @@ def _hosted(models: Path, latents: Tensor, context: Tensor | None) -> Tensor:
         return predict_velocity(
             backbone, latents, encoder.embed(SENTENCE), moment=Moment(0.75, 0, 4, (True,)), edits=edits
         )[0]
+
+
+@pytest.mark.parametrize("latent_frames", [2, 8])
+def test_the_exported_picture_weights_predict_what_the_trained_ones_do(
+    tmp_path: Path, latent_frames: int
+) -> None:
+    """A pair stands at the ends of a film in time, and the mask of what is given goes in front of the picture's latents."""
+    torch.manual_seed(0)
+    family = PictureFamily()
+    _randomise(family)
+    export.export_picture_backbone(family, tmp_path)
+    base = DemoFamily()
+    base.text.load_state_dict(family.text.state_dict())
+    export.export_family(base, tmp_path)
+    latents, condition = torch.randn(2, 1, 16, latent_frames, 8, 8)
+    with torch.no_grad():
+        text = family.embed_text(encode([SENTENCE]))
+        trained = family.velocity(latents, condition, torch.tensor([0.75]), text)[0]
+    mask = torch.zeros(4, latent_frames, 8, 8)
+    mask[:, 0] = 1
+    file = tmp_path / "diffusion_models" / FILE
+    backbone = load_backbone(file, dtype=torch.float32, kinds=(Kind.IMAGE_BACKBONE,))
+    space_positions(backbone)
+    encoder = load_text_encoder(
+        tmp_path / "text_encoders" / "reelpatch_demo_umt5.safetensors", dtype=torch.float32
+    )
+    seen = SeenPicture(torch.cat([mask, condition[0]]))
+    with torch.no_grad():
+        hosted = predict_velocity(
+            backbone, latents, encoder.embed(SENTENCE), moment=Moment(0.75, 0, 4, (True,)), picture=seen
+        )[0]
+    assert_rounds_alike(hosted, trained, depth_of(family))

@@ -8,6 +8,7 @@ import pytest
 
 from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes import RECIPES, Recipe, recipe
 from reelpatch.recipes.files import NON_COMMERCIAL
 from reelpatch.sampling.guidance import Guidance
@@ -54,8 +55,7 @@ def test_a_recipe_says_where_its_files_come_from(record: Recipe) -> None:
             assert file.url.endswith("/" + file.names[0])
             assert file.size_gb or file.names[0] in SIZE_NOT_PUBLISHED
         else:
-            shipped = {"demo", "demo-enhance", "demo-shared-attention"}
-            assert record.name in shipped or "published no weights" in file.unpublished
+            assert record.name.startswith("demo") or "published no weights" in file.unpublished
     assert record.source
     assert record.examples or record.name in NO_EXAMPLES
 
@@ -123,10 +123,20 @@ def test_every_published_method_is_there() -> None:
             "causvid",
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
-        *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b", "easyv2v", "reco", "reco-ref"),
+        *(
+            "videocof",
+            "videocof-fast",
+            "bernini-r",
+            "bernini-r-1.3b",
+            "easyv2v",
+            "reco",
+            "reco-ref",
+            "capybara",
+        ),
         *("shared-attention", "shared-attention-1.3b", "shared-attention-a14b", "demo-shared-attention"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
         *("chronoedit-reasoning", "chronoedit-upscale", "chronoedit-paint"),
+        *("demo-picture", "demo-picture-reasoning"),
     }
 
 
@@ -200,7 +210,8 @@ PICTURES = (
 
 
 def test_recipes_for_pictures_are_the_published_settings() -> None:
-    assert {name for name, record in RECIPES.items() if record.picture} == set(PICTURES)
+    demo = {name for name in RECIPES if name.startswith("demo-picture")}
+    assert {name for name, record in RECIPES.items() if record.picture} == {*PICTURES, *demo}
     for name in PICTURES:
         record = recipe(name)
         few = name in {"chronoedit-8step", "chronoedit-paint"}
@@ -222,6 +233,15 @@ def test_recipes_for_pictures_are_the_published_settings() -> None:
     paint = recipe("chronoedit-paint").picture
     assert paint is not None
     assert paint.instruction("hat").endswith("The user wants to change the sketch to a hat")
+
+
+def test_the_demo_edits_pictures_without_a_picture_encoder() -> None:
+    plain, reasoning = recipe("demo-picture"), recipe("demo-picture-reasoning")
+    assert plain.files_for("clip_vision") == ()
+    assert reasoning.files == plain.files
+    assert (plain.frames, reasoning.frames) == (5, 29)
+    assert reasoning.picture == PictureEdit(reasoning_steps=3)
+    assert plain.files_for("backbone")[0].kinds == (Kind.IMAGE_BACKBONE,)
 
 
 def test_recipes_for_pictures_edit_no_clips_and_the_other_way_round() -> None:

@@ -74,10 +74,11 @@ def _removed(example: Example, result: Frames, edited: NDArray[np.bool_]) -> boo
 
 
 def _background(example: Example, result: Frames, edited: NDArray[np.bool_]) -> bool:
-    truth = scenes.paint_background(example.value)
+    truth = scenes.paint_background(example.value)[: len(example.target)]
     is_background = np.abs(example.target - truth).max(axis=-1) < 1e-3
     where = is_background & edited
-    best = min(scenes.BACKGROUNDS, key=lambda name: -psnr_db(result, scenes.paint_background(name), where))
+    looks = {name: scenes.paint_background(name)[: len(truth)] for name in scenes.BACKGROUNDS}
+    best = max(looks, key=lambda name: psnr_db(result, looks[name], where))
     return best == example.value and psnr_db(result, truth, where) > MIN_BACKGROUND_DB
 
 
