@@ -14,6 +14,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.wan.layouts import is_of_module
 from reelpatch.weights.header import Kind, expect
 
+from .demo_preview import show_true_colours
 from .files import chosen_file, listed, missing_or_true
 from .node_message import say
 
@@ -112,5 +113,6 @@ def load_backbone(path: str, model_options: dict[str, Any], disable_dynamic: boo
         raise BadInput(
             f"{path} is {known.kind.words} of a size that ComfyUI does not know: choose another file."
         )
+    show_true_colours(model, metadata)
     model.cached_patcher_init = (load_backbone, (path, model_options))
     return model

@@ -52,8 +52,7 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
             prepared.material,
         ),
         *([Stage(_between(workflow), GREEN, prepared.between)] if prepared.between else []),
-        Stage(f"{3 if prepared.between else 2} {_work(workflow, recipe)}", VIOLET, [job]),
-        Stage(f"{4 if prepared.between else 3} Result", RED, shown),
+        *_last_stages(workflow, recipe, prepared, shown),
     ]
     models = next(node for node in job.inside.nodes if node.type.startswith("ReelpatchLoad"))
     ui, api = build(stages, [note(workflow.title, recipe, job, models, workflow.how)])
@@ -64,6 +63,17 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
         "linearData": {"inputs": asked(prepared, recipe), "outputs": [str(node.id) for node in results]},
     }
     return ui, api
+
+
+def _last_stages(workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node]) -> list[Stage]:
+    """The edit and its results; under each other beside an editor, so that all of it can be read on a small screen."""
+    first = 3 if prepared.between else 2
+    if workflow.track:
+        return [Stage(f"{first} Edit", VIOLET, [prepared.task, *shown])]
+    return [
+        Stage(f"{first} {_work(workflow, recipe)}", VIOLET, [prepared.task]),
+        Stage(f"{first + 1} Result", RED, shown),
+    ]
 
 
 def _between(workflow: Workflow) -> str:

@@ -28,8 +28,12 @@ MODES = {"classic": False, "nodes 2.0": True}
 Told = dict[str, Any]
 APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
 SMALL = [workflow.name for workflow in WORKFLOWS]
-# What is drawn a little smaller: an editor as large as its clip, and the widest graph.
-WIDEST = {workflow.name for workflow in WORKFLOWS if workflow.track or "try-on" in workflow.name}
+# What is drawn a little smaller: an editor as large as its clip, and graphs of five columns.
+WIDEST = {
+    workflow.name
+    for workflow in WORKFLOWS
+    if workflow.track or len(json.loads(paths(workflow)[0].read_text(encoding="utf-8"))["groups"]) == 4
+}
 # Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
 SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
 BLUEPRINT = {

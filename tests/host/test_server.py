@@ -16,7 +16,7 @@ from PIL import Image
 
 from reelpatch.recipes import RECIPES
 from tests.host.server import RUN_S, Server, running
-from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture
+from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture, without_sam3
 from tests.unit.media.test_clip_matrix import film
 from workflows.beside_nodes import MaskByWord, Several
 from workflows.blueprints import blueprints
@@ -42,7 +42,6 @@ TINY = {
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along
-SAM3_NODES = {"CheckpointLoaderSimple", "SAM3_VideoTrack", "SAM3_TrackToMask"}
 FILES = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
 
 
@@ -56,28 +55,6 @@ def tiny(workflow: Workflow) -> dict[str, Any]:
         given |= {"recipe": recipe} if "recipe" in given else {}
         given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
     return in_known_words(without_sam3(prompt))
-
-
-def without_sam3(prompt: dict[str, Any]) -> dict[str, Any]:
-    """A mask from a file in place of what SAM3 finds, whose weights are not here; what is made of it stays."""
-    finds = {key for key, node in prompt.items() if node["class_type"] in SAM3_NODES}
-    kept = {key: node for key, node in prompt.items() if key not in finds}
-    if finds:
-        kept = {key: node for key, node in kept.items() if not finds & links_of(node)} | {
-            key: {**node, "inputs": {**node["inputs"], "mask": ["by word", 0]}}
-            for key, node in kept.items()
-            if node["class_type"] == "GrowMask"
-        }
-        mask = {"image": "reelpatch_demo_mask.png", "channel": "red"}
-        kept["by word"] = {"class_type": "LoadImageMask", "inputs": mask, "_meta": {"title": "Mask"}}
-        (video,) = (node for node in kept.values() if node["class_type"] == "LoadVideo")
-        video["inputs"]["file"] = "reelpatch_demo_clip.mp4"  # of the mask's size
-    return kept
-
-
-def links_of(node: dict[str, Any]) -> set[str]:
-    """The nodes that a node is linked to."""
-    return {value[0] for value in node["inputs"].values() if isinstance(value, list)}
 
 
 def older(name: str) -> dict[str, Any]:

@@ -114,3 +114,28 @@ def _loaded_apart(
         if prompt[key]["class_type"] == "ReelpatchRecipe":
             given["steps"] = 3
     return made
+
+
+SAM3_NODES = {"CheckpointLoaderSimple", "SAM3_VideoTrack", "SAM3_TrackToMask"}
+
+
+def without_sam3(prompt: dict[str, Any]) -> dict[str, Any]:
+    """A mask from a file in place of what SAM3 finds, whose weights are not here; what is made of it stays."""
+    finds = {key for key, node in prompt.items() if node["class_type"] in SAM3_NODES}
+    kept = {key: node for key, node in prompt.items() if key not in finds}
+    if finds:
+        kept = {key: node for key, node in kept.items() if not finds & links_of(node)} | {
+            key: {**node, "inputs": {**node["inputs"], "mask": ["by word", 0]}}
+            for key, node in kept.items()
+            if node["class_type"] == "GrowMask"
+        }
+        mask = {"image": "reelpatch_demo_mask.png", "channel": "red"}
+        kept["by word"] = {"class_type": "LoadImageMask", "inputs": mask, "_meta": {"title": "Mask"}}
+        (video,) = (node for node in kept.values() if node["class_type"] == "LoadVideo")
+        video["inputs"]["file"] = "reelpatch_demo_clip.mp4"  # of the mask's size
+    return kept
+
+
+def links_of(node: dict[str, Any]) -> set[str]:
+    """The nodes that a node is linked to."""
+    return {value[0] for value in node["inputs"].values() if isinstance(value, list)}

@@ -21,6 +21,8 @@ async function openedAsTemplate(page, name) {
 async function looks(page, names, pictures) {
   const usual = page.viewportSize();
   await page.setViewportSize(SCREEN);
+  // A pointer that is left outside of the smaller page would pan the canvas that way.
+  await page.mouse.move(SCREEN.width / 2, SCREEN.height / 2);
   await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 8));
   const told = {};
   for (const name of names) {
