@@ -60,5 +60,5 @@ $(VENV)/.%: $(SOURCES) | $(BIN)/python
 	touch $@
 
 $(VENV)/.headless: EXTRAS := headless
-$(VENV)/.test: EXTRAS := headless,test
+$(VENV)/.test: EXTRAS := headless,test,cluster
 $(VENV)/.dev: EXTRAS := dev

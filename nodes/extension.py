@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .apply import ApplyEdit
 from .backbone import LoadBackbone
+from .channel_edit import EditByChannels
 from .clips import Clip, FinishClip, References
 from .compare import Compare
 from .contact_sheet import ContactSheet
@@ -62,6 +63,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     Plan,
     EditInContext,
     GroundingFilm,
+    EditByChannels,
     LoadPictureModels,
     LoadContextModels,
     Picture,

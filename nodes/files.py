@@ -8,6 +8,7 @@ from pathlib import Path
 import folder_paths
 
 from reelpatch.errors import BadInput
+from reelpatch.families.hunyuan15.files import HunyuanFile
 from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.recipes import RECIPES, WeightFile
 from reelpatch.weights.header import KnownFile, expect, identify
@@ -26,6 +27,12 @@ LOADED_BY: dict[FileKind, str] = {
     Kind.VAE22: "Load VAE",
     Kind.UMT5: "Load CLIP with type wan",
     Kind.CLIP_VISION: "Load CLIP Vision",
+    HunyuanFile.BACKBONE: "Load Diffusion Model",
+    HunyuanFile.UPSCALER: "Load Diffusion Model",
+    HunyuanFile.VAE: "Load VAE",
+    HunyuanFile.QWEN: "DualCLIPLoader with type hunyuan_video_15",
+    HunyuanFile.BYT5: "DualCLIPLoader with type hunyuan_video_15",
+    HunyuanFile.SIGLIP: "Load CLIP Vision",
 }
 _SHOWN_CHARACTERS = 60
 

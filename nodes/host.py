@@ -95,7 +95,7 @@ def check_backbone(model: ModelPatcher, module_width: int | None, channels: int 
     """
     backbone = model.get_model_object("diffusion_model")
     family = family_of(model)
-    if family is None:
+    if family is None or family.comfyui is None or not family.comfyui.takes_edits:
         raise BadInput(
             f"this MODEL is a {type(model.model).__name__}, but edits need a Wan text-to-video backbone: load one "
             "with Load backbone or Load Diffusion Model."

@@ -60,11 +60,19 @@ def fault_of(ended: Ended, output: Path) -> str:
         return "stdout holds no JSON"
     if ended.code == DONE:
         return "" if output.exists() else "nothing was written"
-    said = answer["error"]
-    if not said.endswith(".") or "\n" in said or len(said) > MAX_CHARACTERS:
-        return f"what is said is not one sentence: {said}"
+    if fault := fault_in(answer["error"]):
+        return fault
     left = [path.name for path in output.parent.iterdir()]
     return f"left behind: {', '.join(left)}" if left else ""
+
+
+def fault_in(said: str) -> str:
+    """What is wrong with a sentence; nothing where nothing is."""
+    if "--help" in said:
+        return f"the command line was not understood: {said}"
+    if not said.endswith(".") or "\n" in said or len(said) > MAX_CHARACTERS:
+        return f"what is said is not one sentence: {said}"
+    return ""
 
 
 def said_of(ended: Ended) -> str:

@@ -42,6 +42,7 @@ def test_cases_are_found_by_their_names(tmp_path: Path) -> None:
         (BAD_INPUT, {"error": "This is one sentence."}, "", ".out.7.part", "left behind: .out.7.part"),
         (BAD_INPUT, {"error": "half a sentence"}, "", "", "what is said is not one sentence"),
         (BAD_INPUT, {"error": "x" * 1100 + "."}, "", "", "what is said is not one sentence"),
+        (BAD_INPUT, {"error": "no such argument: see reelpatch --help."}, "", "", "the command line was not"),
         (1, {"error": "unexpected"}, "Traceback (most recent call last):\n  KeyError: 5", "", "exit code 1"),
         (DONE, {"frames": 5}, "Traceback (most recent call last):", "out.mp4", "exit code 0, or a traceback"),
         (-11, {}, "", "", "exit code -11"),

@@ -35,6 +35,7 @@ from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
+SHOWN = FOLDER.parent / "js" / "templates.json"  # what the page has to know of them
 
 
 def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -132,6 +133,15 @@ def _look(images: Output) -> Node:
     )
 
 
+def order() -> list[str]:
+    """The names of templates and apps in the order that people see them in; an app stands behind its template."""
+    return [
+        name
+        for workflow in WORKFLOWS
+        for name in (workflow.name, *([app_path(workflow).stem] if workflow.is_app else []))
+    ]
+
+
 def write() -> None:
     """Writes every workflow's files."""
     for path, form in files().items():
@@ -141,7 +151,7 @@ def write() -> None:
 
 def files() -> dict[Path, dict[str, Any]]:
     """What is in each file."""
-    forms: dict[Path, dict[str, Any]] = {}
+    forms: dict[Path, dict[str, Any]] = {SHOWN: {"order": order()}}
     for workflow in WORKFLOWS:
         forms |= dict(zip(paths(workflow), graph(workflow), strict=True))
         if workflow.is_app:

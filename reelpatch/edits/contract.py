@@ -13,6 +13,7 @@ from reelpatch.edits.carried import TokenSegment
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
+from reelpatch.families.wan.pieces import Pieces
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.schedules import step_of
 
@@ -49,6 +50,8 @@ class Forward:
     compute, and `embed` is its patch embedding, `[B, C, T, h, w]` -> `[B, N, D]`.
     A host that works on a long clip window by window names the latent frames this pass sees, `shown_frames`, and how
     many there are in all, `num_frames`; None means that it sees them all.
+    A host whose blocks run over `pieces` of the tokens asks the edits' blocks for the same; its `rotary` is then of tokens
+    along its first axis.
     """
 
     tokens: Tensor
@@ -65,6 +68,7 @@ class Forward:
     rotate: Rotate = apply_rotary
     shown_frames: Sequence[int] | None = None
     num_frames: int | None = None
+    pieces: Pieces | None = None
 
     @property
     def whole_grid(self) -> TokenGrid:

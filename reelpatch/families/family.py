@@ -19,19 +19,25 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class InComfyUI:
-    """Classes of ComfyUI by their full names: that of a MODEL's transformer, and that of its latents' numbers."""
+    """Classes of ComfyUI by their full names: that of a MODEL's transformer, and that of its latents' numbers.
+
+    Edits hang on the blocks of a MODEL that `takes_edits`; others are shown what they edit by their conditioning alone.
+    """
 
     transformer: str
     latents: str
+    takes_edits: bool = True
 
 
 @dataclass(frozen=True)
 class Family:
     """Models that share a VAE and a way to lay out tokens; `head_dim` is the width of one attention head.
 
-    `vae` is the name under which the VAE that goes with it is published for ComfyUI. `counts` is where its `FamilyCounts` stands, and `headless` where that which loads and runs its models without ComfyUI
-    does, empty where nothing can; `texts` is where that which reads texts for it does, None for UMT5. `marks` tell its files by
-    their headers, beside those that `weights/header.py` knows, by the native names that `tables` give them.
+    `vae` is the name under which the VAE that goes with it is published for ComfyUI, `counts` where its `FamilyCounts` stands.
+    `headless` is where that stands which loads and runs its models without ComfyUI, empty where nothing can, and `texts` that which
+    reads texts for it there, None for UMT5; `works_in_pieces` says whether it runs blocks over pieces of their tokens if memory
+    asks for it. `marks` tell its files by their headers, beside those that `weights/header.py` knows, by the native names that
+    `tables` give them.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Family:
     vae: str = ""
     tables: tuple[KeyTable, ...] = ()
     texts: Place | None = None
+    works_in_pieces: bool = False
 
     def start_counts(self) -> FamilyCounts:
         """What counts its models."""

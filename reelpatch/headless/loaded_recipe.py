@@ -2,8 +2,7 @@
 
 import logging
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from reelpatch.edits.work import ModuleWork
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
+from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.models.family_models import (
     LooksAtFrames,
@@ -41,8 +41,6 @@ from reelpatch.sampling.strengths import StrengthSchedule
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
-# As CUDA and MPS say it, and as PyTorch's CPU allocator does.
-_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator")
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
@@ -81,7 +79,7 @@ class LoadedRecipe:
 
     `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
     Each run begins with `prepare`. Blocks for which the card has no room are sent to it as they run, and leave it
-    before decoding; a large text encoder never shares it with the transformer.
+    before decoding, as the VAE does while denoising; a large text encoder never shares it with the transformer.
     Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
     that this machine does not have.
     """
@@ -216,6 +214,9 @@ class LoadedRecipe:
         self, on_progress: OnProgress = silent, *, is_low_noise: bool = False
     ) -> LoadedTransformer:
         """Backbone, edit module and LoRAs; of two experts, one is held at a time."""
+        if self._placement is not None and self._placement.is_streamed:
+            self._vae = None  # until it is asked for again
+            free_memory()
         held = self._transformer
         if held is None or held.placement != self._placement or held.is_low_noise != is_low_noise:
             del held
@@ -225,6 +226,8 @@ class LoadedRecipe:
             self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
             on_progress(doing, 1, 1)
         assert self._transformer is not None
+        if self._placement is not None:
+            work_in_pieces(self._transformer.backbone, self._placement.piece)
         return self._transformer
 
     def switch(self, sigmas: Tensor, on_progress: OnProgress = silent) -> ExpertSwitch | None:
@@ -256,10 +259,8 @@ class LoadedRecipe:
     ) -> Tensor:
         """The latents [C, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
 
-        `between` is called before each step, as solvers offer it.
-
-        A part of a longer clip adds its part of that clip's noise where the solver adds any. Several rows [B, C, T, h, w] are
-        made in one batch.
+        `between` is called before each step, as solvers offer it. A part of a longer clip adds its part of that clip's noise
+        where the solver adds any. Several rows [B, C, T, h, w] are made in one batch.
         """
         rows = start if start.ndim == 5 else start[None]
         num_steps = denoiser.num_steps
@@ -294,7 +295,7 @@ class LoadedRecipe:
             module = load_module(
                 self.files.module, cast(ModuleWork, self.work), dtype=self.dtype, device=device
             )
-        models = [model for model in (backbone, module) if model is not None]
+        models = [backbone] if module is None else [backbone, module]
         if self.machine.float8_products:
             _log.info("%d layers are multiplied in fp8.", multiply_in_float8(models))
         loras = self._add_loras(*models)
@@ -366,17 +367,3 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
     if name not in DTYPES:
         raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
     return DTYPES[name]
-
-
-@contextmanager
-def explain_out_of_memory(device: torch.device) -> Generator[None]:
-    """Turns an allocation that failed inside into a `BadInput` that says what to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
-            raise
-        raise BadInput(
-            f"the memory of {device} is not enough for this edit: lower --size or --frames, "
-            "or use weights of a smaller dtype (fp8 files, --dtype bf16)."
-        ) from error

@@ -183,11 +183,17 @@ def count_work(job: Job, models: Models) -> Work:
         text=job.num_prompts * models.text.flops(models.text.rows),
         encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
-        + models.picture.flops,
+        + models.picture.flops * _pictures_seen(job),
         forward=_greatest_forward(job, models),
         denoise=denoise,
         decode=_decode_flops(job, models),
     )
+
+
+def _pictures_seen(job: Job) -> int:
+    """How many pictures the picture encoder sees, where there is one."""
+    layout = job.recipe.channels
+    return 1 if layout is None else len(layout.frames_seen(job.frames))
 
 
 def _greatest_forward(job: Job, models: Models) -> Flops:

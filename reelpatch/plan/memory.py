@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from reelpatch.families.counts import FP32, HALF, TILE_PX, tiled_pixels
+from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
+from reelpatch.plan.step_memory import PIECES, step_in_pieces
 
 GIB = 2**30
 RESERVED_BYTES = int(0.6 * GIB)  # a CUDA context and the work space of cuBLAS and cuDNN
@@ -19,7 +20,7 @@ PROCESS_BYTES = int(1.5 * GIB)  # Python with torch and diffusers
 # Bytes of RAM for each pixel of each frame: the clip as bytes (3) and as floats (12), what is kept and what is
 # edited of it (24), the mask (4), and the result as floats (12) and bytes (3).
 PIXEL_RAM_BYTES = 58
-SLOTS = 2  # one block is computed while the next is on its way
+SLOTS = 2  # one part of a block is computed while the next is on its way
 
 # Of each token: rotary angles in two layouts, and what depends on no width.
 _TOKEN_BYTES = 1664
@@ -51,7 +52,7 @@ class Memory:
 
     `streamed_blocks` of `num_blocks` are sent again for every forward; they lie in RAM, as part of `ram_files`,
     which the system can drop and read again. `ram` is what it can't drop. `vae_work` is how often the VAE computes
-    each pixel: more than once where it works in tiles.
+    each pixel: more than once where it works in tiles. Blocks run over pieces of at most `piece` tokens, or all at once.
     """
 
     placement: Placement
@@ -59,6 +60,7 @@ class Memory:
     streamed_blocks: int
     num_blocks: int
     is_text_streamed: bool
+    piece: int | None
     vae_work: float
     load_bytes: int
     stream_bytes: int
@@ -91,7 +93,12 @@ def step_activations(job: Job, models: Models) -> int:
     streams = one * (contexts + min(contexts, 2))
     norm = (22 if one == HALF else 34) * width
     feed_forward = 3 * one * width + (3 if models.has_loras else 2) * one * ffn_dim
-    widening = one * width * ffn_dim if 1 in (models.backbone_bytes, models.module_bytes) else 0
+    # A matrix of the feed-forward layer as it is computed with; while the module's runs, one stream more is there.
+    widened = one * width * ffn_dim
+    less = one * width * job.rows * job.tokens if contexts else 0
+    widening = max(0, widened - less) if models.backbone_bytes == FP8 else 0
+    if contexts and models.module_bytes == FP8:
+        widening = widened
     # Six numbers for each channel, as they are made and in fp32, where tokens have timesteps of their own.
     timed = 6 * width * (one + FP32) if job.recipe.edit_kind.times_tokens else 0
     token = streams * width + max(norm, feed_forward) + timed + _TOKEN_BYTES
@@ -129,16 +136,16 @@ def text_activations(models: Models) -> int:
 def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) -> Memory:
     """Memory with all weights on the card, or with no more of them there than `vram` has room for."""
     blocks = models.block_bytes
-    activations = step_activations(job, models)
     is_streamed = placement == "streamed"
-    fixed = models.outside_bytes + models.vae_bytes
     resident = len(blocks)
-    weights = fixed + sum(blocks)
+    # The VAE leaves the card while denoising, where there is no room for everything.
+    weights = models.transformer_bytes + models.vae_bytes
+    least = models.outside_bytes + SLOTS * models.slot_bytes if is_streamed else weights
+    piece, activations = _pieces(job, models, least, vram, are_needed=is_streamed)
     if is_streamed:
-        slots = SLOTS * max(blocks)
-        room = vram - StageMemory("step", fixed + slots, activations).total
+        room = vram - StageMemory("step", least, activations).total
         resident = sum(total <= room for total in accumulate(blocks))
-        weights = fixed + slots + sum(blocks[:resident])
+        weights = least + sum(blocks[:resident])
     text = StageMemory("text", models.text_encoder_bytes, text_activations(models))
     is_text_streamed = is_streamed and text.total > vram
     if is_text_streamed:
@@ -162,6 +169,7 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         streamed_blocks=len(blocks) - resident,
         num_blocks=len(blocks),
         is_text_streamed=is_text_streamed,
+        piece=piece,
         vae_work=tiled_pixels(job.canvas) / (job.canvas[0] * job.canvas[1]) if is_tiled else 1.0,
         load_bytes=text_sent + models.vae_bytes + models.num_experts * (models.transformer_bytes - again),
         stream_bytes=stream,
@@ -169,6 +177,19 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
         ram=PROCESS_BYTES + PIXEL_RAM_BYTES * job.pixels + models.picture_encoder_bytes,
         ram_files=again,
     )
+
+
+def _pieces(job: Job, models: Models, weights: int, vram: int, *, are_needed: bool) -> tuple[int | None, int]:
+    """The longest pieces of the tokens with which a step fits beside so many weights, else the shortest; and what is alive."""
+    if not are_needed:
+        whole = step_activations(job, models)
+        if not models.works_in_pieces or StageMemory("step", weights, whole).total <= vram:
+            return None, whole
+    elif not models.works_in_pieces:
+        return None, step_activations(job, models)
+    tried = [(piece, step_in_pieces(job, models, piece)) for piece in PIECES]
+    fitting = (one for one in tried if StageMemory("step", weights, one[1]).total <= vram)
+    return next(fitting, tried[-1])
 
 
 def _streamed_bytes(job: Job, models: Models, resident: int) -> int:
@@ -195,6 +216,7 @@ def cpu_memory(job: Job, models: Models) -> Memory:
         streamed_blocks=0,
         num_blocks=len(models.block_bytes),
         is_text_streamed=False,
+        piece=None,
         vae_work=1.0,
         load_bytes=0,
         stream_bytes=0,

@@ -5,6 +5,7 @@ Sizes come from the headers of files that are there, else from what the recipe's
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from reelpatch.errors import BadInput
@@ -20,14 +21,22 @@ from reelpatch.families.counts import (
     TextCounts,
     VaeCounts,
 )
-from reelpatch.families.kinds import Kind
-from reelpatch.plan.picture_encoder import NO_PICTURES, VIT_H, PictureEncoderSizes
+from reelpatch.families.hunyuan15.files import HunyuanFile
+from reelpatch.families.kinds import FileKind, Kind
+from reelpatch.plan.picture_encoder import NO_PICTURES, SIGLIP_SO400M, VIT_H, PictureEncoderSizes
 from reelpatch.recipes import Recipe, Role, WeightFile
 from reelpatch.weights.header import KnownFile
 
 Dtype = Literal["auto", "fp8", "bf16", "fp16", "fp32"]
 DTYPES: tuple[Dtype, ...] = ("auto", "fp8", "bf16", "fp16", "fp32")
+_PICTURE_ENCODERS: dict[FileKind, PictureEncoderSizes] = {
+    Kind.CLIP_VISION: VIT_H,
+    HunyuanFile.SIGLIP: SIGLIP_SO400M,
+}
 _BYTES = {"F32": FP32, "F8_E4M3": FP8, "F8_E5M2": FP8, "I8": FP8}  # of weights in files; all others are half
+
+# Outside the blocks, what is held as it is stored (`headless/models/wan_transformer.py`).
+_STORED_OUTSIDE = ("text_embedding.0.weight", "text_embedding.2.weight", "time_projection.1.weight")
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,9 @@ class Models:
 
     Units: `*_bytes` are the bytes that a linear weight takes in memory, `compute_bytes` those of a number that is
     computed with; `lora_bytes` are those of all LoRAs together. `from_headers` names the roles whose sizes were
-    read from files. Of `num_experts` backbones of one size, one is held at a time.
+    read from files. Of `num_experts` backbones of one size, one is held at a time. `narrow_outside` is how many
+    numbers outside the blocks stay in fp8, as the backbone's file holds them; a transformer that `works_in_pieces` can run
+    over pieces of its tokens.
     """
 
     backbone: BackboneCounts
@@ -52,6 +63,8 @@ class Models:
     from_headers: tuple[Role, ...] = ()
     picture: PictureEncoderSizes = NO_PICTURES
     num_experts: int = 1
+    works_in_pieces: bool = False
+    narrow_outside: int = 0
 
     @property
     def num_parameters(self) -> int:
@@ -65,27 +78,38 @@ class Models:
 
     @property
     def outside_bytes(self) -> int:
-        """What of backbone and module lies outside blocks or is not streamed with them, and the LoRAs."""
+        """What of backbone and module lies outside blocks: embeddings and the head, matrices as they are stored."""
         half = self.compute_bytes
-        outside = self.backbone.outside.num_bytes(half, half) + self.lora_bytes
-        if self.module is None:
-            return outside
-        projections = self.module.projection * (self.module.num_blocks + 1)
-        return (
-            outside
-            + self.module.outside.num_bytes(half, half)
-            + projections.num_bytes(self.module_bytes, half)
-        )
+        outside = self.backbone.outside.num_bytes(half, half) - (half - FP8) * self.narrow_outside
+        rest = self.lora_bytes % self.backbone.num_blocks
+        return outside + rest + (0 if self.module is None else self.module.outside.num_bytes(half, half))
 
     @property
     def block_bytes(self) -> tuple[int, ...]:
-        """Of each block, its projections left out: those of the backbone first, then those of the module."""
+        """Of each block with its LoRAs: those of the backbone first, then those of the module with their projections.
+
+        LoRAs are counted as if all of them were on the backbone.
+        """
         half = self.compute_bytes
-        main = self.backbone.block.num_bytes(self.backbone_bytes, half)
-        blocks = (main,) * self.backbone.num_blocks
-        if self.module is None:
+        num_blocks = self.backbone.num_blocks
+        main = self.backbone.block.num_bytes(self.backbone_bytes, half) + self.lora_bytes // num_blocks
+        blocks = (main,) * num_blocks
+        if self.module is None or not self.module.num_blocks:
             return blocks
-        return (*blocks, *(self.module.core.num_bytes(self.module_bytes, half),) * self.module.num_blocks)
+        core, projection = (
+            part.num_bytes(self.module_bytes, half) for part in (self.module.core, self.module.projection)
+        )
+        rest = (core + projection,) * (self.module.num_blocks - 1)
+        return (*blocks, core + 2 * projection, *rest)
+
+    @property
+    def slot_bytes(self) -> int:
+        """The greatest part of a block that is sent to a card at a time, with its LoRAs."""
+        if not self.works_in_pieces:
+            return max(self.block_bytes)
+        feed_forward = 2 * self.backbone.dim * self.backbone.ffn_dim
+        loras = self.lora_bytes // (2 * self.backbone.num_blocks)
+        return max(self.backbone_bytes, self.module_bytes) * feed_forward + loras
 
     @property
     def transformer_bytes(self) -> int:
@@ -153,7 +177,11 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         has_loras=bool(loras),
         from_headers=tuple(found),
         num_experts=1 + recipe.has_two_experts,
-        picture=VIT_H if recipe.files_for("clip_vision") else NO_PICTURES,
+        picture=_PICTURE_ENCODERS[recipe.files_for("clip_vision")[0].kinds[0]]
+        if recipe.files_for("clip_vision")
+        else NO_PICTURES,
+        works_in_pieces=recipe.model_family.works_in_pieces,
+        narrow_outside=_narrow_outside(found.get("backbone"), dtype),
     )
 
 
@@ -169,6 +197,13 @@ def _held(file: WeightFile, found: KnownFile | None, key: str, dtype: Dtype, com
         stored = _BYTES.get(found.tensors[found.keys[key]].dtype, HALF) if found else _named_bytes(file)
         return FP8 if stored == FP8 else compute
     return compute
+
+
+def _narrow_outside(found: KnownFile | None, dtype: Dtype) -> int:
+    if found is None or dtype not in ("auto", "fp8"):
+        return 0
+    tensors = (found.tensors[found.keys[name]] for name in _STORED_OUTSIDE if name in found.keys)
+    return sum(prod(tensor.shape) for tensor in tensors if _BYTES.get(tensor.dtype) == FP8)
 
 
 def _named_bytes(file: WeightFile) -> int:

@@ -1,17 +1,18 @@
-"""Parameters and FLOPs of the CLIP picture encoder that image-to-video backbones go with, counted from its sizes."""
+"""Parameters and FLOPs of the picture encoders that backbones go with, CLIP ViT-H or SigLIP, counted from their sizes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PictureEncoderSizes:
-    """A CLIP picture encoder; its defaults are those of ViT-H, of whose 32 layers the last is not run."""
+    """A picture encoder; its defaults are those of CLIP ViT-H, of whose 32 layers the last is not run."""
 
     dim: int = 1280
     ffn_dim: int = 5120
     num_layers: int = 32
     patch_px: int = 14
     rows: int = 257
+    left_out: int = 1
 
     @property
     def parameters(self) -> int:
@@ -30,9 +31,10 @@ class PictureEncoderSizes:
 
     @property
     def num_run_layers(self) -> int:
-        """All but the last."""
-        return max(0, self.num_layers - 1)
+        """All but those that are left out at the end."""
+        return max(0, self.num_layers - self.left_out)
 
 
 VIT_H = PictureEncoderSizes()
+SIGLIP_SO400M = PictureEncoderSizes(dim=1152, ffn_dim=4304, num_layers=27, rows=729, left_out=0)
 NO_PICTURES = PictureEncoderSizes(dim=0, ffn_dim=0, num_layers=0, patch_px=0, rows=0)

@@ -203,6 +203,7 @@ def _machine_dict(one: OnMachine) -> dict[str, Any]:
             "of_blocks": memory.num_blocks,
             "text_encoder": memory.is_text_streamed,
             "vae_tiled": memory.is_vae_tiled,
+            "piece_tokens": memory.piece,
             "gb": memory.ram_files / 1e9,
         },
         "bus_gb": {

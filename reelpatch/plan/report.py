@@ -134,7 +134,7 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[_Line]:
         yield _Row(f"{place}, {_STAGES[stage.stage]}", f"~{stage.total / GIB:.1f} GiB ({parts})")
     yield _Row("RAM in all" if machine.vram is None else "RAM beside files", f"~{memory.ram / GIB:.1f} GiB")
     if machine.vram is not None:
-        yield from _placement(one)
+        yield from _placement(plan, one)
     for timed in one.durations:
         total, denoise = _span(timed.total), _span(timed.denoise)
         yield _Row(
@@ -149,7 +149,7 @@ def _machine(plan: Plan, one: OnMachine) -> Iterator[_Line]:
         yield f"    {advice.text}"
 
 
-def _placement(one: OnMachine) -> Iterator[_Line]:
+def _placement(plan: Plan, one: OnMachine) -> Iterator[_Line]:
     memory = one.memory
     streamed = [f"{memory.streamed_blocks} of {memory.num_blocks} blocks"] if memory.streamed_blocks else []
     streamed += ["the text encoder"] if memory.is_text_streamed else []
@@ -164,6 +164,10 @@ def _placement(one: OnMachine) -> Iterator[_Line]:
             yield _Row("", "RAM has no room for all of it: the rest is read from disk again for each forward")
     else:
         yield _Row("offloaded", "nothing")
+    if memory.piece and memory.piece < plan.job.tokens:
+        yield _Row(
+            "blocks", f"over pieces of at most {memory.piece:,} tokens, which changes nothing in the result"
+        )
     if memory.is_vae_tiled:
         yield _Row(
             "VAE", f"in tiles, blended where they overlap ({memory.vae_work:.2f} times the arithmetic)"

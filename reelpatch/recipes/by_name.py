@@ -11,6 +11,7 @@ from reelpatch.recipes.record import Recipe
 _PLACES = (
     ("reelpatch.recipes.methods", "METHODS"),
     ("reelpatch.recipes.in_context", "IN_CONTEXT"),
+    ("reelpatch.recipes.channels", "CHANNELS"),
     ("reelpatch.recipes.shared_attention", "SHARED_ATTENTION"),
 )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes.record import Recipe, WeightFile
 
 _SUFFIX = ".safetensors"
@@ -19,7 +20,7 @@ def comfy_files(recipe: Recipe) -> tuple[WeightFile, ...]:
 
 def comfy_file(file: WeightFile) -> WeightFile:
     """A file with the names that ComfyUI loads alone; a pickle stands for what is made of it, its `url` stays."""
-    if file.role == "text_encoder" and file.url:
+    if file.kinds == (Kind.UMT5,) and file.url:
         first, *others = _TEXT_ENCODERS
         return replace(
             file,

@@ -9,6 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 _MATMULS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::_scaled", "aten::convolution")
+# They set memory aside and touch none of it.
+_ALLOCATIONS = frozenset({"aten::empty", "aten::empty_like", "aten::empty_strided", "aten::new_empty"})
 # Each of them makes the host wait for the device.
 _WAITING = frozenset(
     {
@@ -27,7 +29,7 @@ _WAITING = frozenset(
 class Operators(TorchDispatchMode):
     """Counts operators that compute, and the bytes that those among them read and write that are no matmul.
 
-    Views cost nothing and are left out; so is attention, whose kernel is the host's choice.
+    Views and empty tensors cost nothing and are left out; so is attention, whose kernel is the host's choice.
     """
 
     def __init__(self) -> None:
@@ -42,7 +44,12 @@ class Operators(TorchDispatchMode):
         given = kwargs or {}
         result = func(*args, **given)
         name = func._schema.name
-        if _is_view(func, args, result) or "scaled_dot_product" in name or not tensors(result):
+        if (
+            name in _ALLOCATIONS
+            or _is_view(func, args, result)
+            or "scaled_dot_product" in name
+            or not tensors(result)
+        ):
             return result
         if name.startswith(_MATMULS):
             self.matmuls += 1

@@ -132,7 +132,19 @@ PAIRS = {
 }
 SURFACE = {
     "pairs": PAIRS,
-    "batch": {"jobs", "--defaults", "--dry-run", "--report", "--devices", "--comfyui", "--headers", "--json"},
+    "batch": {
+        "jobs",
+        "--defaults",
+        "--dry-run",
+        "--report",
+        "--devices",
+        "--comfyui",
+        "--headers",
+        "--ray",
+        "--ray-workers",
+        "--results",
+        "--json",
+    },
     "workflows": {"name", "--json"},
     "edit": EDIT,
     "picture": PICTURE,

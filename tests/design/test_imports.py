@@ -37,7 +37,7 @@ HEADLESS = ENGINE | {
         "tokenizers",
         "tqdm",
     ),
-    *("transformers", "websockets"),
+    *("fsspec", "ray", "transformers", "websockets"),
 }
 # All of them come with ComfyUI; `server` is its own.
 COMFY = ENGINE | {

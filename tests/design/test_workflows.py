@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.shown_edits import CIRCLE
 from reelpatch.recipes import RECIPES
 from workflows.apps import LONGEST_LINE, MOST_ASKED
-from workflows.describe import APP, FOLDER, app_path, files, paths
+from workflows.describe import APP, FOLDER, SHOWN, app_path, files, paths
 from workflows.material_nodes import FIRST, FIRST_EDITED
 from workflows.needs import download_gb
+from workflows.picture import as_app
 from workflows.templates import WORKFLOWS, Workflow
 
 BY_NAME = {workflow.name: workflow for workflow in WORKFLOWS}
@@ -71,7 +73,7 @@ def nodes_of(ui: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_files_are_what_is_described() -> None:
-    assert {*FOLDER.glob("*.json"), *FOLDER.glob("api/*.json")} == set(files())
+    assert {*FOLDER.glob("*.json"), *FOLDER.glob("api/*.json"), SHOWN} == set(files())
     for path, form in files().items():
         assert json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(form)), path.name
 
@@ -332,6 +334,26 @@ def test_its_material_comes_along(workflow: Workflow) -> None:
     named = [one[widget] for kind, widget in kinds.items() for one in inputs(workflow, kind)]
     assert named
     assert all((FOLDER / file).is_file() for file in named)
+
+
+@pytest.mark.parametrize("workflow", [one for one in WORKFLOWS if one.is_app], ids=name_of)
+def test_an_app_has_the_picture_of_its_template(workflow: Workflow) -> None:
+    shown, marked = (Image.open(FOLDER / f"{stem}.jpg") for stem in (workflow.name, app_path(workflow).stem))
+    assert shown.size == marked.size
+    off = abs(np.asarray(as_app(shown)).astype(int) - np.asarray(marked))
+    assert off.mean() < 2  # what JPEG loses, of 255
+
+
+def test_no_two_templates_have_one_picture() -> None:
+    pictures = [
+        np.asarray(Image.open(FOLDER / f"{workflow.name}.jpg")).astype(int)[:300] for workflow in WORKFLOWS
+    ]
+    same = [
+        (WORKFLOWS[one].name, WORKFLOWS[other].name)
+        for one, other in combinations(range(len(pictures)), 2)
+        if pictures[one].shape == pictures[other].shape and abs(pictures[one] - pictures[other]).mean() < 1
+    ]
+    assert not same
 
 
 def test_every_template_has_a_picture() -> None:

@@ -18,7 +18,7 @@ from tests.host.chromium import driven, needed
 from tests.host.server import Server, running
 from workflows.apps import MOST_ASKED
 from workflows.blueprints import blueprints
-from workflows.describe import app_path, paths
+from workflows.describe import app_path, order, paths
 from workflows.graph import Stage, build
 from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
@@ -27,16 +27,9 @@ pytestmark = pytest.mark.host
 MODES = {"classic": False, "nodes 2.0": True}
 Told = dict[str, Any]
 APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
-# Each form of template, and the largest of all.
-SMALL = [
-    WORKFLOWS[0].name,
-    "Demo - follow an edited picture",
-    "Ditto - restyle a video (4 steps)",
-    "VideoCoF - edit a video (4 steps)",
-    "ChronoEdit - edit a picture (8 steps)",
-    "VDOT - inpaint (4 steps)",
-    "VDOT - try-on and character replacement (4 steps)",
-]
+SMALL = [workflow.name for workflow in WORKFLOWS]
+# What is drawn a little smaller: an editor as large as its clip, and the widest graph.
+WIDEST = {workflow.name for workflow in WORKFLOWS if workflow.track or "try-on" in workflow.name}
 # Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
 SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
 BLUEPRINT = {
@@ -213,7 +206,7 @@ def test_a_template_is_opened_large_enough_to_read(told: Told, name: str) -> Non
     """On 1440x900, as the Templates dialog opens it, with the front end's own settings."""
     look = told["small"][name]
     assert not look["isCoarse"]
-    assert look["title"] >= (SMALLEST_TITLE_PX if "try-on" in name else USUAL_TITLE_PX), look
+    assert look["title"] >= (SMALLEST_TITLE_PX if name in WIDEST else USUAL_TITLE_PX), look
     width, height = 1440, 900
     for title, left, top, *_ in look["boxes"]:
         assert -20 <= left < width, (title, left)
@@ -242,6 +235,20 @@ def test_an_app_is_run_and_shows_the_result(told: Told, server: Server) -> None:
     # The app shows what came last: ComfyUI runs a graph's ends in an order of its own.
     (shown,) = run["shown"]
     assert any(name in shown for name in saved + compared), shown
+
+
+def test_the_demo_is_two_clicks_behind_its_pack(told: Told) -> None:
+    """In the Templates dialog: this pack, then the template, then Run, and there is a result."""
+    dialog = told["dialog"]
+    assert dialog["clicks"] == ["this pack", "template", "Run"]
+    assert dialog["ended"]["kind"] == "execution_success", dialog["ended"]
+
+
+def test_templates_stand_in_the_order_that_is_stated(told: Told) -> None:
+    """An app behind its template; the dialog shows the first ones, and more as it is scrolled."""
+    shown = told["dialog"]["shown"]
+    assert len(shown) >= 12
+    assert shown == order()[: len(shown)]
 
 
 def test_what_a_recipe_replaces_is_gray(told: Told) -> None:

@@ -13,6 +13,7 @@ from tests.host import (
     adapter_reference,
     comfy,
     first_frame_reference,
+    hunyuan_reference,
     picture_reference,
     sharing_reference,
 )
@@ -26,7 +27,7 @@ SUITES = (
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
-    *("adapters", "canvases"),
+    *("adapters", "canvases", "channels"),
 )
 
 
@@ -52,6 +53,8 @@ def ran(
         picture_reference.write(folder)
     if "adapters" in chosen:
         adapter_reference.write(folder)
+    if "channels" in chosen:
+        hunyuan_reference.write(folder)
     if "sharing" in chosen:
         sharing_reference.write(folder)
     if "edited_frames" in chosen:

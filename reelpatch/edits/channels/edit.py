@@ -11,7 +11,7 @@ from reelpatch.edits.capability import Capability
 from reelpatch.edits.contract import Forward, Moment
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.sampling.guidance import StepRange
+from reelpatch.sampling.step_range import StepRange
 from reelpatch.weights.finite import is_finite
 
 

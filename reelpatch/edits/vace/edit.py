@@ -122,11 +122,15 @@ class _Stream:
             told.rotary,
             attention=told.attention,
             rotate=told.rotate,
+            pieces=told.pieces,
         )
         if not strength or (was_skipped and self.skip_hints):
             return tokens
-        hint_BND = block.after_proj(self.c_BND.to(told.text.dtype))
-        return tokens + (hint_BND * strength).type_as(tokens)
+        stream_BND = self.c_BND.to(told.text.dtype)
+        if not any(self.strengths[position + 1 :]):
+            self.c_BND = stream_BND[:, :0]  # nothing reads it any more
+        hint_BND = block.after_proj(stream_BND)
+        return tokens + hint_BND.mul_(strength).type_as(tokens)
 
 
 def _check_fit(config: VaceConfig, forward: Forward) -> None:

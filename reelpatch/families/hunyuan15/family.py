@@ -11,7 +11,9 @@ HUNYUAN_15 = Family(
     head_dim=128,
     counts=("reelpatch.families.hunyuan15.counts", "HunyuanCounts"),
     headless=("reelpatch.headless.models.hunyuan15.models", "HunyuanModels"),
-    comfyui=InComfyUI("comfy.ldm.hunyuan_video.model.HunyuanVideo", "comfy.latent_formats.HunyuanVideo15"),
+    comfyui=InComfyUI(
+        "comfy.ldm.hunyuan_video.model.HunyuanVideo", "comfy.latent_formats.HunyuanVideo15", takes_edits=False
+    ),
     marks=MARKS,
     vae="hunyuanvideo15_vae_fp16.safetensors",
     tables=TABLES,

@@ -7,6 +7,7 @@ modulation, gates and their sums are done in float32 and cast back to the stream
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
+from reelpatch.families.wan.pieces import (
+    BlockLayers,
+    Pieces,
+    SelfAttentionLayers,
+    block_in_pieces,
+    gated,
+    modulated,
+)
 
 
 class SelfAttention(nn.Module):
@@ -48,6 +57,18 @@ class CrossAttention(SelfAttention):
 
     def forward(self, x_BND: Tensor, text_BTD: Tensor, *, attention: Attention) -> Tensor:  # type: ignore[override]
         return self.o(attention(*self.project(x_BND, text_BTD)))
+
+    def begin(self, text_BTD: Tensor, attention: Attention) -> Callable[[Tensor], Tensor]:
+        """The same for one piece of the tokens after the other; of the text keys and values are made once."""
+        heads = (self.num_heads, -1)
+        v = self.v(text_BTD)
+        k = self.norm_k(self.k(text_BTD)).type_as(v).unflatten(-1, heads)
+
+        def on(x_BND: Tensor) -> Tensor:
+            q = self.norm_q(self.q(x_BND)).type_as(v).unflatten(-1, heads)
+            return self.o(attention(q, k, v.unflatten(-1, heads)))
+
+        return on
 
 
 class WanBlock(nn.Module):
@@ -96,30 +117,53 @@ class WanBlock(nn.Module):
         *,
         attention: Attention = sdpa,
         rotate: Rotate = apply_rotary,
+        pieces: Pieces | None = None,
     ) -> Tensor:
         """The stream after this block, same shape and dtype as `x_BND`.
 
-        `modulation_B6D` is the projected timestep; `[B, N, 6, D]` gives every token its own timestep.
+        `modulation_B6D` is the projected timestep; `[B, N, 6, D]` gives every token its own timestep. With `pieces`, for which
+        a `rotary` has its tokens along its first axis, less memory is taken where no gradients are asked for.
         """
         dtype = text_BTD.dtype
         timed = modulation_B6D if modulation_B6D.ndim == 4 else modulation_B6D.unsqueeze(1)
         # The parameter may wait on another device or in another dtype: it is a bare tensor, no layer of the host's.
         own = self.modulation.to(device=timed.device, dtype=torch.float32)
-        shift1, scale1, gate1, shift2, scale2, gate2 = (own + timed.float()).unbind(-2)
+        modulation = (own + timed.float()).unbind(-2)
+        if pieces is not None and x_BND.dtype == dtype and not torch.is_grad_enabled():
+            layers = self._layers(text_BTD, rotary, attention, rotate)
+            return block_in_pieces(x_BND, modulation, layers, attention=attention, pieces=pieces)
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation
 
-        y = (self._normalised(x_BND) * (1 + scale1) + shift1).to(dtype)
+        y = modulated(self._normalised(x_BND), scale1, shift1).to(dtype)
         # What is not needed further down gets no name: names keep tensors alive.
-        x_BND = _gated(x_BND, self.self_attn(y, rotary, attention=attention, rotate=rotate), gate1)
+        y = self.self_attn(y, rotary, attention=attention, rotate=rotate)
+        x_BND = gated(x_BND, y, gate1).type_as(x_BND)
 
-        y = self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
+        y = self._normalised_for_text(x_BND, dtype)
         x_BND = x_BND + self.cross_attn(y, text_BTD, attention=attention)
 
-        y = (self._normalised(x_BND) * (1 + scale2) + shift2).to(dtype)
-        return _gated(x_BND, self.ffn(y).float(), gate2)
+        y = modulated(self._normalised(x_BND), scale2, shift2).to(dtype)
+        y = self.ffn(y)
+        return gated(x_BND, y, gate2).type_as(x_BND)
 
     def _normalised(self, x_BND: Tensor) -> Tensor:
         return F.layer_norm(x_BND.float(), x_BND.shape[-1:], eps=self.eps)
 
+    def _normalised_for_text(self, x_BND: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
 
-def _gated(x_BND: Tensor, update_BND: Tensor, gate: Tensor) -> Tensor:
-    return (x_BND.float() + update_BND * gate).type_as(x_BND)
+    def _layers(self, text_BTD: Tensor, rotary: Any, attention: Attention, rotate: Rotate) -> BlockLayers:
+        own = self.self_attn
+        return BlockLayers(
+            norm1=self._normalised,
+            self_attention=SelfAttentionLayers(
+                *(own, own.q, own.k, own.v, own.o, own.norm_q, own.norm_k, own.num_heads),
+                turn=lambda x, at: rotate(x, rotary[at]),
+                read=lambda k, v: (k, v),
+            ),
+            norm_cross=lambda x: self._normalised_for_text(x, text_BTD.dtype),
+            cross_attention=self.cross_attn,
+            cross=lambda: self.cross_attn.begin(text_BTD, attention),
+            norm2=self._normalised,
+            feed_forward=self.ffn,
+        )

@@ -13,6 +13,7 @@ WAN = Family(
     headless=("reelpatch.headless.models.wan_models", "WanModels"),
     comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan21"),
     vae="wan_2.1_vae.safetensors",
+    works_in_pieces=True,
 )
 WAN_5B_FAMILY = Family(
     name="wan-5b",
@@ -22,4 +23,5 @@ WAN_5B_FAMILY = Family(
     headless=("reelpatch.headless.models.wan_models", "WideWanModels"),
     comfyui=InComfyUI("comfy.ldm.wan.model.WanModel", "comfy.latent_formats.Wan22"),
     vae="wan2.2_vae.safetensors",
+    works_in_pieces=True,
 )

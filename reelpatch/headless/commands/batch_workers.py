@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
-
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands.option_values import as_option
+from reelpatch.headless.commands.option_values import as_option, whole
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from reelpatch.headless.runs.batch.job import Job
     from reelpatch.headless.runs.workers.workers import Workers
 
-_WAYS = ("devices", "comfyui")
-_MOST_NAMES = 64
+_WAYS = ("devices", "ray", "comfyui")
+_MOST_NAMES, _MOST_ACTORS = 64, 10_000
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,22 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         type=_names,
         metavar="NAME,NAME",
         help="a process for each of these devices, such as cuda:0,cuda:1 or cpu,cpu",
+    )
+    add(
+        "--ray",
+        metavar="ADDRESS",
+        help="actors of a Ray cluster: host:6379, ray://host:10001, auto for the one this machine belongs to, local for a new one",
+    )
+    add(
+        "--ray-workers",
+        type=_actors,
+        metavar="N",
+        help="how many actors are asked for (one for each card that there is, or where there is none, for each node)",
+    )
+    add(
+        "--results",
+        metavar="URL",
+        help="where actors put results: s3://bucket/folder, gs://..., or any address that fsspec knows (as output says)",
     )
     add(
         "--comfyui",
@@ -51,10 +67,13 @@ def check_workers(options: argparse.Namespace) -> None:
         raise BadInput(
             f"{' and '.join(map(as_option, given))} both say who makes the jobs: give one of them."
         )
-    if options.headers is not None and options.comfyui is None:
-        raise BadInput(
-            f"{as_option('headers')} is for ComfyUI servers, but none is named: give {as_option('comfyui')} too."
-        )
+    for name, way, what in (
+        ("headers", "comfyui", "ComfyUI servers"),
+        ("results", "ray", "actors of Ray"),
+        ("ray_workers", "ray", "actors of Ray"),
+    ):
+        if getattr(options, name) is not None and getattr(options, way) is None:
+            raise BadInput(f"{as_option(name)} is for {what}: give {as_option(way)} too, or leave it out.")
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,8 @@ def way_of(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
 
     if options.comfyui is not None:
         return _on_servers(options)
+    if options.ray is not None:
+        return _on_ray(options, jobs)
     if options.devices is None:
         return Way(plan_jobs)
     from reelpatch.headless.runs.workers.local import LocalWorkers, check_devices
@@ -81,6 +102,22 @@ def way_of(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
     for job in jobs:
         _place(job, kind)
     return Way(plan_jobs, lambda: LocalWorkers(options.devices, as_option))
+
+
+def _on_ray(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
+    from reelpatch.headless.runs.batch.planning import plan_jobs, refusing
+    from reelpatch.headless.runs.workers.ray_workers import RayWorkers, connect
+    from reelpatch.headless.runs.workers.results import RemoteResults
+
+    folder: Path = options.jobs.absolute().parent
+    results = None if options.results is None else RemoteResults(options.results, folder)
+    for job in jobs:
+        _place(job, "auto")
+        if results is not None and job.request is not None:
+            with refusing(job, as_option):
+                results.name_of(job)
+    ray = None if options.dry_run else connect(options.ray)
+    return Way(plan_jobs, lambda: RayWorkers(ray, as_option, results, options.ray_workers))
 
 
 def _on_servers(options: argparse.Namespace) -> Way:
@@ -131,6 +168,8 @@ class WorkerBars:
 
     @staticmethod
     def _bar(place: int) -> "tqdm[NoReturn]":
+        from tqdm import tqdm
+
         return tqdm(total=0, position=place, leave=place == 0, file=sys.stderr, disable=None)
 
 
@@ -151,6 +190,13 @@ def worker_bars(names: Sequence[str]) -> Generator[WorkerBars]:
         yield bars
     finally:
         bars.close()
+
+
+def _actors(text: str) -> int:
+    number = whole(text)
+    if not 1 <= number <= _MOST_ACTORS:
+        raise argparse.ArgumentTypeError(f"{number} is not from 1 to {_MOST_ACTORS}")
+    return number
 
 
 def _names(text: str) -> list[str]:

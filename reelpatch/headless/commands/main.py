@@ -61,6 +61,14 @@ _NOT_KNOWN = re.compile(r"unrecognized arguments: (-\S*)")
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Takes an instruction behind options too: what may be left out argparse finds before the first option alone."""
+        options, rest = super().parse_known_args(args, namespace)
+        is_missing = getattr(options, "instruction", self) == self.get_default("instruction")
+        if is_missing and len(rest) == 1 and not rest[0].startswith("-"):
+            options.instruction = rest.pop()
+        return options, rest
+
     def error(self, message: str) -> NoReturn:
         if found := _NO_VALUE.fullmatch(message):
             raise BadInput(

@@ -175,7 +175,7 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
         frames,
         *size,
         lattice=recipe.lattice,
-        size=size_for(options.size, options.fit, recipe),
+        size=size_for(options.size, options.fit, recipe, size),
         method=options.fit,
     )
     return plan.frames, plan.size

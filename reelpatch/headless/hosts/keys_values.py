@@ -33,14 +33,14 @@ def replaced_keys_values(transformer: WanTransformer3DModel, keys_values: KeysVa
             )
     try:
         for index, layer in enumerate(layers):
-            layer.processor = _Replacing(standing[index], index, keys_values)
+            layer.processor = Replacing(standing[index], index, keys_values)
         yield
     finally:
         for layer, processor in zip(layers, standing, strict=True):
             layer.processor = processor
 
 
-class _Replacing:
+class Replacing:
     """What `WanAttnProcessor` computes in self-attention, step for step, but for the keys and values that are read."""
 
     def __init__(self, standing: Any, index: int, keys_values: KeysValues) -> None:
@@ -49,6 +49,10 @@ class _Replacing:
             standing._parallel_config,
         )
         self._index, self._keys_values = index, keys_values
+
+    def replaced(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The keys and values that are read in the place of these."""
+        return self._keys_values(self._index, keys, values)
 
     def __call__(
         self,
@@ -68,7 +72,7 @@ class _Replacing:
         if rotary_emb is not None:
             table = paired(*rotary_emb)
             query, key = apply_rotary(query, table), apply_rotary(key, table)
-        key, value = self._keys_values(self._index, key, value)
+        key, value = self.replaced(key, value)
         seen = dispatch_attention_fn(
             query,
             key,

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
-from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor, nn
 
 from reelpatch.edits.carried import CarriedTokens, carried_on, modulation_of_all
@@ -26,9 +25,9 @@ from reelpatch.edits.contract import (
 )
 from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
-from reelpatch.families.attention import Attention
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.keys_values import paired, replaced_keys_values
+from reelpatch.headless.hosts.wan_pieces import attention_of, in_pieces, pieces_of
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
 OFFERED = frozenset(Capability)
@@ -81,7 +80,7 @@ def predict_velocity(  # noqa: PLR0913 -- all that one forward is shown
         latents = picture.beside(latents)
         if picture.embedding is not None:
             embedding = picture.embedding.expand(len(latents), -1, -1).to(device, dtype)
-    with hooks, skipped(transformer, skipped_blocks):
+    with hooks, in_pieces(transformer, pieces_of(transformer)), skipped(transformer, skipped_blocks):
         return transformer(
             hidden_states=latents.to(device, dtype),
             timestep=timestep.to(device),
@@ -151,7 +150,8 @@ class _EditedPass:
             num_channels=self._num_channels,
             head_dim=cos.shape[-1],
             embed=lambda more: embed(self._transformer, more),
-            attention=_attention_of(blocks[0]),
+            attention=attention_of(blocks[0]),
+            pieces=pieces_of(self._transformer),
         )
         self._running = begin_edits(self._edits, forward)
         if not self._running.segments:
@@ -233,13 +233,3 @@ def skipped(transformer: WanTransformer3DModel, indices: frozenset[int]) -> Gene
 
 def _hand_on(tokens: Tensor, *_: Any) -> Tensor:
     return tokens
-
-
-def _attention_of(block: Any) -> Attention:
-    """The attention that was chosen for the transformer itself (`set_attention_backend`)."""
-    backend = block.attn1.processor._attention_backend
-
-    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return dispatch_attention_fn(q, k, v, backend=backend).flatten(2)
-
-    return attention

@@ -1,7 +1,7 @@
 """Decides which weights of an edit stay on the GPU and which are streamed to it, as the plan says for this clip."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,12 +20,16 @@ from reelpatch.weights.weight_files import expect_weights
 
 @dataclass(frozen=True)
 class Placement:
-    """How many blocks, the backbone's first, stay on the card, of how many; and what else is not there all the time."""
+    """How many blocks, the backbone's first, stay on the card, of how many; and what else is not there all the time.
+
+    Blocks run over pieces of at most `piece` tokens, or all at once; for that nothing has to be loaded again.
+    """
 
     resident_blocks: int
     num_blocks: int
     is_text_streamed: bool = False
     is_vae_tiled: bool = False
+    piece: int | None = field(default=None, compare=False)
 
     @property
     def is_streamed(self) -> bool:
@@ -91,6 +95,7 @@ def place(
         memory.num_blocks,
         memory.is_text_streamed,
         memory.is_vae_tiled,
+        memory.piece,
     )
 
 

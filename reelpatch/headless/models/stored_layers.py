@@ -3,11 +3,13 @@
 The weights of a file on disk then stay the file's own pages: nothing is read before it is used, nothing copied.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from reelpatch.weights.float8 import FLOAT8, widened
 
@@ -22,6 +24,7 @@ class StoredLinear(nn.Linear):
     """
 
     factor: Tensor | None
+    wide: Tensor | None = None  # the weight as it is used, while `widened_once` keeps it
     product: Product | None = None  # of input, weight, factor and bias, in the place of widening
 
     def __init__(
@@ -36,6 +39,8 @@ class StoredLinear(nn.Linear):
         self.register_buffer("factor", None, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.wide is not None and self.wide.dtype is input.dtype:
+            return functional.linear(input, self.wide, self.bias)
         weight = (
             self.weight
         )  # read once: a LoRA's difference is added as it is read, and makes it a wider one
@@ -62,6 +67,23 @@ class StoredOperations:
     Conv3d = nn.Conv3d
     LayerNorm = nn.LayerNorm
     RMSNorm = nn.RMSNorm
+
+
+@contextmanager
+def widened_once(layers: nn.Module, dtype: torch.dtype) -> Generator[None]:
+    """Within it, weights among these layers that are not held in `dtype` are widened to it once, not at each call."""
+    # Parametrized weights are put together once too.
+    with parametrize.cached():
+        found = [one for one in layers.modules() if isinstance(one, StoredLinear)]
+        for layer in found:
+            weight = layer.weight
+            if weight.dtype is not dtype and (layer.product is None or weight.dtype not in FLOAT8):
+                layer.wide = widened(weight, layer.factor, dtype)
+        try:
+            yield
+        finally:
+            for layer in found:
+                layer.wide = None
 
 
 def hold_as_stored(model: nn.Module, layer: str, dtype: torch.dtype) -> None:

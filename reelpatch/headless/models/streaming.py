@@ -1,26 +1,32 @@
-"""Weights that wait in RAM, or in their file, and are sent to the card as they are needed, by diffusers' group offloading.
+"""Weights that wait in RAM, or in their file, and are sent to the card as they are needed, by diffusers' groups.
 
-Within a block, its attentions and its feed-forward layer are sent layer by layer, each while the one before it is
-computed. So any choice of blocks can stay on the card, and a block that is skipped, or outside an edit's window, sends
-nothing. ADR 7 has the reasons.
+A block is sent in parts: its attentions, its feed-forward layer, and an edit module's projections, with the LoRAs on them.
+A part is sent when the host comes to it, while the card still computes the one before. So any choice of blocks can stay on
+the card, and a block that is skipped, or outside an edit's window, sends nothing. ADR 7 has the reasons.
 """
 
+from __future__ import annotations
+
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
-from diffusers.hooks import apply_group_offloading
+from diffusers.hooks.group_offloading import ModuleGroup
 from torch import nn
 
 # In diffusers' blocks of Wan and of HunyuanVideo-1.5, in the edit module's, in UMT5's and in Qwen's.
 _PARTS = frozenset(
     {
-        *("attn1", "attn2", "self_attn", "cross_attn", "ffn", "SelfAttention", "DenseReluDense"),
-        *("attn", "ff", "ff_context", "norm1", "norm1_context", "mlp"),
+        *("attn1", "attn2", "self_attn", "cross_attn", "ffn"),
+        *("attn", "ff", "ff_context", "norm1", "norm1_context"),
+        *("before_proj", "after_proj"),
+        *("SelfAttention", "DenseReluDense", "mlp"),
     }
 )
-_AHEAD = 2  # blocks: one is computed while the next is on its way
+_SENDS = "reelpatch_sending"
 
 
 def stream_blocks(
@@ -34,7 +40,7 @@ def stream_blocks(
 
     All else is moved to the device, except `stays`, parts of the model that run where they are. LoRAs have to be on the
     model by now. On a device with streams, such as CUDA, weights are sent on one of their own, through memory that is
-    pinned as it is needed: mapped files stay mapped.
+    pinned as it is needed: mapped files stay mapped. Two parts are on the card at most, one that computes and the next.
     """
     parts = [
         part
@@ -43,22 +49,94 @@ def stream_blocks(
         if name.split(".")[-1] in _PARTS and any(True for _ in part.parameters())
     ]
     _move_rest(model, [*parts, *stays], device)
-    has_streams = device.type != "cpu"
+    way = _way_to(device)
     for part in parts:
-        apply_group_offloading(
-            part,
-            onload_device=device,
+        sending = _Sending(part, way)
+        setattr(part, _SENDS, sending)
+        part.register_forward_pre_hook(lambda *_, sending=sending: sending.send())
+        part.register_forward_hook(lambda *_, sending=sending: sending.leave(), always_call=True)
+
+
+@contextmanager
+def at_hand(part: nn.Module) -> Generator[None]:
+    """Within it a part that is streamed stays on the card, however often it or its layers are called."""
+    sending: _Sending | None = getattr(part, _SENDS, None)
+    if sending is None:
+        yield
+        return
+    sending.send()
+    try:
+        yield
+    finally:
+        sending.leave()
+
+
+class _Sending:
+    """A part's way to the card and back, as often as it is asked for while it is there: once."""
+
+    def __init__(self, part: nn.Module, way: _Way) -> None:
+        self._way = way
+        self._asked = 0
+        self._group = ModuleGroup(
+            modules=[part],
             offload_device=torch.device("cpu"),
-            offload_type="leaf_level",
-            use_stream=has_streams,
-            record_stream=has_streams,
+            onload_device=way.device,
+            offload_leader=part,
+            onload_leader=part,
+            stream=way.stream,
+            record_stream=way.stream is not None,
             low_cpu_mem_usage=True,
         )
-    if has_streams:
-        pace = _Pace(torch.get_device_module(device))
-        for block in blocks:
-            block.register_forward_pre_hook(pace.wait)
-            block.register_forward_hook(pace.note)
+        self._group.offload_()
+
+    def send(self) -> None:
+        self._asked += 1
+        if self._asked > 1:
+            return
+        self._way.before()
+        self._group.onload_()
+        self._way.between()
+
+    def leave(self) -> None:
+        self._asked -= 1
+        if not self._asked:
+            self._group.offload_()
+            self._way.after()
+
+
+class _Way:
+    """The stream on which parts of all models go to a device, which keeps the host at most one part ahead of it.
+
+    So no more weights than those of two parts are there. Where a device has no streams, everything waits for itself.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._backend: Any = None if device.type == "cpu" else torch.get_device_module(device)
+        self.stream: Any = None if self._backend is None else self._backend.Stream(device)
+        self._computed: deque[Any] = deque()
+
+    def before(self) -> None:
+        """Before a part is sent, all but the last have been computed."""
+        while len(self._computed) > 1:
+            self._computed.popleft().synchronize()
+
+    def between(self) -> None:
+        """The card computes a part when it has come; the host goes on."""
+        if self._backend is not None:
+            self._backend.current_stream(self.device).wait_stream(self.stream)
+
+    def after(self) -> None:
+        """After a part was given to the card to compute."""
+        if self._backend is not None:
+            event = self._backend.Event()
+            event.record(self._backend.current_stream(self.device))
+            self._computed.append(event)
+
+
+@cache
+def _way_to(device: torch.device) -> _Way:
+    return _Way(device)
 
 
 def _move_rest(model: nn.Module, parts: Iterable[nn.Module], device: torch.device) -> None:
@@ -70,20 +148,3 @@ def _move_rest(model: nn.Module, parts: Iterable[nn.Module], device: torch.devic
         for name, buffer in list(module.named_buffers(recurse=False)):
             if id(buffer) not in waiting:
                 setattr(module, name, buffer.to(device))
-
-
-class _Pace:
-    """Keeps the host at most two blocks ahead of the card, so that no more weights are on it at once."""
-
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
-        self._computed: deque[Any] = deque()
-
-    def wait(self, *_: Any) -> None:
-        while len(self._computed) >= _AHEAD:
-            self._computed.popleft().synchronize()
-
-    def note(self, *_: Any) -> None:
-        event = self._backend.Event()
-        event.record()
-        self._computed.append(event)

@@ -62,7 +62,6 @@ def edit_owned(
     check_instruction(request.instruction)
     settings = edit_settings(request)
     check_caption(settings, request.caption)
-    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs)
     film = GroundingFilm.of(request, settings)
     if request.frames is not None and not request.window_frames and request.fit is None:
@@ -74,6 +73,7 @@ def edit_owned(
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
+    request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     with opened_mask(request, clip) as mask:
         first = read_first_frame(
             request.first_frame, clip.header.size, settings, plan=clip.plan, at=request.at_frame

@@ -37,7 +37,6 @@ def run_enhance(
     """
     began = time.monotonic()
     settings = enhance_settings(request)
-    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs, "out")
     clip = find_windows(
         request.clip,
@@ -46,6 +45,7 @@ def run_enhance(
         usual=settings.frames,
         folder_fps=request.fps or Fraction(settings.fps),
     )
+    request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     plan = window_plan(request, clip, settings.lattice)
     enhancer = Enhancer(settings, **request.for_runner()) if models is None else models.under(settings)
     refuse_inputs(request.target, enhancer.weight_files, "out")

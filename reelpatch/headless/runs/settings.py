@@ -44,7 +44,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
         raise BadInput(
             f"the strength is {strength:g}: use 0 (no edit) to 1 (all of it), or a little more (--strength)."
         )
-    if (settings.segments or settings.sharing) is not None and strength not in (0, 1):
+    if (settings.segments or settings.sharing or settings.channels) is not None and strength not in (0, 1):
         raise BadInput(
             f"the strength is {strength:g}, but the recipe '{settings.name}' sees its source or does not: use 1, or 0 for a clip "
             "that is made of the text alone.",

@@ -4,6 +4,7 @@
 const fs = require("fs");
 const path = require("path");
 const blueprints = require("./blueprints.cjs");
+const { clicked } = require("./clicks.cjs");
 const { compared, figures } = require("./compare.cjs");
 const { apps, grayed, looks } = require("./looks.cjs");
 const { PATIENCE_MS, browser, opened, watched } = require("./open.cjs");
@@ -25,8 +26,9 @@ async function main() {
     const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
     const small = await looks(page, job.small, job.pictures);
     const gray = await grayed(page);
+    const dialog = job.run ? await clicked(page, job.run, job.pictures) : null;
     const inApp = await apps(page, job.apps, job.pictures);
-    const found = { templates, run, comparison, figures: told, queued, used, small, gray, apps: inApp };
+    const found = { templates, run, comparison, figures: told, queued, used, small, gray, dialog, apps: inApp };
     fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();

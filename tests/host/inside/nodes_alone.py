@@ -35,7 +35,7 @@ IDS = {
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
     *("ReelpatchGuidanceSchedule", "ReelpatchFinishClip", "ReelpatchTask"),
     *("ReelpatchEnhance", "ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"),
-    *("ReelpatchConvertWeights", "ReelpatchEditInContext"),
+    *("ReelpatchConvertWeights", "ReelpatchEditInContext", "ReelpatchEditByChannels"),
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     *("ReelpatchEditInContext", "ReelpatchGroundingFilm"),
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers import AutoencoderKLWan
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.counts import VACE_1_3B
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
-from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.families.counts import TILE_PX, TILE_STRIDE_PX
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.transformer_counts import T2V_1_3B
 from reelpatch.headless.hosts.wan_host import predict_velocity
+from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.plan.job import Job
 from reelpatch.plan.machine import Machine, is_fitting, memory_on
 from reelpatch.plan.memory import (
@@ -25,42 +25,37 @@ from reelpatch.plan.memory import (
     step_activations,
 )
 from reelpatch.plan.models import Models, models_of
+from reelpatch.plan.step_memory import PIECES, step_in_pieces
 from reelpatch.recipes import recipe
+from tests.unit.plan.fake_models import fake_transformer
 from tests.unit.plan.live_bytes import LiveBytes
 
 DITTO = recipe("ditto-global")
 MODELS = models_of(DITTO, {})
 JOB = Job(DITTO, 73, (480, 832))
+DTYPES = {2: torch.bfloat16, 4: torch.float32}
 WIDE = replace(MODELS, has_loras=False, backbone_bytes=2)
 NARROW = replace(WIDE, backbone=T2V_1_3B, module=VACE_1_3B)
 
 
-def live_step(job: Job, models: Models) -> int:
+def live_step(job: Job, models: Models, piece: int | None = None) -> int:
     """Two blocks stand for all: each frees what it made."""
-    sizes, dtype = models.backbone, {2: torch.bfloat16, 4: torch.float32}[models.compute_bytes]
-    heads = sizes.dim // 128
+    backbone, module = fake_transformer(models)
     shape = WAN.lattice.latent_shape(job.frames, job.size)[1:]
-    with FakeTensorMode():
-        torch.set_default_dtype(dtype)
-        try:
-            backbone = WanTransformer3DModel(
-                num_attention_heads=heads, attention_head_dim=128, ffn_dim=sizes.ffn_dim, num_layers=2
-            )
-            module = VaceModule(VaceConfig(sizes.dim, sizes.ffn_dim, heads, (0,)))
-        finally:
-            torch.set_default_dtype(torch.float32)
-        for name, parameter in backbone.named_parameters():
-            if any(part in name for part in ("time_embedder", "scale_shift_table", "norm2")):
-                parameter.data = parameter.data.float()
+    work_in_pieces(backbone, piece)
+    with backbone.fake_mode:
         contexts = [VaceContext(torch.zeros(96, *shape)) for _ in range(job.contexts)]
-        latents, text = torch.zeros(1, 16, *shape), torch.zeros(1, 512, 4096, dtype=dtype)
+        text = torch.zeros(1, 512, 4096, dtype=DTYPES[models.compute_bytes])
         with torch.no_grad(), LiveBytes() as live:
             predict_velocity(
-                *(backbone, latents, text),
+                *(backbone, torch.zeros(1, 16, *shape), text),
                 moment=Moment(1.0, 0, 4, (True,)),
                 edits=[VaceEdit(module, contexts)],
             )
     return live.peak
+
+
+IN_FP32 = replace(WIDE, compute_bytes=4, backbone_bytes=4, module_bytes=4)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +64,81 @@ def live_step(job: Job, models: Models) -> int:
         (JOB, WIDE),
         (replace(JOB, contexts=3), WIDE),
         (replace(JOB, frames=17), NARROW),
-        (JOB, replace(WIDE, compute_bytes=4, backbone_bytes=4, module_bytes=4)),
+        (JOB, IN_FP32),
+        (JOB, MODELS),
     ],
-    ids=["14B", "three edits", "1.3B", "fp32"],
+    ids=["14B", "three edits", "1.3B", "fp32", "fp8 with LoRA"],
 )
 def test_a_step_holds_what_the_plan_says(job: Job, models: Models) -> None:
     assert step_activations(job, models) == pytest.approx(live_step(job, models), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("job", "models", "piece"),
+    [
+        (JOB, MODELS, 2048),
+        (JOB, WIDE, 8192),
+        (JOB, replace(MODELS, module_bytes=1), 8192),
+        (replace(JOB, contexts=3), MODELS, 4096),
+        (replace(JOB, frames=17), MODELS, 2048),
+        (replace(JOB, frames=17), MODELS, 8192),
+        (replace(JOB, frames=17), NARROW, 2048),
+        (replace(JOB, size=(720, 1280)), MODELS, 8192),
+        (JOB, IN_FP32, 8192),
+    ],
+    ids=[
+        *("Ditto", "bf16", "module in fp8", "three edits", "17 frames", "17 frames at once"),
+        *("1.3B", "1280x720", "fp32"),
+    ],
+)
+def test_a_step_in_pieces_holds_what_the_plan_says(job: Job, models: Models, piece: int) -> None:
+    assert step_in_pieces(job, models, piece) == pytest.approx(live_step(job, models, piece), rel=0.03)
+
+
+def test_the_published_job_holds_2_gib_of_activations_at_most() -> None:
+    """It was 3.89 GiB with all tokens at once."""
+    assert live_step(JOB, MODELS, PIECES[-1]) <= 2.0 * GIB
+
+
+def test_where_every_block_is_streamed_1_3_gib_of_weights_stay_at_most() -> None:
+    """It was 2.9 GiB with two whole blocks and the VAE."""
+    memory = plan_memory(JOB, MODELS, placement="streamed", vram=0)
+    step = next(stage for stage in memory.stages if stage.stage == "step")
+    assert memory.streamed_blocks == memory.num_blocks
+    assert step.weights <= 1.3 * GIB
+
+
+def fits(job: Job, gib: float) -> bool:
+    return plan_memory(job, MODELS, placement="streamed", vram=int(gib * GIB)).peak.total <= gib * GIB
+
+
+def test_what_fits_small_cards() -> None:
+    assert fits(JOB, 6)
+    assert fits(replace(JOB, frames=49), 4)
+    assert fits(replace(JOB, size=(368, 640)), 4)
+    assert fits(replace(JOB, size=(720, 1280)), 12)
+    on_8 = plan_memory(JOB, MODELS, placement="streamed", vram=8 * GIB)
+    assert on_8.num_blocks - on_8.streamed_blocks >= 8
+
+
+def test_pieces_are_as_long_as_there_is_room_for() -> None:
+    large = replace(JOB, size=(720, 1280))
+    found = [
+        plan_memory(job, MODELS, placement=placement, vram=gib * GIB).piece
+        for job, placement, gib in (
+            (JOB, "resident", 80),
+            (JOB, "resident", 24),
+            (JOB, "streamed", 12),
+            (large, "streamed", 6),
+            (JOB, "streamed", 1),
+        )
+    ]
+    assert found == [None, 8192, 8192, 2048, 2048]
+
+
+def test_embeddings_that_a_file_holds_in_fp8_stay_so() -> None:
+    narrow = replace(MODELS, narrow_outside=200_000_000)
+    assert MODELS.outside_bytes - narrow.outside_bytes == 200_000_000
 
 
 def test_the_vae_holds_what_the_plan_says() -> None:

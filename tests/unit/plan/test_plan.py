@@ -138,7 +138,9 @@ def test_times_are_ranges_and_grow_with_what_is_streamed() -> None:
         assert 0 < span.low < span.high
         assert on_large[card].high < span.high
     # Ditto's authors: about 4 minutes on an A6000 with 38 blocks swapped, loading included.
-    timed = next(one for one in plan().machines[0].durations if one.card == "RTX A6000")
+    swapping = plan(machine=replace(SMALL_CARD, vram=7 * GIB)).machines[0]
+    assert swapping.memory.streamed_blocks in (38, 39)
+    timed = next(one for one in swapping.durations if one.card == "RTX A6000")
     assert timed.total.low < 240 < 1.1 * (timed.total + timed.first_load).high
 
 
@@ -155,9 +157,9 @@ def follow(option: str, value: str, job: Job, offload: Offload) -> tuple[Job, Of
     ("job", "vram_gib", "ram_gib", "offload", "expected"),
     [
         (JOB, 12, 32, "none", {"--offload"}),
-        (JOB, 6, 32, "auto", {"--frames", "--size"}),
+        (JOB, 3, 32, "auto", {"--frames", "--size"}),
         (Job(VACE, 81, (480, 832)), 24, 64, "none", {"--offload", "--dtype"}),
-        (Job(DITTO, 161, (720, 1280)), 16, 64, "auto", {"--frames", "--size"}),
+        (Job(DITTO, 161, (720, 1280)), 8, 64, "auto", {"--frames", "--size"}),
         (Job(DITTO, 881, (480, 832)), 80, 8, "auto", {"--frames", "--size"}),
     ],
 )
@@ -176,7 +178,7 @@ def test_advice_makes_it_fit(
 
 
 def test_advice_names_the_longest_clip() -> None:
-    machine = Machine("m", ram=64 * GIB, vram=16 * GIB)
+    machine = Machine("m", ram=64 * GIB, vram=8 * GIB)
     job = Job(DITTO, 161, (720, 1280))
     frames = next(int(a.value) for a in plan(job, machine).machines[0].advice if a.option == "--frames")
     assert not plan(replace(job, frames=frames + 4), machine).machines[0].fits

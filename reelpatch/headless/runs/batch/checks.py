@@ -59,12 +59,12 @@ def _check_edit(request: EditRequest, settings: Recipe, models: LoadedRecipe) ->
 
 
 def _edit_on_clip(request: EditRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
-    request = replace(request, size=size_for(request.size, request.fit, settings))
     if request.frames is not None and not request.window_frames and request.fit is None:
         settings.lattice.latent_frames(request.frames)
     clip = _cut(
         request, settings, is_decoded=any((request.mask, request.when, request.first_frame, request.via))
     )
+    request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     with opened_mask(request, clip) as mask:
         first = read_first_frame(
             request.first_frame, clip.header.size, settings, plan=clip.plan, at=request.at_frame
@@ -101,10 +101,10 @@ def _check_edits(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
 
 
 def _check_enhance(request: EnhanceRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
-    request = replace(request, size=size_for(request.size, request.fit, settings))
     check_output(request.target, request.inputs, "out")
     models.check_text(request.caption)
     clip = _cut(request, settings, is_decoded=False)
+    request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     plan = window_plan(request, clip, settings.lattice)
     return Sized(plan.frames, plan.size, 0, len(clip.plan.windows), (0, clip.plan.clip_frames - 1))
 

@@ -1,5 +1,6 @@
 """One job of a batch: what is asked for, what it will take, and what has become of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -67,7 +68,8 @@ class Job:
     """A job by the line it stands on; `request` is None, and `said` why, where no job could be made of that.
 
     `edits` is the file of an edit that has several. `identity` tells its result from all others; `outputs` are stamps of what
-    it has written. `worker` is who made it, where several do, and `tries` are those that came to nothing before.
+    it has written. `worker` is who made it, where several do, and `tries` are those that came to nothing before. `earlier` is its entry in
+    an earlier report where only a worker can say whether that is the same job, as it has the device.
     """
 
     line: int
@@ -83,6 +85,7 @@ class Job:
     outputs: list[Any] = field(default_factory=list[Any])
     worker: str = ""
     tries: list[Try] = field(default_factory=list[Try])
+    earlier: Mapping[str, Any] | None = None
 
     @classmethod
     def wrong(cls, line: int, verb: str, said: str) -> "Job":

@@ -13,6 +13,7 @@ from reelpatch.headless.runs.edit_chain import read_edits
 from reelpatch.headless.runs.identity import request_identity, stamped_weights
 from reelpatch.headless.runs.picture import PictureRun
 from reelpatch.headless.runs.result import RunResult
+from reelpatch.headless.runs.workers.results import is_stored
 from reelpatch.recipes import recipe
 from reelpatch.windows.file_stamp import is_unchanged, stamp
 
@@ -51,6 +52,9 @@ def written(result: RunResult | PictureRun) -> list[Any]:
 def is_there(outputs: list[Any]) -> bool:
     """Whether what a job has written is there, and as it was then."""
     try:
-        return bool(outputs) and all(Path(one[0]).exists() and is_unchanged(one) for one in outputs)
+        return bool(outputs) and all(
+            is_stored(one) if "://" in one[0] else Path(one[0]).exists() and is_unchanged(one)
+            for one in outputs
+        )
     except (BadInput, LookupError, TypeError):  # unreadable, or a stamp that is none
         return False

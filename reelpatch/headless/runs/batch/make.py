@@ -1,26 +1,36 @@
 """One job after the other in one process: the models of a recipe stay loaded as long as jobs of it follow."""
 
-import logging
 import time
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.job_identity import identity_of, written
-from reelpatch.headless.runs.batch.planning import Spelled, refusing
+from reelpatch.headless.runs.batch.planning import Spelled, refusing, take_over
 from reelpatch.headless.runs.batch.verbs import VERBS, Key, key_of, models_for, settings_of
 from reelpatch.headless.runs.identity import stamped_weights
 from reelpatch.progress import OnProgress
 
-_log = logging.getLogger(__name__)
+
+class Results(Protocol):
+    """Where results go that are not to stay where their outputs say."""
+
+    def placed(self, job: Job) -> AbstractContextManager[Job]:
+        """The job with an output that is there for a while."""
+        ...
+
+    def keep(self, job: Job, written: list[Any]) -> list[Any]:
+        """Takes over what was written, by its stamps; stamps of what is kept."""
+        ...
 
 
 class JobMaker:
     """Makes jobs, and holds the models of one recipe at a time; those of another are let go before."""
 
-    def __init__(self, spelled: Spelled) -> None:
-        self._spelled = spelled
+    def __init__(self, spelled: Spelled, results: Results | None = None) -> None:
+        self._spelled, self._results = spelled, results
         self._key: Key | None = None
         self._held: tuple[LoadedRecipe, list[Any]] | None = None
 
@@ -36,7 +46,7 @@ class JobMaker:
         except KeyboardInterrupt as stop:
             job.state, job.said = State.STOPPED, str(stop) or "stopped; the next run begins it anew."
             raise KeyboardInterrupt(f"Line {job.line}: {job.said}") from None
-        if job.is_done:
+        if job.state is State.DONE:
             job.seconds = round(time.monotonic() - began, 3)
 
     def let_go(self) -> None:
@@ -47,7 +57,15 @@ class JobMaker:
     def _make(self, job: Job, on_progress: OnProgress) -> None:
         loaded, weights = self._models_of(job)
         job.identity = identity_of(job, loaded.under(settings_of(job)), weights)
-        job.outputs = written(VERBS[job.verb].run(job, on_progress, loaded))
+        if job.earlier is not None and job.earlier.get("identity") == job.identity:
+            take_over(job, job.earlier)
+            return
+        run = VERBS[job.verb].run
+        if self._results is None:
+            job.outputs = written(run(job, on_progress, loaded))
+        else:
+            with self._results.placed(job) as placed:
+                job.outputs = self._results.keep(job, written(run(placed, on_progress, loaded)))
         job.state, job.said = State.DONE, ""
 
     def _models_of(self, job: Job) -> tuple[LoadedRecipe, list[Any]]:

@@ -131,6 +131,7 @@ class _Planner:
             if job.identity == entry.get("identity"):
                 take_over(job, entry)
                 return
+            job.earlier = entry
         job.sized = check_job(job, settings, models)
         job.cost = self._cost(job, job.sized, settings)
 

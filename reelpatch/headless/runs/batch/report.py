@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,11 @@ from reelpatch.headless.runs.batch.thumbnails import Thumbnails
 from reelpatch.media.saving import not_written, saved_at
 
 _ALWAYS, _SELDOM = 500, 100
-"""Up to so many jobs the page is written after each of them, above that after every 100th, as it holds all thumbnails."""
+"""Up to so many jobs the page is written after each of them, above that after every 100th whole report, as it holds all
+thumbnails.
+"""
+_SHARE = 20
+"""Of more jobs the whole report is written so seldom that it takes at most one part in so many of the time."""
 _MOST_BYTES = 2**29
 _log = logging.getLogger(__name__)
 
@@ -27,8 +32,10 @@ class Report:
         self.folder, self._source = folder, source
         self.path = folder / "report.json"
         self.page_path = folder / "report.html"
+        self._since = folder / "report_since.jsonl"
         self.thumbnails = Thumbnails(folder / "thumbnails")
         self._since_page = 0
+        self._next_whole_s = 0.0
 
     def before(self) -> dict[str, Mapping[str, Any]]:
         """The entries of finished jobs in an earlier report, by their outputs; says so where it cannot be read."""
@@ -37,12 +44,22 @@ class Report:
                 raise ValueError("it is too large")
             found: Any = json.loads(self.path.read_text(encoding="utf-8"))
             entries = [cast(Mapping[str, Any], one) for one in found["jobs"]]
+            entries += self._entries_since()
             return {str(one["output"]): one for one in entries if one["outputs"]}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             _log.warning("%s cannot be read as a report: every job is made again.", self.path)
             return {}
+
+    def _entries_since(self) -> list[Mapping[str, Any]]:
+        """Of jobs that ended after the report was last written whole; a line that was cut off is none."""
+        try:
+            with self._since.open("rb") as file:
+                lines = file.read(_MOST_BYTES).split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        return [cast(Mapping[str, Any], json.loads(line)) for line in lines]
 
     def make_folder(self) -> None:
         """Makes the folder that it goes to. Raises: `BadInput` where files of its names there are somebody else's."""
@@ -68,8 +85,29 @@ class Report:
             return None
         return None if isinstance(found, dict) and "jobs_file" in found else self.path
 
-    def write(self, jobs: Sequence[Job], *, is_last: bool = False) -> None:
-        """Writes how the jobs stand now."""
+    def write(self, jobs: Sequence[Job], *, ended: Job | None = None, is_last: bool = False) -> None:
+        """Writes how the jobs stand now; where only one has ended since and they are many, a line of that one mostly."""
+        if (
+            ended is not None
+            and not is_last
+            and len(jobs) > _ALWAYS
+            and time.monotonic() < self._next_whole_s
+        ):
+            self._add(ended)
+            return
+        began = time.monotonic()
+        self._write_whole(jobs)
+        self._next_whole_s = began + _SHARE * (time.monotonic() - began)
+        self._write_page(jobs, is_last=is_last)
+
+    def _add(self, job: Job) -> None:
+        try:
+            with self._since.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(job.as_dict(), allow_nan=False) + "\n")
+        except OSError as error:
+            raise not_written(error, self._since, "report") from error
+
+    def _write_whole(self, jobs: Sequence[Job]) -> None:
         content = {
             "reelpatch": reelpatch.__version__,
             "jobs_file": str(self._source),
@@ -78,6 +116,9 @@ class Report:
         }
         with saved_at(self.path, "report") as part:
             part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        self._since.unlink(missing_ok=True)
+
+    def _write_page(self, jobs: Sequence[Job], *, is_last: bool) -> None:
         self._since_page += 1
         if is_last or len(jobs) <= _ALWAYS or self._since_page >= _SELDOM:
             self._since_page = 0

@@ -30,7 +30,7 @@ class Thumbnails:
         """Makes those of a job that is done; what cannot be looked at has none."""
         for side, path in (("source", job.source), ("result", job.target)):
             try:
-                if path is None:
+                if path is None or not path.exists():  # it may lie on another machine
                     continue
                 self._folder.mkdir(exist_ok=True)
                 picture = _middle(path)

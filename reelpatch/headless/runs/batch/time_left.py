@@ -12,12 +12,13 @@ class TimeLeft:
 
     def __init__(self, jobs: Sequence[Job], num_workers: int = 1) -> None:
         self._waiting = {id(job): weight_of(job) for job in jobs if job.state is State.WAITING}
-        self._num_workers = num_workers
+        self._num_workers, self._waiting_weight = num_workers, sum(self._waiting.values())
         self._done_weight, self._done_s = 0.0, 0.0
 
     def end(self, job: Job) -> None:
         """Takes a job out of those that wait, and where it is done, its seconds as a measure for them."""
         weight = self._waiting.pop(id(job), 0.0)
+        self._waiting_weight -= weight
         if job.is_done:
             self._done_weight += weight
             self._done_s += job.seconds or 0
@@ -27,7 +28,7 @@ class TimeLeft:
         if not self._done_weight or not self._waiting:
             return ""
         at_once = min(self._num_workers, len(self._waiting))
-        seconds = self._done_s / self._done_weight * sum(self._waiting.values()) / at_once
+        seconds = self._done_s / self._done_weight * self._waiting_weight / at_once
         if seconds < _MINUTES_FROM_S:
             return f"~{seconds:.0f} s"
         if seconds < _HOURS_FROM_S:

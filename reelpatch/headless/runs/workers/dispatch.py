@@ -149,7 +149,7 @@ class _Run:
         else:
             _log.error("Line %d is not done: %s", job.line, job.said)
         self._show()
-        self._report.write(self._jobs)
+        self._report.write(self._jobs, ended=job)
 
     def _give_up(self) -> None:
         said = f"no worker is left to make it; the last was lost ({self._last_reason.rstrip('.')}): give the same command once more."

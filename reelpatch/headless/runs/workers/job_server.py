@@ -8,6 +8,7 @@ from dataclasses import replace
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.make import JobMaker
 from reelpatch.headless.runs.batch.planning import Spelled
+from reelpatch.headless.runs.workers.results import RemoteResults
 from reelpatch.headless.runs.workers.workers import Logged, Outcome, Told
 
 _BETWEEN_S = 0.1  # of what is told of one stage
@@ -19,10 +20,15 @@ class JobServer:
     """Makes jobs on one device. `tell` is called with what happens; it may raise `KeyboardInterrupt` to stop a job."""
 
     def __init__(
-        self, worker: str, device: str, spelled: Spelled, tell: Callable[[Told | Logged], None]
+        self,
+        worker: str,
+        device: str,
+        spelled: Spelled,
+        tell: Callable[[Told | Logged], None],
+        results: RemoteResults | None = None,
     ) -> None:
         self._worker, self._device, self._tell = worker, device, tell
-        self._maker = JobMaker(spelled)
+        self._maker = JobMaker(spelled, results)
         self._told: tuple[str, float] = ("", 0.0)
 
     def make(self, job: Job) -> Outcome:

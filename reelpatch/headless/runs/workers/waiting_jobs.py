@@ -13,16 +13,21 @@ class WaitingJobs:
     def __init__(self, jobs: Iterable[Job], group_of: Callable[[Job], Hashable]) -> None:
         self._group_of = group_of
         self._groups: dict[Hashable, deque[Job]] = defaultdict(deque)
+        self._work: dict[Hashable, float] = defaultdict(float)
         for job in jobs:
             if job.state is State.WAITING:
-                self._groups[group_of(job)].append(job)
+                group = group_of(job)
+                self._groups[group].append(job)
+                self._work[group] += weight_of(job)
 
     def __bool__(self) -> bool:
         return any(self._groups.values())
 
     def put_back(self, job: Job) -> None:
         """Takes a job again that a worker did not finish; it comes before the others of its group."""
-        self._groups[self._group_of(job)].appendleft(job)
+        group = self._group_of(job)
+        self._groups[group].appendleft(job)
+        self._work[group] += weight_of(job)
 
     def take(self, worker: str, held: Mapping[str, Hashable], others: Iterable[str]) -> Job | None:
         """The next job for a worker, None where there is none for it.
@@ -40,6 +45,7 @@ class WaitingJobs:
             job = next(filter(suits, self._groups[group]), None)
             if job is not None:
                 self._groups[group].remove(job)
+                self._work[group] -= weight_of(job)
                 return job
         return None
 
@@ -47,6 +53,7 @@ class WaitingJobs:
         """All of them, which nobody is left to make."""
         found = [job for group in self._groups.values() for job in group]
         self._groups.clear()
+        self._work.clear()
         return found
 
     def _by_need(self, worker: str, held: Mapping[str, Hashable]) -> list[Hashable]:
@@ -56,7 +63,6 @@ class WaitingJobs:
             holders[group] += 1
 
         def need(group: Hashable) -> tuple[bool, bool, float]:
-            work = sum(map(weight_of, self._groups[group]))
-            return held.get(worker) != group, holders[group] > 0, -work / max(1, holders[group])
+            return held.get(worker) != group, holders[group] > 0, -self._work[group] / max(1, holders[group])
 
         return sorted((group for group, jobs in self._groups.items() if jobs), key=need)

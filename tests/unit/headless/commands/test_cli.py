@@ -23,7 +23,7 @@ import reelpatch
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import console
-from reelpatch.headless.commands.main import DONE, STOPPED, main
+from reelpatch.headless.commands.main import DONE, STOPPED, build_parser, main
 from reelpatch.headless.editor import Editor
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
@@ -146,6 +146,37 @@ def test_recipes_are_listed_and_shown(capsys: Captured) -> None:
     assert "non-commercial" in capsys.readouterr().out
     assert main(["recipes", "ditto-global"]) == DONE
     assert "https://huggingface.co" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["edit", "picture"])
+def test_an_instruction_may_stand_anywhere(verb: str) -> None:
+    parse = build_parser().parse_args
+    given = ["--seed", "7", "--json"]
+    first = parse([verb, "a.mp4", "make it blue", *given])
+    assert first.instruction == "make it blue"
+    assert parse([verb, "a.mp4", *given, "make it blue"]) == first
+    assert parse([verb, *given, "a.mp4", "make it blue"]) == first
+    assert parse([verb, "--seed", "7", "a.mp4", "--json", "make it blue"]) == first
+    for wrong in (["make it blue", *given, "again"], [*given, "make it blue", "again"], [*given, "-x"]):
+        with pytest.raises(BadInput):
+            parse([verb, "a.mp4", *wrong])
+
+
+@pytest.mark.parametrize(
+    ("work", "waits"),
+    [
+        (
+            "from reelpatch.headless.commands.main import build_parser; build_parser()",
+            "torch numpy av PIL tqdm",
+        ),
+        ("import reelpatch.recipes", "torch reelpatch.recipes.methods reelpatch.recipes.shared_attention"),
+    ],
+)
+def test_what_is_not_asked_for_is_not_imported(work: str, waits: str) -> None:
+    """So that --help and the nodes' start stay quick."""
+    script = f"import sys; {work}; sys.exit(' '.join(set({waits.split()}) & set(sys.modules)) or 0)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_help_and_version(capsys: Captured) -> None:
