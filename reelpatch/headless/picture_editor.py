@@ -92,8 +92,9 @@ class PictureEditor(LoadedRecipe):
         Raises: `BadInput` for what does not fit the model, NaN weights or latents, and too little memory.
         """
         text = self.how.instruction(instruction)
-        fit = fit or fit_picture((picture.shape[0], picture.shape[1]), self.recipe.lattice)
         lattice, frames = self.recipe.lattice, self.recipe.frames
+        area = (self.recipe.height, self.recipe.width)
+        fit = fit or fit_picture((picture.shape[0], picture.shape[1]), lattice, area)
         self.prepare(frames, fit.size)
         with explain_out_of_memory(self.device):
             positive, negative = (
