@@ -27,6 +27,9 @@ _TOKEN_BYTES = 1664
 # Rows of text and modulation in several stages, for each channel of width.
 _TEXT_BYTES = 1400
 
+# Of each token, per channel of width, in self-attention that reads the keys and values of two clips.
+_SHARED_NUMBERS = 11
+
 Stage = Literal["text", "encode", "step", "decode"]
 Placement = Literal["resident", "streamed"]
 
@@ -83,8 +86,8 @@ class Memory:
 
 
 def step_activations(job: Job, models: Models) -> int:
-    """Bytes of tensors alive at the peak of a forward: in a feed-forward layer, or in a norm of queries and keys that is
-    taken apart into its operations in fp32.
+    """Bytes of tensors alive at the peak of a forward: in a feed-forward layer, in a norm of queries and keys that is
+    taken apart into its operations in fp32, or in self-attention that reads two clips.
 
     A LoRA beside the weights adds one more tensor of the feed-forward width.
     """
@@ -101,8 +104,16 @@ def step_activations(job: Job, models: Models) -> int:
         widening = widened
     # Six numbers for each channel, as they are made and in fp32, where tokens have timesteps of their own.
     timed = 6 * width * (one + FP32) if job.recipe.edit_kind.times_tokens else 0
-    token = streams * width + max(norm, feed_forward) + timed + _TOKEN_BYTES
+    shared = _SHARED_NUMBERS * one * width if _reads_both(job, models) else 0
+    token = streams * width + max(norm, feed_forward, shared) + timed + _TOKEN_BYTES
     return job.rows * job.tokens * token + _TEXT_BYTES * width + widening
+
+
+def _reads_both(job: Job, models: Models) -> bool:
+    """Whether any block reads keys and values of two clips at once, as concatenating ones do."""
+    sharing, blocks = job.recipe.sharing, models.backbone.num_blocks
+    levels = (one.shared_at for one in job.passes()) if sharing is not None else ()
+    return any(sharing.doubled_blocks(level, blocks) for level in levels if sharing and level is not None)
 
 
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:

@@ -12,6 +12,7 @@ from reelpatch.headless.models.embedded_texts import KEPT_TEXTS, free_memory
 from reelpatch.headless.models.hunyuan15.glyphs import load_glyphs, quoted
 from reelpatch.headless.models.hunyuan15.qwen import check_tokenizer, load_qwen
 from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.weights.header import identify
 
 
 class HunyuanTexts:
@@ -28,6 +29,7 @@ class OpenedTexts:
         self._files, self._dtype, self._device = files, dtype, device
         self._known: dict[str, HunyuanText] = {}
         check_tokenizer(files.text_encoder)
+        _check_widths(files)
 
     def check(self, text: str) -> None:
         """Raises: `BadInput` for quoted text without the encoder that reads it."""
@@ -66,3 +68,14 @@ class OpenedTexts:
         if quoted(text) and self._files.glyph_encoder is not None:
             glyphs = load_glyphs(self._files.glyph_encoder).embed(text)
         return HunyuanText(rows, glyphs)
+
+
+def _check_widths(files: RecipeFiles) -> None:
+    """Raises: `BadInput` for a text encoder whose rows the backbone does not read."""
+    text, backbone = identify(files.text_encoder), identify(files.backbone)
+    made, read = text.shape("embed_tokens.weight")[1], backbone.shape("context_embedder.proj_in.weight")[1]
+    if made != read:
+        raise BadInput(
+            f"{files.text_encoder} is {text.words}, whose rows are {made} wide, but {files.backbone} reads rows of {read}: get "
+            "qwen_2.5_vl_7b_fp8_scaled.safetensors."
+        )

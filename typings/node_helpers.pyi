@@ -1,0 +1,6 @@
+from collections.abc import Mapping
+from typing import Any
+
+def conditioning_set_values(
+    conditioning: Any, values: Mapping[str, Any] = ..., append: bool = ...
+) -> Any: ...
