@@ -22,6 +22,7 @@ from benchmarks.models import SMALL, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
 from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.lora import apply_lora, remove_lora
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "workflows/reelpatch_demo_clip.mp4"
 CPU = torch.device("cpu")
 LATENT = (3, 24, 24)  # 432 tokens
+PIECE = 144
 TURNS, LORA_TURNS, PROCESS_TURNS, EDIT_TURNS = 11, 7, 5, 3
 RANK = 32
 Section = dict[str, Any]
@@ -48,6 +50,20 @@ def forward() -> Section:
         {"ours": lambda: contenders.ours(given), "diffusers": lambda: contenders.theirs(given)}, turns=TURNS
     )
     return {"difference": difference, **_pair(times, "ours", "diffusers")}
+
+
+def pieces() -> Section:
+    """A forward with our edit over pieces of the tokens, and over all at once."""
+    contenders = make_contenders(SMALL, device=CPU, dtype=torch.float32)
+    given = make_inputs(*LATENT, device=CPU, dtype=torch.float32)
+
+    def run(length: int | None) -> torch.Tensor:
+        work_in_pieces(contenders.backbone, length)
+        return contenders.ours(given)
+
+    difference = results.check_agree(run(PIECE), run(None), at_most=1e-6, what="pieces")
+    times = interleaved({"pieces": lambda: run(PIECE), "whole": lambda: run(None)}, turns=TURNS)
+    return {"difference": difference, "tokens": PIECE, **_pair(times, "pieces", "whole")}
 
 
 def lora() -> Section:
@@ -158,6 +174,7 @@ def edit() -> Section:
 
 SECTIONS: dict[str, Callable[[], Section]] = {
     "forward": forward,
+    "pieces": pieces,
     "comfyui": comfyui,
     "lora": lora,
     "load": load,
@@ -173,6 +190,7 @@ def table(found: dict[str, Section]) -> list[str]:
     lines += ["", "| what | ours / other, median (p10-p90) | outputs differ by |", "|---|---|---|"]
     for name, what in (
         ("forward", "a forward, against diffusers' WanVACETransformer3DModel"),
+        ("pieces", f"a forward over pieces of {PIECE} of 432 tokens, against all at once"),
         ("comfyui", "4 steps with guidance in ComfyUI, against core's merged VACE"),
         ("lora", "a LoRA put on and taken off, against diffusers' loader"),
     ):

@@ -13,7 +13,7 @@ from reelpatch.edits.carried import TokenSegment
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.pieces import Pieces
+from reelpatch.families.pieces import Pieces
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.schedules import step_of
 

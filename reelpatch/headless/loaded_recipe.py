@@ -15,6 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.family_models import (
     LooksAtFrames,
     PictureReader,
@@ -119,6 +120,7 @@ class LoadedRecipe:
         )
         self._picture_encoder: PictureReader | None = None
         self._vae: VideoVae | None = None
+        self._encoded = EncodedClips()
         self._transformer: LoadedTransformer | None = None
 
     @staticmethod
@@ -209,6 +211,11 @@ class LoadedRecipe:
             self._vae = self.family.load_vae(self.files.vae, device=self.device)
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
+
+    def encode(self, video: Tensor) -> Tensor:
+        """The VAE's latents of a video, as `VideoVae`; the VAE is not needed for one that was encoded before."""
+        is_tiled = self._placement is not None and self._placement.is_vae_tiled
+        return self._encoded.latents(video, is_tiled, lambda: self.vae.encode(video))
 
     def transformer(
         self, on_progress: OnProgress = silent, *, is_low_noise: bool = False

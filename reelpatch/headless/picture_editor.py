@@ -132,7 +132,7 @@ class PictureEditor(LoadedRecipe):
         on_progress("looking at the picture", 1, 2)
         plan = plan_fit(1, picture.shape[0], picture.shape[1], lattice=self.recipe.lattice)
         material = Material(picture[None], replace(plan, frames=self.recipe.frames))
-        prepared = self.work.prepare(material, EditSettings(), self.vae.encode)
+        prepared = self.work.prepare(material, EditSettings(), self.encode)
         assert isinstance(prepared.seen, Tensor)
         self._seen = (picture, SeenPicture(prepared.seen, embedding))
         on_progress("looking at the picture", 2, 2)

@@ -42,7 +42,7 @@ class RecipeHost:
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
-        return self.models.vae.encode(video)
+        return self.models.encode(video)
 
     def sample(
         self,

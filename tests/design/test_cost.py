@@ -18,8 +18,8 @@ from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.counts import VACE_14B
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceBlock, VaceConfig, VaceModule
+from reelpatch.families.pieces import Pieces
 from reelpatch.families.wan.family import WAN
-from reelpatch.families.wan.pieces import Pieces
 from reelpatch.families.wan.transformer_counts import T2V_14B
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity

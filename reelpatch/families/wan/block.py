@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
+from reelpatch.families.pieces import Pieces
 from reelpatch.families.wan.pieces import (
     BlockLayers,
-    Pieces,
     SelfAttentionLayers,
     block_in_pieces,
     gated,

@@ -14,7 +14,8 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention, apply_rotary
-from reelpatch.families.wan.pieces import BlockLayers, Pieces, SelfAttentionLayers, block_in_pieces
+from reelpatch.families.pieces import Pieces
+from reelpatch.families.wan.pieces import BlockLayers, SelfAttentionLayers, block_in_pieces
 from reelpatch.headless.hosts.keys_values import Replacing, paired
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 from reelpatch.headless.models.stored_layers import widened_once

@@ -45,7 +45,7 @@ def multiply_in_float8(models: Sequence[nn.Module]) -> int:
 
 
 def float8_linear(x: Tensor, weight: Tensor, factor: Tensor | None, bias: Tensor | None) -> Tensor:
-    """x W^T + b with x rounded to fp8 by one scale for all of it, found on the device: no step waits for the host.
+    """x W^T + b with x rounded to fp8 by one scale for all of it, or for a piece of its tokens where they come in pieces, found on the device: no step waits for the host.
 
     Shapes: x [..., K], weight [N, K] in e4m3, factor [1 or N, 1] or None; result [..., N] in the dtype of x.
     """

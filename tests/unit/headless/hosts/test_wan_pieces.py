@@ -14,7 +14,7 @@ from reelpatch.edits.contract import Edit, Moment
 from reelpatch.edits.sharing.edit import SharingEdit
 from reelpatch.edits.sharing.schedule import SCHEDULES, Policy, Rule, SharingMethod, Stage, Stages
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
-from reelpatch.families.wan.pieces import Pieces
+from reelpatch.families.pieces import Pieces
 from reelpatch.headless.hosts.wan_host import SeenPicture, predict_velocity
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.lora import apply_lora
