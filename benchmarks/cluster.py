@@ -4,8 +4,8 @@ On paper: no card is used. What a job computes is `plan`'s for a window of the r
 measured here on the real one, and all else is stated in `World` with where it is from. What comes out is how long all takes, how
 much the cards wait, what failures cost, and which part is busiest: the next bottleneck. Events are SimPy's.
 
-A number of cards works through as many clips as keeps each busy for `CLIPS_A_CARD` at least, at most all; the time for all is in
-proportion. Shared links serve streams one after the other at full rate, which moves the same bytes in the same time.
+A number of cards works through `CLIPS_A_CARD` clips each, at most all; what is left of all goes on at the rate of the second half.
+Shared links serve streams one after the other at full rate, which moves the same bytes in the same time.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Told:
     store_s: float = 0.0
     losses: int = 0
     ended: int = 0
+    half_at_s: float = 0.0
 
 
 class Simulation:
@@ -116,6 +117,8 @@ class Simulation:
                 fails_at = self._next_failure()
             yield from self._transfer(self.world.clip_bytes)
             self.told.ended += 1
+            if self.told.ended == self.clips // 2:
+                self.told.half_at_s = self.env.now
 
     def _fail(self, at: float) -> Iterator[simpy.Event]:
         lost = max(0.0, at - self.env.now)
@@ -153,27 +156,32 @@ def simulate(world: World, cards: int, *, spot: bool, clips: int = CLIPS) -> dic
     taken = min(clips, max(CLIPS_A_CARD * cards, 1000))
     simulation = Simulation(world, cards, taken, spot=spot)
     told = simulation.run()
-    makespan = simulation.makespan_s
-    card_s = cards * makespan
-    shares = {
-        "cards": (told.worked_s + told.lost_s) / card_s,
-        "dispatcher": told.dispatch_s / makespan,
-        "store": told.store_s / makespan,
+    part, more = simulation.makespan_s, clips / taken
+    makespan = part + (clips - taken) * (part - told.half_at_s) / (taken - taken // 2)
+    busy_s = (told.worked_s + told.lost_s) * more
+    shared = {
+        "dispatcher": told.dispatch_s * more / makespan,
+        "store": _store_s(told, world, cards, more) / makespan,
     }
-    shared = {name: share for name, share in shares.items() if name != "cards"}
     return {
         "cards": cards,
         "spot": spot,
         "simulated_clips": taken,
-        "makespan_h": makespan * clips / taken / HOUR_S,
-        "idle_share": 1 - shares["cards"],
-        "lost_share": told.lost_s / card_s,
-        "loading_share": told.loading_s / card_s,
-        "losses": told.losses * clips / taken,
-        "busy_shares": shares,
+        "makespan_h": makespan / HOUR_S,
+        "idle_share": 1 - busy_s / (cards * makespan),
+        "lost_share": told.lost_s * more / (cards * makespan),
+        "loading_share": told.loading_s / (cards * part),
+        "losses": told.losses * more,
+        "busy_shares": shared,
         "next_bottleneck": max(shared, key=lambda name: shared[name]),
         "cards_until_full": cards / max(shared.values()),
     }
+
+
+def _store_s(told: Told, world: World, cards: int, more: float) -> float:
+    """How long the store is busy for all clips: each card loads its weights once, and all else is in proportion."""
+    first = cards * world.weight_bytes / world.store_bytes_s
+    return first + max(0.0, told.store_s - first) * more
 
 
 def world_of(name: str, card: str) -> World:
@@ -233,6 +241,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             began = time.perf_counter()
             found.append(simulate(world, cards, spot=spot, clips=options.clips))
             sys.stderr.write(f"{cards} cards: {time.perf_counter() - began:.0f} s\n")
+            _write(found, world, options)
+
+
+def _write(found: Sequence[dict[str, Any]], world: World, options: argparse.Namespace) -> None:
+    """What there is up to now: the largest numbers of cards take the longest."""
     about = f"{options.clips:,} clips by {options.recipe} on {options.card}s; a model, no card was used."
     content = {"machine": results.machine(), "world": asdict(world), "clips": options.clips, "runs": found}
     sys.stdout.write(f"{results.write('cluster', content, table(found, world, about), options.out)}\n")

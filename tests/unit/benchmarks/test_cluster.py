@@ -22,6 +22,10 @@ def test_a_hundred_clips_on_ten_cards_take_what_can_be_counted() -> None:
     assert told.worked_s == pytest.approx(100 * 200.0)
     assert simulation.makespan_s == pytest.approx(10 * 200.0)
     assert told.losses == 0
+    more = simulate(QUIET, 10, spot=False, clips=10_000)  # of which it simulates 1,000
+    assert more["simulated_clips"] == 1000
+    assert more["makespan_h"] * 3600 == pytest.approx(1000 * 200.0, rel=0.02)
+    assert more["idle_share"] == pytest.approx(0.0, abs=0.02)
 
 
 def test_every_clip_ends_once_whatever_fails() -> None:

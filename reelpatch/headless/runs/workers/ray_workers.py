@@ -6,6 +6,7 @@ function over equal rows, and repeat or give up whole blocks of them. Bringing u
 what its autoscaler goes by.
 """
 
+import logging
 import os
 import socket
 import time
@@ -58,7 +59,7 @@ def connect(address: str) -> Any:
             ray.init(
                 address=None if address == LOCAL else address,
                 log_to_driver=False,
-                logging_level="WARNING",
+                logging_level=logging.WARNING,
                 include_dashboard=False if address == LOCAL else None,
             )
         except Exception as error:  # Ray has errors of its own for each way of failing

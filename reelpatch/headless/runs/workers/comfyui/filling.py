@@ -17,7 +17,7 @@ from reelpatch.headless.runs.workers.comfyui.shipped import (
     shipped,
     title_of,
 )
-from reelpatch.media.output_check import Inputs
+from reelpatch.media.clip_size import clip_size
 from reelpatch.recipes import RECIPES
 
 _PLACES = {
@@ -67,7 +67,7 @@ class FilledWorkflow:
         return self.files[0][2] if self.files else None
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> list[tuple[str, Path]]:
         """Every file that is read, with what it is called."""
         return [(f"{title_of(self.prompt[node])}.{name}", path) for node, name, path in self.files]
 
@@ -113,7 +113,9 @@ def _fit(prompt: Prompt, request: EditRequest | EnhanceRequest, workflow: str) -
     for node in prompt.values():
         inputs = node["inputs"]
         if node["class_type"] in ("ReelpatchEditLongClip", "ReelpatchEnhanceLongClip"):
-            size = size_for(request.size, request.fit, RECIPES[request.recipe])
+            settings = RECIPES[request.recipe]
+            clip = clip_size(request.clip)[1] if settings.buckets is not None else (0, 0)
+            size = size_for(request.size, request.fit, settings, clip)
             inputs["fit"] = request.fit or "none"
             inputs["height"], inputs["width"] = size or (0, 0)
             return
@@ -178,5 +180,6 @@ def _like(name: str, value: Any, before: Any) -> Any:
             return str(value)
     except (ValueError, TypeError, KeyError):
         pass
-    kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(type(before), "a text")
+    kinds = ((bool, "true or false"), (int, "a whole number"), (float, "a number"))
+    kind = next((words for known, words in kinds if isinstance(before, known)), "a text")
     raise BadInput(f"the field {name} is {str(value)[:40]!r}, but its place takes {kind}: correct it.")
