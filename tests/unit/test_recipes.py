@@ -54,7 +54,7 @@ def test_a_recipe_says_where_its_files_come_from(record: Recipe) -> None:
             assert file.url.endswith("/" + file.names[0])
             assert file.size_gb or file.names[0] in SIZE_NOT_PUBLISHED
         else:
-            shipped = {"demo", "demo-enhance", "demo-shared-attention"}
+            shipped = {"demo", "demo-enhance", "demo-in-context", "demo-shared-attention"}
             assert record.name in shipped or "published no weights" in file.unpublished
     assert record.source
     assert record.examples or record.name in NO_EXAMPLES
@@ -124,6 +124,7 @@ def test_every_published_method_is_there() -> None:
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
         *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b", "easyv2v", "reco", "reco-ref"),
+        "demo-in-context",
         *("shared-attention", "shared-attention-1.3b", "shared-attention-a14b", "demo-shared-attention"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),
         *("chronoedit-reasoning", "chronoedit-upscale", "chronoedit-paint"),
