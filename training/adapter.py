@@ -1,12 +1,14 @@
 """An edit adapter of EasyV2V's layout on the demo's finished base: `python -m training.adapter FOLDER`.
 
-It goes on where it was stopped; with `--minutes` it stops by itself.
+It goes on where it was stopped; with `--minutes` it stops by itself. `--judge N` judges the finished file on N held-out scenes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from reelpatch.edits.adapter.layout import POSITIONS_KEY, AdapterLayout
 from reelpatch.headless.demo import scenes
+from reelpatch.headless.demo.evaluate_in_context import evaluate_in_context
 from training import adapter_scenes, export, run
 from training.adapter_model import InContext
 from training.adapter_scenes import SHARD, Encoder, Scenes
@@ -29,11 +32,12 @@ log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
 FILE = "reelpatch_demo_edit_adapter.safetensors"
-NUM_STEPS = 1500
+NUM_STEPS = 2800
 # Of each step: clips by instruction and mask, clips with a picture, and pictures alone.
-NUM_PLAIN, NUM_SHOWN, NUM_STILLS = 10, 4, 24
+NUM_PLAIN, NUM_SHOWN, NUM_STILLS = 7, 3, 12
 # Shards at the first step, and after how many steps another comes in: training begins before all is encoded.
 FIRST_SHARDS, STEPS_FOR_A_SHARD, MOST_SHARDS = 6, 60, 8
+STYLE_WEIGHT = 2.0  # of a scene that is restyled: they are few, and all of the picture has to be right
 MUON_LR, ADAMW_LR = 0.02, 1.5e-3
 NOT_MATRICES = ("modulation", "embedding.weight")
 
@@ -75,8 +79,8 @@ class Batches:
 
     def _part(self, chosen: Tensor, count: int, frames: int, generator: torch.Generator) -> Part:
         assert self._scenes is not None
-        among = chosen.nonzero()[:, 0]
-        rows = among[torch.randint(len(among), (count,), generator=generator)]
+        weights = chosen * torch.where(self._scenes.is_style, STYLE_WEIGHT, 1.0)
+        rows = torch.multinomial(weights, count, replacement=True, generator=generator)
         picks = torch.rand(count, generator=generator).tolist()
         dropped = torch.rand(count, generator=generator) < PROMPT_DROPOUT
         sentences = [
@@ -172,7 +176,14 @@ def main() -> None:
         "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
     )
     parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
+    parser.add_argument(
+        "--judge", type=int, default=0, metavar="N", help="train nothing, judge what there is"
+    )
     options = parser.parse_args()
+    if options.judge:
+        report = evaluate_in_context(options.judge, compare_each=4)
+        sys.stdout.write(f"{json.dumps(report.as_dict(), indent=1)}\n")
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     until = time.monotonic() + 60 * options.minutes
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ class Scenes:
     has_reference: Tensor
     is_still: Tensor
     wordings: Sequence[Sequence[str]]
+
+    @cached_property
+    def is_style(self) -> Tensor:
+        """Which scenes are restyled, `[N]` bool."""
+        asked = {text for style in scenes.STYLES for text in scenes.style_wordings(style)}
+        return torch.tensor([words[0] in asked for words in self.wordings])
 
 
 def scene_of(seed: int) -> ContextExample:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
 from workflows.graph import Node, Stage
-from workflows.material_nodes import CLIP, MASK, SUBJECT, load_image, load_mask, load_video
+from workflows.material_nodes import CLIP, COLOUR, MASK, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import NAME as RESULT_NAME
 from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, result_name, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
+from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, mask_track
 
 NAME = "Edit video in context"
 DESCRIPTION = (
@@ -33,6 +34,11 @@ HOW_WITH_ADAPTER = (
     "adapters*), put it into models/diffusion_models under any name, and it is found by what it is. Say what is to change, as a command. The "
     "mask, of the video's size, is white where the edit may change something: one image for all frames, or one for each. The reference "
     "shows how it is to look. Without either the instruction alone says so: disconnect them."
+)
+
+HOW_WITH_DEMO_ADAPTER = (
+    "A few words are enough: *recolour the green square*, and the **picture** says to which colour (*change the background* takes the background "
+    f"from it). {HOW_WITH_TRACK} Weights of our own, which know coloured shapes of 64x64 pixels: EasyV2V's authors published none."
 )
 
 
@@ -84,7 +90,26 @@ def prepare_with_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Pre
     """A template: a video with a mask and a reference, which go into the model."""
     video, mask = load_video("Video", CLIP), load_mask("Mask: white may change", MASK)
     still = load_image("How it is to look", SUBJECT)
-    references = Node(
+    references = _reference(still)
+    given = {"video": video["VIDEO"], "mask": mask["MASK"], "references": references["references"]}
+    node = context_subgraph(recipe, instruction, owner=owner).node(given)
+    asked = [(video, "file"), (mask, "image"), (still, "image")]
+    return Prepared([video, mask], node, [still, references], asked)
+
+
+def prepare_demo_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Prepared:
+    """A template: the demo's clip with a mask track, and a picture whose colour is taken."""
+    video = load_video("Video", CLIP)
+    track, still = mask_track(video["VIDEO"], FROM_A_MOMENT_ON), load_image("The colour to take", COLOUR)
+    references = _reference(still)
+    given = {"video": video["VIDEO"], "mask": track["mask"], "references": references["references"]}
+    node = context_subgraph(recipe, instruction, owner=owner).node(given)
+    asked = [(video, "file"), (track, "track"), (still, "image")]
+    return Prepared([video], node, [track, still, references], asked)
+
+
+def _reference(still: Node) -> Node:
+    return Node(
         "ReelpatchReferences",
         "References",
         [("references", "REELPATCH_REFERENCES")],
@@ -92,10 +117,6 @@ def prepare_with_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Pre
         links={"images.image_0": still["IMAGE"]},
         room=30,
     )
-    given = {"video": video["VIDEO"], "mask": mask["MASK"], "references": references["references"]}
-    node = context_subgraph(recipe, instruction, owner=owner).node(given)
-    asked = [(video, "file"), (mask, "image"), (still, "image")]
-    return Prepared([video, mask], node, [still, references], asked)
 
 
 def _has_adapter(recipe: Recipe) -> bool:

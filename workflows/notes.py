@@ -67,7 +67,8 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
             f"windows of {recipe.frames} that share {usual_overlap(recipe.frames, recipe.lattice)}{size}."
         )
     if "first_frame" in widgets:
-        whose = "as the recipe has it" if any(file.unpublished for file in recipe.files) else "as published"
+        is_own = any(file.unpublished or not file.url for file in recipe.files)
+        whose = "as the recipe has it" if is_own else "as published"
         return (
             f"From frame {widgets['first_frame']} on, {widgets['frames']} frames at {widgets['fps']:g} frames per second, {whose}: "
             "the result has those alone, at that rate and the video's own size, with the sound under them. Frame 0 "

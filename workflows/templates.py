@@ -20,6 +20,8 @@ from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import (
     HOW_ON_CANVAS,
     HOW_WITH_ADAPTER,
+    HOW_WITH_DEMO_ADAPTER,
+    prepare_demo_adapter,
     prepare_in_context,
     prepare_with_adapter,
 )
@@ -303,6 +305,14 @@ WORKFLOWS = (
             is_app=number == 0,
         )
         for number, (name, title, recipe) in enumerate(IN_CONTEXT)
+    ),
+    Workflow(
+        "Demo - edit in context on any machine",
+        "Demo: edit in context, from a moment on, with the colour of a picture",
+        "demo-in-context",
+        RECIPES["demo-in-context"].examples[-1],
+        prepare=partial(prepare_demo_adapter, instruction=RECIPES["demo-in-context"].examples[-1]),
+        how=HOW_WITH_DEMO_ADAPTER,
     ),
     Workflow(
         "EasyV2V - edit a video with your own adapter (50 steps)",

@@ -21,7 +21,7 @@ from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
 from workflows.beside_nodes import MaskByWord, Several
 from workflows.beside_thumbnail import beside_thumbnail
-from workflows.demo_material import CLIP
+from workflows.demo_material import CLIP, COLOUR
 from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.follow_thumbnail import follow_thumbnail
@@ -29,6 +29,7 @@ from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.picture import as_app, captioned, strip
 from workflows.picture_thumbnail import picture_thumbnail
 from workflows.templates import WORKFLOWS, Workflow
+from workflows.track_nodes import FROM_A_MOMENT_ON
 from workflows.track_thumbnail import track_thumbnail
 
 FRAMES = (0, 4, 8)
@@ -78,6 +79,14 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
         return thumbnail(folder, CLIPS[workflow.name])
     if workflow.is_picture:
         return picture_thumbnail(workflow.name)
+    if workflow.recipe == "demo-in-context":
+        return track_thumbnail(
+            workflow.instruction,
+            FROM_A_MOMENT_ON,
+            "the colour of a picture",
+            recipe=workflow.recipe,
+            reference=FOLDER / COLOUR,
+        )
     if workflow.is_in_context:
         return own_thumbnail(IN_CONTEXT[workflow.name])
     return _of_demo(workflow)

@@ -23,7 +23,9 @@ from workflows.picture import captioned, strip
 FRAMES = [0, 4, 8]
 
 
-def track_thumbnail(instruction: str, track: str, words: str) -> Image.Image:
+def track_thumbnail(
+    instruction: str, track: str, words: str, *, recipe: str = "demo", reference: Path | None = None
+) -> Image.Image:
     """First, middle and last frame of the clip with its mask over it, and of the edit."""
     clip = read_video(FOLDER / CLIP, folder_fps=Fraction(FPS)).frames
     renderer = TrackRenderer(read_track(track), clip.shape[1:3], Moments(len(clip), Fraction(FPS)))
@@ -32,7 +34,12 @@ def track_thumbnail(instruction: str, track: str, words: str) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         where, edited = Path(folder) / "track.json", Path(folder) / "edited.mp4"
         where.write_text(track, encoding="utf-8")
-        run_edit(EditRequest(FOLDER / CLIP, instruction, output=edited, mask=where))
+        references = () if reference is None else (reference,)
+        run_edit(
+            EditRequest(
+                FOLDER / CLIP, instruction, output=edited, mask=where, recipe=recipe, references=references
+            )
+        )
         made = read_video(edited, folder_fps=Fraction(FPS)).frames
     strips = [strip(np.asarray(frames)[FRAMES]) for frames in (to_bytes(marked), made)]
     return captioned(strips, f'"{instruction}", {words}')

@@ -16,7 +16,7 @@ from reelpatch.edits.work import Material
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.pair_maker import host_of
 from reelpatch.headless.loaded_recipe import LoadedRecipe
-from reelpatch.headless.out_of_memory import explain_out_of_memory
+from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise

@@ -6,7 +6,7 @@ from reelpatch.clips.frames import FitPlan, fit, plan_fit, restore
 from reelpatch.edits.render import make_latents
 from reelpatch.edits.work import Material
 from reelpatch.headless.loaded_recipe import LoadedRecipe
-from reelpatch.headless.out_of_memory import explain_out_of_memory
+from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe

@@ -18,9 +18,9 @@ from reelpatch.headless.hosts.spaced_rotary import space_positions
 from reelpatch.headless.hosts.wan_host import SeenPicture
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.embedded_texts import KEPT_ENCODER_BYTES
+from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.picture_encoder import PictureEncoder, load_picture_encoder
 from reelpatch.headless.models.wan_transformer import has_picture_branch
-from reelpatch.headless.out_of_memory import explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of

@@ -154,7 +154,7 @@ SURFACE = {
     "convert": {"source", "--out", "--dtype", "--merged", "--any-size", "--vace-layers", "--json"},
     "measure": {"before", "after", "--mask", *MASK, "--joins", "--plot", "--json"},
     "compare": {"before", "after", "--out", "--mode", "--sheet", "--fps", "--json"},
-    "demo": {"--out", "--evaluate", "--json"},
+    "demo": {"--out", "--evaluate", "--recipe", "--json"},
     "recipes": {"name", "--models", "--download", "--allow-http", "--json"},
     "inspect": {"files", "--json"},
     "rewrite": {"instruction", "--recipe", "--look-at", *REWRITING, "--json"},

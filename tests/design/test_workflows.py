@@ -42,6 +42,8 @@ LOADERS = (
 PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 EASYV2V = BY_NAME["EasyV2V - edit a video with your own adapter (50 steps)"]
+DEMO_IN_CONTEXT = BY_NAME["Demo - edit in context on any machine"]
+WITH_ADAPTER = (EASYV2V, DEMO_IN_CONTEXT)
 MOST_NODES = 7
 # Nodes with widgets of their own, beside the subgraph.
 BEFORE_THE_EDIT = ("Load", "ReelpatchMaskTrack", "ReelpatchDittoStyle", "ReelpatchSeveral")
@@ -209,7 +211,8 @@ def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Wo
         for kind in ("ReelpatchClip", "ReelpatchEditInContext", "ReelpatchGuidanceSchedule")
     )
     assert (clip["first_frame"], clip["frames"], clip["fps"]) == (0, recipe.frames, recipe.fps)
-    assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, recipe.examples[0])
+    assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, workflow.instruction)
+    assert workflow.instruction in recipe.examples
     assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
     linked = (
         ("settings", "negative") if recipe.edit_kind.has_module else ("settings", "low_noise", "negative")
@@ -217,9 +220,12 @@ def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Wo
     assert all(isinstance(guider[name], list) for name in linked)
     assert isinstance(edit.get("edit_module"), list) == recipe.edit_kind.has_module
     asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
-    own = {"image"} if workflow is EASYV2V else {"seed"}  # an app asks for six things at most
+    # An app asks for six things at most.
+    own = (
+        {"seed"} if workflow not in WITH_ADAPTER else {"image"} if workflow is EASYV2V else {"image", "track"}
+    )
     assert {widget for _, widget, _ in asked} == {"file", "instruction", "recipe", "first_frame"} | own
-    whose = "as the recipe has it" if workflow is EASYV2V else "as published"
+    whose = "as the recipe has it" if workflow in WITH_ADAPTER else "as published"
     told = f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, {whose}"
     assert told in note_of(workflow)
 
@@ -243,7 +249,7 @@ def test_what_goes_into_an_adapter_comes_by_links_and_the_note_says_whose_it_is(
     assert "and a file of your own" in note
     assert "## Edit adapters" in (FOLDER.parent / "docs" / "files.md").read_text(encoding="utf-8")
     for workflow in IN_CONTEXT:
-        assert ("mask" in inputs(workflow, "ReelpatchEditInContext")[0]) == (workflow is EASYV2V)
+        assert ("mask" in inputs(workflow, "ReelpatchEditInContext")[0]) == (workflow in WITH_ADAPTER)
 
 
 def test_the_published_numbers_are_a_preset_named_so() -> None:

@@ -66,6 +66,26 @@ def weights(
     return state
 
 
+def differences() -> dict[str, Tensor]:
+    """An adapter as `weights`, with full differences of weights, biases and modulations in place of the LoRA."""
+    state = {key: tensor for key, tensor in weights().items() if "embedding" in key}
+    shapes = {
+        "self_attn.q.diff": (WIDTH, WIDTH),
+        "self_attn.norm_q.diff": (WIDTH,),
+        "cross_attn.v.diff": (WIDTH, WIDTH),
+        "ffn.0.diff": (SIZES["ffn_dim"], WIDTH),
+        "ffn.0.diff_b": (SIZES["ffn_dim"],),
+        "norm3.diff_b": (WIDTH,),
+        "diff_m": (1, 6, WIDTH),
+    }
+    for block in range(LAYERS):
+        for number, (name, shape) in enumerate(shapes.items()):
+            state[f"diffusion_model.blocks.{block}.{name}"] = draw(
+                2000 + 100 * block + number, *shape, scale=0.1
+            )
+    return state
+
+
 def module(positions: str = "sequence", **sizes: int) -> AdapterModule:
     return AdapterModule.from_state_dict(weights(**sizes), metadata={POSITIONS_KEY: positions})
 

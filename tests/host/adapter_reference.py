@@ -61,6 +61,8 @@ def write(folder: Path) -> None:
         adapter = tiny_adapter.save(place / f"adapter_{positions}.safetensors", positions)
         for name, shown in SEEN.items():
             given[f"{positions}, {name}"] = _latents(backbone, adapter, given, shown)
+    changed = tiny_adapter.save(place / "adapter_differences.safetensors", state=tiny_adapter.differences())
+    given["differences, plain"] = _latents(backbone, changed, given, ())
     tiny_adapter.save(place / "adapter_wide.safetensors", state=tiny_adapter.weights(256))
     tiny_adapter.save(place / "adapter_16.safetensors", state=tiny_adapter.weights(channels=16))
     save_file({key: tensor.contiguous() for key, tensor in given.items()}, place / "given.safetensors")

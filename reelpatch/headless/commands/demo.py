@@ -29,6 +29,12 @@ def add_to(verbs: Any) -> None:
         metavar="N",
         help="also measure N clips never trained on (%(default)s)",
     )
+    parser.add_argument(
+        "--recipe",
+        choices=("demo", "demo-in-context"),
+        default="demo",
+        help="with which of the demo's weights to edit (%(default)s)",
+    )
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -37,5 +43,5 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.evaluate < 0:
         raise BadInput(f"--evaluate is {options.evaluate}: give the number of clips, or 0 for none.")
     with console.progress_bars() as on_progress:
-        answer = run_demo(options.out, options.evaluate, on_progress=on_progress)
+        answer = run_demo(options.out, options.evaluate, recipe=options.recipe, on_progress=on_progress)
     return answer, listing(answer)

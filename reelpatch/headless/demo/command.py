@@ -45,8 +45,12 @@ class _Clips:
     result: Path
 
 
-def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> dict[str, Any]:
+def run_demo(
+    out: Path, evaluate: int, *, recipe: str = "demo", on_progress: OnProgress = silent
+) -> dict[str, Any]:
     """Edit the shown clips into `out`; with `evaluate` > 0, also judge that many held-out scenes.
+
+    `recipe` is `demo`, or `demo-in-context`, which is judged on masks in time, ramps and pictures as well.
 
     Returns what `--json` prints: the files, what was asked and whether it was done, seconds, and the report.
     """
@@ -62,7 +66,14 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
         on_progress("editing the demo clips", number, len(examples))
         clips = _written(example, out / "clips", number)
         run_edit(
-            EditRequest(clips.source, example.instruction, mask=clips.mask, seed=number, output=clips.result)
+            EditRequest(
+                clips.source,
+                example.instruction,
+                recipe=recipe,
+                mask=clips.mask,
+                seed=number,
+                output=clips.result,
+            )
         )
         source, result = _read(clips.source), _read(clips.result)
         hit = judge(example, (result / np.float32(255)).astype(np.float32)).hit
@@ -72,10 +83,18 @@ def run_demo(out: Path, evaluate: int, *, on_progress: OnProgress = silent) -> d
     pictures = _pictures(shown, out)
     report: dict[str, Any] = {"edits": edits, **pictures, "seconds": round(time.monotonic() - began, 2)}
     if evaluate:
-        from reelpatch.headless.demo.evaluate import evaluate as judged
-
-        report["evaluation"] = judged(evaluate, on_progress).as_dict()
+        report["evaluation"] = _judged(recipe, evaluate, on_progress)
     return report
+
+
+def _judged(recipe: str, num_scenes: int, on_progress: OnProgress) -> dict[str, Any]:
+    if recipe == "demo":
+        from reelpatch.headless.demo.evaluate import evaluate
+
+        return evaluate(num_scenes, on_progress).as_dict()
+    from reelpatch.headless.demo.evaluate_in_context import evaluate_in_context
+
+    return evaluate_in_context(num_scenes, on_progress).as_dict()
 
 
 def _check_folder(out: Path) -> None:

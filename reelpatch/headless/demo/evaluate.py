@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reelpatch.clips.finish import paste_back
@@ -25,6 +26,7 @@ from reelpatch.measure.likeness import psnr
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe, recipe
 
+Made = TypeVar("Made")
 FP8_BACKBONE = "reelpatch_demo_t2v_fp8_e4m3fn.safetensors"
 GROUPS: dict[str, Callable[[Example], bool]] = {
     "recolour, one object": lambda e: e.kind == "recolour" and e.num_things == 1 and e.mask_kind != "time",
@@ -77,10 +79,10 @@ class Report:
             "scenes": len(self.outcomes),
             "first_seed": self.outcomes[0].example.seed,
             "edits": groups | {"all": self._row(self.outcomes)},
-            "vae_psnr_db": _rounded([one.vae_psnr_db for one in compared]),
-            "kept_pixels_psnr_db_before_paste_back": _rounded(kept),
+            "vae_psnr_db": rounded([one.vae_psnr_db for one in compared]),
+            "kept_pixels_psnr_db_before_paste_back": rounded(kept),
             "kept_8bit_values_changed": sum(o.kept_values_changed for o in self.outcomes),
-            "hit_rate_fp8": _rounded([float(one.fp8.hit) for one in compared], 3),
+            "hit_rate_fp8": rounded([float(one.fp8.hit) for one in compared], 3),
             "seconds_per_clip": round(median(o.seconds for o in self.outcomes), 3),
         }
 
@@ -89,11 +91,11 @@ class Report:
         hues = [o.edit.hue_error_deg for o in outcomes if o.edit.hue_error_deg is not None]
         return {
             "n": len(outcomes),
-            "hit_rate": _rounded([float(o.edit.hit) for o in outcomes], 3),
-            "copy_source": _rounded([float(o.copy.hit) for o in outcomes], 3),
-            "vae_ceiling": _rounded([float(o.compared.ceiling.hit) for o in outcomes if o.compared], 3),
-            "hue_error_deg": _rounded(hues, 1),
-            "psnr_db_to_truth": _rounded([o.truth_psnr_db for o in outcomes]),
+            "hit_rate": rounded([float(o.edit.hit) for o in outcomes], 3),
+            "copy_source": rounded([float(o.copy.hit) for o in outcomes], 3),
+            "vae_ceiling": rounded([float(o.compared.ceiling.hit) for o in outcomes if o.compared], 3),
+            "hue_error_deg": rounded(hues, 1),
+            "psnr_db_to_truth": rounded([o.truth_psnr_db for o in outcomes]),
         }
 
 
@@ -167,14 +169,12 @@ def _compared(editor: Editor, vae: Vae, example: Example) -> Compared:
     again = as_clip(vae.decode(vae.encode(as_video(target))))
     ceiling = again if mask is None else paste_back(again, source, mask)
     _, finished = _edited(editor, example)
-    fp8 = judge(example, _numpy(finished))
-    return Compared(judge(example, _numpy(ceiling)), psnr(again, target), fp8)
+    fp8 = judge(example, numpy_of(finished))
+    return Compared(judge(example, numpy_of(ceiling)), psnr(again, target), fp8)
 
 
 def _outcome(editor: Editor, example: Example) -> Outcome:
-    began = time.monotonic()
-    rendered, finished = _edited(editor, example)
-    seconds = time.monotonic() - began
+    (rendered, finished), seconds = time_of(lambda: _edited(editor, example))
     source, target, mask = (
         torch.from_numpy(example.source),
         torch.from_numpy(example.target),
@@ -183,23 +183,35 @@ def _outcome(editor: Editor, example: Example) -> Outcome:
     kept = None if mask is None else mask < 0.5
     return Outcome(
         example=example,
-        edit=judge(example, _numpy(finished)),
+        edit=judge(example, numpy_of(finished)),
         copy=judge(example, example.source),
         seconds=seconds,
         truth_psnr_db=psnr(finished, target),
         kept_psnr_db=None if kept is None else psnr(rendered, source, kept),
-        kept_values_changed=0 if kept is None else int((_bytes(finished) != _bytes(source))[kept].sum()),
+        kept_values_changed=0
+        if kept is None
+        else values_changed(numpy_of(finished), example.source, kept.numpy()),
     )
 
 
-def _bytes(clip: Tensor) -> Tensor:
-    return (clip.clamp(0, 1) * 255).round().to(torch.uint8)
+def values_changed(finished: Frames, source: Frames, where: NDArray[np.bool_]) -> int:
+    """How many 8-bit values differ in pixels chosen by `where` `[F, H, W]`."""
+    ours, theirs = ((clip.clip(0, 1) * 255).round().astype(np.uint8) for clip in (finished, source))
+    return int((ours != theirs)[where].sum())
 
 
-def _numpy(clip: Tensor) -> Frames:
+def time_of(work: Callable[[], Made]) -> tuple[Made, float]:
+    """What the work returns, and the seconds that it took."""
+    began = time.monotonic()
+    return work(), time.monotonic() - began
+
+
+def numpy_of(clip: Tensor) -> Frames:
+    """A clip as the judge looks at it."""
     return clip.numpy().astype(np.float32)
 
 
-def _rounded(values: list[float], digits: int = 2) -> float | None:
+def rounded(values: list[float], digits: int = 2) -> float | None:
+    """The mean of those that are finite, None where there are none."""
     finite = [value for value in values if math.isfinite(value)]
     return round(fmean(finite), digits) if finite else None

@@ -232,6 +232,11 @@ def wordings(kind: str, value: str, thing: Thing, num_things: int) -> tuple[str,
     )
 
 
+def style_wordings(style: str) -> tuple[str, ...]:
+    """Every sentence that asks for a style."""
+    return _WORDINGS[style]
+
+
 def vocabulary() -> list[str]:
     """Every word the generator can say, sorted."""
     sentences = [wording for group in _WORDINGS.values() for wording in group]

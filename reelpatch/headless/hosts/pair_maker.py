@@ -15,7 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.embedded_texts import padded_text
-from reelpatch.headless.out_of_memory import explain_out_of_memory
+from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe

@@ -97,6 +97,15 @@ def check_the_pixel_aligned_variant_equals_headless():
     return _equals_headless("aligned")
 
 
+def check_full_differences_equal_headless():
+    """Of weights, biases and modulations, in place of a LoRA."""
+    edited, latent, _ = edit(wide(), adapter("differences"))
+    found = difference(made(edited, latent), given()["differences, plain"])
+    assert found <= 1e-4, found
+    assert difference(given()["sequence, plain"], given()["differences, plain"]) > 1e-2
+    return {"differences": found}
+
+
 def check_a_blank_mask_is_no_mask():
     plain, latent, _ = edit(wide(), adapter("sequence"))
     said = made(plain, latent)

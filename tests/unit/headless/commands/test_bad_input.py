@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from reelpatch.headless.commands.main import BAD_INPUT, main
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.recipe_files import SHIPPED_MODELS
-from reelpatch.headless.out_of_memory import explain_out_of_memory
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import check_output, write_video
 from reelpatch.recipes import recipe
