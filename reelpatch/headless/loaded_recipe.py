@@ -17,8 +17,7 @@ from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.family_models import (
-    LooksAtFrames,
-    PictureReader,
+    Looking,
     TextReader,
     VideoVae,
     open_texts,
@@ -118,7 +117,7 @@ class LoadedRecipe:
         self.texts: TextReader = open_texts(
             recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
         )
-        self._picture_encoder: PictureReader | None = None
+        self.look = Looking(self.family, self.files.clip_vision)
         self._vae: VideoVae | None = None
         self._encoded = EncodedClips()
         self._transformer: LoadedTransformer | None = None
@@ -189,14 +188,6 @@ class LoadedRecipe:
             make_room=self._drop_transformer,
             on_work=lambda done: on_progress("reading the instruction", done, 1),
         )
-
-    def look(self, pictures: Tensor) -> Tensor:
-        """What the recipe's picture encoder sees of pictures [k, H, W, 3] in [0, 1]: [1, rows, width]."""
-        if self._picture_encoder is None:
-            assert self.files.clip_vision is not None
-            family = cast(LooksAtFrames, self.family)
-            self._picture_encoder = family.load_picture_encoder(self.files.clip_vision)
-        return self._picture_encoder.embed(pictures)
 
     def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Any:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""

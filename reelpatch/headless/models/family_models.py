@@ -95,6 +95,21 @@ class LooksAtFrames(FamilyModels, Protocol):
         ...
 
 
+class Looking:
+    """What a recipe's picture encoder, which is loaded when it is first asked, sees of pictures."""
+
+    def __init__(self, family: FamilyModels, path: Path | None) -> None:
+        self._family, self._path = family, path
+        self._encoder: PictureReader | None = None
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """As `PictureReader.embed`."""
+        if self._encoder is None:
+            assert self._path is not None
+            self._encoder = cast(LooksAtFrames, self._family).load_picture_encoder(self._path)
+        return self._encoder.embed(pictures)
+
+
 class TextReader(Protocol):
     """Embeds texts for a family's backbones, and remembers some."""
 

@@ -78,7 +78,7 @@ def test_a_long_clip_goes_through_in_windows_and_a_mask_keeps_the_rest(folder: P
         "--models",
         folder,
     )
-    more = ("--mask", tmp_path / "mask.png", "--frames", 5, "--output", tmp_path / "x.mkv")
+    more = ("--mask", tmp_path / "mask.png", "--window-frames", 5, "--output", tmp_path / "x.mkv")
     assert main([*map(str, words), *map(str, more)]) == DONE
     source, edited = (read_video(path, folder_fps=Fraction(1)).frames for path in (CLIP, tmp_path / "x.mkv"))
     assert np.array_equal(source[:, :, :32], edited[:, :, :32])
@@ -111,9 +111,7 @@ def test_streamed_blocks_do_the_same(folder: Path) -> None:
 
 
 def _with_wan_vae(folder: Path) -> None:
-    from reelpatch.headless.editor import Editor as Any_
-
-    shutil.copy(Any_(recipe("demo")).files.vae, folder / "vae" / "hunyuanvideo15_vae_fp16.safetensors")
+    shutil.copy(Editor(recipe("demo")).files.vae, folder / "vae" / "hunyuanvideo15_vae_fp16.safetensors")
 
 
 def _with_umt5(folder: Path) -> None:
