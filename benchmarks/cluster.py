@@ -4,7 +4,8 @@ On paper: no card is used. What a job computes is `plan`'s for a window of the r
 measured here on the real one, and all else is stated in `World` with where it is from. What comes out is how long all takes, how
 much the cards wait, what failures cost, and which part is busiest: the next bottleneck. Events are SimPy's.
 
-A number of cards works through `CLIPS_A_CARD` clips each, at most all; what is left of all goes on at the rate of the second half.
+A number of cards works through `CLIPS_A_CARD` clips each, at most all; what is left of all goes on at the rate of the second half
+(whose clips are drawn, so that shares are true to some 0.5 %).
 Shared links serve streams one after the other at full rate, which moves the same bytes in the same time.
 """
 
@@ -168,7 +169,7 @@ def simulate(world: World, cards: int, *, spot: bool, clips: int = CLIPS) -> dic
         "spot": spot,
         "simulated_clips": taken,
         "makespan_h": makespan / HOUR_S,
-        "idle_share": 1 - busy_s / (cards * makespan),
+        "idle_share": max(0.0, 1 - busy_s / (cards * makespan)),
         "lost_share": told.lost_s * more / (cards * makespan),
         "loading_share": told.loading_s / (cards * part),
         "losses": told.losses * more,
