@@ -107,6 +107,7 @@ def header_of(
     fps = stream.average_rate or stream.guessed_rate
     if not fps:
         raise BadInput(f"{path} does not say how many frames it shows a second: convert it to mp4.")
+    fps = Fraction(fps)  # PyAV 19 has numbers of its own
     pts, last_s = shown
     start, times = frame_times(pts, stream, fps)
     if times:

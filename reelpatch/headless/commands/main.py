@@ -61,7 +61,9 @@ _NOT_KNOWN = re.compile(r"unrecognized arguments: (-\S*)")
 
 
 class _Parser(argparse.ArgumentParser):
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] -- one form for all of its overloads
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
         """Takes an instruction behind options too: what may be left out argparse finds before the first option alone."""
         options, rest = super().parse_known_args(args, namespace)
         is_missing = getattr(options, "instruction", self) == self.get_default("instruction")
