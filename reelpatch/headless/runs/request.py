@@ -120,11 +120,13 @@ def _paths_in(value: Any) -> Iterator[Path]:
             yield from _paths_in(one)
 
 
-def size_for(size: Size | None, fit: Method | None, settings: Recipe, clip: Size) -> Size | None:
-    """What a clip of that size is fitted to: without a size, that of the recipe's buckets whose aspect is nearest, where it has
+def size_for(
+    size: Size | None, fit: Method | None, settings: Recipe, clip: Size | None = None
+) -> Size | None:
+    """What a clip of that size, where it is known, is fitted to: without a size, that of the recipe's buckets whose aspect is nearest, where it has
     any, and with `area` the pixels that it was made for.
     """
-    if size is None and fit is not None and settings.buckets is not None:
+    if size is None and fit is not None and settings.buckets is not None and clip is not None:
         return settings.buckets.nearest(*clip)
     return (settings.height, settings.width) if size is None and fit == "area" else size
 
