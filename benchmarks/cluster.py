@@ -175,7 +175,7 @@ def simulate(world: World, cards: int, *, spot: bool, clips: int = CLIPS) -> dic
         "losses": told.losses * more,
         "busy_shares": shared,
         "next_bottleneck": max(shared, key=lambda name: shared[name]),
-        "cards_until_full": cards / max(shared.values()),
+        "cards_until_full": cards / max(*shared.values(), 1e-9),
     }
 
 
