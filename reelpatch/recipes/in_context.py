@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reelpatch.edits.canvas.layout import PairCanvas
 from reelpatch.edits.segments.layout import SegmentLayout
-from reelpatch.families.kinds import Kind
+from reelpatch.recipes.demo import DEMO_IN_CONTEXT
 from reelpatch.recipes.files import (
     APACHE,
     BERNINI_1_3B,
@@ -23,7 +23,6 @@ from reelpatch.recipes.files import (
     VIDEOCOF_LORA,
     WAN22_VAE,
     WAN_VAE,
-    shipped,
 )
 from reelpatch.recipes.prompts import WAN_NEGATIVE_PROMPT
 from reelpatch.recipes.record import Recipe
@@ -130,45 +129,6 @@ _EASYV2V = Recipe(
     ),
     aim="order",
 )
-_DEMO = replace(
-    _EASYV2V,
-    name="demo-in-context",
-    title="Demo: EasyV2V's layout on the tiny weights that come with Reelpatch and run on any CPU",
-    family="wan",
-    files=(
-        shipped(
-            "backbone", "reelpatch_demo_t2v_bf16.safetensors", "reelpatch_demo_t2v_fp8_e4m3fn.safetensors"
-        ),
-        replace(shipped("module", "reelpatch_demo_edit_adapter.safetensors"), kind=Kind.EDIT_ADAPTER),
-        shipped("vae", "reelpatch_demo_vae.safetensors"),
-        shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
-    ),
-    schedule="euler",
-    solver="euler",
-    steps=8,
-    shift=3.0,
-    guidance=Guidance(2.5),
-    negative_prompt="",
-    width=64,
-    height=64,
-    frames=9,
-    fps=8,
-    source="reelpatch/headless/demo",
-    examples=(
-        "make the red circle blue",
-        "make the green square pink",
-        "remove the green square",
-        "change the background to a night sky",
-        "make it sepia",
-        "recolour the green square",
-    ),
-    notes=(
-        "An edit adapter of our own, on the demo's base of 16 channels: EasyV2V's authors published no weights. It knows six colours, three "
-        "shapes, five backgrounds and three styles; with a picture, 'recolour the square' or 'change the background' takes the colour or the "
-        "background from it."
-    ),
-    aim="demo",
-)
 _RECO = Recipe(
     name="reco",
     title="ReCo: edits by instruction on a picture twice as wide, by VACE 1.3B",
@@ -196,7 +156,7 @@ _RECO = Recipe(
 )
 IN_CONTEXT = (
     _EASYV2V,
-    _DEMO,
+    DEMO_IN_CONTEXT,
     _RECO,
     replace(
         _RECO,

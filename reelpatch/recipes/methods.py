@@ -1,7 +1,8 @@
-"""The published methods that edit through VACE or enhance, and the demo: one record each."""
+"""The published methods that edit through VACE or enhance: one record each."""
 
 from dataclasses import replace
 
+from reelpatch.recipes.demo import DEMO, DEMO_ENHANCE
 from reelpatch.recipes.files import (
     APACHE,
     CAUSVID_1_3B_LORA,
@@ -22,7 +23,6 @@ from reelpatch.recipes.files import (
     VACE_1_3B,
     VACE_14B,
     WAN_VAE,
-    shipped,
     vdot,
 )
 from reelpatch.recipes.pictures import PICTURE_RECIPES
@@ -142,44 +142,6 @@ _ENHANCE = Recipe(
         "clip's caption. 1 to 14 last steps: more change more."
     ),
 )
-_DEMO = Recipe(
-    name="demo",
-    title="Demo: tiny weights that come with Reelpatch and run on any CPU",
-    files=(
-        shipped(
-            "backbone",
-            "reelpatch_demo_t2v_bf16.safetensors",
-            "reelpatch_demo_t2v_fp8_e4m3fn.safetensors",
-        ),
-        shipped("module", "reelpatch_demo_edit_module.safetensors"),
-        shipped("lora", "reelpatch_demo_4step_lora.safetensors"),
-        shipped("vae", "reelpatch_demo_vae.safetensors"),
-        shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
-    ),
-    schedule="euler",
-    steps=4,
-    shift=3.0,
-    guidance=Guidance(1.0),
-    solver="euler",
-    width=64,
-    height=64,
-    frames=9,
-    held_frames=5,
-    fps=8,
-    licence=APACHE,
-    source="reelpatch/headless/demo",
-    examples=(
-        "make the red circle blue",
-        "make the green square pink",
-        "remove the green square",
-        "change the background to a night sky",
-        "make it sepia",
-        "make it grayscale",
-    ),
-    notes="Knows six colours, three shapes, five backgrounds and three styles.",
-    aim="demo",
-)
-
 METHODS = (
     _DITTO_GLOBAL,
     replace(
@@ -316,24 +278,6 @@ METHODS = (
         ),
     ),
     *PICTURE_RECIPES,
-    _DEMO,
-    replace(
-        _DEMO,
-        name="demo-enhance",
-        kind="enhance",
-        title="Demo: the enhancer on the tiny weights that come with Reelpatch",
-        files=tuple(file for file in _DEMO.files if file.role not in ("module", "lora")),
-        schedule=_ENHANCE.schedule,
-        solver=_ENHANCE.solver,
-        steps=40,
-        start_step=38,
-        shift=12.0,
-        examples=("",),
-        aim="",
-        notes=(
-            "The demo's backbone by itself, on the enhancer's schedule: its last 2 steps, from 39 % noise, because from 57 % "
-            "(four steps) so small a model does not find the picture again. It knows nothing but the demo's scenes, of "
-            "64x64 pixels and 9 frames."
-        ),
-    ),
+    DEMO,
+    DEMO_ENHANCE,
 )

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from reelpatch.edits.reasoning.settings import REASONING_FRAMES, PictureEdit
-from reelpatch.families.kinds import Kind
+from reelpatch.recipes.demo import DEMO_PICTURE, DEMO_REASONING
 from reelpatch.recipes.files import (
-    APACHE,
     CHRONOEDIT_14B,
     CHRONOEDIT_LORA,
     CHRONOEDIT_PAINT_LORA,
@@ -14,7 +13,6 @@ from reelpatch.recipes.files import (
     NVIDIA_OPEN,
     UMT5_XXL,
     WAN_VAE,
-    shipped,
 )
 from reelpatch.recipes.record import Recipe
 from reelpatch.sampling.guidance import Guidance
@@ -65,36 +63,6 @@ _EIGHT_STEPS = replace(
     guidance=Guidance(1.0),
     picture=PictureEdit(is_distilled=True),
 )
-_DEMO = replace(
-    _CHRONOEDIT,
-    name="demo-picture",
-    title="Demo: edit a picture on the tiny weights that come with Reelpatch, on any CPU",
-    files=(
-        replace(shipped("backbone", "reelpatch_demo_picture_bf16.safetensors"), kind=Kind.IMAGE_BACKBONE),
-        shipped("vae", "reelpatch_demo_vae.safetensors"),
-        shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
-    ),
-    steps=8,
-    shift=3.0,
-    guidance=Guidance(2.5),
-    width=64,
-    height=64,
-    licence=APACHE,
-    source="reelpatch/headless/demo",
-    examples=(
-        "make the red circle blue",
-        "make the green square pink",
-        "remove the green square",
-        "change the background to a night sky",
-        "make it sepia",
-        "make it grayscale",
-    ),
-    notes=(
-        "Knows six colours, three shapes, five backgrounds and three styles, in pictures of 64x64 pixels. Its backbone has no "
-        "branch for a picture's embedding, so that it needs no picture encoder."
-    ),
-    aim="demo",
-)
 PICTURE_RECIPES = (
     _CHRONOEDIT,
     _EIGHT_STEPS,
@@ -131,12 +99,6 @@ PICTURE_RECIPES = (
         picture=PictureEdit(sentence=PAINT_SENTENCE, is_distilled=True),
         aim="",
     ),
-    _DEMO,
-    replace(
-        _DEMO,
-        name="demo-picture-reasoning",
-        title="Demo: edit a picture by imagining the way to the edit first, for 3 of 8 steps",
-        frames=REASONING_FRAMES,
-        picture=PictureEdit(reasoning_steps=3),
-    ),
+    DEMO_PICTURE,
+    DEMO_REASONING,
 )

@@ -7,6 +7,7 @@ and where stages and groups of layers end is ours.
 from dataclasses import replace
 
 from reelpatch.edits.sharing.schedule import SharingMethod, Stages
+from reelpatch.recipes.demo import DEMO_SHARED_ATTENTION
 from reelpatch.recipes.files import (
     APACHE,
     T2V_1_3B,
@@ -15,7 +16,6 @@ from reelpatch.recipes.files import (
     T2V_A14B_SECOND,
     UMT5_XXL,
     WAN_VAE,
-    shipped,
 )
 from reelpatch.recipes.prompts import WAN_NEGATIVE_PROMPT
 from reelpatch.recipes.record import Recipe
@@ -71,33 +71,5 @@ SHARED_ATTENTION = (
         expert_boundary=0.875,
         source="InsEdit's Mutual Context Attention, on https://huggingface.co/Wan-AI/Wan2.2-T2V-A14B with its own settings",
     ),
-    replace(
-        _T2V_14B,
-        name="demo-shared-attention",
-        title="Demo: shared attention on the tiny weights that come with Reelpatch",
-        files=(
-            shipped("backbone", "reelpatch_demo_t2v_bf16.safetensors"),
-            shipped("lora", "reelpatch_demo_captions_lora.safetensors"),
-            shipped("vae", "reelpatch_demo_vae.safetensors"),
-            shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
-        ),
-        sharing=SharingMethod(Stages.of_run(shift=3.0)),
-        schedule="euler",
-        solver="euler",
-        steps=16,
-        shift=3.0,
-        guidance=Guidance(2.5),
-        negative_prompt="",
-        width=64,
-        height=64,
-        frames=9,
-        fps=8,
-        source="reelpatch/headless/demo",
-        examples=("blue circle in front of a night sky",),
-        notes=(
-            "The demo's backbone with a LoRA of captions. It knows captions such as 'red circle and green square in front of the "
-            "ocean', of six colours, three shapes and five backgrounds, one for the clip as it is and one for what it is to be."
-        ),
-        aim="demo-caption",
-    ),
+    DEMO_SHARED_ATTENTION,
 )
