@@ -5,7 +5,7 @@ from __future__ import annotations
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
 from workflows.graph import Node, Stage
-from workflows.material_nodes import CLIP, COLOUR, MASK, SUBJECT, load_image, load_mask, load_video
+from workflows.material_nodes import CLIP, MASK, PLACE, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import NAME as RESULT_NAME
 from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, result_name, sampling, texts
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
@@ -37,8 +37,8 @@ HOW_WITH_ADAPTER = (
 )
 
 HOW_WITH_DEMO_ADAPTER = (
-    "A few words are enough: *recolour the green square*, and the **picture** says to which colour (*change the background* takes the background "
-    f"from it). {HOW_WITH_TRACK} Weights of our own, which know coloured shapes of 64x64 pixels: EasyV2V's authors published none."
+    "A few words are enough: *change the background*, and the **picture** says to which. "
+    f"{HOW_WITH_TRACK} Weights of our own, which know coloured shapes of 64x64 pixels: EasyV2V's authors published none."
 )
 
 
@@ -98,14 +98,14 @@ def prepare_with_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Pre
 
 
 def prepare_demo_adapter(recipe: Recipe, owner: str, *, instruction: str) -> Prepared:
-    """A template: the demo's clip with a mask track, and a picture whose colour is taken."""
+    """A template: the demo's clip with a mask track, and a picture whose background is taken."""
     video = load_video("Video", CLIP)
-    track, still = mask_track(video["VIDEO"], FROM_A_MOMENT_ON), load_image("The colour to take", COLOUR)
+    track, still = mask_track(video["VIDEO"], FROM_A_MOMENT_ON), load_image("The background to take", PLACE)
     references = _reference(still)
     given = {"video": video["VIDEO"], "mask": track["mask"], "references": references["references"]}
     node = context_subgraph(recipe, instruction, owner=owner).node(given)
     asked = [(video, "file"), (track, "track"), (still, "image")]
-    return Prepared([video], node, [track, still, references], asked)
+    return Prepared([video, still, references], node, [track], asked)
 
 
 def _reference(still: Node) -> Node:

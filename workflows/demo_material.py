@@ -28,7 +28,7 @@ MASK_CLIP, MASK = "reelpatch_demo_mask.mp4", "reelpatch_demo_mask.png"
 FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
 FIRST_EDITED = "reelpatch_demo_first_edited.png"
 SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
-COLOUR = "reelpatch_demo_colour.png"
+PLACE = "reelpatch_demo_place.png"
 MARGIN_PX = 4
 YELLOW, GREEN = (235, 218, 35), (40, 200, 70)
 
@@ -56,7 +56,7 @@ def write(folder: Path = FOLDER) -> None:
     blue = to_bytes(torch.from_numpy(scenes.edited(SCENE, "recolour", "blue", CIRCLE)[0]))
     for name, frame in ((FIRST, clip.frames[0]), (LAST, clip.frames[-1]), (FIRST_EDITED, blue)):
         Image.fromarray(frame).save(folder / name, optimize=True)
-    for name, picture in ((SUBJECT, _square()), (OTHER_SUBJECT, _triangle()), (COLOUR, _pink())):
+    for name, picture in ((SUBJECT, _square()), (OTHER_SUBJECT, _triangle()), (PLACE, _sea())):
         Image.fromarray(picture).save(folder / name, optimize=True)
 
 
@@ -72,10 +72,9 @@ def _triangle() -> NDArray[np.uint8]:
     return page
 
 
-def _pink() -> NDArray[np.uint8]:
-    triangle = scenes.Thing("triangle", "pink", 12.0, (32.0, 34.0), (0.0, 0.0))
-    shades = ((0.55, 0.58, 0.6), (0.68, 0.66, 0.62))
-    return to_bytes(torch.from_numpy(scenes.render(scenes.Scene((triangle,), shades))[0]))
+def _sea() -> NDArray[np.uint8]:
+    triangle = scenes.Thing("triangle", "yellow", 12.0, (32.0, 34.0), (0.0, 0.0))
+    return to_bytes(torch.from_numpy(scenes.render(scenes.Scene((triangle,), "ocean"))[0]))
 
 
 if __name__ == "__main__":

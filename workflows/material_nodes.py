@@ -12,7 +12,7 @@ LONG_CLIP = "reelpatch_demo_long_clip.mp4"
 FIRST, LAST = "reelpatch_demo_first.png", "reelpatch_demo_last.png"
 FIRST_EDITED = "reelpatch_demo_first_edited.png"
 SUBJECT, OTHER_SUBJECT = "reelpatch_demo_subject.png", "reelpatch_demo_subject_2.png"
-COLOUR = "reelpatch_demo_colour.png"
+PLACE = "reelpatch_demo_place.png"
 DEPTH_MODEL = "depth_anything_3_mono_large.safetensors"
 DEPTH_MODEL_URL = (
     f"https://huggingface.co/Comfy-Org/Depth-Anything-3/resolve/main/geometry_estimation/{DEPTH_MODEL}"

@@ -308,7 +308,7 @@ WORKFLOWS = (
     ),
     Workflow(
         "Demo - edit in context on any machine",
-        "Demo: edit in context, from a moment on, with the colour of a picture",
+        "Demo: edit in context, from a moment on, with the background of a picture",
         "demo-in-context",
         RECIPES["demo-in-context"].examples[-1],
         prepare=partial(prepare_demo_adapter, instruction=RECIPES["demo-in-context"].examples[-1]),

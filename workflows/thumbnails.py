@@ -21,7 +21,7 @@ from reelpatch.recipes import RECIPES
 from workflows import task_thumbnails
 from workflows.beside_nodes import MaskByWord, Several
 from workflows.beside_thumbnail import beside_thumbnail
-from workflows.demo_material import CLIP, COLOUR
+from workflows.demo_material import CLIP, PLACE
 from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.follow_thumbnail import follow_thumbnail
@@ -83,9 +83,9 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
         return track_thumbnail(
             workflow.instruction,
             FROM_A_MOMENT_ON,
-            "the colour of a picture",
+            "the background of a picture",
             recipe=workflow.recipe,
-            reference=FOLDER / COLOUR,
+            reference=FOLDER / PLACE,
         )
     if workflow.is_in_context:
         return own_thumbnail(IN_CONTEXT[workflow.name])

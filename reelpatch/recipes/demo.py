@@ -16,13 +16,9 @@ _READERS = (
     shipped("vae", "reelpatch_demo_vae.safetensors"),
     shipped("text_encoder", "reelpatch_demo_umt5.safetensors"),
 )
-_EXAMPLES = (
-    "make the red circle blue",
-    "make the green square pink",
-    "remove the green square",
-    "change the background to a night sky",
-    "make it sepia",
-)
+# Each is done with every seed from 1 to 5 on the clip that comes along (`tests/unit/demo/test_shown_edits.py`).
+_RECOLOUR, _RECOLOUR_OTHER = "make the red circle blue", "make the green square pink"
+_REMOVE, _BACKGROUND = "remove the green square", "change the background to a night sky"
 
 DEMO = Recipe(
     name="demo",
@@ -45,7 +41,7 @@ DEMO = Recipe(
     fps=8,
     licence=APACHE,
     source="reelpatch/headless/demo",
-    examples=(*_EXAMPLES, "make it grayscale"),
+    examples=(_RECOLOUR, _RECOLOUR_OTHER, _REMOVE, _BACKGROUND, "make it sepia", "make it grayscale"),
     notes="Knows six colours, three shapes, five backgrounds and three styles.",
     aim="demo",
 )
@@ -82,11 +78,10 @@ DEMO_IN_CONTEXT = replace(
         replace(shipped("module", "reelpatch_demo_edit_adapter.safetensors"), kind=Kind.EDIT_ADAPTER),
         *_READERS,
     ),
-    examples=(*_EXAMPLES, "recolour the green square"),
+    examples=(_RECOLOUR, _REMOVE, _BACKGROUND, "make it grayscale", "change the background"),
     notes=(
         "An edit adapter of our own, on the demo's base of 16 channels: EasyV2V's authors published no weights. It knows six colours, three "
-        "shapes, five backgrounds and three styles; with a picture, 'recolour the square' or 'change the background' takes the colour or the "
-        "background from it."
+        "shapes and five backgrounds; 'change the background' takes that of a picture."
     ),
 )
 DEMO_SHARED_ATTENTION = replace(
@@ -121,8 +116,9 @@ DEMO_PICTURE = replace(
     schedule="diffusers-0.35",
     solver="unipc",
     frames=5,
+    examples=(_RECOLOUR, _RECOLOUR_OTHER, _REMOVE, _BACKGROUND),
     notes=(
-        "Knows six colours, three shapes, five backgrounds and three styles, in pictures of 64x64 pixels. Its backbone has no "
+        "Knows six colours, three shapes and five backgrounds, in pictures of 64x64 pixels. Its backbone has no "
         "branch for a picture's embedding, so that it needs no picture encoder."
     ),
 )

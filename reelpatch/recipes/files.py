@@ -374,5 +374,5 @@ def vdot(role: Role) -> WeightFile:
 
 
 def shipped(role: Role, *names: str) -> WeightFile:
-    """A file that comes with this package."""
+    """A file that comes with this package, whose names begin with `SHIPPED_PREFIX`."""
     return WeightFile(role=role, names=names, url="", size_gb=None, licence=APACHE)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from reelpatch.errors import BadInput
-from reelpatch.recipes.record import FOLDERS, Recipe, Role, WeightFile
+from reelpatch.recipes.record import FOLDERS, SHIPPED_PREFIX, Recipe, Role, WeightFile
 from reelpatch.weights.header import KnownFile, expect
 
 Places = Callable[[str], Sequence[Path]]
@@ -44,6 +44,8 @@ def find_weights(file: WeightFile, places: Places) -> KnownFile | None:
         spelled = {name.casefold(), f"{name}{_SUFFIX}".casefold()}
         if path := next((path for path in there if path.name.casefold() in spelled), None):
             return check_weights(path, file)
+    if file.unpublished:  # ours are made for recipes of their own
+        there = [path for path in there if not path.name.startswith(SHIPPED_PREFIX)]
     takes_any = file.role in _INTERCHANGEABLE or file.unpublished
     return next(_others(file, there), None) if takes_any else None
 

@@ -49,6 +49,10 @@ KINDS: dict[Role, tuple[Kind, ...]] = {
 }
 
 
+SHIPPED_PREFIX = "reelpatch_demo_"
+"""How the names of all files begin that come with this package."""
+
+
 @dataclass(frozen=True)
 class WeightFile:
     """A file a recipe needs, in a models folder of ComfyUI's layout.

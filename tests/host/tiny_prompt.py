@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from reelpatch.families.wan.names import diffusers_to_native
-from reelpatch.recipes import RECIPES, Recipe
+from reelpatch.recipes import RECIPES
 from reelpatch.weights.header import identify
 from tests.golden import tiny_adapter, tiny_pictures
 from workflows.describe import paths
@@ -76,7 +76,7 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
         kind = "ReelpatchLoadModels"
         loaders["module"] = (
             "ReelpatchLoadEditModule",
-            {"file": _module_of(record) if has_adapter else "reelpatch_demo_edit_module.safetensors"},
+            {"file": ADAPTER if has_adapter else "reelpatch_demo_edit_module.safetensors"},
         )
     loaders |= {name: _LOADERS[name] for name in ("vae", "text")}
     if record.has_two_experts:  # another MODEL, though of the same file
@@ -91,12 +91,6 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
         if node["class_type"] == "LoadVideo" and not has_adapter:  # whose mask is of the shipped clip's size
             given["file"] = "clip.mp4"
     return made
-
-
-def _module_of(record: Recipe) -> str:
-    """The adapter that comes along, where the recipe has that; of those that nobody published, a tiny one."""
-    (file,) = record.files_for("module")
-    return ADAPTER if file.unpublished else file.names[0]
 
 
 def _loaded_apart(

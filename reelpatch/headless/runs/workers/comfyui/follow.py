@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -32,8 +33,8 @@ def run_prompt(
     Raises: `ServerGone` where the server is lost or has forgotten it, `BadInput` where it refuses the workflow.
     """
     prompt_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
-    socket = _opened(client, client_id)
-    try:
+    with ExitStack() as sockets:
+        socket = _opened(sockets, client, client_id)
         client.queue(prompt, prompt_id, client_id)
         on_progress("in the queue", 0, 1)
         looked = time.monotonic()
@@ -41,7 +42,8 @@ def run_prompt(
             try:
                 has_ended = _hear(socket, prompt, prompt_id, on_progress)
             except (OSError, WebSocketException):  # what stands between may close it; the server may be well
-                socket = _opened(client, client_id)
+                sockets.close()
+                socket = _opened(sockets, client, client_id)
                 has_ended = True
             if has_ended or time.monotonic() - looked > _LOOK_S:
                 looked = time.monotonic()
@@ -49,8 +51,6 @@ def run_prompt(
                     return history
         client.cancel(prompt_id)
         return None
-    finally:
-        socket.close()
 
 
 def _end_of(client: Client, prompt_id: str) -> dict[str, Any] | None:
@@ -64,13 +64,15 @@ def _end_of(client: Client, prompt_id: str) -> dict[str, Any] | None:
     return history
 
 
-def _opened(client: Client, client_id: str) -> ClientConnection:
+def _opened(sockets: ExitStack, client: Client, client_id: str) -> ClientConnection:
     parts = urlsplit(client.url)
     scheme = "wss" if parts.scheme == "https" else "ws"
     url = urlunsplit((scheme, parts.netloc, f"{parts.path}/ws", f"clientId={client_id}", ""))
     try:
-        return connect(
-            url, additional_headers=client.headers, open_timeout=_OPEN_S, max_size=_MOST_MESSAGE_BYTES
+        return sockets.enter_context(
+            connect(
+                url, additional_headers=client.headers, open_timeout=_OPEN_S, max_size=_MOST_MESSAGE_BYTES
+            )
         )
     except InvalidStatus as error:
         code = error.response.status_code
