@@ -68,7 +68,7 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
 def _last_stages(workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node]) -> list[Stage]:
     """The edit and its results; under each other beside an editor, so that all of it can be read on a small screen."""
     first = 3 if prepared.between else 2
-    if workflow.track:
+    if any(node.type == "ReelpatchMaskTrack" for node in prepared.between):
         return [Stage(f"{first} Edit", VIOLET, [prepared.task, *shown])]
     return [
         Stage(f"{first} {_work(workflow, recipe)}", VIOLET, [prepared.task]),

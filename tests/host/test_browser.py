@@ -32,7 +32,8 @@ SMALL = [workflow.name for workflow in WORKFLOWS]
 WIDEST = {
     workflow.name
     for workflow in WORKFLOWS
-    if workflow.track or len(json.loads(paths(workflow)[0].read_text(encoding="utf-8"))["groups"]) == 4
+    if '"ReelpatchMaskTrack"' in (text := paths(workflow)[0].read_text(encoding="utf-8"))
+    or len(json.loads(text)["groups"]) == 4
 }
 # Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
 SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
