@@ -123,6 +123,27 @@ def several_results(made: Output, several: Node) -> list[Node]:
 def mask_by_word(words: str, *, owner: str = BLUEPRINT) -> Subgraph:
     """Core's own SAM3 follows what is named through the video."""
     given = boundary(("video", "VIDEO"), ("what it is", "STRING"), ("grow", "INT"))
+    found = _found(given, words)
+    masks, grown, look = _shown(given, found[-1])
+    return Subgraph(
+        MASK_BY_WORD,
+        "Finds what you name in every frame of a video, by SAM3, for the mask of an edit; it is grown by some pixels, and shown.",
+        given,
+        {"what it is": words, "grow": 4},
+        {"MASK": grown["MASK"]},
+        [
+            Stage("1 Find", "#3f789e", found[:-1]),
+            Stage("2 Follow", _GREEN, [found[-1], masks]),
+            Stage("3 Mask", _GREEN, [grown, look]),
+        ],
+        owner=owner,
+        first_id=101 if owner == BLUEPRINT else _FIRST_ID,
+        search=("sam3", "segment", "mask", "track", "object"),
+    )
+
+
+def _found(given: Node, words: str) -> list[Node]:
+    """The model, the frames, what is looked for, and, last, what follows it."""
     load = Node(
         "CheckpointLoaderSimple",
         "SAM3",
@@ -162,6 +183,11 @@ def mask_by_word(words: str, *, owner: str = BLUEPRINT) -> Subgraph:
         links={"images": images["images"], "model": load["MODEL"], "conditioning": text["CONDITIONING"]},
         widgets={"detection_threshold": 0.5, "max_objects": 4, "detect_interval": 1},
     )
+    return [load, images, text, track]
+
+
+def _shown(given: Node, track: Node) -> list[Node]:
+    """Its mask, that grown by some pixels, and the picture of it."""
     masks = Node(
         "SAM3_TrackToMask",
         "Its mask",
@@ -187,18 +213,4 @@ def mask_by_word(words: str, *, owner: str = BLUEPRINT) -> Subgraph:
         links={"mask": grown["MASK"]},
         height=280,
     )
-    return Subgraph(
-        MASK_BY_WORD,
-        "Finds what you name in every frame of a video, by SAM3, for the mask of an edit; it is grown by some pixels, and shown.",
-        given,
-        {"what it is": words, "grow": 4},
-        {"MASK": grown["MASK"]},
-        [
-            Stage("1 Find", "#3f789e", [load, images, text]),
-            Stage("2 Follow", _GREEN, [track, masks]),
-            Stage("3 Mask", _GREEN, [grown, look]),
-        ],
-        owner=owner,
-        first_id=101 if owner == BLUEPRINT else _FIRST_ID,
-        search=("sam3", "segment", "mask", "track", "object"),
-    )
+    return [masks, grown, look]

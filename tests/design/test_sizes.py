@@ -8,7 +8,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 380, 55
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-FILES = sorted(path for folder in ("reelpatch", "nodes", "tests") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(
+    path
+    for folder in ("reelpatch", "nodes", "tests", "workflows", "training", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+)
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
