@@ -154,7 +154,8 @@ def test_a_vae_file_is_the_diffusers_model_it_was_made_from(tmp_path: Path, nami
     vae = load_vae(tmp_path / "x.safetensors")
     video = noise(3, frames, 32, 48).clamp(-1, 1)
     made = model.encode(video[None]).latent_dist.mode()[0] * 1.03682
-    assert float((vae.encode(video) - made).abs().max()) <= SAME
+    # Latents are as large as 7, and the two hosts add in other orders: rounding goes with the largest of them.
+    assert float((vae.encode(video) - made).abs().max()) <= SAME * float(made.abs().max())
     latents = noise(32, (frames + 3) // 4, 2, 3)
     decoded = model.decode(latents[None] / 1.03682).sample[0].clamp(-1, 1)
     assert float((vae.decode(latents) - decoded).abs().max()) <= SAME
