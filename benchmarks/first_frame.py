@@ -45,7 +45,7 @@ def measure(num_clips: int) -> dict[str, dict[str, float]]:
         clip = torch.from_numpy(example.source)
         given = GivenFrame(torch.from_numpy(example.target[0]), settings.held_frames)
         held, mask = given.put(clip, None)
-        followed = editor.edit(held, example.instruction, mask=mask)[given.lead :]
+        followed = editor.edit(held, example.instruction, mask=mask, times_in_result=False)[given.lead :]
         alone = editor.edit(clip, example.instruction)
         verdict = (is_in_every_frame(example, followed.numpy()), is_in_every_frame(example, alone.numpy()))
         hits.setdefault(example.kind, []).append(verdict)

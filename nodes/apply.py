@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.mask_cover import Cover
+from reelpatch.clips.masks import over_all_frames
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.edits.vace.context import build_context
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
@@ -21,7 +22,7 @@ from .host import attach, attached_edits
 from .host_vae import encoder
 from .node_message import say
 from .sockets import REFERENCES, WORKED_CLIP
-from .widgets import skip_hints_input
+from .widgets import skip_hints_input, times_in_result_input
 
 
 class ApplyEdit(io.ComfyNode):
@@ -68,13 +69,14 @@ class ApplyEdit(io.ComfyNode):
         references: list[Tensor] | None = None,
         *,
         skip_hints: bool = False,
+        times_in_result: bool = False,
     ) -> io.NodeOutput:
         check_module(edit_module)
         height, width = clip.plan.size
         where = None if mask is None else clip.mask(mask)
         context = build_context(
             clip.frames,
-            where,
+            over_all_frames(where) if times_in_result and where is not None else where,
             references or [],
             encoder(vae),
             frames=clip.plan.frames,
@@ -172,4 +174,5 @@ def _inputs() -> list[io.Input]:
             tooltip="Until which part of the steps it acts, the end included. Lower it to let details go free.",
         ),
         skip_hints_input(),
+        times_in_result_input(),
     ]

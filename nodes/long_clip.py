@@ -95,6 +95,7 @@ class EditLongClip(io.ComfyNode):
         edited_frame: Tensor | None = None,
         held_frames: int = 1,
         at_frame: int = 0,
+        times_in_result: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
         _check_models(model, edit_module, vae, positive)
@@ -116,7 +117,10 @@ class EditLongClip(io.ComfyNode):
                 prefix=filename_prefix,
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
-                work=lambda told: EditWindow(render_of(told.on_step), given, finishing, seed, *fitted, first),
+                work=lambda told: EditWindow(
+                    *(render_of(told.on_step), given, finishing, seed, *fitted, first),
+                    times_in_result=times_in_result,
+                ),
                 notes=[part.describe(), *_told_of(first, clip)],
                 more=frame_stamp(first),
             )

@@ -4,7 +4,15 @@ from comfy_api.latest import io
 
 from .enhance import enhancer_links, enhancer_widgets
 from .sockets import GUIDANCE, REFERENCES
-from .widgets import MORE_PIXELS, finish_inputs, fit_input, mask_inputs, size_inputs, skip_hints_input
+from .widgets import (
+    MORE_PIXELS,
+    finish_inputs,
+    fit_input,
+    mask_inputs,
+    size_inputs,
+    skip_hints_input,
+    times_in_result_input,
+)
 
 MAX_SEED = 2**63 - 1
 
@@ -23,6 +31,7 @@ def long_edit_inputs() -> list[io.Input]:
         *mask_inputs(),
         skip_hints_input(),
         *_first_frame(),
+        times_in_result_input(),
     ]
 
 

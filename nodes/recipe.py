@@ -62,6 +62,7 @@ class PublishedRecipe(io.ComfyNode):
             record.frames,
             float(record.fps),
             record.held_frames,
+            record.times_in_result,
         )
 
 
@@ -131,5 +132,9 @@ def _outputs() -> list[io.Output]:
         io.Int.Output(
             display_name="held frames",
             tooltip="For Edit long clip: how long its weights were made to be shown an edited frame.",
+        ),
+        io.Boolean.Output(
+            display_name="times in result",
+            tooltip="For Edit long clip: whether its model edits all frames, and the result alone obeys the times of a mask.",
         ),
     ]

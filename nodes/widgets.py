@@ -50,6 +50,20 @@ def skip_hints_input() -> io.Input:
     )
 
 
+def times_in_result_input() -> io.Input:
+    """Who obeys the times of a mask; optional, as prompts from before are without."""
+    return io.Boolean.Input(
+        "times_in_result",
+        default=False,
+        optional=True,
+        advanced=True,
+        tooltip=(
+            "For a mask that changes in time: on, the model edits all frames at its places, and the others are put back at the end; "
+            "off, the model sees the others as they are and goes on from them."
+        ),
+    )
+
+
 def size_inputs(of_width: str, of_height: str) -> list[io.Input]:
     """Width and height in pixels, 0 and 0 for none, with these tooltips."""
     return [

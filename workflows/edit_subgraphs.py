@@ -137,7 +137,7 @@ def _texts(words: Output, text: str, title: str, models: Node, settings: Node) -
 def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, words: list[Node]) -> Node:
     positive, negative = (text["CONDITIONING"] for text in words)
     settled = {"window_frames": "frames", "width": "width", "height": "height", "strength": "strength"}
-    settled["held_frames"] = "held frames"
+    settled |= {"held_frames": "held frames", "times_in_result": "times in result"}
     node = Node(
         "ReelpatchEditLongClip",
         "Edit long clip",
@@ -165,10 +165,11 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
             "accept_damage": False,
             **{"mask_channel": "auto", "mask_threshold": -1.0},
             **{"skip_hints": recipe.skip_hints, "held_frames": recipe.held_frames, "at_frame": 0},
+            "times_in_result": recipe.times_in_result,
         },
         widget_types={
             **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},
-            **{"held_frames": "INT", "filename_prefix": "STRING"},
+            **{"held_frames": "INT", "filename_prefix": "STRING", "times_in_result": "BOOLEAN"},
         },
         width=400,
         room=360,

@@ -101,6 +101,11 @@ def grow_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
     return grown
 
 
+def over_all_frames(mask: Tensor) -> Tensor:
+    """What the mask covers in any frame, in every frame: where, without when. Shapes: [F, H, W] in and out."""
+    return mask.amax(0, keepdim=True).repeat(len(mask), 1, 1)
+
+
 def feather_mask(mask: Tensor, *, px: int = 0, frames: int = 0) -> Tensor:
     """The mask with edges softened by a Gaussian that reaches `px` pixels and `frames` frames, no further.
 

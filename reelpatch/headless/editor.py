@@ -7,7 +7,7 @@ from torch import Tensor
 from reelpatch.clips.finish import paste_back
 from reelpatch.clips.frames import FitPlan, plan_fit
 from reelpatch.clips.mask_cover import Cover
-from reelpatch.clips.masks import check_mask
+from reelpatch.clips.masks import check_mask, over_all_frames
 from reelpatch.edits.canvas.layout import PairCanvas
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.render import render
@@ -42,24 +42,29 @@ class Editor(LoadedRecipe):
         seed: int | FrameNoise = 0,
         plan: FitPlan | None = None,
         caption: str = "",
+        times_in_result: bool | None = None,
         on_progress: OnProgress = silent,
     ) -> Tensor:
         """The edited clip, at the size and length of the source; pixels outside the mask are the source's.
 
         Shapes: clip [F, H, W, 3], mask [F, H, W], references [h, w, 3 | 4], all in [0, 1]; result as the clip.
         `caption` says what the clip shows, where the recipe shares attention; the instruction then says what it is to show.
+        `times_in_result`: whether the model edits all frames and the result alone obeys the times of the mask; None as the recipe.
         `seed` starts the clip's noise; a part of a longer clip brings its own part of that clip's noise.
         Guarantees: the same seed gives the same noise on every device.
         Raises: `BadInput` for what does not fit the model, NaN weights or latents, too little memory, and a mask that is 0
             everywhere.
         """
+        told = mask
         if mask is not None:
             check_mask(mask, *clip.shape[:3])
             Cover.of(mask).check_any()
+            is_told_all = self.recipe.times_in_result if times_in_result is None else times_in_result
+            told = over_all_frames(mask) if is_told_all else mask
         edited = self.render(
             clip,
             instruction,
-            mask=mask,
+            mask=told,
             references=references,
             seed=seed,
             plan=plan,

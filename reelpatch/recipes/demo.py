@@ -38,6 +38,8 @@ DEMO = Recipe(
     height=64,
     frames=9,
     held_frames=5,
+    # Measured: masks with times are obeyed in 0.90 of held-out scenes, by the model itself in 0.78 (docs/measured.md).
+    times_in_result=True,
     fps=8,
     licence=APACHE,
     source="reelpatch/headless/demo",

@@ -112,7 +112,8 @@ class Recipe:
     how one on a pair canvas, `sharing` how two clips share attention, `channels` what stands beside those of the latents; `buckets` are
     the sizes that it was made for, by aspect, where clips are fitted and no size is asked for;
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
-    is shown for `held_frames`, as long as its weights were trained to see kept ones. `schedule` and `solver` are
+    is shown for `held_frames`, as long as its weights were trained to see kept ones; with `times_in_result` the model edits all
+    frames at the places of a mask, and when it holds is decided as the result is pasted back. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
@@ -156,6 +157,7 @@ class Recipe:
     reference_guidance: Guidance | None = None
     low_noise_guidance: float = 1.0
     held_frames: int = 1
+    times_in_result: bool = False
     aim: str = ""
 
     @property

@@ -12,6 +12,7 @@ from reelpatch.clips.colour_match import match_part
 from reelpatch.clips.crop import CropPlan, crop
 from reelpatch.clips.frames import FitPlan, Method, Size, plan_fit
 from reelpatch.clips.given_frame import GivenFrame
+from reelpatch.clips.masks import over_all_frames
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.families.lattice import Lattice
 from reelpatch.media.mask_file import WindowMask
@@ -60,7 +61,8 @@ class EditWindow:
     """Edits one window. Frames that the window before has finished are handed over as kept ones (mask 0).
 
     The last of them are then shown as this window decodes them: see `join_late`. Windows keep the frame that is `given` where
-    they have it, and the first is edited by `first` where there is one. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
+    they have it, and the first is edited by `first` where there is one. With `times_in_result` the model is told of a mask's places
+    in all frames, and the frames that the mask leaves are the source's by pasting back. `on_crop` is told of the boxes that a window is worked on in, and how they are fitted, before it is.
     """
 
     render: Render
@@ -73,21 +75,24 @@ class EditWindow:
     given: GivenFrame | None = None
     on_crop: Callable[[CropPlan, FitPlan], None] = lambda _crop, _plan: None
     first: RenderFirst | None = None
+    times_in_result: bool = False
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
         window, keep = job.window, job.keep
         clip, num_frames = to_floats(job.pictures), len(job.pictures)
         mask = None if self.mask is None else self.mask.part(window.first, window.first + num_frames)
+        told, handed = self._told(mask, window.overlap)
         if window.overlap:
             clip[: window.overlap] = job.carried["pictures"].float() / 255
             mask = torch.ones(clip.shape[:3]) if mask is None else mask
             mask[: self._joined(window.overlap)] = 0
         given = self._given_in(window, num_frames)
         if given is not None and not given.is_beside:
+            told = told if told is None else given.put(clip, told, begins=window.first)[1]
             clip, mask = given.put(clip, mask, begins=window.first)
         if mask is None or bool(mask[window.overlap :].any()):
-            clip = self._edited(clip, mask, job, on_progress)
+            clip = self._edited(clip, mask, told, handed, job, on_progress)
         if given is not None and not given.is_beside:
             clip = given.without_lead(clip, begins=window.first)
         finished = to_bytes(clip)
@@ -97,6 +102,16 @@ class EditWindow:
         return FinishedWindow(
             finished[self._joined(window.overlap) : num_frames - keep + self._joined(keep)], tail
         )
+
+    def _told(self, mask: Tensor | None, overlap: int) -> tuple[Tensor | None, int]:
+        """The mask that the model is told of where that is another, and how many frames it is handed as edited ones.
+
+        Frames in which nothing was edited yet are not handed over where the times act in the result: they would say that nothing
+        is to change.
+        """
+        if mask is None or not self.times_in_result:
+            return None, overlap
+        return over_all_frames(mask), overlap if overlap and bool(mask[overlap - 1].any()) else 0
 
     def _given_in(self, window: FrameWindow, num_frames: int) -> GivenFrame | None:
         """The given frame, where it is in the window; among those that the window before made, it is held there already."""
@@ -108,14 +123,24 @@ class EditWindow:
     def _joined(self, overlap: int) -> int:
         return join_late(overlap, self.lattice)
 
-    def _edited(self, clip: Tensor, mask: Tensor | None, job: WindowJob, on_progress: OnProgress) -> Tensor:
-        part, overlap = self.finishing.part_of(clip, mask, self.lattice), job.window.overlap
+    def _edited(
+        self,
+        clip: Tensor,
+        mask: Tensor | None,
+        told: Tensor | None,
+        handed: int,
+        job: WindowJob,
+        on_progress: OnProgress,
+    ) -> Tensor:
+        part = self.finishing.part_of(clip, mask, self.lattice)
         plan = plan_fit(*part.clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)
         if part.crop is not None:
             self.on_crop(part.crop, plan)
         kept = part.mask
-        if overlap and kept is not None:
-            kept = torch.cat([torch.zeros_like(kept[:overlap]), kept[overlap:]])
+        if told is not None:
+            kept = told if part.crop is None else crop(told, part.crop)
+        if handed and kept is not None:
+            kept = torch.cat([torch.zeros_like(kept[:handed]), kept[handed:]])
         seed = job.noise(self.seed)
         if self.first is not None and job.number == 0:
             beside = self._beside(len(clip), part.crop)
@@ -124,12 +149,12 @@ class EditWindow:
             )
         else:
             edited = self.render(part.clip, mask=kept, seed=seed, plan=plan, on_progress=on_progress)
-        if overlap and self.finishing.how.match is None:
+        if handed and self.finishing.how.match is None:
             # The model should have left these frames alone: what it did to their colours, it did to all.
-            edited = match_part(edited, edited[:overlap], part.clip[:overlap])
+            edited = match_part(edited, edited[:handed], part.clip[:handed])
             # In a box that follows the mask, what stands still moves.
             if part.crop is None:
-                edited = without_step(edited, part.clip[: self._joined(overlap)])
+                edited = without_step(edited, part.clip[: self._joined(handed)])
         return part.finished(edited)
 
     def _beside(self, num_frames: int, boxes: CropPlan | None) -> Tensor | None:

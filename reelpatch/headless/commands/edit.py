@@ -62,6 +62,12 @@ def _add_where(add: Any) -> None:
     add_mask(add, white="edited")
     add("--when", type=option_values.frame_range, metavar="FIRST-LAST", help="frames to edit, counted from 0")
     add(
+        "--times-in-result",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="edit all frames at the mask's places, and take the others' from the clip at the end; else the model sees them as they are (the recipe's)",
+    )
+    add(
         "--first-frame",
         type=Path,
         metavar="IMAGE",

@@ -31,6 +31,7 @@ _PLACES = {
     "overlap": ("Edit long clip.overlap", "Enhance long clip.overlap"),
     "accept-damage": ("Edit long clip.accept_damage", "Enhance long clip.accept_damage"),
     "skip-hints": ("Edit long clip.skip_hints",),
+    "times-in-result": ("Edit long clip.times_in_result",),
     "grow": ("Edit long clip.grow", "Finish clip.grow"),
     "feather": ("Edit long clip.feather", "Finish clip.feather"),
     "blend": ("Edit long clip.blend", "Finish clip.blend"),
