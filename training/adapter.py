@@ -1,6 +1,7 @@
 """An edit adapter of EasyV2V's layout on the demo's finished base: `python -m training.adapter FOLDER`.
 
-It goes on where it was stopped; with `--minutes` it stops by itself. `--judge N` judges the finished file on N held-out scenes.
+With `--further`, in a folder of its own, the finished adapter learns from further scenes. It goes on where it was stopped; with
+`--minutes` it stops by itself. `--judge N` judges the finished file on N held-out scenes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reelpatch.edits.adapter.layout import POSITIONS_KEY, AdapterLayout
@@ -21,7 +23,7 @@ from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.evaluate_in_context import evaluate_in_context
 from training import adapter_scenes, export, run
 from training.adapter_model import InContext
-from training.adapter_scenes import SHARD, Encoder, Scenes
+from training.adapter_scenes import FIRST_SEED, SHARD, Encoder, Scenes
 from training.editor import CHANGED_WEIGHT, PROMPT_DROPOUT, SHIFT
 from training.model import DemoFamily
 from training.restore import restore_family, restore_vae
@@ -32,14 +34,28 @@ log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
 FILE = "reelpatch_demo_edit_adapter.safetensors"
-NUM_STEPS = 2800
 # Of each step: clips by instruction and mask, clips with a picture, and pictures alone.
 NUM_PLAIN, NUM_SHOWN, NUM_STILLS = 7, 3, 12
 # Shards at the first step, and after how many steps another comes in: training begins before all is encoded.
-FIRST_SHARDS, STEPS_FOR_A_SHARD, MOST_SHARDS = 6, 60, 8
+FIRST_SHARDS, STEPS_FOR_A_SHARD = 6, 60
 STYLE_WEIGHT = 2.0  # of a scene that is restyled: they are few, and all of the picture has to be right
-MUON_LR, ADAMW_LR = 0.02, 1.5e-3
+ADAMW_LR = 1.5e-3
 NOT_MATRICES = ("modulation", "embedding.weight")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training of the adapter: steps, shards of scenes, learning rate of its matrices, seeds of scenes and of draws."""
+
+    num_steps: int
+    most_shards: int
+    muon_lr: float
+    scenes_seed: int
+    draws_seed: int
+
+
+FROM_THE_BASE = Round(2800, 8, 0.02, FIRST_SEED, 4_000_000)
+FURTHER = Round(3600, 20, 0.012, FIRST_SEED + 100 * SHARD, 6_000_000)
 
 
 @dataclass(frozen=True)
@@ -56,13 +72,13 @@ class Part:
 class Batches:
     """What a step is trained on, by its number alone; scenes come in as it goes."""
 
-    def __init__(self, family: DemoFamily, encoder: Encoder, folder: Path) -> None:
-        self._family, self._encoder, self._folder = family, encoder, folder
+    def __init__(self, family: DemoFamily, encoder: Encoder, folder: Path, learned: Round) -> None:
+        self._family, self._encoder, self._folder, self._learned = family, encoder, folder, learned
         self._scenes: Scenes | None = None
         self._texts: dict[str, Tensor] = {}
 
     def parts(self, step: int, generator: torch.Generator) -> list[Part]:
-        all_scenes = self._known(min(MOST_SHARDS, FIRST_SHARDS + step // STEPS_FOR_A_SHARD))
+        all_scenes = self._known(min(self._learned.most_shards, FIRST_SHARDS + step // STEPS_FOR_A_SHARD))
         shown, still = all_scenes.has_reference, all_scenes.is_still
         # Pictures alone have a reference in every third step.
         has_picture = step % 3 == 0
@@ -74,7 +90,9 @@ class Batches:
 
     def _known(self, num_shards: int) -> Scenes:
         if self._scenes is None or len(self._scenes.wordings) != num_shards * SHARD:
-            self._scenes = adapter_scenes.load(self._folder, self._encoder, num_shards)
+            self._scenes = adapter_scenes.load(
+                self._folder, self._encoder, num_shards, self._learned.scenes_seed
+            )
         return self._scenes
 
     def _part(self, chosen: Tensor, count: int, frames: int, generator: torch.Generator) -> Part:
@@ -102,9 +120,9 @@ class Batches:
         return torch.stack([self._texts[sentence] for sentence in sentences])
 
 
-def loss_of(model: InContext, batches: Batches, step: int) -> Tensor:
+def loss_of(model: InContext, batches: Batches, step: int, draws_seed: int) -> Tensor:
     """The flow-matching loss of a step, noise levels shifted by `SHIFT`; latent cells that change weigh more."""
-    generator = torch.Generator().manual_seed(4_000_000 + step)
+    generator = torch.Generator().manual_seed(draws_seed + step)
     total, weights = torch.zeros(()), torch.zeros(())
     for part in batches.parts(step, generator):
         count = len(part.clean)
@@ -122,22 +140,26 @@ def loss_of(model: InContext, batches: Batches, step: int) -> Tensor:
     return total / weights
 
 
-def train(folder: Path, *, until: float, positions: str = "aligned") -> dict[str, Tensor]:
-    """The tensors of the adapter's file, fp32. Raises: `run.OutOfTime` as `run.train`."""
+def train(
+    folder: Path, learned: Round, *, until: float, positions: str = "aligned", start: Path | None = None
+) -> dict[str, Tensor]:
+    """The tensors of the adapter's file, fp32; `start` is a finished file that the training begins with. Raises: `run.OutOfTime` as `run.train`."""
     family = DemoFamily()
     restore_family(family, MODELS)
     vae = build_vae()
     restore_vae(vae, MODELS)
-    batches = Batches(family.eval(), Encoder(vae), folder)
+    batches = Batches(family.eval(), Encoder(vae), folder, learned)
     torch.manual_seed(0)
     before = weights_of(family)
     model = InContext(family, AdapterLayout.of({POSITIONS_KEY: positions}, "the training"))
-    optimizer = run.Matrices(model, muon_lr=MUON_LR, adamw_lr=ADAMW_LR, adamw_names=NOT_MATRICES)
+    if start is not None:
+        restore(model, load_file(start))
+    optimizer = run.Matrices(model, muon_lr=learned.muon_lr, adamw_lr=ADAMW_LR, adamw_names=NOT_MATRICES)
     average = run.train(
         model,
         optimizer,
-        lambda step: loss_of(model, batches, step),
-        num_steps=NUM_STEPS,
+        lambda step: loss_of(model, batches, step, learned.draws_seed),
+        num_steps=learned.num_steps,
         checkpoint=folder / "adapter.pt",
         until=until,
     )
@@ -149,9 +171,26 @@ def weights_of(family: DemoFamily) -> dict[str, Tensor]:
     return {name: weight.detach().clone() for name, weight in family.blocks.named_parameters(prefix="blocks")}
 
 
+ENDINGS = {"weight": "diff", "bias": "diff_b", "modulation": "diff_m"}
+
+
+def restore(model: InContext, tensors: dict[str, Tensor]) -> None:
+    """Puts an adapter's file on the base: the inverse of `file_tensors`."""
+    parameters = {ending: parameter for parameter, ending in ENDINGS.items()}
+    own = dict(model.family.named_parameters())
+    embeddings = {
+        name: tensor.float() for name, tensor in tensors.items() if not name.startswith("diffusion_model.")
+    }
+    model.adapter.load_state_dict(embeddings)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if name.startswith("diffusion_model."):
+                layer, _, ending = name.removeprefix("diffusion_model.").rpartition(".")
+                own[f"{layer}.{parameters[ending]}"] += tensor.float()
+
+
 def file_tensors(trained: dict[str, Tensor], before: dict[str, Tensor]) -> dict[str, Tensor]:
     """Trained weights as an edit adapter's file has them: its embeddings, and what changes in the backbone."""
-    endings = {"weight": "diff", "bias": "diff_b", "modulation": "diff_m"}
     tensors: dict[str, Tensor] = {}
     for name, weight in trained.items():
         place, _, own = name.partition(".")
@@ -159,7 +198,7 @@ def file_tensors(trained: dict[str, Tensor], before: dict[str, Tensor]) -> dict[
             tensors[own] = weight
             continue
         layer, _, parameter = own.rpartition(".")
-        tensors[f"diffusion_model.{layer}.{endings[parameter]}"] = weight - before[own]
+        tensors[f"diffusion_model.{layer}.{ENDINGS[parameter]}"] = weight - before[own]
     return tensors
 
 
@@ -175,6 +214,9 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
     )
+    parser.add_argument(
+        "--further", action="store_true", help="go on from the finished adapter, with other scenes"
+    )
     parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
     parser.add_argument(
         "--judge", type=int, default=0, metavar="N", help="train nothing, judge what there is"
@@ -186,12 +228,14 @@ def main() -> None:
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     until = time.monotonic() + 60 * options.minutes
+    finished = MODELS / "diffusion_models" / FILE
+    learned, start = (FURTHER, finished) if options.further else (FROM_THE_BASE, None)
     try:
-        tensors = train(options.folder, until=until, positions=options.positions)
+        tensors = train(options.folder, learned, until=until, positions=options.positions, start=start)
     except run.OutOfTime:
         log.info("the time is over: the same command goes on")
         return
-    write(tensors, MODELS / "diffusion_models" / FILE, options.positions)
+    write(tensors, finished, options.positions)
 
 
 if __name__ == "__main__":

@@ -124,13 +124,13 @@ def _rgb(mask: scenes.Frames) -> scenes.Frames:
     return np.repeat(mask[..., None], 3, axis=-1)
 
 
-def load(folder: Path, encoder: Encoder, num_shards: int) -> Scenes:
-    """The first so many shards, encoded into `folder` where they are not there yet."""
+def load(folder: Path, encoder: Encoder, num_shards: int, first_seed: int = FIRST_SEED) -> Scenes:
+    """The first so many shards of scenes from `first_seed` on, encoded into `folder` where they are not there yet."""
     parts: list[dict[str, object]] = []
     for number in range(num_shards):
         path = folder / "adapter_scenes" / f"{number:04d}.pt"
         if not path.exists():
-            run.save_atomically(encoder.shard(FIRST_SEED + number * SHARD), path)
+            run.save_atomically(encoder.shard(first_seed + number * SHARD), path)
             log.info("encoded shard %d", number)
         parts.append(torch.load(path, weights_only=True))
     names = ("source", "target", "mask", "reference", "has_reference", "is_still")

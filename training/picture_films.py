@@ -73,10 +73,10 @@ def example(seed: int) -> scenes.Example:
 
 
 class FilmFolder:
-    """The films of `FIRST_SEED` onwards, in `folder`, encoded by `vae` as they are asked for, going on where an earlier run stopped."""
+    """The films of `first_seed` onwards, in `folder`, encoded by `vae` as they are asked for, going on where an earlier run stopped."""
 
-    def __init__(self, vae: AutoencoderKLWan, folder: Path) -> None:
-        self._vae, self._folder = vae, folder
+    def __init__(self, vae: AutoencoderKLWan, folder: Path, first_seed: int = FIRST_SEED) -> None:
+        self._vae, self._folder, self._first_seed = vae, folder, first_seed
         self._films: Films | None = None
 
     @torch.no_grad()
@@ -91,7 +91,9 @@ class FilmFolder:
         for shard in range(count // SHARD):
             path = self._folder / "films" / f"{shard:04d}.pt"
             if not path.exists():
-                run.save_atomically(_encode_shard(self._vae, FIRST_SEED + shard * SHARD), path)
+                has_stills = (shard + 1) * SHARD <= NUM_FILMS
+                first = self._first_seed + shard * SHARD
+                run.save_atomically(_encode_shard(self._vae, first, has_stills=has_stills), path)
                 log.info("encoded %d of %d scenes", (shard + 1) * SHARD, NUM_SCENES)
             parts.append(torch.load(path, weights_only=True))
         tensors = {
@@ -112,7 +114,9 @@ class FilmFolder:
         return torch.load(path, weights_only=True)
 
 
-def _encode_shard(vae: AutoencoderKLWan, first: int) -> dict[str, Tensor | list[list[str]]]:
+def _encode_shard(
+    vae: AutoencoderKLWan, first: int, *, has_stills: bool
+) -> dict[str, Tensor | list[list[str]]]:
     before, after = _pictures(first, SHARD)
 
     def encoded(later: scenes.Frames | float) -> Tensor:
@@ -122,7 +126,7 @@ def _encode_shard(vae: AutoencoderKLWan, first: int) -> dict[str, Tensor | list[
         ]
         return torch.cat(parts)
 
-    stills = {"still": encoded(before)[:, :, 1]} if first < FIRST_SEED + NUM_FILMS else {}
+    stills = {"still": encoded(before)[:, :, 1]} if has_stills else {}
     return {
         **stills,
         "pair": encoded(after),

@@ -1,7 +1,8 @@
 """The demo's image-to-video weights, which edit pictures as ChronoEdit does: `python -m training.pictures FOLDER`.
 
 They begin with the demo's base and learn pairs of latent frames, a picture and its edit, at the ends of a film; in one step
-of `FILM_EVERY` the way between them too. It goes on where it was stopped; with `--minutes` it stops by itself.
+of `FILM_EVERY` the way between them too. With `--further`, in a folder of its own, the finished weights learn from further
+scenes. It goes on where it was stopped; with `--minutes` it stops by itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,8 +20,8 @@ from reelpatch.headless.demo import scenes
 from training import run
 from training.editor import CHANGED_WEIGHT, NOT_MATRICES, PROMPT_DROPOUT, SHIFT
 from training.export import export_picture_backbone
-from training.picture_films import NUM_FILMS, FilmFolder, Films, scenes_at
-from training.picture_model import PictureFamily, from_the_demo
+from training.picture_films import FIRST_SEED, NUM_FILMS, NUM_SCENES, FilmFolder, Films, scenes_at
+from training.picture_model import PictureFamily, from_the_demo, restore_pictures
 from training.restore import restore_vae
 from training.vae import build as build_vae
 from training.words import encode
@@ -27,14 +29,27 @@ from training.words import encode
 log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
-NUM_STEPS = 2400
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training of the weights: steps, learning rate of their matrices, and the seeds of its scenes and of its draws."""
+
+    num_steps: int
+    muon_lr: float
+    scenes_seed: int
+    draws_seed: int
+
+
+FROM_THE_BASE = Round(2400, 0.01, FIRST_SEED, 4_000_000)
+FURTHER = Round(5000, 0.007, FIRST_SEED + NUM_SCENES, 5_000_000)
 PAIRS, FILMS, FILM_EVERY = 32, 8, 6
 DROPPED_SHARE = 0.25  # of pairs have the condition of a film whose frames between were dropped
 
 
-def drawn(films: Films, step: int) -> tuple[Tensor, Tensor, Tensor, torch.Generator]:
+def drawn(films: Films, step: int, draws_seed: int) -> tuple[Tensor, Tensor, Tensor, torch.Generator]:
     """Latents, condition and token ids of a step, and the generator for the rest of its randomness."""
-    generator = torch.Generator().manual_seed(4_000_000 + step)
+    generator = torch.Generator().manual_seed(draws_seed + step)
     has_way = step % FILM_EVERY == 0
     count, among = (FILMS, NUM_FILMS) if has_way else (PAIRS, scenes_at(step))
     rows = torch.randint(among, (count,), generator=generator)
@@ -52,9 +67,9 @@ def drawn(films: Films, step: int) -> tuple[Tensor, Tensor, Tensor, torch.Genera
     return *films.pairs(rows, dropped=dropped), ids, generator
 
 
-def loss_of(family: PictureFamily, films: Films, step: int) -> Tensor:
+def loss_of(family: PictureFamily, films: Films, step: int, draws_seed: int) -> Tensor:
     """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`."""
-    clean, condition, ids, generator = drawn(films, step)
+    clean, condition, ids, generator = drawn(films, step, draws_seed)
     count = len(clean)
     u = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
     sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
@@ -70,16 +85,17 @@ def loss_of(family: PictureFamily, films: Films, step: int) -> Tensor:
     return ((velocity - (noise - clean)).square() * weight).sum() / (weight.sum() * clean.shape[1])
 
 
-def train(folder: Path, films: FilmFolder, *, until: float) -> PictureFamily:
+def train(
+    family: PictureFamily, learned: Round, folder: Path, films: FilmFolder, *, until: float
+) -> PictureFamily:
     """The family with averaged weights. Raises: `run.OutOfTime` as `run.train`."""
     torch.manual_seed(0)
-    family = from_the_demo(MODELS)
-    optimizer = run.Matrices(family, muon_lr=0.01, adamw_lr=1e-3, adamw_names=NOT_MATRICES)
+    optimizer = run.Matrices(family, muon_lr=learned.muon_lr, adamw_lr=1e-3, adamw_names=NOT_MATRICES)
     average = run.train(
         family,
         optimizer,
-        lambda step: loss_of(family, films.first(scenes_at(step)), step),
-        num_steps=NUM_STEPS,
+        lambda step: loss_of(family, films.first(scenes_at(step)), step, learned.draws_seed),
+        num_steps=learned.num_steps,
         checkpoint=folder / "pictures.pt",
         until=until,
     )
@@ -93,13 +109,20 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
     )
+    parser.add_argument(
+        "--further", action="store_true", help="go on from the finished weights, with other scenes"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     until = time.monotonic() + 60 * options.minutes
     vae = build_vae()
     restore_vae(vae, MODELS)
+    learned, family = (
+        (FURTHER, restore_pictures(MODELS)) if options.further else (FROM_THE_BASE, from_the_demo(MODELS))
+    )
+    films = FilmFolder(vae.eval(), options.folder, learned.scenes_seed)
     try:
-        family = train(options.folder, FilmFolder(vae.eval(), options.folder), until=until)
+        family = train(family, learned, options.folder, films, until=until)
     except run.OutOfTime:
         log.info("the time is over: the same command goes on")
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reelpatch.edits.adapter.edit import AdapterEdit, SeenByAdapter
@@ -70,6 +71,27 @@ def test_the_exported_adapter_predicts_what_the_trained_one_does(
         model.load_state_dict({f"family.{name}": weight for name, weight in before.items()}, strict=False)
     seen = SeenByAdapter(source[0], mask[0], [] if still is None else [still[0]])
     assert_rounds_alike(hosted(tmp_path, path, latents, seen), expected, depth_of(model))
+
+
+def test_training_goes_on_from_a_finished_file(family: DemoFamily, tmp_path: Path) -> None:
+    before, path = adapter.weights_of(family), tmp_path / "adapter.safetensors"
+    generator = torch.Generator().manual_seed(4)
+    model = InContext(family, AdapterLayout())
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    changes = {
+        name: (torch.randn(weight.shape, generator=generator) * 0.05).bfloat16()
+        for name, weight in adapter.file_tensors(trained, before).items()
+    }
+    adapter.write(changes, path, "aligned")
+    adapter.restore(model, load_file(path))
+    found = adapter.file_tensors(trained, before)
+    with torch.no_grad():
+        for name, weight in family.blocks.named_parameters(prefix="blocks"):
+            weight.copy_(before[name])
+    assert found.keys() == changes.keys()
+    for name, change in changes.items():
+        # A sum of fp32 numbers up to 1 and the difference from it.
+        torch.testing.assert_close(found[name], change.float(), rtol=0, atol=1e-6, msg=name)
 
 
 def hosted(models: Path, path: Path, latents: Tensor, seen: SeenByAdapter) -> Tensor:
