@@ -17,7 +17,7 @@ from workflows.task_subgraph import TASK_KINDS, task_subgraph
 FOLDER = Path(__file__).parents[1] / "subgraphs"
 INSTRUCTION = "Make it a Japanese anime style, cel shading video."
 PICTURE_INSTRUCTION = RECIPES["chronoedit"].examples[0]
-CONTEXT_INSTRUCTION = RECIPES["videocof"].examples[0]
+IN_CONTEXT = ("videocof-fast", "reco", "easyv2v")
 PROMPT = "A brown dog is running on the beach."
 
 
@@ -26,7 +26,7 @@ def blueprints() -> list[Subgraph]:
     return [
         edit_subgraph(RECIPES["ditto-global"], INSTRUCTION),
         enhance_subgraph(RECIPES["enhance"], ""),
-        context_subgraph(RECIPES["videocof-fast"], CONTEXT_INSTRUCTION),
+        *(context_subgraph(RECIPES[name], RECIPES[name].examples[0]) for name in IN_CONTEXT),
         picture_subgraph(RECIPES["chronoedit-8step"], PICTURE_INSTRUCTION),
         mask_by_word(""),
         *(task_subgraph(kind, RECIPES["vdot"], PROMPT) for kind in TASK_KINDS.values()),

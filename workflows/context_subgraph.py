@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, MASK, PLACE, SUBJECT, load_image, load_mask, load_video
-from workflows.recipe_nodes import NAME as RESULT_NAME
-from workflows.recipe_nodes import Sampled, finish, load_models, recipe_node, result_name, sampling, texts
+from workflows.recipe_nodes import (
+    NAME,
+    Sampled,
+    finish,
+    load_models,
+    recipe_node,
+    result_name,
+    sampling,
+    texts,
+)
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
 from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, mask_track
 
-NAME = "Edit video in context"
-DESCRIPTION = (
-    "Edits a part of a video by an instruction, with the source beside it at every step, as VideoCoF and Bernini-R do: from a "
-    "first frame on, so many frames, at so many frames per second. A mask says what may change, and keeps every other pixel; "
-    "Bernini-R takes reference pictures."
+
+class Offered(NamedTuple):
+    """How the node library offers a method: name, what it does, and what else it is found by."""
+
+    name: str
+    description: str
+    search: tuple[str, ...]
+
+
+_PART = "from a first frame on, so many frames, at so many frames per second"
+IN_SEQUENCE = Offered(
+    "Edit video in context",
+    "Edits a part of a video by an instruction, with the source beside it at every step, as VideoCoF and Bernini-R do: "
+    f"{_PART}. A mask says what may change, and keeps every other pixel; Bernini-R takes reference pictures.",
+    ("videocof", "bernini", "remove object", "add object", "instruction", "reference"),
+)
+SIDE_BY_SIDE = Offered(
+    "Edit video side by side",
+    "Edits a part of a video by an instruction, as ReCo does: the model works on a picture twice as wide, with the video at the left, "
+    f"and makes the edit at the right; {_PART}. A mask keeps every other pixel; reco-ref takes a reference picture.",
+    ("reco", "add object", "replace object", "instruction", "reference"),
+)
+BY_ADAPTER = Offered(
+    "Edit video by an edit adapter",
+    f"Edits a part of a video by an instruction, in EasyV2V's layout with an edit adapter that you have trained: {_PART}. A mask goes "
+    "into the model and says where and when, a reference picture shows how it is to look. EasyV2V's authors published no weights.",
+    ("easyv2v", "ti2v", "own adapter", "instruction", "reference", "mask video"),
 )
 HOW = (
     "Say what is to change, as a command. **recipe** changes all settings and files: *videocof-fast* and *videocof* add, remove or "
@@ -49,6 +81,9 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
         *(("instruction", "STRING"), ("recipe", "COMBO"), ("first_frame", "INT"), ("frames", "INT")),
         *(("fps", "FLOAT"), ("seed", "INT")),
     )
+    offered = (
+        SIDE_BY_SIDE if recipe.canvas is not None else BY_ADAPTER if _has_adapter(recipe) else IN_SEQUENCE
+    )
     part = {"first_frame": 0, "frames": recipe.frames, "fps": float(recipe.fps)}
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"])
@@ -62,11 +97,11 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
     called = result_name(given["video"], given["instruction"], instruction)
     return Subgraph(
-        NAME,
-        DESCRIPTION,
+        offered.name,
+        offered.description,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
-        {"VIDEO": result["video"], RESULT_NAME: called[RESULT_NAME]},
+        {"VIDEO": result["video"], NAME: called[NAME]},
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Clip and edit", GREEN, [clip, edit]),
@@ -75,7 +110,7 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
             Stage("5 Result", RED, [called, result]),
         ],
         owner=owner,
-        search=("videocof", "bernini", "remove object", "add object", "instruction", "reference"),
+        search=offered.search,
     )
 
 

@@ -16,6 +16,8 @@ BY_WORD = "Mask by a word"  # has no recipe
 MAIN_JOBS = {
     "Edit video by instruction",
     "Edit video in context",
+    "Edit video side by side",
+    "Edit video by an edit adapter",
     "Enhance video",
     "Edit picture by reasoning",
 }
