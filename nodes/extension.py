@@ -18,7 +18,7 @@ from .edit_picture import EditPicture
 from .enhance import Enhance
 from .files import offer_demo_material, register_demo_models
 from .grounding_film import GroundingFilm
-from .load_models import LoadContextModels, LoadEnhancer, LoadModels, LoadPictureModels
+from .load_models import LoadChannelModels, LoadContextModels, LoadEnhancer, LoadModels, LoadPictureModels
 from .long_clip import EditLongClip
 from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
@@ -66,6 +66,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     EditByChannels,
     LoadPictureModels,
     LoadContextModels,
+    LoadChannelModels,
     Picture,
     EditPicture,
     FinishPicture,

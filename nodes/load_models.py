@@ -26,7 +26,7 @@ _FILE_TOOLTIP = (
     "'recipe': the file that the recipe names, in whichever of its published forms is there. A published file serves the "
     "recipes that name it; any other file takes the place of the recipe's."
 )
-_NOT_EVERYWHERE = ("edit_module", "clip_vision", "low_noise")
+_NOT_EVERYWHERE = ("edit_module", "clip_vision", "low_noise", "glyph_encoder")
 
 
 class LoadModels(io.ComfyNode):
@@ -184,12 +184,55 @@ class LoadContextModels(io.ComfyNode):
         return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
 
 
+class LoadChannelModels(io.ComfyNode):
+    """Two text encoders, of which the second reads what stands in quotes, and a picture encoder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReelpatchLoadChannelModels",
+            display_name="Load channel models of a recipe",
+            category="reelpatch/loaders",
+            description=(
+                "Loads everything that a recipe for editing by channels names: HunyuanVideo-1.5's transformer, VAE, both text "
+                "encoders and SigLIP. Missing files are named before anything runs, with where to get them."
+            ),
+            search_aliases=["capybara", "hunyuan", "load all"],
+            inputs=_inputs(_by_channels(), "glyph_encoder", "clip_vision", without=("lora", "second_lora")),
+            outputs=[
+                io.Model.Output(tooltip="The transformer; for Guidance schedule."),
+                io.Vae.Output(
+                    tooltip="The HunyuanVideo-1.5 VAE; for Clip too, which learns its sizes from it."
+                ),
+                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+                io.ClipVision.Output(display_name="picture encoder", tooltip="For Edit by channels."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
+        return _found_or_told(recipe, _by_channels(), typed)
+
+    @classmethod
+    def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
+        chosen = choose_files(RECIPES[recipe], typed)
+        picture_encoder = _picture_encoder(chosen)
+        model, _ = _with_loras(chosen)
+        say(cls, _told(RECIPES[recipe], chosen))
+        return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), picture_encoder)
+
+
 def _editing() -> list[str]:
     return [
         name
         for name, record in RECIPES.items()
         if record.edit_kind.is_instructed and record.edit_kind.has_module
     ]
+
+
+def _by_channels() -> list[str]:
+    return [name for name, record in RECIPES.items() if record.channels is not None]
 
 
 def _enhancing() -> list[str]:
@@ -238,13 +281,14 @@ def _vae(chosen: Sequence[ChosenFile]) -> Any:
 
 def _text_encoder(chosen: Sequence[ChosenFile]) -> Any:
     """As core's Load CLIP loads it, or the demo's own."""
-    (file,) = (file for file in chosen if file.role == "text_encoder")
-    if file.is_demo:
-        return load_text_encoder(file.known)
+    encoders = [file for file in chosen if file.role in ("text_encoder", "glyph_encoder")]
+    if encoders[0].is_demo:
+        return load_text_encoder(encoders[0].known)
+    has_glyphs = len(encoders) > 1
     return comfy.sd.load_clip(
-        ckpt_paths=[str(file.path)],
+        ckpt_paths=[str(file.path) for file in encoders],
         embedding_directory=folder_paths.folder_names_and_paths["embeddings"][0],
-        clip_type=comfy.sd.CLIPType.WAN,
+        clip_type=comfy.sd.CLIPType.HUNYUAN_VIDEO_15 if has_glyphs else comfy.sd.CLIPType.WAN,
     )
 
 
@@ -266,7 +310,7 @@ def _picture_encoder(chosen: Sequence[ChosenFile]) -> Any:
     encoder = comfy.clip_vision.load(str(path))
     if encoder is None:
         raise BadInput(
-            f"{path} is a CLIP vision encoder in a naming that ComfyUI does not load: get clip_vision_h.safetensors."
+            f"{path} is a CLIP vision encoder in a naming that ComfyUI does not load: get the file that the recipe names."
         )
     return encoder
 
@@ -279,8 +323,8 @@ def _told(record: Recipe, chosen: Sequence[ChosenFile]) -> str:
     return f"{record.title}\n{files}\nLicence of the recipe's files: {record.licence}."
 
 
-def _inputs(recipes: list[str], *more: str) -> list[io.Input]:
-    """The recipe, and a file for each of its parts; `more` names those that not every recipe has."""
+def _inputs(recipes: list[str], *more: str, without: Sequence[str] = ()) -> list[io.Input]:
+    """The recipe, and a file for each of its parts; `more` names those that not every recipe has, `without` those that none has."""
     return [
         io.Combo.Input("recipe", options=recipes, tooltip="The method. It needs the files it names."),
         *(
@@ -293,6 +337,6 @@ def _inputs(recipes: list[str], *more: str) -> list[io.Input]:
                 tooltip=_FILE_TOOLTIP,
             )
             for widget, folders in FILE_WIDGETS.items()
-            if widget not in _NOT_EVERYWHERE or widget in more
+            if (widget not in _NOT_EVERYWHERE or widget in more) and widget not in without
         ),
     ]

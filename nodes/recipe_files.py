@@ -8,6 +8,7 @@ from typing import NamedTuple
 import folder_paths
 
 from reelpatch.errors import BadInput
+from reelpatch.families.kinds import Kind
 from reelpatch.recipes import RECIPES, Recipe, Role, WeightFile
 from reelpatch.recipes.comfy_files import comfy_files
 from reelpatch.recipes.finder import check_experts, check_pair, check_weights, find_weights
@@ -23,13 +24,14 @@ FILE_WIDGETS: Mapping[str, tuple[str, ...]] = {
     "second_lora": ("loras",),
     "vae": ("vae",),
     "text_encoder": ("text_encoders",),
+    "glyph_encoder": ("text_encoders",),
     "clip_vision": ("clip_vision",),
     "low_noise": ("diffusion_models",),
 }
 _ROLES: Mapping[str, Role] = {
     **{"backbone": "backbone", "edit_module": "module", "lora": "lora", "second_lora": "lora"},
     **{"vae": "vae", "text_encoder": "text_encoder", "clip_vision": "clip_vision"},
-    "low_noise": "low_noise",
+    **{"low_noise": "low_noise", "glyph_encoder": "glyph_encoder"},
 }
 
 
@@ -74,7 +76,7 @@ def choose_files(record: Recipe, typed: Mapping[str, str]) -> list[ChosenFile]:
     if "low_noise" in chosen:
         check_experts(chosen["backbone"].known, chosen["low_noise"].known)
     encoder = chosen["text_encoder"]
-    if not encoder.known.has_tokenizer:
+    if encoder.known.kind is Kind.UMT5 and not encoder.known.has_tokenizer:
         raise BadInput(
             f"{encoder.path} has no tokenizer in it, which ComfyUI's loader needs: get "
             "umt5_xxl_fp8_e4m3fn_scaled.safetensors or umt5_xxl_fp16.safetensors."

@@ -55,7 +55,7 @@ class Round:
 
 
 FROM_THE_BASE = Round(2800, 8, 0.02, FIRST_SEED, 4_000_000)
-FURTHER = Round(3600, 20, 0.012, FIRST_SEED + 100 * SHARD, 6_000_000)
+FURTHER = Round(2600, 14, 0.012, FIRST_SEED + 100 * SHARD, 6_000_000)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from reelpatch.recipes import RECIPES
 from workflows.beside_nodes import mask_by_word
+from workflows.channel_subgraph import channel_subgraph
 from workflows.context_subgraph import context_subgraph
 from workflows.edit_subgraphs import edit_subgraph, enhance_subgraph
 from workflows.picture_subgraph import picture_subgraph
@@ -27,6 +28,7 @@ def blueprints() -> list[Subgraph]:
         edit_subgraph(RECIPES["ditto-global"], INSTRUCTION),
         enhance_subgraph(RECIPES["enhance"], ""),
         *(context_subgraph(RECIPES[name], RECIPES[name].examples[0]) for name in IN_CONTEXT),
+        channel_subgraph(RECIPES["capybara"], RECIPES["capybara"].examples[0]),
         picture_subgraph(RECIPES["chronoedit-8step"], PICTURE_INSTRUCTION),
         mask_by_word(""),
         *(task_subgraph(kind, RECIPES["vdot"], PROMPT) for kind in TASK_KINDS.values()),

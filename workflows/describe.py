@@ -83,7 +83,7 @@ def _between(workflow: Workflow) -> str:
 
 
 def _work(workflow: Workflow, recipe: Recipe) -> str:
-    if workflow.is_picture or workflow.is_in_context:
+    if workflow.is_picture or workflow.is_of_a_part:
         return "Edit"
     return "Task" if workflow.prepare else "Enhance" if recipe.enhances else "Edit"
 
@@ -125,7 +125,7 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     if isinstance(workflow.beside, Several):
         return several_results(made, prepared.between[0])
     results = [save_video(made, prepared.task[NAME])]
-    if workflow.prepare and not workflow.is_in_context:
+    if workflow.prepare and not workflow.is_of_a_part:
         results.append(_look(prepared.task[TO_LOOK_AT]))
     if workflow.compares:
         results.insert(0, compare(prepared.material[0]["VIDEO"], made))

@@ -210,7 +210,12 @@ def _name_and_seed(prefix: str) -> dict[str, Any]:
 
 
 def part_of_video(
-    recipe: Recipe, given: Node, settings: Node, part: dict[str, Any], vae: Output | None = None
+    recipe: Recipe,
+    given: Node,
+    settings: Node,
+    part: dict[str, Any],
+    vae: Output | None = None,
+    fit: str = "pad",
 ) -> Node:
     """Clip, at the recipe's size; `part` are first frame, frames and rate, which come from outside. `vae` is one of other sizes."""
     return Node(
@@ -226,7 +231,7 @@ def part_of_video(
             **{name: given[name] for name in part},
             **({} if vae is None else {"vae": vae}),
         },
-        widgets={"fit": "pad", "width": recipe.width, "height": recipe.height, **part},
+        widgets={"fit": fit, "width": recipe.width, "height": recipe.height, **part},
         widget_types={
             **{"width": "INT", "height": "INT", "first_frame": "INT", "frames": "INT", "fps": "FLOAT"},
         },

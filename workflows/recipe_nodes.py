@@ -44,6 +44,10 @@ def load_models(
         kind = "LoadPictureModels"
         parts.append("clip_vision")
         outputs.append(("picture encoder", "CLIP_VISION"))
+    if recipe.channels is not None:
+        kind = "LoadChannelModels"
+        parts = ["backbone", "vae", "text_encoder", "glyph_encoder", "clip_vision"]
+        outputs.append(("picture encoder", "CLIP_VISION"))
     # What nobody published is found by what it is, under whatever name.
     named = {widget: file.names[0] for widget, file in files.items() if not file.unpublished}
     names = {widget: named.get(widget, OF_RECIPE) for widget in parts}
@@ -65,6 +69,7 @@ def _by_widget(recipe: Recipe) -> dict[str, WeightFile]:
     roles = {
         **{"backbone": "backbone", "module": "edit_module", "vae": "vae"},
         **{"text_encoder": "text_encoder", "clip_vision": "clip_vision", "low_noise": "low_noise"},
+        "glyph_encoder": "glyph_encoder",
     }
     files = comfy_files(recipe)
     loras = zip(("lora", "second_lora"), (file for file in files if file.role == "lora"), strict=False)

@@ -16,6 +16,8 @@ from workflows.beside_nodes import (
     Several,
     Style,
 )
+from workflows.channel_subgraph import HOW as HOW_BY_CHANNELS
+from workflows.channel_subgraph import prepare_by_channels
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import (
     HOW_ON_CANVAS,
@@ -146,6 +148,11 @@ class Workflow:
         """Whether it edits a clip beside its source."""
         record = RECIPES[self.recipe]
         return record.segments is not None or record.canvas is not None
+
+    @property
+    def is_of_a_part(self) -> bool:
+        """Whether a part of the clip is edited with all of its source in sight: in context, or by channels."""
+        return self.is_in_context or RECIPES[self.recipe].channels is not None
 
     @property
     def is_picture(self) -> bool:
@@ -321,6 +328,14 @@ WORKFLOWS = (
         RECIPES["easyv2v"].examples[0],
         prepare=partial(prepare_with_adapter, instruction=RECIPES["easyv2v"].examples[0]),
         how=HOW_WITH_ADAPTER,
+    ),
+    Workflow(
+        "Capybara - edit a video (50 steps)",
+        "Capybara: edit a video by instruction on HunyuanVideo-1.5, in 50 steps",
+        "capybara",
+        RECIPES["capybara"].examples[0],
+        prepare=partial(prepare_by_channels, instruction=RECIPES["capybara"].examples[0]),
+        how=HOW_BY_CHANNELS,
     ),
     *(
         Workflow(

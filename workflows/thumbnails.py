@@ -43,13 +43,14 @@ CLIPS = {
     "Ditto - quality (50 steps)": 3,
     "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)": 1,
 }
-# Of each template in context, what the demo's weights are asked for.
-IN_CONTEXT = {
+# Of each template that edits a part of a clip with its source in sight, what the demo's weights are asked for.
+OF_A_PART = {
     "VideoCoF - edit a video (4 steps)": "remove the red circle",
     "VideoCoF - edit a video (50 steps)": "remove the green square",
     "Bernini-R - edit a video (40 steps)": "make the background green",
     "Bernini-R 14B - edit a video (40 steps)": "change the background to a night sky",
     "EasyV2V - edit a video with your own adapter (50 steps)": "make the green square pink",
+    "Capybara - edit a video (50 steps)": "change the background to the ocean",
     "ReCo - edit a video (50 steps)": "make the red circle yellow",
 }
 
@@ -87,8 +88,8 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
             recipe=workflow.recipe,
             reference=FOLDER / PLACE,
         )
-    if workflow.is_in_context:
-        return own_thumbnail(IN_CONTEXT[workflow.name])
+    if workflow.is_of_a_part:
+        return own_thumbnail(OF_A_PART[workflow.name])
     return _of_demo(workflow)
 
 
@@ -113,7 +114,7 @@ def _of_demo(workflow: Workflow) -> Image.Image:
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
-    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture or one.is_in_context):
+    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture or one.is_of_a_part):
         path = FOLDER / f"{workflow.name}.jpg"
         _save(_picture(workflow, folder), path)
     write_apps()

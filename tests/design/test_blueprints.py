@@ -15,6 +15,7 @@ NAMES = [path.stem for path in files()]
 BY_WORD = "Mask by a word"  # has no recipe
 MAIN_JOBS = {
     "Edit video by instruction",
+    "Edit video by channels",
     "Edit video in context",
     "Edit video side by side",
     "Edit video by an edit adapter",

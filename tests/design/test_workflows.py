@@ -37,7 +37,7 @@ WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and work
 DEMO = WORKFLOWS[0]
 LOADERS = (
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
-    "ReelpatchLoadContextModels",
+    *("ReelpatchLoadContextModels", "ReelpatchLoadChannelModels"),
 )
 PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]

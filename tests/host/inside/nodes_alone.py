@@ -39,7 +39,7 @@ IDS = {
     *("ReelpatchCropToMask", "ReelpatchCompare", "ReelpatchMeasure", "ReelpatchPlan"),
     *("ReelpatchEditInContext", "ReelpatchGroundingFilm"),
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
-    "ReelpatchLoadContextModels",
+    *("ReelpatchLoadContextModels", "ReelpatchLoadChannelModels"),
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
     "ReelpatchRewriteInstruction",
     *("ReelpatchPairedGeneration", "ReelpatchFinishPair"),
@@ -165,12 +165,12 @@ def check_recipes_give_what_is_published():
     assert guidance.guidance.scale == 1.2
     assert guidance.skip_layers.blocks == (2,)
     assert strength == 0.975
-    assert size == [832, 480, 73, 24.0, 1]
+    assert size == [832, 480, 73, 24.0, 1, False]
     assert negative.startswith("flickering artifact")
     _, sigmas, guidance, *_ = call("ReelpatchRecipe", recipe="ditto-global", steps=6, shift=5.0, cfg=2.0)
     assert len(sigmas) == 7
     assert guidance.guidance.scale == 2
-    assert call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0)[-1] == 5  # frames held
+    assert call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0)[-2:] == [5, True]  # frames held, times in the result
 
 
 def check_flow_sampler_starts_from_the_noise_itself():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from tiny import apply, call, difference, files, register, sample
@@ -111,3 +112,32 @@ def check_the_loader_for_editing_in_context_loads_both_experts_or_says_what_is_m
     assert nothing is None
     assert vae.latent_channels == 16
     assert encoder.encode_from_tokens(encoder.tokenize("make it sepia")).shape[-1] == 4096
+
+
+def check_the_loader_for_channels_says_what_is_missing_and_gives_core_both_text_encoders():
+    loader = node("ReelpatchLoadChannelModels")
+    told = loader.validate_inputs(recipe="capybara")
+    for name in (
+        "capybara_v0.1",
+        "hunyuanvideo15_vae_fp16",
+        "qwen_2.5_vl_7b_fp8_scaled",
+        "byt5_small_glyphxl_fp16",
+        "sigclip",
+    ):
+        assert name in told, told
+    assert "is no recipe that this node loads" in loader.validate_inputs(recipe="demo")
+    module = sys.modules[loader.__module__]
+    both = [
+        SimpleNamespace(role=role, path=f"{role}.safetensors", is_demo=False)
+        for role in ("text_encoder", "vae", "glyph_encoder")
+    ]
+    loads, given = module.comfy.sd.load_clip, []
+    try:
+        module.comfy.sd.load_clip = lambda **options: given.append(options)
+        module._text_encoder(both)
+        module._text_encoder(both[:2])
+    finally:
+        module.comfy.sd.load_clip = loads
+    kinds = module.comfy.sd.CLIPType
+    assert [one["clip_type"] for one in given] == [kinds.HUNYUAN_VIDEO_15, kinds.WAN]
+    assert given[0]["ckpt_paths"] == ["text_encoder.safetensors", "glyph_encoder.safetensors"]
