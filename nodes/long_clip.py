@@ -109,18 +109,15 @@ class EditLongClip(io.ComfyNode):
         )
         as_asked = clip.header, clip.plan.clip_frames, chosen_mask(mask_channel, mask_threshold)
         with closing(WindowMask(where, None, *as_asked)) as part:
-            given = None if where is None else part
-            fitted = asked_size(width, height), chosen_fit(fit), WAN.lattice
+            masked = None if where is None else part, finishing, seed
+            fitted = asked_size(width, height), chosen_fit(fit), WAN.lattice, first
+            window = partial(EditWindow, times_in_result=times_in_result)
             return run_long(
-                cls,
-                clip,
+                *(cls, clip),
                 prefix=filename_prefix,
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
-                work=lambda told: EditWindow(
-                    *(render_of(told.on_step), given, finishing, seed, *fitted, first),
-                    times_in_result=times_in_result,
-                ),
+                work=lambda told: window(render_of(told.on_step), *masked, *fitted),
                 notes=[part.describe(), *_told_of(first, clip)],
                 more=frame_stamp(first),
             )

@@ -16,7 +16,7 @@ EDIT = {
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via", "--at-frame"),
-    *("--caption", "--change", "--grounding-film"),
+    *("--caption", "--change", "--grounding-film", "--times-in-result", "--no-times-in-result"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -50,7 +50,7 @@ TASK = (
         "--caption",
         "--change",
     }
-    - {"--grounding-film"}
+    - {"--grounding-film", "--times-in-result", "--no-times-in-result"}
     - FINISH
     - WINDOWS
     - REWRITING
