@@ -118,16 +118,17 @@ class EditLongClip(io.ComfyNode):
                 mask=where if isinstance(where, Path) else None,
                 num_steps=len(sigmas) - 1,
                 work=lambda told: window(render_of(told.on_step), *masked, *fitted),
-                notes=[part.describe(), *_told_of(first, clip)],
-                more=frame_stamp(first),
+                **_told_of(part, first, clip),
             )
 
 
-def _told_of(first: GivenFrame | None, clip: CutClip) -> list[str]:
-    if first is None:
-        return []
-    told = first.describe("The edited frame", WAN.lattice.frames_per_latent)
-    return [told, clip.plan.told_of_frame(first.at)]
+def _told_of(mask: WindowMask, first: GivenFrame | None, clip: CutClip) -> dict[str, Any]:
+    """What `run_long` says of mask and edited frame, and what tells a run with that frame apart."""
+    told = [mask.describe()]
+    if first is not None:
+        told.append(first.describe("The edited frame", WAN.lattice.frames_per_latent))
+        told.append(clip.plan.told_of_frame(first.at))
+    return {"notes": told, "more": frame_stamp(first)}
 
 
 def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any, positive: Any) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 class CLIPType(Enum):
     WAN = ...
+    HUNYUAN_VIDEO_15 = ...
 
 class CLIP:
     def __init__(
