@@ -5,11 +5,9 @@ It goes on where it was stopped; with `--minutes` it stops by itself. `--judge N
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,11 +168,7 @@ def write(tensors: dict[str, Tensor], path: Path, positions: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.adapter", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where checkpoints go")
-    parser.add_argument(
-        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
-    )
+    parser = run.parser_of("adapter", __doc__)
     parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
     parser.add_argument(
         "--judge", type=int, default=0, metavar="N", help="train nothing, judge what there is"
@@ -184,8 +178,7 @@ def main() -> None:
         report = evaluate_in_context(options.judge, compare_each=4)
         sys.stdout.write(f"{json.dumps(report.as_dict(), indent=1)}\n")
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    until = time.monotonic() + 60 * options.minutes
+    until = run.begin(options)
     try:
         tensors = train(options.folder, until=until, positions=options.positions)
     except run.OutOfTime:
