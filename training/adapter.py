@@ -5,9 +5,11 @@ It goes on where it was stopped; with `--minutes` it stops by itself. `--judge N
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +170,11 @@ def write(tensors: dict[str, Tensor], path: Path, positions: str) -> None:
 
 
 def main() -> None:
-    parser = run.parser_of("adapter", __doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.adapter", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where checkpoints go")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
+    )
     parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
     parser.add_argument(
         "--judge", type=int, default=0, metavar="N", help="train nothing, judge what there is"
@@ -178,7 +184,8 @@ def main() -> None:
         report = evaluate_in_context(options.judge, compare_each=4)
         sys.stdout.write(f"{json.dumps(report.as_dict(), indent=1)}\n")
         return
-    until = run.begin(options)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    until = time.monotonic() + 60 * options.minutes
     try:
         tensors = train(options.folder, until=until, positions=options.positions)
     except run.OutOfTime:

@@ -6,7 +6,9 @@ of a text alone. It goes on where it was stopped; with `--minutes` it stops by i
 
 from __future__ import annotations
 
+import argparse
 import logging
+import time
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +126,14 @@ def train(folder: Path, latents: Tensor, ids: Tensor, *, until: float) -> dict[s
 
 
 def main() -> None:
-    options = run.parser_of("captions", __doc__).parse_args()
-    until = run.begin(options)
+    parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where checkpoints go")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
+    )
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    until = time.monotonic() + 60 * options.minutes
     try:
         lora = train(options.folder, *encode_scenes(options.folder), until=until)
     except run.OutOfTime:

@@ -6,7 +6,9 @@ of `FILM_EVERY` the way between them too. It goes on where it was stopped; with 
 
 from __future__ import annotations
 
+import argparse
 import logging
+import time
 from pathlib import Path
 
 import torch
@@ -86,8 +88,14 @@ def train(folder: Path, films: FilmFolder, *, until: float) -> PictureFamily:
 
 
 def main() -> None:
-    options = run.parser_of("pictures", __doc__).parse_args()
-    until = run.begin(options)
+    parser = argparse.ArgumentParser(prog="python -m training.pictures", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where checkpoints go")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
+    )
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    until = time.monotonic() + 60 * options.minutes
     vae = build_vae()
     restore_vae(vae, MODELS)
     try:

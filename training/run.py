@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import time
@@ -26,22 +25,6 @@ SAVE_EVERY_S = 120.0
 
 class OutOfTime(Exception):
     """The time that a run was given is over; it goes on from its checkpoint."""
-
-
-def parser_of(stage: str, doc: str | None) -> argparse.ArgumentParser:
-    """What is said on the command line of every stage that is trained by itself."""
-    parser = argparse.ArgumentParser(prog=f"python -m training.{stage}", description=doc)
-    parser.add_argument("folder", type=Path, help="where checkpoints go")
-    parser.add_argument(
-        "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
-    )
-    return parser
-
-
-def begin(options: argparse.Namespace) -> float:
-    """Log lines go to the terminal from now on; gives the monotonic time until which to train."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    return time.monotonic() + 60 * options.minutes
 
 
 def has_fast_bfloat16() -> bool:
