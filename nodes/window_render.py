@@ -51,10 +51,9 @@ class WindowRender:
         seed: int | FrameNoise,
         plan: FitPlan,
         on_progress: OnProgress,
-        first_frame: Tensor | None = None,
     ) -> Tensor:
         """The edited clip [F, H, W, 3] as the model made it."""
-        material = Material(clip, plan, mask, self.references, first_frame)
+        material = Material(clip, plan, mask, self.references)
         return render(self, self.work, material, seed=seed, on_progress=on_progress)
 
     @property

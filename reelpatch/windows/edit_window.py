@@ -33,12 +33,25 @@ class Render(Protocol):
         seed: int | FrameNoise,
         plan: FitPlan,
         on_progress: OnProgress,
-        first_frame: Tensor | None = None,
     ) -> Tensor:
-        """The edited clip as the model made it. `first_frame` is frame 0 as it is to become, beside the source's own.
+        """The edited clip as the model made it. Shapes: clip and result [F, H, W, 3], mask [F, H, W], in [0, 1]."""
+        ...
 
-        Shapes: clip and result [F, H, W, 3], mask [F, H, W], first_frame [H, W, 3], in [0, 1].
-        """
+
+class RenderFirst(Protocol):
+    """How a host edits the first window, where that differs from the others."""
+
+    def __call__(
+        self,
+        clip: Tensor,
+        *,
+        mask: Tensor | None,
+        seed: int | FrameNoise,
+        plan: FitPlan,
+        first_frame: Tensor | None,
+        on_progress: OnProgress,
+    ) -> Tensor:
+        """As `Render`. Shapes: first_frame [H, W, 3] in [0, 1], frame 0 as it is to become, beside the source's own."""
         ...
 
 
@@ -59,7 +72,7 @@ class EditWindow:
     lattice: Lattice
     given: GivenFrame | None = None
     on_crop: Callable[[CropPlan, FitPlan], None] = lambda _crop, _plan: None
-    first: Render | None = None
+    first: RenderFirst | None = None
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""

@@ -8,8 +8,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-Size = tuple[int, ...]
-
 
 class LiveBytes(TorchDispatchMode):
     """Counts storages from the operation that makes them until nothing refers to them."""
@@ -37,19 +35,6 @@ class LiveBytes(TorchDispatchMode):
 
     def _freed(self, num_bytes: int) -> None:
         self.now -= num_bytes
-
-
-def vae_bytes(vae: Any, clip: Size, latents: Size) -> tuple[int, int]:
-    """The most that encoding a clip of that shape, and decoding latents of that one, hold at once; the clip itself is counted too.
-
-    To be called under `FakeTensorMode`, as `vae` was made.
-    """
-    video, encoded = torch.zeros(clip), torch.zeros(latents)
-    with torch.no_grad(), LiveBytes() as encode:
-        vae.encode(video, return_dict=False)
-    with torch.no_grad(), LiveBytes() as decode:
-        vae.decode(encoded, return_dict=False)
-    return encode.peak + video.nbytes, decode.peak
 
 
 def _tensors(tree: Any) -> list[torch.Tensor]:
