@@ -41,11 +41,10 @@ class AdapterModule(nn.Module):
         self.channels, self.width, self.layout = channels, width, layout or AdapterLayout()
         self.lora: Mapping[str, Tensor] = {}
         self.layers_cast = options.get("layers_cast", False)
-        factory = {"device": options.get("device"), "dtype": options.get("dtype")}
+        operations: Any = options.get("operations", nn)
+        factory: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
         for part in ADAPTER_PARTS:
-            layer = options.get("operations", nn).Conv3d(
-                channels, width, kernel_size=PATCH, stride=PATCH, **factory
-            )
+            layer = operations.Conv3d(channels, width, kernel_size=PATCH, stride=PATCH, **factory)
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
             self.add_module(f"{part}_embedding", layer)

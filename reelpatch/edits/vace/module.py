@@ -39,7 +39,7 @@ class VaceBlock(WanBlock):
     ) -> None:
         super().__init__(dim, ffn_dim, num_heads, **options)
         operations = options.get("operations", nn)
-        factory = {"device": options.get("device"), "dtype": options.get("dtype")}
+        factory: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
         if is_first:
             self.before_proj = operations.Linear(dim, dim, **factory)
         self.after_proj = operations.Linear(dim, dim, **factory)
