@@ -9,8 +9,8 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from reelpatch.clips.frames import FitPlan
-from reelpatch.edits.render import render
-from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
+from reelpatch.edits.render import Start, render
+from reelpatch.edits.work import EditSettings, EditWork, Material
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.noise import FrameNoise
@@ -65,26 +65,20 @@ class WindowRender:
         """As `RenderHost`."""
         return encoder(self.vae, check_backbone(self.model, None))(video)
 
-    def sample(
-        self,
-        work: EditWork,
-        prepared: Prepared,
-        noise: Tensor,
-        seed: int | FrameNoise,
-        on_progress: OnProgress,  # noqa: ARG002 -- ComfyUI is told by `on_step`
-    ) -> Tensor:
+    def sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:  # noqa: ARG002 -- ComfyUI is told by `on_step`
         """As `RenderHost`."""
         edited = self.model
         module = None if self.edit_module is None else self.edit_module.model
-        for edit in work.edits(module, prepared, self.settings):
+        for edit in work.edits(module, start.prepared, self.settings):
             edited = attach(edited, edit, self.edit_module)
+        noise = start.noise[None]
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),
-            noise[None],
-            torch.zeros_like(noise)[None],
-            self._sampler_of(noise[None], seed, prepared.references),
+            noise,
+            torch.zeros_like(noise),
+            self._sampler_of(noise, start.seed, start.prepared.references),
             self.sigmas,
-            seed,
+            start.seed,
             self.on_step,
         )
         return samples[0]

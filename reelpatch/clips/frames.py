@@ -1,9 +1,10 @@
 """Fitting a clip to a size and length the model can work on, and undoing it in the result."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from fractions import Fraction
 from math import isqrt
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Method = Literal["pad", "crop", "stretch", "area"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -242,6 +246,8 @@ def _target(source: Size, size: Size | None, method: Method, lattice: Lattice) -
 
 
 def _apart(sides: tuple[int, int], aspect: tuple[int, int]) -> Fraction:
+    from fractions import Fraction  # brings decimal along, for this one fit
+
     ratio = Fraction(sides[0] * aspect[1], sides[1] * aspect[0])
     return max(ratio, 1 / ratio)
 

@@ -1,6 +1,7 @@
 """The one way through an edit, in every host: prepare, sample, finish, decode, and give the clip back."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
@@ -9,6 +10,15 @@ from reelpatch.clips.frames import restore
 from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where sampling begins: at what was `prepared` and `noise` of its shape [C, T, h, w], which was drawn by `seed`."""
+
+    prepared: Prepared
+    noise: Tensor
+    seed: int | FrameNoise
 
 
 class RenderHost(Protocol):
@@ -23,15 +33,8 @@ class RenderHost(Protocol):
         """Latents [C, T, h, w], as the transformer reads them, of a video [3, F, H, W] in [-1, 1]."""
         ...
 
-    def sample(
-        self,
-        work: EditWork,
-        prepared: Prepared,
-        noise: Tensor,
-        seed: int | FrameNoise,
-        on_progress: OnProgress,
-    ) -> Tensor:
-        """The sampled latents, of the shape of `noise` [C, T, h, w], with the edit of `work` on the transformer."""
+    def sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
+        """The sampled latents, of the shape of the noise [C, T, h, w], with the edit of `work` on the transformer."""
         ...
 
     def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
@@ -75,4 +78,4 @@ def _sampled(
     prepared = work.prepare(material, host.settings, host.encode)
     on_progress("encoding the clip", 1, 1)
     noise = draw_noise(prepared.shape, seed, references=prepared.references)
-    return host.sample(work, prepared, noise, seed, on_progress), prepared
+    return host.sample(work, Start(prepared, noise, seed), on_progress), prepared

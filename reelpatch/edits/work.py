@@ -84,6 +84,16 @@ class EditWork(Protocol):
         ...
 
 
+class PlainWork:
+    """What most kinds share of `EditWork`: nothing hangs on the transformer, and what was sampled is the clip's."""
+
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:  # noqa: ARG002 -- as `EditWork`
+        return ()
+
+    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002 -- as `EditWork`
+        return latents
+
+
 class ModuleWork(EditWork, Protocol):
     """The work of a kind that brings weights of its own."""
 

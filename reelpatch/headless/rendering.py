@@ -7,13 +7,13 @@ from torch import Tensor
 
 from reelpatch.clips.frames import as_clip
 from reelpatch.edits.enhance.noising import noised
-from reelpatch.edits.work import EditSettings, EditWork, Prepared
+from reelpatch.edits.render import Start
+from reelpatch.edits.work import EditSettings, EditWork
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.progress import OnProgress
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
-from reelpatch.sampling.noise import FrameNoise
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,13 @@ class RecipeHost:
         """As `RenderHost`."""
         return self.models.encode(video)
 
-    def sample(
-        self,
-        work: EditWork,
-        prepared: Prepared,
-        noise: Tensor,
-        seed: int | FrameNoise,
-        on_progress: OnProgress,
-    ) -> Tensor:
+    def sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         """As `RenderHost`."""
         recipe = self.models.recipe
         sigmas = sigmas_of(recipe)
-        clip = prepared.clip_latents
-        start = noise if clip is None else noised(clip, noise, float(sigmas[0]))
+        prepared, latents = start.prepared, start.noise
+        if prepared.clip_latents is not None:
+            latents = noised(prepared.clip_latents, latents, float(sigmas[0]))
         transformer = self.models.transformer(on_progress)
         denoiser = Denoiser(
             transformer.backbone,
@@ -72,7 +66,7 @@ class RecipeHost:
             join=self.models.texts.join,
         )
         del transformer  # where a second expert follows, the denoiser alone holds the first
-        return self.models.sample(denoiser, start, seed, on_progress, references=prepared.references)
+        return self.models.sample(denoiser, latents, start.seed, on_progress, references=prepared.references)
 
     def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
         """As `RenderHost`."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, MutableMapping
 from difflib import get_close_matches
-from functools import cached_property
 from importlib import import_module
 
 from reelpatch.errors import BadInput
@@ -17,27 +16,37 @@ _PLACES = (
 
 
 class Recipes(MutableMapping[str, Recipe]):
-    """Recipes by name; the modules that hold them are imported when the first one is asked for."""
+    """Recipes by name; a module that holds some is imported when no earlier one has what was asked for."""
 
-    @cached_property
-    def _records(self) -> dict[str, Recipe]:
-        tuples = (getattr(import_module(module), name) for module, name in _PLACES)
-        return {record.name: record for records in tuples for record in records}
+    def __init__(self) -> None:
+        self._records: dict[str, Recipe] = {}
+        self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> Recipe:
-        return self._records[name]
+        return self._up_to(name)[name]
 
     def __setitem__(self, name: str, record: Recipe) -> None:
-        self._records[name] = record
+        self._up_to(None)[name] = record
 
     def __delitem__(self, name: str) -> None:
-        del self._records[name]
+        del self._up_to(None)[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self._up_to(None))
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._up_to(None))
+
+    def _up_to(self, name: str | None) -> dict[str, Recipe]:
+        """The records of the modules up to the one that has this name; of all for None. Threads may ask at once."""
+        for module, records in _PLACES:
+            if name in self._records:
+                break
+            if module not in self._read:
+                for record in getattr(import_module(module), records):
+                    self._records.setdefault(record.name, record)
+                self._read.add(module)
+        return self._records
 
 
 RECIPES = Recipes()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
-from reelpatch.sampling.condition_sets import Chain, ConditionSet, Projection, Sees, SourceWeight
 from reelpatch.sampling.step_range import StepRange
+
+if TYPE_CHECKING:  # imported by a run, and by the recipes that have sources or a projection
+    from reelpatch.sampling.condition_sets import Chain, Projection, SourceWeight
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Guidance:
 
     def chain(self, step: int) -> Chain:
         """What the passes of this step see, and how they are combined."""
+        from reelpatch.sampling.condition_sets import Chain, ConditionSet, Sees
+
         instructed = ConditionSet(is_instructed=True)
         if not self.enabled(step):
             return Chain(instructed)

@@ -4,14 +4,21 @@ A schedule of n steps is n + 1 falling sigmas in [0, 1] that end in 0: fp32 on t
 them (the arithmetic before that is float64, as theirs is). A timestep is 1000 * sigma.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reelpatch.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Levels = NDArray[np.float64]
 
 TIMESTEPS = 1000
 # Wan's scheduler derives its noise levels from fp32 alphas 1 ... 0.001, so they stop short of 1.
@@ -27,7 +34,6 @@ CAUSVID_14B = (999, 934, 862, 756, 603, 410, 250, 140, 74)
 CAUSVID_BIDIRECTIONAL = (1000, 757, 522)
 
 Schedule = Callable[[int, float], Tensor]
-Levels = NDArray[np.float64]
 
 
 def shifted(sigma: Levels, shift: float) -> Levels:

@@ -46,6 +46,12 @@ def vace(
     )
 
 
+def backbone_and_module() -> tuple[WanTransformer3DModel, VaceModule]:
+    """A backbone, and an edit module that follows its blocks 0 and 2 and reads contexts of 12 channels."""
+    backbone, _, module = vace((0, 2), 12)
+    return backbone, module
+
+
 def module_weights(merged: WanVACETransformer3DModel) -> dict[str, Tensor]:
     """The edit module's share of the weights, under native names."""
     named = ((diffusers_to_native(key), tensor) for key, tensor in merged.state_dict().items())

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+MODES = {"classic": False, "nodes 2.0": True}  # ways of drawing nodes: whether it is the modern one
+Told = dict[str, Any]
 DRIVERS = Path(__file__).parent / "browser"
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.host.chromium import driven, needed
-from tests.host.server import Server, running
+from tests.host.chromium import MODES, Told, driven
+from tests.host.server import Server
 from workflows.apps import MOST_ASKED
 from workflows.blueprints import blueprints
 from workflows.describe import app_path, order, paths
@@ -24,8 +23,6 @@ from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
-MODES = {"classic": False, "nodes 2.0": True}
-Told = dict[str, Any]
 APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
 SMALL = [workflow.name for workflow in WORKFLOWS]
 # What is drawn a little smaller: an editor as large as its clip, and graphs of five columns.
@@ -42,14 +39,6 @@ BLUEPRINT = {
     "video": "reelpatch_demo_clip.mp4",
     "widgets": {"instruction": "make the red circle blue", "recipe": "demo"},
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as after installing: no files but those that come with Reelpatch."""
-    needed()
-    with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module", params=MODES)

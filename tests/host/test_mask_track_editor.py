@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,14 @@ from PIL import Image
 from reelpatch.clips.mask_track.moments import Moments
 from reelpatch.clips.mask_track.render import TrackRenderer
 from reelpatch.clips.mask_track.text import read_track
-from tests.host.chromium import driven, needed
-from tests.host.server import Server, running
+from tests.host.chromium import MODES, Told, driven
+from tests.host.server import Server
 from workflows.templates import WORKFLOWS
 
 pytestmark = pytest.mark.host
-MODES = {"classic": False, "nodes 2.0": True}
-Told = dict[str, Any]
 CLIP = {"width": 64, "height": 64, "frames": 9, "fps": "8/1"}
 # A mouse points at whole pixels of the page, and a pixel of the demo's clip is some six of them.
 POINTED = 0.01
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as after installing: no files but those that come with Reelpatch."""
-    needed()
-    with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module", params=MODES)

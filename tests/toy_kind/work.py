@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from reelpatch.clips.frames import as_video, fit
 from reelpatch.edits.capability import Capability
 from reelpatch.edits.contract import Edit, Forward
-from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.edits.work import EditSettings, Encode, Material, PlainWork, Prepared
 from reelpatch.families.lattice import TokenGrid
 
 
@@ -30,20 +30,12 @@ class AddedConstant:
         return tokens + self.constant * ramp if index == 1 else tokens
 
 
-class ToyWork:
+class ToyWork(PlainWork):
     """Sampling begins at noise, and the clip is read for its size alone."""
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         channels, frames, rows, columns = encode(as_video(fit(material.clip, material.plan))).shape
         return Prepared((channels, frames, rows, columns))
 
-    def edits(
-        self,
-        module: nn.Module | None,  # noqa: ARG002
-        prepared: Prepared,  # noqa: ARG002
-        settings: EditSettings,
-    ) -> Sequence[Edit]:
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:  # noqa: ARG002
         return (AddedConstant(settings.strength),)
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002
-        return latents

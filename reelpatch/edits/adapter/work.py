@@ -14,13 +14,13 @@ from reelpatch.edits.adapter.edit import AdapterEdit, SeenByAdapter
 from reelpatch.edits.adapter.module import AdapterModule
 from reelpatch.edits.contract import Edit
 from reelpatch.edits.segments.layout import SegmentLayout
-from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.edits.work import EditSettings, Encode, Material, PlainWork, Prepared
 from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.families.wan.layouts import ADAPTER
 from reelpatch.weights.header import KnownFile
 
 
-class AdapterWork:
+class AdapterWork(PlainWork):
     """As `ModuleWork`."""
 
     module_kinds: tuple[FileKind, ...] = (Kind.EDIT_ADAPTER,)
@@ -64,6 +64,3 @@ class AdapterWork:
         assert isinstance(module, AdapterModule)
         edit = AdapterEdit(module, prepared.seen, settings.window)
         return (edit,) if settings.strength else ()
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002 -- as `EditWork`
-        return latents

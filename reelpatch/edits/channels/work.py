@@ -11,11 +11,11 @@ from reelpatch.clips.frames import as_video, fit, fit_mask
 from reelpatch.edits.channels.edit import ChannelEdit
 from reelpatch.edits.channels.layout import ChannelLayout
 from reelpatch.edits.contract import Edit
-from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.edits.work import EditSettings, Encode, Material, PlainWork, Prepared
 from reelpatch.errors import BadInput
 
 
-class ChannelWork:
+class ChannelWork(PlainWork):
     """As `EditWork`. A mask goes into the model only where the layout says so; what it keeps is the source's, by pasting back."""
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:
@@ -40,9 +40,6 @@ class ChannelWork:
 
     def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:  # noqa: ARG002 -- as `EditWork`
         return (prepared.seen,) if settings.strength else ()
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002 -- as `EditWork`
-        return latents
 
 
 def channel_mask(where: Tensor | None, source: Tensor) -> Tensor:

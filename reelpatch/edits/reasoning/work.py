@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from torch import Tensor, nn
-
-from reelpatch.edits.contract import Edit
 from reelpatch.edits.reasoning.condition import build_condition
-from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.edits.work import EditSettings, Encode, Material, PlainWork, Prepared
 
 
-class ReasoningWork:
+class ReasoningWork(PlainWork):
     """As `EditWork`; the material's clip is the picture alone, and its plan has the length of the film."""
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
         plan = material.plan
         condition = build_condition(material.clip[0], plan.frames, encode, plan.lattice)
         return Prepared(plan.lattice.latent_shape(plan.frames, plan.size), seen=condition.cpu())
-
-    def edits(
-        self,
-        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
-        prepared: Prepared,  # noqa: ARG002
-        settings: EditSettings,  # noqa: ARG002
-    ) -> Sequence[Edit]:
-        return ()
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002 -- as `EditWork`
-        return latents

@@ -33,12 +33,7 @@ class SegmentsWork:
         shape = plan.lattice.latent_shape(plan.frames, plan.size, references=layout.grounding)
         return Prepared(shape, layout.grounding, seen=segments, lattice=plan.lattice)
 
-    def edits(
-        self,
-        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
-        prepared: Prepared,
-        settings: EditSettings,
-    ) -> Sequence[Edit]:
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:  # noqa: ARG002 -- as `EditWork`
         edit = SegmentsEdit(prepared.seen, settings.window, prepared.lattice)
         return (edit,) if settings.strength else ()
 

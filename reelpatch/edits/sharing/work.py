@@ -13,7 +13,7 @@ from reelpatch.edits.contract import Edit
 from reelpatch.edits.enhance.noising import noised
 from reelpatch.edits.sharing.edit import SharingEdit
 from reelpatch.edits.sharing.schedule import SharingMethod
-from reelpatch.edits.work import EditSettings, Encode, Material, Prepared
+from reelpatch.edits.work import EditSettings, Encode, Material, PlainWork, Prepared
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
 
@@ -26,7 +26,7 @@ class Pair:
     onset: int = 0
 
 
-class SharingWork:
+class SharingWork(PlainWork):
     """As `EditWork`, for the target; hosts make it in a batch of two rows, which `TiedRows` ties."""
 
     def prepare(self, material: Material, settings: EditSettings, encode: Encode) -> Prepared:  # noqa: ARG002 -- as `EditWork`
@@ -41,21 +41,13 @@ class SharingWork:
         onset = onset_latents(kept_frames(material.mask), plan.lattice)
         return Prepared((channels, frames, rows, columns), seen=Pair(source, onset))
 
-    def edits(
-        self,
-        module: nn.Module | None,  # noqa: ARG002 -- as `EditWork`
-        prepared: Prepared,
-        settings: EditSettings,
-    ) -> Sequence[Edit]:
+    def edits(self, module: nn.Module | None, prepared: Prepared, settings: EditSettings) -> Sequence[Edit]:  # noqa: ARG002 -- as `EditWork`
         method, pair = settings.method, prepared.seen
         assert isinstance(method, SharingMethod)
         assert isinstance(pair, Pair)
         if not settings.strength:
             return ()
         return (SharingEdit(method, pair.onset, pair.source is not None, settings.window),)
-
-    def finish(self, latents: Tensor, prepared: Prepared) -> Tensor:  # noqa: ARG002
-        return latents
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,21 +8,27 @@ modulation, gates and their sums are done in float32 and cast back to the stream
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention, Rotate, apply_rotary, sdpa
-from reelpatch.families.pieces import Pieces
-from reelpatch.families.wan.pieces import (
-    BlockLayers,
-    SelfAttentionLayers,
-    block_in_pieces,
-    gated,
-    modulated,
-)
+from reelpatch.families.wan.modulation import gated, modulated
+
+if TYPE_CHECKING:  # imported where a block runs in pieces
+    from reelpatch.families.pieces import Pieces
+    from reelpatch.families.wan.pieces import BlockLayers
+
+
+class LayerOptions(TypedDict, total=False):
+    """How a host makes layers: options of `WanBlock`, which modules hand on to their blocks."""
+
+    operations: Any
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+    layers_cast: bool
 
 
 class SelfAttention(nn.Module):
@@ -130,6 +136,8 @@ class WanBlock(nn.Module):
         own = self.modulation.to(device=timed.device, dtype=torch.float32)
         modulation = (own + timed.float()).unbind(-2)
         if pieces is not None and x_BND.dtype == dtype and not torch.is_grad_enabled():
+            from reelpatch.families.wan.pieces import block_in_pieces
+
             layers = self._layers(text_BTD, rotary, attention, rotate)
             return block_in_pieces(x_BND, modulation, layers, attention=attention, pieces=pieces)
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
@@ -153,6 +161,8 @@ class WanBlock(nn.Module):
         return self.norm3(x_BND if self.layers_cast else x_BND.to(self.norm3.weight.dtype)).to(dtype)
 
     def _layers(self, text_BTD: Tensor, rotary: Any, attention: Attention, rotate: Rotate) -> BlockLayers:
+        from reelpatch.families.wan.pieces import BlockLayers, SelfAttentionLayers
+
         own = self.self_attn
         return BlockLayers(
             norm1=self._normalised,

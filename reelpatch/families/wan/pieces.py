@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from reelpatch.families.attention import Attention
 from reelpatch.families.pieces import Pieces
+from reelpatch.families.wan.modulation import gated, modulated
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,6 @@ class BlockLayers:
     cross: Callable[[], Callable[[Tensor], Tensor]]
     norm2: Callable[[Tensor], Tensor]
     feed_forward: nn.Module
-
-
-def modulated(normalised: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """`normalised * (1 + scale) + shift`, in the place of the first where no gradients are asked for."""
-    if torch.is_grad_enabled():
-        return normalised * (1 + scale) + shift
-    return normalised.mul_(1 + scale).add_(shift)
-
-
-def gated(x_BND: Tensor, update_BND: Tensor, gate: Tensor) -> Tensor:
-    """`x + update * gate` in fp32: the gate is; without a copy of `x` where no gradients are asked for."""
-    if torch.is_grad_enabled():
-        return x_BND.float() + update_BND.float() * gate
-    return (update_BND * gate).add_(x_BND)
 
 
 def block_in_pieces(

@@ -82,6 +82,7 @@ def _run(
 ) -> tuple[dict[str, Any], str]:
     batch_workers.check_workers(options)
     jobs = _read(parsers, options)
+    from reelpatch.headless.runs.batch.planning import plan_jobs
     from reelpatch.headless.runs.batch.report import Report, counts
     from reelpatch.headless.runs.batch.table import table
     from reelpatch.media.output_lock import owned_output
@@ -97,7 +98,7 @@ def _run(
         report.make_folder()
     with nullcontext() if options.dry_run else owned_output(report.path):
         with console.progress_bars() as on_progress:
-            way.plan(jobs, report.before(), reads, on_progress, as_option)
+            plan_jobs(jobs, way.planner(report.before()), reads, on_progress, as_option)
         if options.dry_run:
             return _answer(jobs, counts(jobs), None, options), table(jobs)
         console.log.info("%s", table(jobs).rstrip())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from reelpatch.headless.runs.batch.job import Job
+    from reelpatch.headless.runs.batch.planning import Entries, JobPlanner
     from reelpatch.headless.runs.workers.workers import Workers
 
 _WAYS = ("devices", "ray", "comfyui")
@@ -78,34 +79,34 @@ def check_workers(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class Way:
-    """Who makes the jobs: `plan` checks them (as `plan_jobs`), `start` starts the workers, and is None where this process makes
-    them.
+    """Who makes the jobs: `planner` makes what plans them of an earlier report's entries, `start` starts the workers, and is None
+    where this process makes them.
     """
 
-    plan: Callable[..., None]
+    planner: Callable[["Entries"], "JobPlanner"]
     start: Callable[[], "Workers"] | None = None
 
 
 def way_of(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
     """Who makes the jobs. Raises: `BadInput` for devices that are not there, and where no server answers."""
-    from reelpatch.headless.runs.batch.planning import plan_jobs
+    from reelpatch.headless.runs.batch.planning import RunPlanner
 
     if options.comfyui is not None:
         return _on_servers(options)
     if options.ray is not None:
         return _on_ray(options, jobs)
     if options.devices is None:
-        return Way(plan_jobs)
+        return Way(RunPlanner)
     from reelpatch.headless.runs.workers.local import LocalWorkers, check_devices
 
     kind = check_devices(options.devices)
     for job in jobs:
         _place(job, kind)
-    return Way(plan_jobs, lambda: LocalWorkers(options.devices, as_option))
+    return Way(RunPlanner, lambda: LocalWorkers(options.devices, as_option))
 
 
 def _on_ray(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
-    from reelpatch.headless.runs.batch.planning import plan_jobs, refusing
+    from reelpatch.headless.runs.batch.planning import RunPlanner, refusing
     from reelpatch.headless.runs.workers.ray_workers import RayWorkers, connect
     from reelpatch.headless.runs.workers.results import RemoteResults
 
@@ -117,12 +118,12 @@ def _on_ray(options: argparse.Namespace, jobs: Sequence["Job"]) -> Way:
             with refusing(job, as_option):
                 results.name_of(job)
     ray = None if options.dry_run else connect(options.ray)
-    return Way(plan_jobs, lambda: RayWorkers(ray, as_option, results, options.ray_workers))
+    return Way(RunPlanner, lambda: RayWorkers(ray, as_option, results, options.ray_workers))
 
 
 def _on_servers(options: argparse.Namespace) -> Way:
     from reelpatch.headless.runs.workers.comfyui.client import check_url, read_headers
-    from reelpatch.headless.runs.workers.comfyui.planning import plan_for_servers
+    from reelpatch.headless.runs.workers.comfyui.planning import ServerPlanner
     from reelpatch.headless.runs.workers.comfyui.servers import ComfyServers, check_servers
 
     urls = [check_url(url) for url in options.comfyui]
@@ -131,7 +132,7 @@ def _on_servers(options: argparse.Namespace) -> Way:
     headers = {} if options.headers is None else read_headers(options.headers)
     if not options.dry_run:
         check_servers(urls, headers)
-    return Way(plan_for_servers, lambda: ComfyServers(urls, headers, as_option))
+    return Way(ServerPlanner, lambda: ComfyServers(urls, headers, as_option))
 
 
 def _place(job: "Job", kind: str) -> None:

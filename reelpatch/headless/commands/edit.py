@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
+from reelpatch.headless.commands import console, edit_options, option_values, rewrite_options
 from reelpatch.headless.commands.run_options import (
     add_accept_damage,
     add_fit,
+    add_fps,
     add_lossless,
     add_mask,
+    add_references,
     add_run,
     add_window_options,
-    chosen_mask,
 )
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def add_to(verbs: Any) -> None:
     _add_size(
         parser.add_argument_group("size and length worked on; the result has those of the clip").add_argument
     )
-    finish_options.add_options(parser)
-    rewrite_options.add_options(parser)
+    edit_options.add_options(parser)
     add_run(parser)
 
 
@@ -85,14 +85,7 @@ def _add_where(add: Any) -> None:
         metavar="RECIPE",
         help="edit frame 0 (or --at-frame) as a picture first, by this recipe (chronoedit-8step, ...): written beside the result, then followed",
     )
-    add(
-        "--reference",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="IMAGE",
-        help="may be given several times",
-    )
+    add_references(add)
 
 
 def _add_captions(add: Any) -> None:
@@ -123,12 +116,7 @@ def _add_size(add: Any) -> None:
         help="edit the first N frames alone; N = 4n + 1, or any with --fit",
     )
     add_fit(add)
-    add(
-        "--fps",
-        type=option_values.fps,
-        metavar="RATE",
-        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
-    )
+    add_fps(add)
     add_window_options(add)
 
 
@@ -141,9 +129,7 @@ def request_of(options: argparse.Namespace) -> "EditRequest":
         options,
         instruction=options.instruction if options.edits is None else options.edits.stem,
         references=tuple(options.reference),
-        finishing=finish_options.chosen(options),
-        asked_mask=chosen_mask(options),
-        rewriting=rewrite_options.chosen(options),
+        **edit_options.chosen(options),
     )
 
 

@@ -8,6 +8,7 @@ from reelpatch.headless.commands import console, option_values
 from reelpatch.headless.commands.run_options import (
     add_accept_damage,
     add_fit,
+    add_fps,
     add_guidance,
     add_lora_options,
     add_lossless,
@@ -57,12 +58,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
     )
     add("--frames", type=option_values.whole, metavar="N", help="enhance the first N frames alone")
     add_fit(add, "pad")
-    add(
-        "--fps",
-        type=option_values.fps,
-        metavar="RATE",
-        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
-    )
+    add_fps(add)
     add_window_options(add)
 
 

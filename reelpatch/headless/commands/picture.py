@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reelpatch.headless.commands import console, finish_options, option_values, rewrite_options
+from reelpatch.headless.commands import console, edit_options, option_values
 from reelpatch.headless.commands.run_options import (
     add_guidance,
     add_lora_options,
     add_machine_options,
     add_mask_options,
     add_seed,
-    chosen_mask,
 )
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def add_to(verbs: Any) -> None:
         help="work on as many pixels as this has, in the picture's own shape (the recipe's); the result has the picture's size",
     )
     _add_where(parser)
-    finish_options.add_options(parser)
-    rewrite_options.add_options(parser)
+    edit_options.add_options(parser)
     _add_run(parser)
 
 
@@ -100,12 +98,7 @@ def request_of(options: argparse.Namespace) -> "PictureRequest":
     """The request that the options make. Raises: `BadInput` for options that do not go together."""
     from reelpatch.headless.runs.picture_request import PictureRequest
 
-    return PictureRequest.from_options(
-        options,
-        finishing=finish_options.chosen(options),
-        asked_mask=chosen_mask(options),
-        rewriting=rewrite_options.chosen(options),
-    )
+    return PictureRequest.from_options(options, **edit_options.chosen(options))
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

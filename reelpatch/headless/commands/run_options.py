@@ -56,6 +56,28 @@ def add_guidance(add: Any) -> None:
     )
 
 
+def add_fps(add: Any) -> None:
+    """How many frames of a folder make a second; `add` as above."""
+    add(
+        "--fps",
+        type=option_values.fps,
+        metavar="RATE",
+        help="of a folder of images, such as 24 or 30000/1001 (the recipe's)",
+    )
+
+
+def add_references(add: Any) -> None:
+    """Pictures to look at; `add` as above."""
+    add(
+        "--reference",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="may be given several times",
+    )
+
+
 def add_fit(add: Any, default: Method | None = None) -> None:
     """How a clip is brought to size, None for not at all; `add` as above."""
     add(

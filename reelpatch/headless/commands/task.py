@@ -12,6 +12,7 @@ from reelpatch.headless.commands.run_options import (
     add_lossless,
     add_machine_options,
     add_mask,
+    add_references,
     add_run_options,
     chosen_mask,
 )
@@ -88,14 +89,7 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help="for the task control: draw edge, gray, scribble or box of the clip; with --mask, inside it alone",
     )
-    add(
-        "--reference",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="IMAGE",
-        help="may be given several times",
-    )
+    add_references(add)
     add(
         "--expand",
         type=option_values.sides,

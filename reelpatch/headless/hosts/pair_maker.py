@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reelpatch.edits.render import Start
 from reelpatch.edits.sharing.schedule import SharingMethod
 from reelpatch.edits.sharing.work import Pair, TiedRows, before_onset, draw_pair, onset_latents
 from reelpatch.edits.work import EditSettings, EditWork, Prepared
@@ -20,7 +21,6 @@ from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
-from reelpatch.sampling.noise import FrameNoise
 
 
 @dataclass(frozen=True)
@@ -65,41 +65,27 @@ class SharingHost(RecipeHost):
         plain = RecipeHost.for_text(models, text, on_progress)
         return cls(models, plain.positive, plain.negative, plain.guidance, source)
 
-    def sample(
-        self,
-        work: EditWork,
-        prepared: Prepared,
-        noise: Tensor,
-        seed: int | FrameNoise,
-        on_progress: OnProgress,
-    ) -> Tensor:
+    def sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         """As `RenderHost`: the target's latents."""
-        rows = torch.stack([noise, noise])
-        return self.sample_rows(work, prepared, rows, seed, on_progress)[1]
+        rows = replace(start, noise=torch.stack([start.noise, start.noise]))
+        return self.sample_rows(work, rows, on_progress)[1]
 
     def sample_rows(
-        self,
-        work: EditWork,
-        prepared: Prepared,
-        noise: Tensor,
-        seed: int | FrameNoise,
-        on_progress: OnProgress,
-        *,
-        settings: EditSettings | None = None,
+        self, work: EditWork, start: Start, on_progress: OnProgress, *, settings: EditSettings | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The latents of source and target [C, T, h, w], of a noise [2, C, T, h, w]; `settings` are the host's where not given."""
+        """The latents of source and target [C, T, h, w], from a noise [2, C, T, h, w]; `settings` are the host's where not given."""
         assert self.caption is not None
-        assert isinstance(prepared.seen, Pair)
-        models = self.models
+        assert isinstance(start.prepared.seen, Pair)
+        models, noise = self.models, start.noise
         sigmas = sigmas_of(models.recipe)
-        tied = TiedRows(prepared.seen, noise)
+        tied = TiedRows(start.prepared.seen, noise)
         transformer = models.transformer(on_progress)
         denoiser = TiedDenoiser(
             transformer.backbone,
             torch.cat([padded_text(self.caption), padded_text(self.positive)]),
             sigmas,
             negative=self.negative,
-            edits=work.edits(None, prepared, settings or self.settings),
+            edits=work.edits(None, start.prepared, settings or self.settings),
             guidance=self.guidance,
             on_step=transformer.at_step,
             predict=models.family.predict,
@@ -107,7 +93,7 @@ class SharingHost(RecipeHost):
             tied=tied,
         )
         del transformer  # where a second expert follows, the denoiser alone holds the first
-        source, target = tied.after_call(models.sample(denoiser, noise, seed, on_progress))
+        source, target = tied.after_call(models.sample(denoiser, noise, start.seed, on_progress))
         return source, target
 
 
@@ -148,8 +134,9 @@ class PairMaker(LoadedRecipe):
         with explain_out_of_memory(self.device):
             host = SharingHost.for_captions(self, pair.source, pair.target, on_progress)
             noise = draw_pair(prepared.shape, pair.seed, is_shared=pair.same_noise)
+            start = Start(prepared, noise, pair.seed)
             settings = replace(host.settings, method=replace(method, change=pair.change))
-            latents = host.sample_rows(self.work, prepared, noise, pair.seed, on_progress, settings=settings)
+            latents = host.sample_rows(self.work, start, on_progress, settings=settings)
             source, target = (decode(self, one, on_progress) for one in latents)
         return source, before_onset(source, target, pair.onset)
 

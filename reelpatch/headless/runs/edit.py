@@ -5,7 +5,6 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
-from fractions import Fraction
 from functools import partial
 
 from torch import Tensor
@@ -19,6 +18,7 @@ from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.hosts.pair_maker import check_caption
 from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
+from reelpatch.headless.runs.cut_clip import cut_clip
 from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.grounding_film import GroundingFilm
 from reelpatch.headless.runs.identity import identity
@@ -37,7 +37,7 @@ from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.windows.edit_window import EditWindow
 from reelpatch.windows.file_stamp import stamp, stamps
-from reelpatch.windows.window_run import CutClip, find_windows, run_windows
+from reelpatch.windows.window_run import CutClip, run_windows
 
 _log = logging.getLogger(__name__)
 
@@ -66,13 +66,7 @@ def edit_owned(
     film = GroundingFilm.of(request, settings)
     if request.frames is not None and not request.window_frames and request.fit is None:
         settings.lattice.latent_frames(request.frames)  # refuses what is not legal
-    clip = find_windows(
-        request.clip,
-        request.windows,
-        lattice=settings.lattice,
-        usual=settings.frames,
-        folder_fps=request.fps or Fraction(settings.fps),
-    )
+    clip = cut_clip(request, settings)
     request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     with opened_mask(request, clip) as mask:
         first = read_first_frame(

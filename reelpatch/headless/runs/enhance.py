@@ -3,12 +3,12 @@
 import logging
 import time
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from torch import Tensor
 
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.runs.announce import announce_windows, warn_of_much_work, window_plan
+from reelpatch.headless.runs.cut_clip import cut_clip
 from reelpatch.headless.runs.identity import identity
 from reelpatch.headless.runs.request import EnhanceRequest, size_for
 from reelpatch.headless.runs.result import RunResult
@@ -21,7 +21,7 @@ from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.enhance_window import EnhanceWindow
 from reelpatch.windows.file_stamp import stamp
-from reelpatch.windows.window_run import CutClip, find_windows, run_windows
+from reelpatch.windows.window_run import CutClip, run_windows
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +38,7 @@ def run_enhance(
     began = time.monotonic()
     settings = enhance_settings(request)
     check_output(request.target, request.inputs, "out")
-    clip = find_windows(
-        request.clip,
-        request.windows,
-        lattice=settings.lattice,
-        usual=settings.frames,
-        folder_fps=request.fps or Fraction(settings.fps),
-    )
+    clip = cut_clip(request, settings)
     request = replace(request, size=size_for(request.size, request.fit, settings, clip.header.size))
     plan = window_plan(request, clip, settings.lattice)
     enhancer = Enhancer(settings, **request.for_runner()) if models is None else models.under(settings)

@@ -18,6 +18,7 @@ from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.runs.announce import window_plan
 from reelpatch.headless.runs.batch.job import Job, Sized
+from reelpatch.headless.runs.cut_clip import cut_clip
 from reelpatch.headless.runs.edit import known_plan, opened_mask, read_references
 from reelpatch.headless.runs.edit_chain import check_masks, checked_edits
 from reelpatch.headless.runs.first_frame import read_first_frame
@@ -33,7 +34,7 @@ from reelpatch.media.pictures import pictures_at
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import check_output
 from reelpatch.recipes import Recipe
-from reelpatch.windows.window_run import CutClip, find_windows
+from reelpatch.windows.window_run import CutClip
 
 _REMEMBERED = 16  # clips; lines of one clip mostly follow each other
 
@@ -137,14 +138,7 @@ def _cut(request: EditRequest | EnhanceRequest, settings: Recipe, *, is_decoded:
     header = _header(
         request.clip, folder_fps, _age(request.clip), request.accept_damage if is_decoded else None
     )
-    return find_windows(
-        request.clip,
-        request.windows,
-        lattice=settings.lattice,
-        usual=settings.frames,
-        folder_fps=folder_fps,
-        header=header,
-    )
+    return cut_clip(request, settings, header)
 
 
 def _age(clip: Path) -> tuple[int, int] | None:

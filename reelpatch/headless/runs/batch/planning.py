@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.loaded_recipe import LoadedRecipe
@@ -26,24 +26,32 @@ from reelpatch.progress import OnProgress
 from reelpatch.recipes import Recipe
 
 Spelled = Callable[[str], str]
+Entries = Mapping[str, Mapping[str, Any]]
+"""The jobs of an earlier report by their outputs."""
 _REMEMBERED = 16  # recipes whose files were found, while jobs are checked
 _log = logging.getLogger(__name__)
 
 
+class JobPlanner(Protocol):
+    """Plans one job after the other, among what an earlier report says of them."""
+
+    def plan(self, job: Job) -> None:
+        """Raises: `BadInput` for a job that cannot be made."""
+        ...
+
+
 def plan_jobs(
     jobs: Sequence[Job],
-    before: Mapping[str, Mapping[str, Any]],
+    planner: JobPlanner,
     reads: Iterable[tuple[str, Path]],
     on_progress: OnProgress,
     spelled: Spelled,
 ) -> None:
     """Finds out of each job whether it can be made, what it takes, and whether an earlier run made it.
 
-    `before` are the entries of an earlier report by their outputs, `reads` the files that no job may overwrite, and `spelled`
-    says how settings are called.
+    `reads` are the files that no job may overwrite, and `spelled` says how settings are called.
     """
     refuse_shared_outputs(jobs, reads, spelled)
-    planner = _Planner(before)
     with _quietly():
         for number, job in enumerate(jobs, 1):
             if job.state is State.WAITING:
@@ -112,10 +120,10 @@ def _one_name(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-class _Planner:
-    """Plans one job after the other, and remembers what they have in common."""
+class RunPlanner:
+    """As `JobPlanner`, for jobs that are run by an engine, here or elsewhere; remembers what jobs have in common."""
 
-    def __init__(self, before: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, before: Entries) -> None:
         self._before, self._machine = before, this_machine()
         self._models: OrderedDict[Key, tuple[LoadedRecipe, list[Any]]] = OrderedDict()
         self._costs: dict[int, Cost] = {}

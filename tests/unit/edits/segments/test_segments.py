@@ -30,8 +30,7 @@ CONTEXT = make_input((12, 3, 4, 6), 0.23, 3.0)
 
 @pytest.fixture(scope="module")
 def models() -> tuple[WanTransformer3DModel, VaceModule]:
-    backbone, _, module = tiny_wan.vace((0, 2), 12)
-    return backbone, module
+    return tiny_wan.backbone_and_module()
 
 
 @pytest.fixture

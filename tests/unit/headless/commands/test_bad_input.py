@@ -3,11 +3,9 @@
 import errno
 import json
 import os
-import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import check_output, write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
+from tests.unit.headless.commands.full_disk import no_larger_files_than
 
 Refused = Callable[..., str]
 BACKBONE = "diffusion_models/reelpatch_demo_t2v_bf16.safetensors"
@@ -65,17 +64,6 @@ def refused(out: Path, models_folder: Path, clip_path: Path, capsys: pytest.Capt
 
 def copied(models: Path, folder: Path) -> Path:
     return Path(shutil.copytree(models, folder / "models"))
-
-
-@contextmanager
-def no_larger_files_than(num_bytes: int) -> Iterator[None]:
-    """A disk with that much room, for this process: the system refuses to write on."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_missing_clip(refused: Refused, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.commands.batch_fields import JobParser
 from reelpatch.headless.commands.batch_lines import read_jobs
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, build_parser, main
-from tests.unit.headless.runs.batch_jobs import batch, material, report, write_jobs
+from tests.unit.headless.runs.batch_jobs import batch, material, report, write_batch, write_jobs
 
 Captured = pytest.CaptureFixture[str]
 MAX_ADDED_BYTES = 150 * 2**20
@@ -154,7 +154,7 @@ BAD = [
 
 
 def test_each_wrong_job_has_its_sentence_and_the_rest_is_done(models_folder: Path, tmp_path: Path) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", [job for job, _ in BAD], models_folder)
+    path = write_batch(tmp_path, [job for job, _ in BAD], models_folder)
     with path.open("ab") as file:
         file.write(
             b'{"verb": "edit", \n[1, 2]\n\n' + b"[" * 100_000 + b"\n\xff\xfe\n" + b'{"a": 1, "a": 2}\n'
@@ -248,7 +248,7 @@ def test_defaults_are_those_of_the_file_then_of_the_first_line(tmp_path: Path) -
 def test_a_dry_run_writes_nothing_and_says_what_each_job_takes(
     models_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", [EDIT], models_folder)
+    path = write_batch(tmp_path, [EDIT], models_folder)
     before = sorted(tmp_path.iterdir())
     assert batch(path, "--dry-run", "--json") == DONE
     (job,) = json.loads(capsys.readouterr().out)["jobs"]

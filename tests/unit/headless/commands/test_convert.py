@@ -4,9 +4,6 @@ import json
 import mmap
 import os
 import pickle
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.weights import convert as converting
 from reelpatch.weights.header import Kind, identify
+from tests.unit.headless.commands.full_disk import no_larger_files_than
 
 State = dict[str, torch.Tensor]
 Captured = pytest.CaptureFixture[str]
@@ -183,16 +181,6 @@ def test_files_that_are_no_pickle_of_today(
     assert "once more with a current PyTorch" in refused(capsys, older, *LAYERS)
     older.write_bytes(source.read_bytes()[:-1000])
     assert "damaged" in refused(capsys, older, *LAYERS)
-
-
-@contextmanager
-def no_larger_files_than(num_bytes: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_nothing(capsys: Captured, source: Path) -> None:

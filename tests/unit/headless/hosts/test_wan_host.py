@@ -29,8 +29,7 @@ SIGMAS = make_sigmas("native", 4, shift=2.0)
 
 @pytest.fixture(scope="module")
 def models() -> tuple[WanTransformer3DModel, VaceModule]:
-    backbone, _, module = tiny_wan.vace((0, 2), 12)
-    return backbone, module
+    return tiny_wan.backbone_and_module()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ CONTEXT = make_input((12, 3, 4, 6), 0.23, 3.0)
 
 
 def models() -> tuple[Any, Any]:
-    backbone, _, module = tiny_wan.vace((0, 2), 12)
+    backbone, module = tiny_wan.backbone_and_module()
     return backbone, module
 
 

@@ -39,22 +39,16 @@ def clip(frames: int = 5) -> torch.Tensor:
     return torch.rand(frames, 32, 48, 3, generator=torch.Generator().manual_seed(0))
 
 
+def edited(instruction: str, models: Path, steps: int, *more: object) -> int:
+    """What `reelpatch edit` of the demo's clip ends with, in so many steps of Capybara."""
+    words = ("edit", CLIP, instruction, "--recipe", "capybara", "--models", models, "--steps", steps)
+    return main([*map(str, words), "--lossless", *map(str, more)])
+
+
 def test_a_clip_is_edited_from_file_to_file(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (
-        "edit",
-        CLIP,
-        'write "OPEN" on it',
-        "--recipe",
-        "capybara",
-        "--steps",
-        2,
-        "--lossless",
-        "--models",
-        folder,
-    )
-    assert main([*map(str, words), "--output", str(tmp_path / "x.mkv"), "--json"]) == DONE
+    assert edited('write "OPEN" on it', folder, 2, "--output", tmp_path / "x.mkv", "--json") == DONE
     answer = json.loads(capsys.readouterr().out)
     assert (answer["frames"], answer["width"], answer["height"]) == (9, 64, 64)
     assert read_video(tmp_path / "x.mkv", folder_fps=Fraction(1)).frames.shape == (9, 64, 64, 3)
@@ -66,23 +60,11 @@ def test_a_long_clip_goes_through_in_windows_and_a_mask_keeps_the_rest(folder: P
     where = np.zeros((64, 64), np.uint8)
     where[:, 32:] = 255
     Image.fromarray(where).save(tmp_path / "mask.png")
-    words = (
-        "edit",
-        CLIP,
-        "make it night",
-        "--recipe",
-        "capybara",
-        "--steps",
-        1,
-        "--lossless",
-        "--models",
-        folder,
-    )
     more = ("--mask", tmp_path / "mask.png", "--window-frames", 5, "--output", tmp_path / "x.mkv")
-    assert main([*map(str, words), *map(str, more)]) == DONE
-    source, edited = (read_video(path, folder_fps=Fraction(1)).frames for path in (CLIP, tmp_path / "x.mkv"))
-    assert np.array_equal(source[:, :, :32], edited[:, :, :32])
-    assert not np.array_equal(source[:, :, 32:], edited[:, :, 32:])
+    assert edited("make it night", folder, 1, *more) == DONE
+    source, made = (read_video(path, folder_fps=Fraction(1)).frames for path in (CLIP, tmp_path / "x.mkv"))
+    assert np.array_equal(source[:, :, :32], made[:, :, :32])
+    assert not np.array_equal(source[:, :, 32:], made[:, :, 32:])
 
 
 def test_a_picture_is_a_clip_of_one_frame_and_seeds_and_texts_matter(folder: Path) -> None:

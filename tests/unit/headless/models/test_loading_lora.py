@@ -15,6 +15,7 @@ from reelpatch.headless.models.lora import apply_lora, merge_lora, remove_lora
 from reelpatch.headless.models.wan_transformer import load_backbone, load_module
 from reelpatch.sampling.strengths import StrengthSchedule
 from tests.golden.rounding import assert_rounds_alike, depth_of
+from tests.unit.headless.models.scaled_files import scaled
 
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]
@@ -215,17 +216,6 @@ def lightx2v(state: State) -> tuple[State, State]:
 
 def narrowed(state: State) -> State:
     return {key: t.to(torch.float8_e4m3fn) if t.ndim == 2 else t for key, t in state.items()}
-
-
-def scaled(state: State) -> tuple[State, State]:
-    """Matrices in fp8 with a factor each, as kijai's scaled files; and what they stand for."""
-    made, meant = dict(state), dict(state)
-    for key in [key for key, tensor in state.items() if tensor.ndim == 2]:
-        factor = state[key].abs().max() / 448
-        made[key] = (state[key] / factor).to(torch.float8_e4m3fn)
-        made[key.replace(".weight", ".scale_weight")] = factor
-        meant[key] = made[key].float() * factor
-    return made, meant
 
 
 @pytest.mark.parametrize("form", ["plain", "fp8", "scaled fp8"])

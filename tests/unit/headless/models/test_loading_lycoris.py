@@ -12,6 +12,7 @@ from reelpatch.headless.models.lora import apply_lora, merge_lora, remove_lora
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_backbone
 from reelpatch.sampling.strengths import StrengthSchedule
+from tests.unit.headless.models.scaled_files import scaled
 
 State = dict[str, Tensor]
 SaveState = Callable[..., Path]
@@ -54,16 +55,6 @@ def merged(state: State, lora: State, strength: float) -> State:
             delta = first * second / 4
         result[f"{layer}.weight"] = result[f"{layer}.weight"] + strength * delta
     return result
-
-
-def scaled(state: State) -> tuple[State, State]:
-    made, meant = dict(state), dict(state)
-    for key in [key for key, tensor in state.items() if tensor.ndim == 2]:
-        factor = state[key].abs().max() / 448
-        made[key] = (state[key] / factor).to(torch.float8_e4m3fn)
-        made[key.replace(".weight", ".scale_weight")] = factor
-        meant[key] = made[key].float() * factor
-    return made, meant
 
 
 @pytest.mark.parametrize("form", PARTS)

@@ -78,7 +78,7 @@ def run(models: tuple[Any, Any], **options: Any) -> Tensor:
 
 
 def make_models() -> tuple[Any, Any]:
-    backbone, _, module = tiny_wan.vace((0, 2), 12)
+    backbone, module = tiny_wan.backbone_and_module()
     return backbone, module
 
 

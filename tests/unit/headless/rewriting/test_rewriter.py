@@ -33,8 +33,8 @@ def answered(capsys: Captured, *arguments: object, code: int = DONE) -> dict[str
     return json.loads(capsys.readouterr().out)
 
 
-def edit(clip: Path, models: Path, *options: object) -> tuple[object, ...]:
-    return ("edit", clip, SAID, "--models", models, "--steps", "1", *options)
+def edit(clip: Path, models: Path, *options: object, instruction: str = SAID) -> tuple[object, ...]:
+    return ("edit", clip, instruction, "--models", models, "--steps", "1", *options)
 
 
 def test_an_edit_reads_what_was_rewritten_and_its_file_says_so(
@@ -47,18 +47,8 @@ def test_an_edit_reads_what_was_rewritten_and_its_file_says_so(
     assert Path(made["output"]).name == "clip_the_ball_should_be_green.mp4"
     with av.open(made["output"]) as file:
         assert json.loads(file.metadata["comment"]) == said
-    plain = answered(
-        capsys,
-        "edit",
-        clip,
-        "make it sepia",
-        "--models",
-        models_folder,
-        "--steps",
-        "1",
-        "--output",
-        clip.with_name("a.mp4"),
-    )
+    again = edit(clip, models_folder, "--output", clip.with_name("a.mp4"), instruction="make it sepia")
+    plain = answered(capsys, *again)
     assert "rewriting" not in plain
     assert frames_of(Path(plain["output"])) == frames_of(Path(made["output"]))
     pictures = [part for part in server.asked[0]["messages"][1]["content"] if part["type"] == "image_url"]

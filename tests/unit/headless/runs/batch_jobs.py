@@ -103,6 +103,11 @@ def write_jobs(path: Path, jobs: Sequence[Fields], models: Path, **defaults: Any
     return path
 
 
+def write_batch(folder: Path, jobs: Sequence[Fields], models: Path) -> Path:
+    """The jobs as `jobs.jsonl` in a folder, beside the material that they read."""
+    return write_jobs(material(folder) / "jobs.jsonl", jobs, models)
+
+
 def batch(path: Path, *options: str) -> int:
     """The exit code of a run over the file of jobs."""
     return main(["batch", str(path), *options])

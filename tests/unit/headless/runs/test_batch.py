@@ -23,10 +23,10 @@ from tests.unit.headless.runs.batch_jobs import (
     alone,
     batch,
     frames,
-    material,
     report,
     states,
     twelve_jobs,
+    write_batch,
     write_jobs,
 )
 
@@ -63,7 +63,7 @@ def test_twelve_jobs_are_what_they_are_alone_with_one_load_of_each_recipe(
     models_folder: Path, tmp_path: Path, loads: list[tuple[str, int]]
 ) -> None:
     jobs = twelve_jobs()
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     assert batch(path) == DONE
     assert loads == [("demo", 0), ("demo-enhance", 0)]  # the first is let go before the second
     assert states(path) == ["done"] * 12
@@ -80,7 +80,7 @@ def test_what_is_done_is_left_alone_and_what_changed_is_made_again(
     models_folder: Path, tmp_path: Path, loads: list[tuple[str, int]]
 ) -> None:
     jobs = twelve_jobs()[:5]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     assert batch(path) == DONE
     loads.clear()
     written = [(tmp_path / job["output"]).stat().st_mtime_ns for job in jobs]
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_finished_jobs_and_finished_windows(
 ) -> None:
     windows = next(job for job in twelve_jobs() if "window-frames" in job)
     jobs = [twelve_jobs()[0], windows, windows | {"output": "last.mkv", "seed": 8}]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     told = batch_run._Progress.told
 
     def stopping(self: Any, stage: str, done: int, total: int) -> None:
@@ -145,7 +145,7 @@ KILLED = """
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_that_is_killed_goes_on_with_every_job_done_once(models_folder: Path, tmp_path: Path) -> None:
     jobs = twelve_jobs()[:6]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     command = [sys.executable, "-c", textwrap.dedent(KILLED), "batch", str(path)]
     code = subprocess.run(
         command, check=False, cwd=Path(__file__).parents[4], env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -168,7 +168,7 @@ def test_a_job_that_goes_wrong_while_it_runs_stops_no_other(
     models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [job for job in twelve_jobs() if job["verb"] != "enhance"][:3]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     told = batch_run._Progress.told
 
     def failing(self: Any, stage: str, done: int, total: int) -> None:
@@ -188,7 +188,7 @@ def test_a_job_that_goes_wrong_while_it_runs_stops_no_other(
 
 def test_the_page_shows_each_job_and_needs_no_other_file(models_folder: Path, tmp_path: Path) -> None:
     jobs = [twelve_jobs()[0], {"verb": "edit", "clip": "a.mp4", "instruction": "<script>alert(1)</script>"}]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     assert batch(path) == DONE
     text = (tmp_path / "jobs_report" / "report.html").read_text(encoding="utf-8")
     assert "<script" not in text
@@ -205,7 +205,7 @@ def test_the_page_shows_each_job_and_needs_no_other_file(models_folder: Path, tm
 def test_files_of_others_are_not_replaced_by_a_report(
     name: str, content: str, models_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", twelve_jobs()[:1], models_folder)
+    path = write_batch(tmp_path, twelve_jobs()[:1], models_folder)
     other = tmp_path / "mine" / name
     other.parent.mkdir()
     other.write_text(content)

@@ -11,7 +11,7 @@ from reelpatch.headless.commands.main import DONE, main
 from reelpatch.headless.runs.batch import planning
 from reelpatch.plan.machine import Machine
 from tests.conftest import moving_square
-from tests.unit.headless.runs.batch_jobs import batch, frames, material, report, states, write_jobs
+from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, write_batch, write_jobs
 from tests.unit.headless.runs.test_picture import write_models
 
 
@@ -50,12 +50,11 @@ def test_pictures_by_a_pattern_and_of_a_folder_are_what_they_are_alone(
 
 
 def test_a_file_of_edits_is_one_job(models_folder: Path, tmp_path: Path) -> None:
-    material(tmp_path)
     (tmp_path / "edits.json").write_text(
         json.dumps([{"instruction": "make it sepia", "mask": "mask.png"}, {"instruction": "make it blue"}])
     )
     job = {"verb": "edit", "clip": "a.mp4", "edits": "edits.json", "steps": 1, "output": "x.mkv"}
-    path = write_jobs(tmp_path / "jobs.jsonl", [job], models_folder)
+    path = write_batch(tmp_path, [job], models_folder)
     assert batch(path) == DONE
     command = ["edit", str(tmp_path / "a.mp4"), "--edits", str(tmp_path / "edits.json"), "--steps", "1"]
     assert main([*command, "--models", str(models_folder), "--output", str(tmp_path / "y.mkv")]) == DONE
@@ -74,7 +73,7 @@ def test_odd_names_are_wrong_or_right_and_stop_nothing(
 ) -> None:
     odd = {"verb": "edit", "clip": f"{letter}.mp4", "instruction": "make it blue", "output": f"o{letter}.mp4"}
     jobs = [odd, odd | {"mask": f"{letter}*.png", letter: 1}, {"verb": "enhance", "clip": "a.mp4"}]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     batch(path)
     assert states(path) == ["not done", "not done", "done"]
     assert not any("unexpected" in (job["sentence"] or "") for job in report(path)["jobs"])
@@ -87,7 +86,7 @@ def test_a_card_whose_rates_are_known_has_minutes_for_all_windows(
     monkeypatch.setattr(planning, "this_machine", lambda: card)
     edit = {"verb": "edit", "clip": "b.mp4", "instruction": "make it blue", "steps": 1, "window-frames": 5}
     jobs = [edit | {"overlap": 1, "output": "1.mp4"}, edit | {"frames": 5, "output": "2.mp4"}]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     assert batch(path, "--dry-run", "--json") == DONE
     long, short = (job["plan"] for job in json.loads(capsys.readouterr().out)["jobs"])
     assert long["memory"] == short["memory"] == "VRAM"

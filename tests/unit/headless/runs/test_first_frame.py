@@ -33,13 +33,6 @@ HELD = recipe("demo").held_frames
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.mkv"
-    write_video(Video(FRAMES, Fraction(8)), path)
-    return path
-
-
-@pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "edited.png"
     Image.fromarray(FRAMES[0][..., ::-1]).save(path)

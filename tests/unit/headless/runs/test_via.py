@@ -37,13 +37,6 @@ def models(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.mkv"
-    write_video(Video(FRAMES, Fraction(8)), path)
-    return path
-
-
-@pytest.fixture
 def is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture's recipe with few pixels and steps, for the time that it takes."""
     record = RECIPES["chronoedit-8step"]

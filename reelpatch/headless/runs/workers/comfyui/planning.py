@@ -2,47 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import reelpatch
 from reelpatch.errors import BadInput
-from reelpatch.headless.runs.batch.job import Job, State
+from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.job_identity import is_there
-from reelpatch.headless.runs.batch.planning import Spelled, refuse_shared_outputs, refusing, take_over
+from reelpatch.headless.runs.batch.planning import Entries, take_over
 from reelpatch.headless.runs.workers.comfyui.filling import FilledWorkflow
 from reelpatch.headless.runs.workers.comfyui.shipped import suffix_of
 from reelpatch.media.saving import check_place
-from reelpatch.progress import OnProgress
 from reelpatch.windows.file_stamp import stamps
 
 
-def plan_for_servers(
-    jobs: Sequence[Job],
-    before: Mapping[str, Mapping[str, Any]],
-    reads: Iterable[tuple[str, Path]],
-    on_progress: OnProgress,
-    spelled: Spelled,
-) -> None:
-    """As `plan_jobs`, for jobs whose requests are filled workflows. What they take is the servers' to say."""
-    refuse_shared_outputs(jobs, reads, spelled)
-    for number, job in enumerate(jobs, 1):
-        if job.state is State.WAITING:
-            with refusing(job, spelled):
-                _plan(job, job.request, before.get(str(job.target)))
-        on_progress("checking the jobs", number, len(jobs))
+@dataclass(frozen=True)
+class ServerPlanner:
+    """As `JobPlanner`, for jobs whose requests are filled workflows. What they take is the servers' to say."""
 
+    before: Entries
 
-def _plan(job: Job, request: FilledWorkflow, entry: Mapping[str, Any] | None) -> None:
-    for what, path in request.inputs:
-        if not path.is_file():
-            raise BadInput(f"the file {path} for {what} is not there: check the path.")
-    job.identity = _identity(request)
-    if entry is not None and entry.get("identity") == job.identity and is_there(entry.get("outputs", [])):
-        take_over(job, entry)
-        return
-    check_place(request.target, suffix_of(request.prompt), request.inputs)
+    def plan(self, job: Job) -> None:
+        """As `JobPlanner`."""
+        request, entry = job.request, self.before.get(str(job.target))
+        for what, path in request.inputs:
+            if not path.is_file():
+                raise BadInput(f"the file {path} for {what} is not there: check the path.")
+        job.identity = _identity(request)
+        if entry is not None and entry.get("identity") == job.identity and is_there(entry.get("outputs", [])):
+            take_over(job, entry)
+            return
+        check_place(request.target, suffix_of(request.prompt), request.inputs)
 
 
 def _identity(request: FilledWorkflow) -> str:

@@ -17,15 +17,7 @@ import pytest
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED
 from reelpatch.headless.runs.workers.local import LocalWorkers
-from tests.unit.headless.runs.batch_jobs import (
-    batch,
-    frames,
-    material,
-    report,
-    states,
-    twelve_jobs,
-    write_jobs,
-)
+from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
 
 ROOT = Path(__file__).parents[5]
 Captured = pytest.CaptureFixture[str]
@@ -40,10 +32,9 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def by_one(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of results that one process has made."""
-    folder = material(tmp_path_factory.mktemp("one"))
-    path = write_jobs(folder / "jobs.jsonl", twelve_jobs(), models_folder)
+    path = write_batch(tmp_path_factory.mktemp("one"), twelve_jobs(), models_folder)
     assert started(path).wait() == DONE
-    return folder
+    return path.parent
 
 
 def started(path: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -72,7 +63,7 @@ def test_two_workers_make_what_one_makes_and_load_each_recipe_once_at_most(
     models_folder: Path, by_one: Path, tmp_path: Path
 ) -> None:
     jobs = twelve_jobs()
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
     heard = process.communicate()[1].decode()
     assert process.returncode == DONE, heard
@@ -98,7 +89,7 @@ def test_workers_that_are_killed_at_random_leave_every_job_done_once(
     models_folder: Path, by_one: Path, tmp_path: Path
 ) -> None:
     jobs = twelve_jobs()
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
     killed = _kill_some(process, 2, random.Random(3))
     heard = process.communicate()[1].decode()
@@ -133,7 +124,7 @@ def test_a_worker_that_ends_with_each_try_of_a_job_is_not_given_it_for_ever(
 ) -> None:
     """Three workers are lost on one job; the others are made."""
     jobs = twelve_jobs()[0], twelve_jobs()[3]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     begin = LocalWorkers.begin
 
     def killing(self: LocalWorkers, worker: str, job: Any) -> None:
@@ -155,7 +146,7 @@ def test_a_worker_that_ends_with_each_try_of_a_job_is_not_given_it_for_ever(
 def test_ctrl_c_keeps_what_is_finished(to_all: bool, models_folder: Path, tmp_path: Path) -> None:
     slow = [job | {"steps": 40} for job in twelve_jobs() if job["verb"] == "edit" and "mask" not in job]
     jobs = [twelve_jobs()[0], *(job | {"output": f"s{n}.mkv"} for n, job in enumerate(slow))]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
     assert process.stderr is not None
     heard = b""
@@ -180,7 +171,7 @@ def test_ctrl_c_keeps_what_is_finished(to_all: bool, models_folder: Path, tmp_pa
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux's list of processes")
 def test_workers_end_with_their_parent(models_folder: Path, tmp_path: Path) -> None:
     jobs = [job | {"steps": 40} for job in twelve_jobs() if job["verb"] == "edit"]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
     assert process.stderr is not None
     for line in process.stderr:
@@ -206,7 +197,7 @@ def test_workers_end_with_their_parent(models_folder: Path, tmp_path: Path) -> N
 def test_devices_that_are_none_are_told_before_any_work(
     devices: str, said: str, models_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", twelve_jobs()[:1], models_folder)
+    path = write_batch(tmp_path, twelve_jobs()[:1], models_folder)
     assert batch(path, "--devices", devices, "--json") == BAD_INPUT
     error = json.loads(capsys.readouterr().out)["error"]
     assert said in error
@@ -215,7 +206,7 @@ def test_devices_that_are_none_are_told_before_any_work(
 
 def test_a_job_with_a_device_of_its_own_is_told_so(models_folder: Path, tmp_path: Path) -> None:
     jobs = [twelve_jobs()[0] | {"device": "cpu"}, twelve_jobs()[3]]
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", jobs, models_folder)
+    path = write_batch(tmp_path, jobs, models_folder)
     assert batch(path, "--devices", "cpu") == BAD_INPUT
     assert states(path) == ["not done", "done"]
     assert "it names the device cpu, but --devices" in report(path)["jobs"][0]["sentence"]

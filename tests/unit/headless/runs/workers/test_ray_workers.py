@@ -16,15 +16,7 @@ import pytest
 from reelpatch.headless.commands.main import BAD_INPUT, DONE
 from reelpatch.headless.runs.workers import ray_workers
 from reelpatch.headless.runs.workers.results import RemoteResults, is_stored, store
-from tests.unit.headless.runs.batch_jobs import (
-    batch,
-    frames,
-    material,
-    report,
-    states,
-    twelve_jobs,
-    write_jobs,
-)
+from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
 
 Captured = pytest.CaptureFixture[str]
 ray = pytest.importorskip("ray", reason='Ray is not installed: pip install "reelpatch[cluster]"')
@@ -76,9 +68,9 @@ def by_one(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     import torch
 
     torch.set_num_threads(1)
-    folder = material(tmp_path_factory.mktemp("one"))
-    assert batch(write_jobs(folder / "jobs.jsonl", six_jobs(), models_folder)) == DONE
-    return folder
+    path = write_batch(tmp_path_factory.mktemp("one"), six_jobs(), models_folder)
+    assert batch(path) == DONE
+    return path.parent
 
 
 def six_jobs() -> list[dict[str, Any]]:
@@ -95,7 +87,7 @@ def test_two_nodes_make_what_one_process_makes_and_put_it_into_a_store(
     cluster: Any, models_folder: Path, by_one: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "jobs").mkdir()
-    path = write_jobs(material(tmp_path / "jobs") / "jobs.jsonl", six_jobs(), models_folder)
+    path = write_batch(tmp_path / "jobs", six_jobs(), models_folder)
     results = f"file://{tmp_path}/store"
     options = ("--ray", cluster.address, "--results", results)
     assert batch(path, *options) == DONE
@@ -114,7 +106,7 @@ def test_two_nodes_make_what_one_process_makes_and_put_it_into_a_store(
 def test_an_actor_that_is_killed_and_a_node_that_is_lost_leave_every_job_done_once(
     cluster: Any, models_folder: Path, by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", six_jobs(), models_folder)
+    path = write_batch(tmp_path, six_jobs(), models_folder)
     begun: list[str] = []
     begin = ray_workers.RayWorkers.begin
 
@@ -156,7 +148,7 @@ def test_an_actor_that_is_killed_and_a_node_that_is_lost_leave_every_job_done_on
 def test_what_is_wrong_is_told_before_any_work(
     options: tuple[str, ...], said: str, models_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = write_jobs(material(tmp_path) / "jobs.jsonl", six_jobs()[:1], models_folder)
+    path = write_batch(tmp_path, six_jobs()[:1], models_folder)
     assert batch(path, *options) == BAD_INPUT
     assert said in capsys.readouterr().err
 

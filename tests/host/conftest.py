@@ -1,0 +1,16 @@
+"""What several tests of the host share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host.chromium import needed
+from tests.host.server import Server, running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as after installing: no files but those that come with Reelpatch."""
+    needed()
+    with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
+        yield started
