@@ -27,6 +27,9 @@ _TOKEN_BYTES = 1664
 # Rows of text and modulation in several stages, for each channel of width.
 _TEXT_BYTES = 1400
 
+# A VAE in half precision computes its norms and enlarges pictures in fp32: so much more than half is alive.
+_PRECISE_BESIDE = 1.04
+
 # Of each token, per channel of width, in self-attention that reads the keys and values of two clips.
 _SHARED_NUMBERS = 11
 
@@ -119,17 +122,26 @@ def _reads_both(job: Job, models: Models) -> bool:
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
     live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[0]
-    return int(FP32 * (live + 3 * job.pixels))
+    converted = 0 if models.vae_number_bytes == FP32 else models.vae_number_bytes
+    return int(_vae_bytes(models, live) + (FP32 + converted) * 3 * job.pixels)
 
 
 def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of decoding: one latent frame's pixels, and those decoded before.
 
-    At the end the frames are there twice, and the result is one of them as fp32; tiles are there beside them.
+    At the end the frames are there as they were computed and twice in fp32; tiles are there beside them.
     """
+    one = models.vae_number_bytes
     live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[1]
     decoded = 3 * (job.frames * tiled_pixels(job.canvas) if is_tiled else job.pixels)
-    return int(FP32 * max(live + decoded, 9 * job.pixels + (decoded if is_tiled else 0)))
+    end = 3 * job.pixels * (one + 2 * FP32) + (one * decoded if is_tiled else 0)
+    return int(max(_vae_bytes(models, live) + one * decoded, end))
+
+
+def _vae_bytes(models: Models, numbers: float) -> float:
+    """Of numbers that a VAE holds while it computes."""
+    beside = 1.0 if models.vae_number_bytes == FP32 else _PRECISE_BESIDE
+    return models.vae_number_bytes * numbers * beside
 
 
 def _worked_size(job: Job, *, is_tiled: bool) -> tuple[int, int]:

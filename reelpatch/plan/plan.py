@@ -87,6 +87,7 @@ def plan_edit(
     machines: Sequence[Machine],
     *,
     dtype: Dtype = "auto",
+    vae_dtype: str = "fp32",
     offload: Offload = "auto",
 ) -> Plan:
     """The plan of a job with the models of its recipe, some of which are files that were found.
@@ -94,9 +95,9 @@ def plan_edit(
     Raises: `BadInput` as `models_of`.
     """
     recipe = job.recipe
-    models = models_of(recipe, found, dtype=dtype)
+    models = models_of(recipe, found, dtype=dtype, vae_dtype=vae_dtype)
     can_shrink = any(has_fp8(recipe, role) for role in ("backbone", "module", "text_encoder"))
-    in_fp8 = models_of(recipe, found, dtype="fp8") if can_shrink else models
+    in_fp8 = models_of(recipe, found, dtype="fp8", vae_dtype=vae_dtype) if can_shrink else models
     is_smaller = in_fp8.stored_bytes < models.stored_bytes
     return make_plan(job, models, machines, offload=offload, models_in_fp8=in_fp8 if is_smaller else None)
 

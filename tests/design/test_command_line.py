@@ -15,7 +15,16 @@ EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via", "--at-frame"),
+    *(
+        "--fp8-matmul",
+        "--vae-dtype",
+        "--accept-damage",
+        "--skip-hints",
+        "--edits",
+        "--first-frame",
+        "--via",
+        "--at-frame",
+    ),
     *("--caption", "--change", "--grounding-film"),
     *MASK,
     *WINDOWS,
@@ -31,6 +40,7 @@ PLAN = {
         "--ram",
         "--card",
         "--dtype",
+        "--vae-dtype",
         "--offload",
         "--models",
         "--json",
@@ -73,7 +83,7 @@ TASK = (
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype", "--lossless", "--accept-damage"),
     *WINDOWS,
 }
 PICTURE = {
@@ -99,7 +109,7 @@ PICTURE = {
         "--dtype",
         "--json",
     ),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype"),
     *MASK,
     *FINISH,
     *REWRITING,
@@ -127,7 +137,7 @@ PAIRS = {
         "--device",
         "--dtype",
     ),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype"),
     *REWRITING,
 }
 SURFACE = {

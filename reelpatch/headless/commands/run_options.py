@@ -173,6 +173,7 @@ def add_machine_options(add: Any) -> None:
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
     add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+    add_vae_dtype(add)
     add(
         "--vram-limit",
         type=option_values.number,
@@ -189,6 +190,16 @@ def add_machine_options(add: Any) -> None:
         dest="text_cache",
         action="store_false",
         help="do not keep what a large text encoder makes of an instruction on disk",
+    )
+
+
+def add_vae_dtype(add: Any) -> None:
+    """What the VAE computes in; `add` as above."""
+    add(
+        "--vae-dtype",
+        default="fp32",
+        metavar="NAME",
+        help="what the VAE computes in: fp32 as published, or bf16 or fp16 in half the memory (%(default)s)",
     )
 
 

@@ -53,7 +53,9 @@ class HunyuanVae:
         return video.float().clamp(-1, 1)
 
 
-def load_vae(path: Path, *, device: torch.device | str = "cpu") -> HunyuanVae:
+def load_vae(
+    path: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> HunyuanVae:
     """A VAE of the HunyuanVideo-1.5 kind, of any widths; `BadInput` for files of another kind or with keys that do not fit."""
     file = expect_weights(path, HunyuanFile.VAE)
     sizes = HunyuanCounts().vae(file)
@@ -61,7 +63,7 @@ def load_vae(path: Path, *, device: torch.device | str = "cpu") -> HunyuanVae:
         model = AutoencoderKLHunyuanVideo15(
             block_out_channels=cast(Any, sizes.widths), latent_channels=sizes.latent_channels
         )
-    fill(model, file, str, precision=Precision(torch.float32), device=torch.device(device))
+    fill(model, file, str, precision=Precision(dtype), device=torch.device(device))
     if torch.device(device).type == "cpu":
         speed_up_small_clips(model)
     return HunyuanVae(model)
