@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels
+from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels, tiles_of
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
 from reelpatch.plan.step_memory import PIECES, step_in_pieces
@@ -122,20 +122,23 @@ def _reads_both(job: Job, models: Models) -> bool:
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
     live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[0]
+    height, width = _worked_size(job, is_tiled=is_tiled)
     converted = 0 if models.vae_number_bytes == FP32 else models.vae_number_bytes
-    return int(_vae_bytes(models, live) + (FP32 + converted) * 3 * job.pixels)
+    return int(_vae_bytes(models, live) + 3 * (FP32 * job.pixels + converted * job.frames * height * width))
 
 
 def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of decoding: one latent frame's pixels, and those decoded before.
 
-    At the end the frames are there as they were computed and twice in fp32; tiles are there beside them.
+    At the end the frames are there as they were computed and twice in fp32. What tiles were added up to is there beside one.
     """
-    one = models.vae_number_bytes
-    live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[1]
-    decoded = 3 * (job.frames * tiled_pixels(job.canvas) if is_tiled else job.pixels)
-    end = 3 * job.pixels * (one + 2 * FP32) + (one * decoded if is_tiled else 0)
-    return int(max(_vae_bytes(models, live) + one * decoded, end))
+    one, (height, width) = models.vae_number_bytes, _worked_size(job, is_tiled=is_tiled)
+    live, pixels = (
+        models.vae.live_numbers(job.frames, (height, width))[1],
+        3 * job.frames * height * width,
+    )
+    peak = max(_vae_bytes(models, live) + one * pixels, pixels * (one + 2 * FP32))
+    return int(peak + (FP32 * 3 * job.pixels if is_tiled else 0))
 
 
 def _vae_bytes(models: Models, numbers: float) -> float:
@@ -145,8 +148,10 @@ def _vae_bytes(models: Models, numbers: float) -> float:
 
 
 def _worked_size(job: Job, *, is_tiled: bool) -> tuple[int, int]:
-    height, width = job.canvas
-    return (min(height, TILE_PX), min(width, TILE_PX)) if is_tiled else job.canvas
+    if not is_tiled:
+        return job.canvas
+    rows, columns = tiles_of(job.canvas)
+    return rows.length_px, columns.length_px
 
 
 def text_activations(models: Models) -> int:
