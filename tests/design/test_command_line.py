@@ -13,7 +13,18 @@ REWRITING = {
 }
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
-    *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
+    *(
+        "--fit",
+        "--fps",
+        "--seed",
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+        "--strength",
+        "--window",
+        "--models",
+        "--device",
+    ),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *(
         "--fp8-matmul",
@@ -32,7 +43,18 @@ EDIT = {
     *REWRITING,
 }
 PLAN = {
-    *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
+    *(
+        "clip",
+        "--recipe",
+        "--size",
+        "--frames",
+        "--fit",
+        "--references",
+        "--edits",
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+    ),
     *(
         "--reasoning-steps",
         "--window",
@@ -82,7 +104,17 @@ TASK = (
 }
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
-    *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
+    *(
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+        "--lora",
+        "--lora-merge",
+        "--models",
+        "--device",
+        "--dtype",
+        "--json",
+    ),
     *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype", "--lossless", "--accept-damage"),
     *WINDOWS,
 }
@@ -98,6 +130,7 @@ PICTURE = {
         "--seeds",
         "--steps",
         "--guidance",
+        "--guidance-steps",
     ),
     *(
         "--reasoning-steps",
@@ -125,6 +158,7 @@ PAIRS = {
         "--seed",
         "--steps",
         "--guidance",
+        "--guidance-steps",
         "--json",
     ),
     *(

@@ -54,6 +54,12 @@ def add_guidance(add: Any) -> None:
         metavar="X",
         help="1 for none; more follows the text closer (the recipe's)",
     )
+    add(
+        "--guidance-steps",
+        type=option_values.steps,
+        metavar="N",
+        help="guidance at the first N steps alone: the others take one pass in place of two, and the result is another (the recipe's)",
+    )
 
 
 def add_fit(add: Any, default: Method | None = None) -> None:

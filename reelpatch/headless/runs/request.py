@@ -49,6 +49,7 @@ class RunRequest:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    guidance_steps: int | None = None
     models: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
