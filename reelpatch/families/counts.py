@@ -5,19 +5,46 @@ from dataclasses import dataclass
 from typing import Protocol
 
 FP32, HALF, FP8 = 4, 2, 1  # bytes of a number
-# Of the VAE's tiles, where a whole picture has no room: their sides and how far apart they are, in pixels. They
-# overlap by the difference, where one is blended into the next (diffusers' defaults).
-TILE_PX, TILE_STRIDE_PX = 256, 192
+# Of the VAE's tiles, where a whole picture has no room: how long they are at most, and how much they overlap at least, but for
+# rounding to multiples of _STEP_PX.
+TILE_PX, TILE_OVERLAP_PX, _STEP_PX = 256, 64, 16
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The tiles along one side of a picture, all of one length. Units: pixels."""
+
+    side_px: int
+    length_px: int
+    starts: tuple[int, ...]
+
+    @classmethod
+    def along(cls, side_px: int) -> "Tiles":
+        """As few as there need be, spread evenly; one where the side is no longer than a tile."""
+        if side_px <= TILE_PX:
+            return cls(side_px, side_px, (0,))
+        count = -(-(side_px - TILE_OVERLAP_PX) // (TILE_PX - TILE_OVERLAP_PX))
+        length = -(-(side_px + (count - 1) * TILE_OVERLAP_PX) // (count * _STEP_PX)) * _STEP_PX
+        last = side_px - length
+        between = (round(number * last / (count - 1) / _STEP_PX) * _STEP_PX for number in range(count - 1))
+        return cls(side_px, length, (*between, last))
+
+    @property
+    def work_px(self) -> int:
+        """Of all of them together."""
+        return self.length_px * len(self.starts)
+
+
+def tiles_of(size: tuple[int, int]) -> tuple[Tiles, Tiles]:
+    """The tiles of a picture along its height and its width."""
+    height, width = size
+    return Tiles.along(height), Tiles.along(width)
 
 
 def tiled_pixels(size: tuple[int, int]) -> int:
     """The pixels of all tiles of a picture, overlaps counted as often as they are computed."""
-    if max(size) <= TILE_PX:
-        return size[0] * size[1]
-    rows, columns = (
-        sum(min(TILE_PX, side - start) for start in range(0, side, TILE_STRIDE_PX)) for side in size
-    )
-    return rows * columns
+    rows, columns = tiles_of(size)
+    return rows.work_px * columns.work_px
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
+from reelpatch.plan.models import checked_vae_dtype
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.guidance import Guidance
@@ -49,13 +50,14 @@ Loaded = TypeVar("Loaded", bound="LoadedRecipe")
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """How much of a card a run may use, in GiB (None: all of it), whether embedded texts are kept on disk, and whether fp8
-    weights are multiplied in fp8 instead of being widened.
+    """How much of a card a run may use, in GiB (None: all of it), whether embedded texts are kept on disk, whether fp8
+    weights are multiplied in fp8 instead of being widened, and what the VAE computes in: fp32, bf16 or fp16.
     """
 
     vram_limit: float | None = None
     keeps_texts: bool = False
     float8_products: bool = False
+    vae_dtype: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class LoadedRecipe:
             lora.check(recipe.num_run_steps, merged=merge_loras)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
+        self.vae_dtype = DTYPES[checked_vae_dtype(machine.vae_dtype)]
         if machine.float8_products:
             check_device(self.device)
         self.machine = machine
@@ -171,6 +174,7 @@ class LoadedRecipe:
                 self.files,
                 [lora.path for lora in self.loras],
                 dtype=self.dtype,
+                vae_dtype=self.vae_dtype,
                 card=self._card_bytes,
                 is_limited=self.machine.vram_limit is not None,
             )
@@ -199,7 +203,7 @@ class LoadedRecipe:
     def vae(self) -> VideoVae:
         """The VAE."""
         if self._vae is None:
-            self._vae = self.family.load_vae(self.files.vae, device=self.device)
+            self._vae = self.family.load_vae(self.files.vae, dtype=self.vae_dtype, device=self.device)
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 

@@ -112,7 +112,7 @@ class Job:
     @property
     def num_prompts(self) -> int:
         """The instruction, or a caption for each of two clips, and the negative prompt where guidance compares with it."""
-        guidance, steps = self.recipe.guidance_for(self.references), range(self.recipe.steps)
+        guidance, steps = self.recipe.guidance_for(self.references), range(self.recipe.num_run_steps)
         return self.rows + any(not one.is_instructed for step in steps for one in guidance.chain(step).sets)
 
     def passes(self) -> Iterator[Pass]:
@@ -126,7 +126,7 @@ class Job:
             contexts = self.streams if is_active else 0
             skip = recipe.skip_layers
             skipped = len(skip.blocks) if skip and skip.active(step, num_steps) else 0
-            for one in guidance.chain(step).sets:
+            for one in guidance.chain(step - recipe.start_step).sets:
                 sees = one.sees if is_active else Sees.NOTHING
                 shared_at = levels[step] if levels and is_active else None
                 blocks = 0 if one.is_instructed else skipped

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels
+from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels, tiles_of
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
 from reelpatch.plan.step_memory import PIECES, step_in_pieces
@@ -26,6 +26,9 @@ SLOTS = 2  # one part of a block is computed while the next is on its way
 _TOKEN_BYTES = 1664
 # Rows of text and modulation in several stages, for each channel of width.
 _TEXT_BYTES = 1400
+
+# A VAE in half precision computes its norms and enlarges pictures in fp32: so much more than half is alive.
+_PRECISE_BESIDE = 1.04
 
 # Of each token, per channel of width, in self-attention that reads the keys and values of two clips.
 _SHARED_NUMBERS = 11
@@ -119,22 +122,36 @@ def _reads_both(job: Job, models: Models) -> bool:
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
     live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[0]
-    return int(FP32 * (live + 3 * job.pixels))
+    height, width = _worked_size(job, is_tiled=is_tiled)
+    converted = 0 if models.vae_number_bytes == FP32 else models.vae_number_bytes
+    return int(_vae_bytes(models, live) + 3 * (FP32 * job.pixels + converted * job.frames * height * width))
 
 
 def decode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of decoding: one latent frame's pixels, and those decoded before.
 
-    At the end the frames are there twice, and the result is one of them as fp32; tiles are there beside them.
+    At the end the frames are there as they were computed and twice in fp32. What tiles were added up to is there beside one.
     """
-    live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[1]
-    decoded = 3 * (job.frames * tiled_pixels(job.canvas) if is_tiled else job.pixels)
-    return int(FP32 * max(live + decoded, 9 * job.pixels + (decoded if is_tiled else 0)))
+    one, (height, width) = models.vae_number_bytes, _worked_size(job, is_tiled=is_tiled)
+    live, pixels = (
+        models.vae.live_numbers(job.frames, (height, width))[1],
+        3 * job.frames * height * width,
+    )
+    peak = max(_vae_bytes(models, live) + one * pixels, pixels * (one + 2 * FP32))
+    return int(peak + (FP32 * 3 * job.pixels if is_tiled else 0))
+
+
+def _vae_bytes(models: Models, numbers: float) -> float:
+    """Of numbers that a VAE holds while it computes."""
+    beside = 1.0 if models.vae_number_bytes == FP32 else _PRECISE_BESIDE
+    return models.vae_number_bytes * numbers * beside
 
 
 def _worked_size(job: Job, *, is_tiled: bool) -> tuple[int, int]:
-    height, width = job.canvas
-    return (min(height, TILE_PX), min(width, TILE_PX)) if is_tiled else job.canvas
+    if not is_tiled:
+        return job.canvas
+    rows, columns = tiles_of(job.canvas)
+    return rows.length_px, columns.length_px
 
 
 def text_activations(models: Models) -> int:

@@ -29,6 +29,7 @@ from reelpatch.weights.header import KnownFile
 
 Dtype = Literal["auto", "fp8", "bf16", "fp16", "fp32"]
 DTYPES: tuple[Dtype, ...] = ("auto", "fp8", "bf16", "fp16", "fp32")
+_VAE_BYTES = {"fp32": FP32, "bf16": HALF, "fp16": HALF}  # of a number that a VAE computes with
 _PICTURE_ENCODERS: dict[FileKind, PictureEncoderSizes] = {
     Kind.CLIP_VISION: VIT_H,
     HunyuanFile.SIGLIP: SIGLIP_SO400M,
@@ -47,7 +48,7 @@ class Models:
     computed with; `lora_bytes` are those of all LoRAs together. `from_headers` names the roles whose sizes were
     read from files. Of `num_experts` backbones of one size, one is held at a time. `narrow_outside` is how many
     numbers outside the blocks stay in fp8, as the backbone's file holds them; a transformer that `works_in_pieces` can run
-    over pieces of its tokens.
+    over pieces of its tokens. The VAE is held and computes in numbers of `vae_number_bytes`.
     """
 
     backbone: BackboneCounts
@@ -65,6 +66,7 @@ class Models:
     num_experts: int = 1
     works_in_pieces: bool = False
     narrow_outside: int = 0
+    vae_number_bytes: int = FP32
 
     @property
     def num_parameters(self) -> int:
@@ -118,8 +120,8 @@ class Models:
 
     @property
     def vae_bytes(self) -> int:
-        """In fp32, as it is run."""
-        return FP32 * self.vae.parameters
+        """In the dtype that it computes in."""
+        return self.vae_number_bytes * self.vae.parameters
 
     @property
     def text_encoder_bytes(self) -> int:
@@ -143,13 +145,15 @@ class Models:
         return FP32 * self.picture.parameters
 
 
-def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype = "auto") -> Models:
+def models_of(
+    recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype = "auto", vae_dtype: str = "fp32"
+) -> Models:
     """The models of a recipe, with `found` files' headers in place of what is published.
 
     `dtype` fp8 stands for files in fp8 where they are published, the others for the arithmetic; auto is bf16 with
     weights as in the recipe's own files.
 
-    Raises: `BadInput` for a backbone of unknown size.
+    Raises: `BadInput` for a backbone of unknown size, and for a dtype in which no VAE computes.
     """
     counts = recipe.model_family.start_counts()
     sizes = _published(recipe, found, counts)
@@ -182,7 +186,17 @@ def models_of(recipe: Recipe, found: Mapping[Role, KnownFile], *, dtype: Dtype =
         else NO_PICTURES,
         works_in_pieces=recipe.model_family.works_in_pieces,
         narrow_outside=_narrow_outside(found.get("backbone"), dtype),
+        vae_number_bytes=_VAE_BYTES[checked_vae_dtype(vae_dtype)],
     )
+
+
+def checked_vae_dtype(name: str) -> str:
+    """The name of a dtype that a VAE computes in. Raises: `BadInput` for another one."""
+    if name not in _VAE_BYTES:
+        raise BadInput(
+            f"the VAE cannot compute in '{name}': use {', '.join(_VAE_BYTES)}.", setting="vae_dtype"
+        )
+    return name
 
 
 def has_fp8(recipe: Recipe, role: Role) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from reelpatch.plan.advice import Advice, advise
 from reelpatch.plan.cards import CARDS, Card, Duration, Seconds, duration, find_card
 from reelpatch.plan.job import Job, Work, count_work
+from reelpatch.plan.lighter import LighterRun, lighter_runs
 from reelpatch.plan.machine import Machine, Offload, is_fitting, memory_on, missing
 from reelpatch.plan.memory import GIB, Memory, plan_memory
 from reelpatch.plan.models import Dtype, Models, has_fp8, models_of
@@ -43,6 +44,7 @@ class Plan:
     work: Work
     machines: tuple[OnMachine, ...]
     reasoning: tuple[ReasoningCost, ...] = ()
+    lighter: tuple[LighterRun, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types, for `--json`. Units are in the names; GB are 10^9 bytes, GiB are 2^30."""
@@ -75,6 +77,15 @@ class Plan:
                 {"steps": one.steps, "tflop": one.denoise / 1e12, "times_plain": one.times_plain}
                 for one in self.reasoning
             ],
+            "lighter": [
+                {
+                    "guidance_steps": one.guidance_steps,
+                    "forwards": one.forwards,
+                    "tflop": one.denoise / 1e12,
+                    "times": one.times,
+                }
+                for one in self.lighter
+            ],
             "machines": [_machine_dict(one) for one in self.machines],
             "counted": COUNTED,
             "estimated": ESTIMATED,
@@ -87,6 +98,7 @@ def plan_edit(
     machines: Sequence[Machine],
     *,
     dtype: Dtype = "auto",
+    vae_dtype: str = "fp32",
     offload: Offload = "auto",
 ) -> Plan:
     """The plan of a job with the models of its recipe, some of which are files that were found.
@@ -94,9 +106,9 @@ def plan_edit(
     Raises: `BadInput` as `models_of`.
     """
     recipe = job.recipe
-    models = models_of(recipe, found, dtype=dtype)
+    models = models_of(recipe, found, dtype=dtype, vae_dtype=vae_dtype)
     can_shrink = any(has_fp8(recipe, role) for role in ("backbone", "module", "text_encoder"))
-    in_fp8 = models_of(recipe, found, dtype="fp8") if can_shrink else models
+    in_fp8 = models_of(recipe, found, dtype="fp8", vae_dtype=vae_dtype) if can_shrink else models
     is_smaller = in_fp8.stored_bytes < models.stored_bytes
     return make_plan(job, models, machines, offload=offload, models_in_fp8=in_fp8 if is_smaller else None)
 
@@ -129,7 +141,8 @@ def make_plan(
             advice=() if fits else advise(machine, job, models, offload=offload, models_in_fp8=models_in_fp8),
         )
 
-    return Plan(job, models, work, tuple(on(machine) for machine in machines), reasoning_costs(job, models))
+    on_machines = tuple(on(machine) for machine in machines)
+    return Plan(job, models, work, on_machines, reasoning_costs(job, models), lighter_runs(job, models))
 
 
 def _cards(machine: Machine) -> tuple[Card, ...]:

@@ -94,6 +94,14 @@ def _work(plan: Plan) -> Iterator[_Line]:
         )
         for number, one in enumerate(plan.reasoning)
     )
+    yield from (
+        _Row(
+            "" if number else "computing less",
+            f"guidance at the first {'step' if one.guidance_steps == 1 else f'{one.guidance_steps} steps'} alone: {one.forwards} "
+            f"forwards, {_flop(one.denoise)}, {one.times:.2f} x, another result",
+        )
+        for number, one in enumerate(plan.lighter)
+    )
     share = work.denoise.self_attention / work.denoise.total
     denoise = f"denoise {_flop(work.denoise.total)} ({share:.0%} self-attention)"
     others = f"text {_flop(work.text)}, encode {_flop(work.encode)}, decode {_flop(work.decode)}"

@@ -200,12 +200,28 @@ class Recipe:
         """Its guidance where so many references are given."""
         return self.reference_guidance if references and self.reference_guidance else self.guidance
 
-    def guided(self, scale: float | None) -> Recipe:
-        """The recipe with another guidance, None for its own."""
-        if scale is None:
-            return self
-        other = self.reference_guidance and self.reference_guidance.with_scale(scale)
-        return replace(self, guidance=self.guidance.with_scale(scale), reference_guidance=other)
+    def guided(self, scale: float | None, at_first: int | None = None) -> Recipe:
+        """The recipe with another guidance, and with guidance at the first so many steps alone; None for its own.
+
+        Raises: `BadInput` for steps that the run does not have, and where there is no guidance that they could go without.
+        """
+        one, other = self.guidance, self.reference_guidance
+        if scale is not None:
+            one, other = one.with_scale(scale), other and other.with_scale(scale)
+        if at_first is not None:
+            if not any(one.enabled(step) for step in range(self.num_run_steps)):
+                raise BadInput(
+                    f"the recipe '{self.name}' runs without guidance, one pass a step, so that no step can go without it: leave this out.",
+                    setting="guidance_steps",
+                )
+            if not 1 <= at_first <= self.num_run_steps:
+                raise BadInput(
+                    f"guidance was asked for at the first {at_first} steps, but the run has {self.num_run_steps}: use 1 to "
+                    f"{self.num_run_steps}, or guidance 1 for none.",
+                    setting="guidance_steps",
+                )
+            one, other = one.at_first(at_first), other and other.at_first(at_first)
+        return replace(self, guidance=one, reference_guidance=other)
 
     @property
     def takes_first_frame(self) -> bool:

@@ -56,6 +56,11 @@ class Guidance:
         """As a person says otherwise; 1 is one pass a step, whatever else there was."""
         return Guidance(1.0) if scale == 1 else replace(self, scale=scale)
 
+    def at_first(self, steps: int) -> Guidance:
+        """With guidance at the first so many steps alone, of those that had it; the others take one pass."""
+        first = range(steps) if self.steps is None else (step for step in self.steps if step < steps)
+        return replace(self, steps=frozenset(first))
+
     def times(self, factor: float) -> Guidance:
         """All of its weights so many times as much; none stays none."""
         if self.scale == 1 and not self.sources:
@@ -81,6 +86,8 @@ class Guidance:
         if self.sources:
             ways = ", ".join(f"{source.weight:g} to {source.sees.value}" for source in self.sources)
             words += f" (after {ways})"
+        if self.steps is not None:
+            words += f" at {len(self.steps)} steps alone" if len(self.steps) != 1 else " at one step alone"
         return words + (", projected" if self.projection is not None else "")
 
 

@@ -13,9 +13,29 @@ REWRITING = {
 }
 EDIT = {
     *("clip", "instruction", "--output", "--recipe", "--mask", "--when", "--reference", "--size", "--frames"),
-    *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
+    *(
+        "--fit",
+        "--fps",
+        "--seed",
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+        "--strength",
+        "--window",
+        "--models",
+        "--device",
+    ),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
-    *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via", "--at-frame"),
+    *(
+        "--fp8-matmul",
+        "--vae-dtype",
+        "--accept-damage",
+        "--skip-hints",
+        "--edits",
+        "--first-frame",
+        "--via",
+        "--at-frame",
+    ),
     *("--caption", "--change", "--grounding-film", "--times-in-result", "--no-times-in-result"),
     *MASK,
     *WINDOWS,
@@ -23,7 +43,18 @@ EDIT = {
     *REWRITING,
 }
 PLAN = {
-    *("clip", "--recipe", "--size", "--frames", "--fit", "--references", "--edits", "--steps", "--guidance"),
+    *(
+        "clip",
+        "--recipe",
+        "--size",
+        "--frames",
+        "--fit",
+        "--references",
+        "--edits",
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+    ),
     *(
         "--reasoning-steps",
         "--window",
@@ -31,6 +62,7 @@ PLAN = {
         "--ram",
         "--card",
         "--dtype",
+        "--vae-dtype",
         "--offload",
         "--models",
         "--json",
@@ -72,8 +104,18 @@ TASK = (
 }
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
-    *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage"),
+    *(
+        "--steps",
+        "--guidance",
+        "--guidance-steps",
+        "--lora",
+        "--lora-merge",
+        "--models",
+        "--device",
+        "--dtype",
+        "--json",
+    ),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype", "--lossless", "--accept-damage"),
     *WINDOWS,
 }
 PICTURE = {
@@ -88,6 +130,7 @@ PICTURE = {
         "--seeds",
         "--steps",
         "--guidance",
+        "--guidance-steps",
     ),
     *(
         "--reasoning-steps",
@@ -99,7 +142,7 @@ PICTURE = {
         "--dtype",
         "--json",
     ),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype"),
     *MASK,
     *FINISH,
     *REWRITING,
@@ -115,6 +158,7 @@ PAIRS = {
         "--seed",
         "--steps",
         "--guidance",
+        "--guidance-steps",
         "--json",
     ),
     *(
@@ -127,7 +171,7 @@ PAIRS = {
         "--device",
         "--dtype",
     ),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype"),
     *REWRITING,
 }
 SURFACE = {

@@ -81,7 +81,7 @@ class ToyModels:
     def blocks_of(self, backbone: nn.Module) -> Sequence[nn.Module]:
         return list(backbone.blocks)
 
-    def load_vae(self, path: Path, *, device: torch.device) -> ToyVae:
+    def load_vae(self, path: Path, *, dtype: torch.dtype, device: torch.device) -> ToyVae:  # noqa: ARG002
         return _loaded(ToyVae(), expect(path, ToyFile.VAE).path, device)
 
 

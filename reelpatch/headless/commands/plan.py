@@ -7,7 +7,7 @@ from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
-from reelpatch.headless.commands.run_options import add_fit
+from reelpatch.headless.commands.run_options import add_fit, add_guidance, add_vae_dtype
 
 
 def add_to(verbs: Any) -> None:
@@ -32,6 +32,7 @@ def add_to(verbs: Any) -> None:
         metavar="NAME",
         help="fp8 for files in fp8; bf16, fp16, fp32 (the recipe's files)",
     )
+    add_vae_dtype(add)
     add("--offload", default="auto", metavar="WAY", help="none, stream, or whichever is needed (%(default)s)")
     add(
         "--models",
@@ -79,7 +80,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of a recipe for pictures: steps before the imagined way is dropped (the recipe's)",
     )
-    add("--guidance", type=option_values.number, metavar="X", help="1 for one pass a step (the recipe's)")
+    add_guidance(add)
     add("--window", type=option_values.window, metavar="A,B", help="part of the run in which the edit acts")
 
 
@@ -99,7 +100,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     frames, size = _working_size(options, recipe)
     job = Job(recipe, frames, size, references=options.references, contexts=options.edits)
     found = headers_found(recipe, options.models)
-    plan = plan_edit(job, found, machines, dtype=dtype, offload=offload)
+    plan = plan_edit(job, found, machines, dtype=dtype, vae_dtype=options.vae_dtype, offload=offload)
     return plan.as_dict(), report(plan)
 
 
@@ -111,7 +112,7 @@ def _settings(options: argparse.Namespace) -> Any:
     if settings.picture is not None or options.reasoning_steps is not None:
         settings = settings.reasoning_for(options.reasoning_steps)
     window = settings.window if options.window is None else StepRange(*options.window)
-    return replace(settings, window=window).guided(options.guidance)
+    return replace(settings, window=window).guided(options.guidance, options.guidance_steps)
 
 
 def _choices(options: argparse.Namespace) -> tuple[Any, Any]:

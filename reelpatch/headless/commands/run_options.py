@@ -54,6 +54,12 @@ def add_guidance(add: Any) -> None:
         metavar="X",
         help="1 for none; more follows the text closer (the recipe's)",
     )
+    add(
+        "--guidance-steps",
+        type=option_values.steps,
+        metavar="N",
+        help="guidance at the first N steps alone: the others take one pass in place of two, and the result is another (the recipe's)",
+    )
 
 
 def add_fps(add: Any) -> None:
@@ -195,6 +201,7 @@ def add_machine_options(add: Any) -> None:
     add("--models", type=Path, metavar="DIR", help="models folder of ComfyUI's layout ($COMFYUI_PATH/models)")
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, ... (%(default)s)")
     add("--dtype", default="auto", metavar="NAME", help="bf16, fp16, fp32 (%(default)s); fp8 files stay fp8")
+    add_vae_dtype(add)
     add(
         "--vram-limit",
         type=option_values.number,
@@ -211,6 +218,16 @@ def add_machine_options(add: Any) -> None:
         dest="text_cache",
         action="store_false",
         help="do not keep what a large text encoder makes of an instruction on disk",
+    )
+
+
+def add_vae_dtype(add: Any) -> None:
+    """What the VAE computes in; `add` as above."""
+    add(
+        "--vae-dtype",
+        default="fp32",
+        metavar="NAME",
+        help="what the VAE computes in: fp32 as published, or bf16 or fp16 in half the memory (%(default)s)",
     )
 
 

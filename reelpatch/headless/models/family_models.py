@@ -74,8 +74,8 @@ class FamilyModels(Protocol):
         """The blocks, in order, each of which can be sent to a card by itself."""
         ...
 
-    def load_vae(self, path: Path, *, device: torch.device) -> VideoVae:
-        """Raises: `BadInput` for files that are something else."""
+    def load_vae(self, path: Path, *, dtype: torch.dtype, device: torch.device) -> VideoVae:
+        """A VAE that computes in `dtype`. Raises: `BadInput` for files that are something else."""
         ...
 
 

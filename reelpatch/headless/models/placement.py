@@ -72,6 +72,7 @@ def place(
     loras: Sequence[Path],
     *,
     dtype: torch.dtype,
+    vae_dtype: torch.dtype,
     card: int,
     is_limited: bool,
 ) -> Placement:
@@ -81,7 +82,9 @@ def place(
     """
     models = models_of(job.recipe, _headers(job.recipe, files), dtype=_dtype(dtype))
     lora_bytes = sum(path.stat().st_size for path in loras)
-    models = replace(models, lora_bytes=lora_bytes, has_loras=bool(loras))
+    models = replace(
+        models, lora_bytes=lora_bytes, has_loras=bool(loras), vae_number_bytes=vae_dtype.itemsize
+    )
     machine = Machine("this machine", ram=this_machine().ram, vram=card)
     memory = memory_on(machine, job, models)
     if is_limited and not is_fitting(machine, memory):

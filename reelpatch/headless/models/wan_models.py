@@ -36,12 +36,12 @@ class WanModels:
     def blocks_of(self, backbone: nn.Module) -> Sequence[nn.Module]:
         return list(cast(WanTransformer3DModel, backbone).blocks)
 
-    def load_vae(self, path: Path, *, device: torch.device) -> Vae:
-        return load_vae(path, device=device)
+    def load_vae(self, path: Path, *, dtype: torch.dtype, device: torch.device) -> Vae:
+        return load_vae(path, dtype=dtype, device=device)
 
 
 class WideWanModels(WanModels):
     """As `FamilyModels`, for Wan2.2 TI2V-5B and the VAE of 48 channels that goes with it."""
 
-    def load_vae(self, path: Path, *, device: torch.device) -> Vae:
-        return load_wide_vae(path, device=device)
+    def load_vae(self, path: Path, *, dtype: torch.dtype, device: torch.device) -> Vae:
+        return load_wide_vae(path, dtype=dtype, device=device)

@@ -6,12 +6,13 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-from reelpatch.families.counts import TILE_PX, TILE_STRIDE_PX
+from reelpatch.families.counts import TILE_PX, tiles_of
 from reelpatch.families.naming import Naming
 from reelpatch.families.wan.family import WAN_5B_FAMILY
 from reelpatch.families.wan.names import vae22_native_to_diffusers, vae_native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill
 from reelpatch.headless.models.small_clip_kernels import speed_up_small_clips
+from reelpatch.headless.models.tiles import over_tiles
 from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.weight_files import expect_weights
 
@@ -45,13 +46,11 @@ class Vae:
         self._cell_px: int = model.config["scale_factor_spatial"]
         statistics = torch.tensor([model.config["latents_mean"], model.config["latents_std"]])
         self._mean, self._std = statistics[:, :, None, None, None].to(model.device)
+        self._is_tiled = False
 
     def work_in_tiles(self, is_tiled: bool) -> None:
-        """Less memory for large pictures, at the price of more arithmetic and of blended seams; or whole again."""
-        if is_tiled:
-            self.model.enable_tiling(TILE_PX, TILE_PX, TILE_STRIDE_PX, TILE_STRIDE_PX)
-        else:
-            self.model.disable_tiling()
+        """Less memory for large pictures, at the price of more arithmetic and of blended tiles; or whole again."""
+        self._is_tiled = is_tiled
 
     @torch.no_grad()
     def encode(self, video: Tensor) -> Tensor:
@@ -61,6 +60,14 @@ class Vae:
             raise ValueError(
                 f"the VAE takes 4n + 1 frames of sides in multiples of {self._cell_px}, not {tuple(video.shape)}"
             )
+        if self._is_tiled and max(size) > TILE_PX:
+            height, width = size
+            return over_tiles(
+                self._encoded, video, tiles_of((height, width)), given_px=1, made_px=self._cell_px
+            )
+        return self._encoded(video)
+
+    def _encoded(self, video: Tensor) -> Tensor:
         frames = video[None].to(self.model.device, self.model.dtype)
         posterior = self.model.encode(frames, return_dict=False)[0]
         return (posterior.mode()[0].float() - self._mean) / self._std
@@ -68,6 +75,14 @@ class Vae:
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Video in fp32, clamped to [-1, 1]."""
+        height, width = (self._cell_px * side for side in latents.shape[-2:])
+        if self._is_tiled and max(height, width) > TILE_PX:
+            return over_tiles(
+                self._decoded, latents, tiles_of((height, width)), given_px=self._cell_px, made_px=1
+            )
+        return self._decoded(latents)
+
+    def _decoded(self, latents: Tensor) -> Tensor:
         latents = latents.to(self.model.device, torch.float32) * self._std + self._mean
         (video,) = self.model.decode(latents[None].to(self.model.dtype), return_dict=False)[0]
         return video.float().clamp(-1, 1)

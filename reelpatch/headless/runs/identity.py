@@ -57,6 +57,7 @@ def identity(
         "device": str(runner.device),
         "dtype": str(runner.dtype),
         "fp8 products": runner.machine.float8_products,
+        "VAE dtype": str(runner.vae_dtype),
         "windows": plan and [[window.first, window.frames, window.overlap] for window in plan.windows],
         "number of frames": plan and plan.clip_frames,
     }

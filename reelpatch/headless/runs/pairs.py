@@ -116,7 +116,7 @@ def _settings(request: PairsRequest) -> Recipe:
         frames=settings.frames if request.frames is None else request.frames,
         fps=settings.fps if request.fps is None else float(request.fps),
         steps=settings.steps if request.steps is None else request.steps,
-    ).guided(request.guidance)
+    ).guided(request.guidance, request.guidance_steps)
     settings.lattice.latent_shape(settings.frames, (height, width))  # refuses what is not legal
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)
     return settings

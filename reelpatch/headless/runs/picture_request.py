@@ -67,7 +67,7 @@ def picture_settings(request: PictureRequest) -> Recipe:
         raise BadInput(f"{request.seeds} results were asked for: use 1 to {_MOST_SEEDS} (--seeds).")
     check_seed(request.seed + request.seeds - 1)
     steps = settings.steps if request.steps is None else request.steps
-    settings = replace(settings, steps=steps).guided(request.guidance)
+    settings = replace(settings, steps=steps).guided(request.guidance, request.guidance_steps)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     settings = settings.reasoning_for(request.reasoning_steps)
     _check_film(request, settings)

@@ -49,12 +49,14 @@ class RunRequest:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    guidance_steps: int | None = None
     models: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
     vram_limit: float | None = None
     text_cache: bool = True
     fp8_matmul: bool = False
+    vae_dtype: str = "fp32"
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
     output: Path | None = None
@@ -92,7 +94,7 @@ class RunRequest:
             "dtype": self.dtype,
             "loras": [ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in self.loras],
             "merge_loras": self.lora_merge,
-            "machine": MachineOptions(self.vram_limit, self.text_cache, self.fp8_matmul),
+            "machine": MachineOptions(self.vram_limit, self.text_cache, self.fp8_matmul, self.vae_dtype),
         }
 
 

@@ -25,6 +25,8 @@ class RunOptions(Protocol):
     @property
     def guidance(self) -> float | None: ...
     @property
+    def guidance_steps(self) -> int | None: ...
+    @property
     def strength(self) -> float | None: ...
     @property
     def window(self) -> tuple[float, float] | None: ...
@@ -61,7 +63,7 @@ def chosen_settings(request: RunOptions) -> Recipe:
         skip_hints=request.skip_hints,
         steps=settings.steps if request.steps is None else request.steps,
         window=settings.window if request.window is None else StepRange(*request.window),
-    ).guided(request.guidance)
+    ).guided(request.guidance, request.guidance_steps)
     make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
     return settings
 
@@ -104,4 +106,6 @@ def enhance_settings(request: EnhanceRequest) -> Recipe:
             f"all {steps} steps begin at noise alone, of which nothing of the clip is left: use 1 to {steps - 1} (--steps)."
         )
     sigmas_of(settings, steps=steps)  # refuses what it cannot do
-    return replace(settings, start_step=settings.steps - steps).guided(request.guidance)
+    return replace(settings, start_step=settings.steps - steps).guided(
+        request.guidance, request.guidance_steps
+    )

@@ -111,6 +111,7 @@ class ViaPicture:
             vram_limit=request.vram_limit,
             text_cache=request.text_cache,
             fp8_matmul=request.fp8_matmul,
+            vae_dtype=request.vae_dtype,
             output=self.target,
         )
 

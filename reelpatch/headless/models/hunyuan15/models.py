@@ -38,8 +38,8 @@ class HunyuanModels:
     def blocks_of(self, backbone: nn.Module) -> Sequence[nn.Module]:
         return list(cast(HunyuanVideo15Transformer3DModel, backbone).transformer_blocks)
 
-    def load_vae(self, path: Path, *, device: torch.device) -> HunyuanVae:
-        return load_vae(path, device=device)
+    def load_vae(self, path: Path, *, dtype: torch.dtype, device: torch.device) -> HunyuanVae:
+        return load_vae(path, dtype=dtype, device=device)
 
     def load_picture_encoder(self, path: Path) -> Siglip:
         return load_siglip(path)

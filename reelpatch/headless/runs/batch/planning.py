@@ -155,7 +155,7 @@ class RunPlanner:
 
     def _cost(self, job: Job, sized: Sized, settings: Recipe) -> Cost:
         request = job.request
-        machine_options = (request.models, request.dtype, request.vram_limit)
+        machine_options = (request.models, request.dtype, request.vae_dtype, request.vram_limit)
         same = hash(repr((settings, replace(sized, shown=None), machine_options)))
         if same not in self._costs:
             machine = self._machine
@@ -163,7 +163,7 @@ class RunPlanner:
                 machine = replace(machine, vram=min(machine.vram, int(request.vram_limit * GIB)))
             planned = PlannedJob(settings, sized.frames, sized.size, references=sized.references)
             found = headers_found(settings, request.models)
-            plan = plan_edit(planned, found, (machine,), dtype=request.dtype)
+            plan = plan_edit(planned, found, (machine,), dtype=request.dtype, vae_dtype=request.vae_dtype)
             (here,) = plan.machines
             spans = [timed.total for timed in here.durations]
             minutes = (

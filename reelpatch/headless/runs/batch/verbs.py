@@ -58,6 +58,7 @@ def key_of(job: Job) -> Key:
     """What jobs have in common that can be run one after the other with the models of the first."""
     request, verb = job.request, VERBS[job.verb]
     machine = (request.models, request.device, request.dtype, request.vram_limit, request.fp8_matmul)
+    machine += (request.vae_dtype,)
     return (
         verb.models,
         request.recipe,

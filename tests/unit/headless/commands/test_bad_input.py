@@ -190,6 +190,7 @@ def test_words_that_the_demo_does_not_know(
         (("--seed", "-3"), ("--seed",)),
         (("--device", "abacus"), ("--device", "abacus")),
         (("--dtype", "int3"), ("--dtype", "bf16")),
+        (("--vae-dtype", "fp8"), ("--vae-dtype", "bf16")),
         (("--size", "big"), ("WIDTHxHEIGHT",)),
         (("--no-such-option",), ("--no-such-option", "--help")),
     ],

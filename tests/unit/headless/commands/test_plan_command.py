@@ -139,6 +139,7 @@ def test_the_card_of_this_machine_is_what_the_driver_says(
         (["--ram", "nan"], "--ram"),
         (["--card", "Voodoo 2"], "RTX 4090"),
         (["--dtype", "int3"], "--dtype"),
+        (["--vae-dtype", "fp8"], "--vae-dtype"),
         (["--offload", "away"], "--offload"),
         (["--references", "-1"], "--references"),
         (["--edits", "0"], "--edits"),

@@ -41,8 +41,8 @@ _PLACES = {
 """Fields of jobs, and where they go in the workflow of their recipe: the first of these places that it has."""
 _STEPS = {"edit": ("Recipe.steps",), "enhance": ("Enhance long clip.last_steps",)}
 _OF_THE_MACHINE = {
-    *("models", "device", "dtype", "vram-limit", "no-text-cache", "fp8-matmul", "verb", "output", "out"),
-    *("recipe", "workflow"),
+    *("models", "device", "dtype", "vram-limit", "no-text-cache", "fp8-matmul", "vae-dtype", "verb"),
+    *("output", "out", "recipe", "workflow"),
 }
 """What the servers have of their own, and what is used up before."""
 VERBS = ("edit", "enhance", "workflow")
