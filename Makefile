@@ -5,6 +5,8 @@ VENV := .venv
 # One more than the cores of a small machine: the browser tests mostly wait for pages. Four were no faster on two cores.
 TEST_JOBS ?= 3
 BIN := $(VENV)/bin
+# The tests start hundreds of processes: Python keeps what it has compiled for the next, even where it is told not to.
+export PYTHONDONTWRITEBYTECODE :=
 SOURCES := pyproject.toml constraints.txt
 
 .PHONY: demo test test-cpus test-oldest test-newest lint bench clean

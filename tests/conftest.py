@@ -30,12 +30,17 @@ if SHARED_BY > 1:
 
 # `make test` hands out whole files, in this order and then as they are found: whoever gets a long one last is waited for.
 LONGEST_FIRST = (
+    "tests/host/test_browser.py",  # mostly waits for pages
     "tests/host/test_inside.py",
     "tests/unit/demo/test_bars.py",
-    "tests/host/test_browser.py",
     "tests/host/test_mask_track_editor.py",
     "tests/host/test_server.py",
+    "tests/unit/demo/test_picture_bars.py",
+    "tests/unit/demo/test_bars_in_context.py",
+    "tests/host/test_comfy_servers.py",
     "tests/unit/media/test_clip_matrix.py",
+    "tests/unit/headless/runs/workers/test_ray_workers.py",
+    "tests/unit/demo/test_shown_edits.py",
     "tests/unit/headless/runs/test_batch.py",
     "tests/unit/headless/commands/test_batch_lines.py",
     "tests/unit/headless/runs/test_task.py",

@@ -4,9 +4,8 @@ import ast
 import runpy
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 # Each level may import itself and what stands before it.
@@ -60,8 +59,13 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Full names of all that a file imports, within functions too."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -112,22 +116,25 @@ def test_there_is_something_to_look_at() -> None:
     }
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    assert foreign(path) <= allowed(path)
+def test_files_import_only_what_their_rooms_may() -> None:
+    wrong = {module_name(path): foreign(path) - allowed(path) for path in FILES}
+    assert {name: found for name, found in wrong.items() if found} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_imports_run_one_way(path: Path) -> None:
+def against_the_way(path: Path) -> set[str]:
+    """The imports of a file that stand above it, or in the other host."""
     own = level_of(module_name(path))
     if own is None:  # the package itself and `python -m reelpatch`
-        return
-    higher = {name for name in imports(path) if (level_of(name) or 0) > own}
-    assert not higher
+        return set()
+    found = {name for name in imports(path) if (level_of(name) or 0) > own}
     hosts = {"reelpatch.headless": "nodes", "nodes": "reelpatch.headless"}
-    for host, other in hosts.items():
-        if is_within(module_name(path), host):
-            assert not {name for name in imports(path) if is_within(name, other)}
+    others = [other for host, other in hosts.items() if is_within(module_name(path), host)]
+    return found | {name for name in imports(path) for other in others if is_within(name, other)}
+
+
+def test_imports_run_one_way() -> None:
+    wrong = {module_name(path): against_the_way(path) for path in FILES}
+    assert {name: found for name, found in wrong.items() if found} == {}
 
 
 def circles(arrows: dict[str, set[str]]) -> list[list[str]]:

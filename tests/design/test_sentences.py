@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from reelpatch.headless.commands.main import as_option, build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +32,13 @@ def spoken(source: str) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_sentence_sends_a_person_in_comfyui_to_the_command_line(path: Path) -> None:
-    told = [text for text in spoken(path.read_text(encoding="utf-8")) if OPTION.search(text)]
-    assert told == []
+def test_no_sentence_sends_a_person_in_comfyui_to_the_command_line() -> None:
+    assert len(FILES) > 100
+    told = {
+        str(path.relative_to(ROOT)): [text for text in spoken(path.read_text("utf-8")) if OPTION.search(text)]
+        for path in FILES
+    }
+    assert {name: texts for name, texts in told.items() if texts} == {}
 
 
 def test_a_sentence_with_an_option_would_be_found() -> None:

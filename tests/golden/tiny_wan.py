@@ -38,7 +38,8 @@ def vace(
     options: dict[str, Any] = {"vace_layers": list(layers), "vace_in_channels": context_channels}
     merged = fill(WanVACETransformer3DModel(**SIZES | changes | options))
     backbone = WanTransformer3DModel(**SIZES | changes).eval()
-    backbone.load_state_dict({key: merged.state_dict()[key] for key in backbone.state_dict()})
+    state = merged.state_dict()
+    backbone.load_state_dict({key: state[key] for key in backbone.state_dict()})
     return (
         backbone,
         merged,
@@ -60,8 +61,9 @@ def module_weights(merged: WanVACETransformer3DModel) -> dict[str, Tensor]:
 
 def fill(model: Model) -> Model:
     """The model with the golden weights for its native names."""
-    key_of = {diffusers_to_native(key): key for key in model.state_dict()}
-    shapes = {name: tuple(model.state_dict()[key].shape) for name, key in key_of.items()}
+    state = model.state_dict()
+    key_of = {diffusers_to_native(key): key for key in state}
+    shapes = {name: tuple(state[key].shape) for name, key in key_of.items()}
     weights = make_weights(shapes, wan_rule)
     model.load_state_dict({key_of[name]: tensor for name, tensor in weights.items()})
     return model.eval()

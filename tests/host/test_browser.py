@@ -24,7 +24,6 @@ from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
 APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
-SMALL = [workflow.name for workflow in WORKFLOWS]
 # What is drawn a little smaller: an editor as large as its clip, and graphs of five columns.
 WIDEST = {
     workflow.name
@@ -51,7 +50,6 @@ def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytes
         "templates": [workflow.name for workflow in WORKFLOWS],
         "run": WORKFLOWS[0].name,
         "blueprint": BLUEPRINT,
-        "small": SMALL,
         "apps": [app_path(workflow).stem for workflow in APPS],
     }
     return {**driven("drive.cjs", job, folder), "modern": MODES[request.param]}
@@ -198,12 +196,11 @@ def test_a_blueprint_is_found_placed_run_and_unpacked(told: Told, server: Server
     assert kinds == {"ReelpatchRecipe"}
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_a_template_is_opened_large_enough_to_read(told: Told, name: str) -> None:
+def test_a_template_is_opened_large_enough_to_read(told: Told, workflow: Workflow) -> None:
     """On 1440x900, as the Templates dialog opens it, with the front end's own settings."""
-    look = told["small"][name]
+    look = told["templates"][workflow.name]["look"]
     assert not look["isCoarse"]
-    assert look["title"] >= (SMALLEST_TITLE_PX if name in WIDEST else USUAL_TITLE_PX), look
+    assert look["title"] >= (SMALLEST_TITLE_PX if workflow.name in WIDEST else USUAL_TITLE_PX), look
     width, height = 1440, 900
     for title, left, top, *_ in look["boxes"]:
         assert -20 <= left < width, (title, left)

@@ -85,8 +85,9 @@ def load_picture_encoder(path: Path) -> PictureEncoder:
     num_layers = 1 + max((int(found[1]) for name in tensors if (found := _LAYER.match(name))), default=-1)
     with torch.device("meta"):
         model = CLIPVisionModel(_config(file, tensors, num_layers - 1))
-    own = {name.removeprefix(_OWN): name for name in model.state_dict()}
-    _check(file, tensors, {name: tuple(model.state_dict()[key].shape) for name, key in own.items()})
+    state = model.state_dict()
+    own = {name.removeprefix(_OWN): name for name in state}
+    _check(file, tensors, {name: tuple(state[key].shape) for name, key in own.items()})
     # Positions are counted, not stored; as a buffer they would stay on the meta device.
     embeddings = next(module for module in model.modules() if hasattr(module, "position_ids"))
     embeddings.position_ids = torch.arange(len(tensors[_POSITIONS]))[None]

@@ -3,7 +3,7 @@
 const path = require("path");
 
 /** Every blueprint of this pack, opened by itself: what it is queued as, and what once it is taken apart. */
-async function opened(page, pictures) {
+async function opened(page) {
   const listed = await page.evaluate(async () => (await fetch("/global_subgraphs")).json());
   const ours = Object.entries(listed).filter(([, one]) => one.info.node_pack === "custom_nodes.reelpatch");
   const queued = {};
@@ -11,10 +11,9 @@ async function opened(page, pictures) {
     const whole = await page.evaluate(async (key) => {
       const { data } = await (await fetch(`/global_subgraphs/${key}`)).json();
       await window.app.loadGraphData(JSON.parse(data), true, true);
-      await new Promise((done) => setTimeout(done, 500));
       return (await window.app.graphToPrompt()).output;
     }, id);
-    queued[name] = { whole, apart: (await unpacked(page, pictures)).prompt };
+    queued[name] = { whole, apart: (await unpacked(page)).prompt };
   }
   return queued;
 }
@@ -58,19 +57,20 @@ async function used(page, { words, video, widgets }, pictures) {
   await page.waitForTimeout(1500);
   await page.screenshot({ path: path.join(pictures, "blueprint after the run.png") });
   const ended = await page.evaluate(() => window.ended);
-  return { ...told, ended, unpacked: await unpacked(page, pictures) };
+  const left = await unpacked(page);
+  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: path.join(pictures, "blueprint unpacked.png") });
+  return { ...told, ended, unpacked: left };
 }
 
-/** Takes the subgraph apart: the types of the nodes that it leaves. */
-async function unpacked(page, pictures) {
+/** Takes the subgraph apart: the types of the nodes that it leaves, and what they are queued as. */
+async function unpacked(page) {
   await page.evaluate(async () => {
     window.app.canvas.select(window.app.graph.nodes.find((one) => one.isSubgraphNode?.()));
     await window.app.extensionManager.command.execute("Comfy.Graph.UnpackSubgraph");
   });
-  await page.waitForTimeout(500);
-  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await page.waitForTimeout(500);
-  await page.screenshot({ path: path.join(pictures, "blueprint unpacked.png") });
+  await page.waitForFunction(() => !window.app.graph.nodes.some((one) => one.isSubgraphNode?.()));
   return page.evaluate(async () => ({
     types: window.app.graph.nodes.map((one) => one.type),
     prompt: (await window.app.graphToPrompt()).output,

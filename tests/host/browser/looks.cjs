@@ -14,38 +14,37 @@ async function openedAsTemplate(page, name) {
     },
     [url, name],
   );
-  await page.waitForTimeout(2000);
 }
 
-/** How large words are on the screen, with the front end's own settings: in pixels, and whether they are drawn at all. */
-async function looks(page, names, pictures) {
+/** Does `work` on a small screen, with the front end's own settings. */
+async function onSmallScreen(page, work) {
   const usual = page.viewportSize();
   await page.setViewportSize(SCREEN);
   // A pointer that is left outside of the smaller page would pan the canvas that way.
   await page.mouse.move(SCREEN.width / 2, SCREEN.height / 2);
   await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 8));
-  const told = {};
-  for (const name of names) {
-    await openedAsTemplate(page, name);
-    told[name] = await page.evaluate(() => {
-      const { scale } = window.app.canvas.ds;
-      const shown = (one) => {
-        const [left, top, width, height] = one.boundingRect;
-        const at = window.app.canvas.ds.convertOffsetToCanvas([left, top]);
-        return [one.title, at[0], at[1], at[0] + width * scale, at[1] + Math.min(height, 300) * scale];
-      };
-      return {
-        title: 14 * scale, // the front end's size of a title
-        text: 10 * scale, // and of what is typed
-        isCoarse: Boolean(window.app.canvas.low_quality) && !window.LiteGraph.vueNodesMode,
-        boxes: window.app.graph.nodes.map(shown),
-      };
-    });
-    await page.screenshot({ path: path.join(pictures, `small screen ${name}.png`) });
-  }
+  const done = await work();
   await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 0));
   await page.setViewportSize(usual);
-  return told;
+  return done;
+}
+
+/** How large words are on the screen: in pixels, and whether they are drawn at all; and where the nodes are on it. */
+function look(page) {
+  return page.evaluate(() => {
+    const { scale } = window.app.canvas.ds;
+    const shown = (one) => {
+      const [left, top, width, height] = one.boundingRect;
+      const at = window.app.canvas.ds.convertOffsetToCanvas([left, top]);
+      return [one.title, at[0], at[1], at[0] + width * scale, at[1] + Math.min(height, 300) * scale];
+    };
+    return {
+      title: 14 * scale, // the front end's size of a title
+      text: 10 * scale, // and of what is typed
+      isCoarse: Boolean(window.app.canvas.low_quality) && !window.LiteGraph.vueNodesMode,
+      boxes: window.app.graph.nodes.map(shown),
+    };
+  });
 }
 
 /** Every app: the names of what it asks for, and their lines of words. The first is run. */
@@ -58,16 +57,29 @@ async function apps(page, names, pictures) {
     await openedAsTemplate(page, name);
     const items = page.getByTestId("app-mode-widget-item");
     await items.first().waitFor();
+    if (!run) await page.waitForTimeout(2000); // the tour comes late, and once
     await welcomed(page);
-    asked[name] = {
+    asked[name] = await unchanged(page, async () => ({
       labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
       lines: await items.getByTestId("app-mode-widget-description").allInnerTexts(),
-    };
+    }));
     await page.screenshot({ path: path.join(pictures, `app ${name}.png`) });
     run ??= await pressedRun(page, pictures);
   }
   await page.setViewportSize(usual);
   return { asked, run };
+}
+
+/** What `read` gives once it gives the same at several looks, one after the other. */
+async function unchanged(page, read) {
+  let found = await read();
+  for (let same = 0; same < 4; ) {
+    await page.waitForTimeout(100);
+    const now = await read();
+    same = JSON.stringify(now) === JSON.stringify(found) ? same + 1 : 0;
+    found = now;
+  }
+  return found;
 }
 
 /** Puts away the tour that the front end offers where an app is opened for the first time. */
@@ -118,4 +130,4 @@ async function grayed(page) {
   });
 }
 
-module.exports = { apps, grayed, looks };
+module.exports = { apps, grayed, look, onSmallScreen, openedAsTemplate };

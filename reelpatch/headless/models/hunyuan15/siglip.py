@@ -65,8 +65,9 @@ def load_siglip(path: Path) -> Siglip:
     tensors = {name.removeprefix(_OWN): tensor for name, tensor in read.items()}
     with torch.device("meta"):
         model = SiglipVisionModel(_config(file, tensors))
-    own = {name.removeprefix(_OWN): name for name in model.state_dict() if not name.endswith("position_ids")}
-    _check(file, tensors, {name: tuple(model.state_dict()[key].shape) for name, key in own.items()})
+    state = model.state_dict()
+    own = {name.removeprefix(_OWN): name for name in state if not name.endswith("position_ids")}
+    _check(file, tensors, {name: tuple(state[key].shape) for name, key in own.items()})
     # Positions are counted, not stored; as a buffer they would stay on the meta device.
     embeddings = next(module for module in model.modules() if hasattr(module, "position_ids"))
     embeddings.position_ids = torch.arange(len(tensors[_POSITIONS]))[None]
