@@ -1,5 +1,6 @@
 """The models of a recipe as the host of one run: its text, its VAE, its transformer with the edit on it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from reelpatch.edits.enhance.noising import noised
 from reelpatch.edits.work import EditSettings, EditWork, Prepared
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.ranks.fellows import together
+from reelpatch.headless.ranks.shared_run import SharedRun
 from reelpatch.progress import OnProgress
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
@@ -53,6 +56,25 @@ class RecipeHost:
         on_progress: OnProgress,
     ) -> Tensor:
         """As `RenderHost`."""
+        with self._shared(prepared, seed):
+            return self._sample(work, prepared, noise, seed, on_progress)
+
+    def _shared(self, prepared: Prepared, seed: int | FrameNoise) -> AbstractContextManager[None]:
+        """Within it the other processes that share the clip make the same latents; this tells them to."""
+        models = self.models
+        if models.sharing is None or not models.sharing.ranks.is_leader:
+            return nullcontext()
+        told = (self.positive, self.negative, self.guidance, prepared, seed)
+        return together(SharedRun(models.recipe, models.asked, models.placement, *told), models.device)
+
+    def _sample(
+        self,
+        work: EditWork,
+        prepared: Prepared,
+        noise: Tensor,
+        seed: int | FrameNoise,
+        on_progress: OnProgress,
+    ) -> Tensor:
         recipe = self.models.recipe
         sigmas = sigmas_of(recipe)
         clip = prepared.clip_latents

@@ -16,7 +16,7 @@ EDIT = {
     *("--fit", "--fps", "--seed", "--steps", "--guidance", "--strength", "--window", "--models", "--device"),
     *("--dtype", "--json", "--lora", "--lora-merge", "--lossless", "--vram-limit", "--no-text-cache"),
     *("--fp8-matmul", "--accept-damage", "--skip-hints", "--edits", "--first-frame", "--via", "--at-frame"),
-    *("--caption", "--change", "--grounding-film"),
+    *("--caption", "--change", "--grounding-film", "--parallel"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -30,6 +30,7 @@ PLAN = {
         "--vram",
         "--ram",
         "--card",
+        "--cards",
         "--dtype",
         "--offload",
         "--models",
@@ -73,7 +74,7 @@ TASK = (
 ENHANCE = {
     *("clip", "--out", "--output", "--recipe", "--caption", "--size", "--frames", "--fit", "--fps", "--seed"),
     *("--steps", "--guidance", "--lora", "--lora-merge", "--models", "--device", "--dtype", "--json"),
-    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage"),
+    *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--lossless", "--accept-damage", "--parallel"),
     *WINDOWS,
 }
 PICTURE = {
