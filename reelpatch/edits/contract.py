@@ -17,6 +17,12 @@ from reelpatch.families.pieces import Pieces
 from reelpatch.sampling.condition_sets import Sees
 from reelpatch.sampling.schedules import step_of
 
+
+def all_here(tokens: Tensor) -> Tensor:
+    """As `Forward.here` where one device has all tokens."""
+    return tokens
+
+
 KeysValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Of a block's number, keys and values [B, N, H, E]: those that are read in their place."""
 
@@ -50,6 +56,9 @@ class Forward:
     compute, and `embed` is its patch embedding, `[B, C, T, h, w]` -> `[B, N, D]`.
     A host that works on a long clip window by window names the latent frames this pass sees, `shown_frames`, and how
     many there are in all, `num_frames`; None means that it sees them all.
+    A host that spreads the tokens over several devices tells of its own part of them alone, `grid` aside; `here` takes that part
+    of other tokens of the sample, `[B, N, ...]`, and `among` is attention between tokens wherever they are, None where that is
+    `attention`.
     A host whose blocks run over `pieces` of the tokens asks the edits' blocks for the same; its `rotary` is then of tokens
     along its first axis.
     """
@@ -69,6 +78,8 @@ class Forward:
     shown_frames: Sequence[int] | None = None
     num_frames: int | None = None
     pieces: Pieces | None = None
+    here: Callable[[Tensor], Tensor] = all_here
+    among: Attention | None = None
 
     @property
     def whole_grid(self) -> TokenGrid:

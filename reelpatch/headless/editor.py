@@ -28,6 +28,8 @@ class Editor(LoadedRecipe):
     Raises: `BadInput` as `LoadedRecipe`, and for a recipe that has no edit module.
     """
 
+    is_shared = True
+
     @staticmethod
     def check(recipe: Recipe) -> None:
         recipe.check_edits()

@@ -21,6 +21,8 @@ class Enhancer(LoadedRecipe):
     recipe's backbone was made for.
     """
 
+    is_shared = True
+
     @staticmethod
     def check(recipe: Recipe) -> None:
         recipe.check_enhances()

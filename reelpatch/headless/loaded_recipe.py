@@ -1,19 +1,18 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
 import logging
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from reelpatch.edits.work import ModuleWork
-from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
+from reelpatch.headless.models.device_choice import DTYPES, choose_device, choose_dtype
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.family_models import (
@@ -25,10 +24,12 @@ from reelpatch.headless.models.family_models import (
 )
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
+from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
+from reelpatch.headless.ranks.sharing import shared_by
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import checked_vae_dtype
 from reelpatch.progress import OnProgress, silent
@@ -39,25 +40,9 @@ from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-# CPUs compute faster in fp32 than in bf16, while there is memory for it.
-FP32_ON_CPU_BYTES = 4 * 2**30
-_REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded", bound="LoadedRecipe")
-
-
-@dataclass(frozen=True)
-class MachineOptions:
-    """How much of a card a run may use, in GiB (None: all of it), whether embedded texts are kept on disk, whether fp8
-    weights are multiplied in fp8 instead of being widened, and what the VAE computes in: fp32, bf16 or fp16.
-    """
-
-    vram_limit: float | None = None
-    keeps_texts: bool = False
-    float8_products: bool = False
-    vae_dtype: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -76,6 +61,23 @@ class LoadedTransformer:
             lora.at_step(step, num_steps)
 
 
+@dataclass(frozen=True)
+class AskedModels:
+    """What a `LoadedRecipe` was made of, but for its recipe."""
+
+    models: Path | None
+    device: str
+    dtype: str
+    loras: tuple[ChosenLora, ...]
+    merge_loras: bool
+    machine: MachineOptions
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """To make another one of."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 class LoadedRecipe:
     """The models of one recipe; weights are read when first needed and kept.
 
@@ -84,7 +86,10 @@ class LoadedRecipe:
     before decoding, as the VAE does while denoising; a large text encoder never shares it with the transformer.
     Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
     that this machine does not have.
+    Where it `is_shared`, the processes that torchrun starts make its latents together.
     """
+
+    is_shared: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -98,6 +103,7 @@ class LoadedRecipe:
         machine: MachineOptions = MachineOptions(),
     ) -> None:
         self.check(recipe)
+        self.asked = AskedModels(models, device, dtype, tuple(loras), merge_loras, machine)
         self.recipe = recipe
         self.work = recipe.edit_kind.start_work()
         self.family = start_models(recipe.model_family)
@@ -109,7 +115,8 @@ class LoadedRecipe:
         self.lora_reports: tuple[LoraReport, ...] = ()
         for lora in self.loras:
             lora.check(recipe.num_run_steps, merged=merge_loras)
-        self.device = choose_device(device)
+        self.sharing = shared_by(recipe, self.files, machine.parallel) if self.is_shared else None
+        self.device = choose_device(device if self.sharing is None else self.sharing.device(device))
         self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
         self.vae_dtype = DTYPES[checked_vae_dtype(machine.vae_dtype)]
         if machine.float8_products:
@@ -170,7 +177,13 @@ class LoadedRecipe:
         """
         if self._card_bytes is not None:
             self._placement = place(
-                Job(self.recipe, frames, size, references),
+                Job(
+                    self.recipe,
+                    frames,
+                    size,
+                    references,
+                    cards=1 if self.sharing is None else self.sharing.ranks.count,
+                ),
                 self.files,
                 [lora.path for lora in self.loras],
                 dtype=self.dtype,
@@ -178,6 +191,15 @@ class LoadedRecipe:
                 card=self._card_bytes,
                 is_limited=self.machine.vram_limit is not None,
             )
+
+    @property
+    def placement(self) -> Placement | None:
+        """What of the weights stays on the card, as `prepare` found; None where there is no card."""
+        return self._placement
+
+    def place_as(self, placement: Placement | None) -> None:
+        """Has weights lie as another process found out, in place of `prepare`."""
+        self._placement = placement
 
     def check_text(self, text: str) -> None:
         """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
@@ -304,6 +326,8 @@ class LoadedRecipe:
         if placement is not None and is_streamed:
             _log.info("%s", placement.describe())
             self._stream(backbone, module, placement.resident_blocks)
+        if self.sharing is not None:
+            self.sharing.spread(backbone, self.device)
         return LoadedTransformer(backbone, module, loras, placement, is_low_noise)
 
     def _stream(self, backbone: nn.Module, module: nn.Module | None, resident: int) -> None:
@@ -336,36 +360,3 @@ class LoadedRecipe:
             return ()
         assert self.files.module is not None
         return (ChosenLora(self.files.module, StrengthSchedule((1.0,))),)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the first CUDA device, else the CPU.
-
-    Raises: `BadInput` for one that is unknown or not in this machine.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # each backend has errors of its own
-        reason = re.split(r"[.:;,]\s|\n", str(error))[0][:_REASON_CHARACTERS].rstrip(".")
-        raise BadInput(
-            f"the device '{name[:_REASON_CHARACTERS]}' cannot be used ({reason}): use cpu, cuda or auto (--device)."
-        ) from error
-    if device.type == "meta":
-        raise BadInput(f"the device '{name}' holds no numbers: use cpu, cuda or auto (--device).")
-    return device
-
-
-def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype:
-    """The dtype of that name; `auto` is bf16, but fp32 on CPUs where the backbone is small enough for it.
-
-    Raises: `BadInput` for an unknown one.
-    """
-    if name == "auto":
-        is_small = backbone.stat().st_size <= FP32_ON_CPU_BYTES
-        return torch.float32 if device.type == "cpu" and is_small else torch.bfloat16
-    if name not in DTYPES:
-        raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
-    return DTYPES[name]

@@ -1,5 +1,6 @@
 """The models of a recipe as the host of one run: its text, its VAE, its transformer with the edit on it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from reelpatch.edits.render import Start
 from reelpatch.edits.work import EditSettings, EditWork
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.ranks.fellows import together
+from reelpatch.headless.ranks.shared_run import SharedRun
 from reelpatch.progress import OnProgress
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
@@ -46,6 +49,18 @@ class RecipeHost:
 
     def sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         """As `RenderHost`."""
+        with self._shared(start):
+            return self._sample(work, start, on_progress)
+
+    def _shared(self, start: Start) -> AbstractContextManager[None]:
+        """Within it the other processes that share the clip make the same latents; this tells them to."""
+        models = self.models
+        if models.sharing is None or not models.sharing.ranks.is_leader:
+            return nullcontext()
+        told = (self.positive, self.negative, self.guidance, start.prepared, start.seed)
+        return together(SharedRun(models.recipe, models.asked, models.placement, *told), models.device)
+
+    def _sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         recipe = self.models.recipe
         sigmas = sigmas_of(recipe)
         prepared, latents = start.prepared, start.noise

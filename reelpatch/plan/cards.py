@@ -96,23 +96,32 @@ def forward_seconds(card: Card, work: Work) -> float:
 
 
 def duration(
-    card: Card, work: Work, memory: Memory, *, hidden_numbers: int, stored_bytes: int, ram: int
+    card: Card,
+    work: Work,
+    memory: Memory,
+    *,
+    hidden_numbers: int,
+    stored_bytes: int,
+    ram: int,
+    cards: int = 1,
 ) -> Duration:
     """The range for a card.
 
-    `hidden_numbers` is tokens x width; `stored_bytes` are those of all weight files; `ram` is the machine's.
+    `hidden_numbers` is tokens x width on one card; `stored_bytes` are those of all weight files; `ram` is the machine's. Of `cards` that share
+    every forward each does its part; what goes between them is not counted.
     The fast end hides streaming behind arithmetic, the slow end waits for it and finds memory not pinned.
     """
     attention = work.denoise.self_attention + work.denoise.cross_attention
     num_blocks = memory.num_blocks * work.denoise.total / work.forward.total
     small = num_blocks * card.block_ms / 1000 * hidden_numbers / _REFERENCE_NUMBERS
-    compute = work.denoise.linear / (card.linear * TERA) + attention / (card.attention * TERA) + small
+    arithmetic = work.denoise.linear / (card.linear * TERA) + attention / (card.attention * TERA)
+    compute = arithmetic / cards + small
     bus = card.bus_gb_per_s * GIGA
     is_in_ram = memory.ram + memory.ram_files <= ram
     fast_source, slow_source = (bus, PAGEABLE_BYTES_PER_S) if is_in_ram else DISK_BYTES_PER_S
     denoise = Seconds(
         max(compute, memory.stream_bytes / fast_source),
-        work.denoise.total / (card.engine * TERA) + memory.stream_bytes / slow_source,
+        work.denoise.total / (card.engine * TERA * cards) + memory.stream_bytes / slow_source,
     )
     fast_disk, slow_disk = DISK_BYTES_PER_S
     encode, decode = (flops * memory.vae_work / (card.vae * TERA) for flops in (work.encode, work.decode))

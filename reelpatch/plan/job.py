@@ -29,7 +29,8 @@ class Pass:
 class Job:
     """One edit of one clip by a recipe, whose steps, guidance and window count.
 
-    `contexts` is how many edits run at once (each reads a context of its own through the same edit module).
+    `contexts` is how many edits run at once (each reads a context of its own through the same edit module), and `cards` how
+    many cards share every forward.
     Units: `size` is (height, width) in pixels.
     Raises: `BadInput` for sizes, lengths and counts that are not legal.
     """
@@ -39,6 +40,7 @@ class Job:
     size: tuple[int, int]
     references: int = 0
     contexts: int = 1
+    cards: int = 1
 
     def __post_init__(self) -> None:
         self.recipe.lattice.latent_shape(self.frames, self.size)  # refuses what is not legal
@@ -56,6 +58,10 @@ class Job:
         if self.contexts < 1:
             raise BadInput(
                 f"the number of edits that run at once is {self.contexts}: use at least 1.", setting="edits"
+            )
+        if self.cards < 1:
+            raise BadInput(
+                f"the number of cards that share the edit is {self.cards}: use at least 1.", setting="cards"
             )
         if self.recipe.steps < 1:
             raise BadInput(
@@ -79,6 +85,19 @@ class Job:
     def tokens(self) -> int:
         """How many go through every block at most: the clip's, and those of segments beside it."""
         return self.tokens_seeing(Sees.ALL)
+
+    @property
+    def tokens_here(self) -> int:
+        """How many of them each card has."""
+        return -(-self.tokens // self.cards)
+
+    def sent_bytes(self, models: Models) -> int:
+        """What each card sends to the others in one forward, where they exchange heads (Ulysses): of its tokens, in every block,
+        queries, keys, values and what was found, but for the heads that it keeps.
+        """
+        blocks = models.backbone.num_blocks + (models.module.num_blocks if models.module else 0)
+        exchanged = 4 * self.rows * self.tokens_here * models.backbone.dim * models.compute_bytes
+        return blocks * exchanged * (self.cards - 1) // self.cards
 
     def tokens_seeing(self, sees: Sees) -> int:
         """How many a pass takes through every block that is shown those segments, references taken as large as the clip."""

@@ -92,7 +92,8 @@ def step_activations(job: Job, models: Models) -> int:
     """Bytes of tensors alive at the peak of a forward: in a feed-forward layer, in a norm of queries and keys that is
     taken apart into its operations in fp32, or in self-attention that reads two clips.
 
-    A LoRA beside the weights adds one more tensor of the feed-forward width.
+    A LoRA beside the weights adds one more tensor of the feed-forward width. Where cards share the tokens, each makes those of all
+    before it takes its own.
     """
     width, ffn_dim = models.backbone.dim, models.backbone.ffn_dim
     one, contexts = models.compute_bytes, job.contexts
@@ -101,7 +102,7 @@ def step_activations(job: Job, models: Models) -> int:
     feed_forward = 3 * one * width + (3 if models.has_loras else 2) * one * ffn_dim
     # A matrix of the feed-forward layer as it is computed with; while the module's runs, one stream more is there.
     widened = one * width * ffn_dim
-    less = one * width * job.rows * job.tokens if contexts else 0
+    less = one * width * job.rows * job.tokens_here if contexts else 0
     widening = max(0, widened - less) if models.backbone_bytes == FP8 else 0
     if contexts and models.module_bytes == FP8:
         widening = widened
@@ -109,7 +110,8 @@ def step_activations(job: Job, models: Models) -> int:
     timed = 6 * width * (one + FP32) if job.recipe.edit_kind.times_tokens else 0
     shared = _SHARED_NUMBERS * one * width if _reads_both(job, models) else 0
     token = streams * width + max(norm, feed_forward, shared) + timed + _TOKEN_BYTES
-    return job.rows * job.tokens * token + _TEXT_BYTES * width + widening
+    of_all = 0 if job.cards == 1 else job.tokens * one * width * (1 + min(contexts, 1))
+    return job.rows * (job.tokens_here * token + of_all) + _TEXT_BYTES * width + widening
 
 
 def _reads_both(job: Job, models: Models) -> bool:
@@ -209,6 +211,8 @@ def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) ->
 
 def _pieces(job: Job, models: Models, weights: int, vram: int, *, are_needed: bool) -> tuple[int | None, int]:
     """The longest pieces of the tokens with which a step fits beside so many weights, else the shortest; and what is alive."""
+    if job.cards > 1:
+        return None, step_activations(job, models)
     if not are_needed:
         whole = step_activations(job, models)
         if not models.works_in_pieces or StageMemory("step", weights, whole).total <= vram:

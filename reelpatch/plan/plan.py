@@ -55,6 +55,11 @@ class Plan:
             "licence": job.recipe.licence,
             "clip": {"frames": job.frames, "width": width, "height": height, "references": job.references},
             "edits": job.contexts,
+            "cards": {
+                "number": job.cards,
+                "tokens_each": job.tokens_here,
+                "sent_gb": job.sent_bytes(models) / 1e9,
+            },
             "tokens": job.tokens,
             "grid": asdict(grid),
             "steps": job.recipe.num_run_steps,
@@ -163,9 +168,10 @@ def _duration(
         card,
         work,
         memory,
-        hidden_numbers=job.tokens * models.backbone.dim,
+        hidden_numbers=job.tokens_here * models.backbone.dim,
         stored_bytes=models.stored_bytes,
         ram=machine.ram,
+        cards=job.cards,
     )
 
 

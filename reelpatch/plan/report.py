@@ -81,6 +81,12 @@ def _work(plan: Plan) -> Iterator[_Line]:
     own += ", of each of two clips" if job.rows > 1 else ""
     beside = "" if job.tokens == grid.tokens else f"; {job.tokens:,} with those of segments beside them"
     yield _Row("tokens", own + beside)
+    if job.cards > 1:
+        yield _Row(
+            "cards",
+            f"{job.cards}, each with all weights and {job.tokens_here:,} tokens; by Ulysses each sends "
+            f"{_size(job.sent_bytes(models))} to the others in a forward, whose time is not counted",
+        )
     yield from _after_the_drop(plan)
     is_alike = job.rows == 1 and len({one.sees for one in job.passes()}) == 1
     each = "each" if is_alike else "at most"

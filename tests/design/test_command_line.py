@@ -36,7 +36,7 @@ EDIT = {
         "--via",
         "--at-frame",
     ),
-    *("--caption", "--change", "--grounding-film", "--times-in-result", "--no-times-in-result"),
+    *("--caption", "--change", "--grounding-film", "--times-in-result", "--no-times-in-result", "--parallel"),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -61,6 +61,7 @@ PLAN = {
         "--vram",
         "--ram",
         "--card",
+        "--cards",
         "--dtype",
         "--vae-dtype",
         "--offload",
@@ -116,6 +117,7 @@ ENHANCE = {
         "--json",
     ),
     *("--vram-limit", "--no-text-cache", "--fp8-matmul", "--vae-dtype", "--lossless", "--accept-damage"),
+    "--parallel",
     *WINDOWS,
 }
 PICTURE = {

@@ -43,7 +43,9 @@ def vace(
     return (
         backbone,
         merged,
-        VaceModule.from_state_dict(module_weights(merged), layers=layers, num_heads=NUM_HEADS),
+        VaceModule.from_state_dict(
+            module_weights(merged), layers=layers, num_heads=changes.get("num_attention_heads", NUM_HEADS)
+        ),
     )
 
 

@@ -107,7 +107,8 @@ class _Stream:
         self.skip_hints = skip_hints
         # Of the tokens only the sum with the context is needed; held on, they would fill memory to the last block.
         self.told = replace(forward, tokens=forward.tokens.new_empty(0))
-        self.c_BND = module.block(0).before_proj(module.embed(context, forward.text)) + forward.tokens
+        context_BND = forward.here(module.embed(context, forward.text))
+        self.c_BND = module.block(0).before_proj(context_BND) + forward.tokens
 
     def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:
         layers = self.module.config.layers
@@ -123,6 +124,7 @@ class _Stream:
             attention=told.attention,
             rotate=told.rotate,
             pieces=told.pieces,
+            among=told.among,
         )
         if not strength or (was_skipped and self.skip_hints):
             return tokens

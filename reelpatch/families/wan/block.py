@@ -114,7 +114,7 @@ class WanBlock(nn.Module):
             operations.Linear(ffn_dim, dim, **factory),
         )
 
-    def forward(
+    def forward(  # noqa: PLR0913 -- what the host tells of a pass, and its ways to compute
         self,
         x_BND: Tensor,
         modulation_B6D: Tensor,
@@ -124,11 +124,13 @@ class WanBlock(nn.Module):
         attention: Attention = sdpa,
         rotate: Rotate = apply_rotary,
         pieces: Pieces | None = None,
+        among: Attention | None = None,
     ) -> Tensor:
         """The stream after this block, same shape and dtype as `x_BND`.
 
         `modulation_B6D` is the projected timestep; `[B, N, 6, D]` gives every token its own timestep. With `pieces`, for which
-        a `rotary` has its tokens along its first axis, less memory is taken where no gradients are asked for.
+        a `rotary` has its tokens along its first axis, less memory is taken where no gradients are asked for; they are not for
+        tokens on several devices, which attend to each other by `among`.
         """
         dtype = text_BTD.dtype
         timed = modulation_B6D if modulation_B6D.ndim == 4 else modulation_B6D.unsqueeze(1)
@@ -144,7 +146,7 @@ class WanBlock(nn.Module):
 
         y = modulated(self._normalised(x_BND), scale1, shift1).to(dtype)
         # What is not needed further down gets no name: names keep tensors alive.
-        y = self.self_attn(y, rotary, attention=attention, rotate=rotate)
+        y = self.self_attn(y, rotary, attention=among or attention, rotate=rotate)
         x_BND = gated(x_BND, y, gate1).type_as(x_BND)
 
         y = self._normalised_for_text(x_BND, dtype)

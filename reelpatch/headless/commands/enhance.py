@@ -13,6 +13,7 @@ from reelpatch.headless.commands.run_options import (
     add_lora_options,
     add_lossless,
     add_machine_options,
+    add_parallel,
     add_seed,
     add_window_options,
 )
@@ -74,6 +75,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_guidance(add)
     add_lora_options(add)
     add_machine_options(add)
+    add_parallel(add)
 
 
 def request_of(options: argparse.Namespace) -> "EnhanceRequest":

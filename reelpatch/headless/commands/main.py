@@ -29,6 +29,7 @@ from reelpatch.headless.commands import (
     workflows,
 )
 from reelpatch.headless.commands.option_values import as_option
+from reelpatch.headless.ranks.torchrun import check_verb, find_ranks
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
@@ -85,12 +86,27 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
+    """Runs one command and returns its exit code; of several processes that torchrun starts, the first one runs it."""
+    ranks = find_ranks()
+    if ranks is None:
+        return _answered(argv)
+    if not ranks.is_leader:
+        from reelpatch.headless.ranks.follow import follow
+
+        return follow()
+    from reelpatch.headless.ranks.fellows import leading
+
+    with leading():
+        return _answered(argv)
+
+
+def _answered(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     console.start_logging()
     try:
         options = build_parser().parse_args(arguments)
+        check_verb(options.verb)
         answer, text = options.run(options)
     except BadInput as error:
         return _failed(error.naming(as_option), BAD_INPUT, as_json=as_json)
@@ -126,6 +142,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:
+    if find_ranks() is not None:
+        from reelpatch.headless.ranks.fellows import fellows
+
+        if not fellows().may_say(message):
+            return code
     sys.stderr.write(f"reelpatch: {message}\n")
     if as_json:
         sys.stdout.write(json.dumps({"error": message}) + "\n")

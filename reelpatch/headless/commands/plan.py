@@ -33,6 +33,13 @@ def add_to(verbs: Any) -> None:
         help="fp8 for files in fp8; bf16, fp16, fp32 (the recipe's files)",
     )
     add_vae_dtype(add)
+    add(
+        "--cards",
+        type=option_values.whole,
+        default=1,
+        metavar="N",
+        help="such cards that share one clip under torchrun (%(default)s)",
+    )
     add("--offload", default="auto", metavar="WAY", help="none, stream, or whichever is needed (%(default)s)")
     add(
         "--models",
@@ -90,6 +97,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     Raises: `BadInput` for options that no edit could have, and for weight files that are not what they should be.
     """
     from reelpatch.headless.models.recipe_files import headers_found
+    from reelpatch.headless.ranks.torchrun import check_shareable
     from reelpatch.plan.job import Job
     from reelpatch.plan.plan import plan_edit
     from reelpatch.plan.report import report
@@ -98,7 +106,11 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     dtype, offload = _choices(options)
     machines = _machines(options)
     frames, size = _working_size(options, recipe)
-    job = Job(recipe, frames, size, references=options.references, contexts=options.edits)
+    if options.cards > 1:
+        check_shareable(recipe)
+    job = Job(
+        recipe, frames, size, references=options.references, contexts=options.edits, cards=options.cards
+    )
     found = headers_found(recipe, options.models)
     plan = plan_edit(job, found, machines, dtype=dtype, vae_dtype=options.vae_dtype, offload=offload)
     return plan.as_dict(), report(plan)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
+from reelpatch.headless.ranks.torchrun import WAYS
 
 if TYPE_CHECKING:
     from reelpatch.clips.frames import Method
@@ -231,8 +232,22 @@ def add_vae_dtype(add: Any) -> None:
     )
 
 
+def add_parallel(add: Any) -> None:
+    """How processes share one clip; `add` as above."""
+    add(
+        "--parallel",
+        choices=WAYS,
+        metavar="WAY",
+        help=(
+            "how the processes that torchrun starts for one clip attend over all of it: ulysses, ring, or auto, which is ulysses "
+            "where they divide the heads (auto)"
+        ),
+    )
+
+
 def add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how it is run").add_argument
     add_run_options(add)
     add_lora_options(add)
     add_machine_options(add)
+    add_parallel(add)

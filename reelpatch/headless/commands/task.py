@@ -12,6 +12,7 @@ from reelpatch.headless.commands.run_options import (
     add_lossless,
     add_machine_options,
     add_mask,
+    add_parallel,
     add_references,
     add_run_options,
     chosen_mask,
@@ -143,6 +144,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_run_options(add)
     add_lora_options(add)
     add_machine_options(add)
+    add_parallel(add)
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from reelpatch.edits.contract import KeysValues
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import apply_rotary
+from reelpatch.headless.ranks.spread import Spread
 
 
 @contextmanager
@@ -23,43 +24,65 @@ def replaced_keys_values(transformer: WanTransformer3DModel, keys_values: KeysVa
 
     Raises: `BadInput` where another package computes self-attention, for whose way this one would stand in.
     """
+    with own_self_attention(
+        transformer,
+        lambda index, standing: Replacing(standing, index, keys_values),
+        "replace its keys and values",
+    ):
+        yield
+
+
+@contextmanager
+def own_self_attention(
+    transformer: WanTransformer3DModel, make: Callable[[int, Any], OwnSelfAttention], doing: str
+) -> Generator[None]:
+    """Within it, self-attention of every block is what is made of its number and its processor; then all is as it was.
+
+    Raises: `BadInput` where another package computes self-attention, naming what this was for (`doing`).
+    """
     layers: list[Any] = [block.attn1 for block in transformer.blocks]  # pyright: ignore[reportAttributeAccessIssue]
     standing = [layer.processor for layer in layers]
     for processor in standing:
         if type(processor) is not WanAttnProcessor:
             raise BadInput(
-                f"self-attention of this backbone is computed by {type(processor).__name__}, so that an edit cannot replace "
-                "its keys and values: take that away, or leave the edit out."
+                f"self-attention of this backbone is computed by {type(processor).__name__}, so that an edit cannot {doing}: "
+                "take that away, or leave the edit out."
             )
     try:
         for index, layer in enumerate(layers):
-            layer.processor = Replacing(standing[index], index, keys_values)
+            layer.processor = make(index, standing[index])
         yield
     finally:
         for layer, processor in zip(layers, standing, strict=True):
             layer.processor = processor
 
 
-class Replacing:
-    """What `WanAttnProcessor` computes in self-attention, step for step, but for the keys and values that are read."""
+class OwnSelfAttention:
+    """What `WanAttnProcessor` computes in self-attention, step for step; `standing` is the one in whose place it is."""
 
-    def __init__(self, standing: Any, index: int, keys_values: KeysValues) -> None:
+    def __init__(self, standing: Any) -> None:
         self._attention_backend, self._parallel_config = (
             standing._attention_backend,
             standing._parallel_config,
         )
-        self._index, self._keys_values = index, keys_values
 
     def replaced(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """The keys and values that are read in the place of these."""
-        return self._keys_values(self._index, keys, values)
+        return keys, values
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention, [B, N, H * E], by the standing processor's kernel."""
+        seen = dispatch_attention_fn(
+            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
+        )
+        return seen.flatten(2)
 
     def __call__(
         self,
         attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,  # noqa: ARG002 -- as diffusers calls it; None in self-attention
-        attention_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,  # noqa: ARG002 -- the same
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         if attn.fused_projections:
@@ -72,18 +95,30 @@ class Replacing:
         if rotary_emb is not None:
             table = paired(*rotary_emb)
             query, key = apply_rotary(query, table), apply_rotary(key, table)
-        key, value = self.replaced(key, value)
-        seen = dispatch_attention_fn(
-            query,
-            key,
-            value,
-            attn_mask=attention_mask,
-            dropout_p=0.0,
-            is_causal=False,
-            backend=self._attention_backend,
-            parallel_config=self._parallel_config,
-        )
-        return attn.to_out[1](attn.to_out[0](seen.flatten(2, 3).type_as(query)))
+        seen = self.attend(query, *self.replaced(key, value))
+        return attn.to_out[1](attn.to_out[0](seen.type_as(query)))
+
+
+class Replacing(OwnSelfAttention):
+    """With keys and values that an edit may replace."""
+
+    def __init__(self, standing: Any, index: int, keys_values: KeysValues) -> None:
+        super().__init__(standing)
+        self._index, self._keys_values = index, keys_values
+
+    def replaced(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        return self._keys_values(self._index, keys, values)
+
+
+class Spreading(OwnSelfAttention):
+    """With keys and values of tokens that other processes have."""
+
+    def __init__(self, standing: Any, spread: Spread) -> None:
+        super().__init__(standing)
+        self._attend = spread.attention(self._attention_backend)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return self._attend(query, key, value)
 
 
 def paired(cos: Tensor, sin: Tensor) -> Tensor:

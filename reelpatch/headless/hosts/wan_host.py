@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
-from reelpatch.edits.carried import CarriedTokens, carried_on, modulation_of_all
+from reelpatch.edits.carried import CarriedTokens, TokenSegment, carried_on, modulation_of_all
 from reelpatch.edits.contract import (
     Capability,
     Edit,
     Forward,
     Moment,
     RunningEdits,
+    all_here,
     begin_edits,
     check_needs,
     replaces_keys_values,
@@ -26,11 +27,13 @@ from reelpatch.edits.contract import (
 from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.headless.hosts.keys_values import paired, replaced_keys_values
+from reelpatch.headless.hosts.keys_values import Spreading, own_self_attention, paired, replaced_keys_values
 from reelpatch.headless.hosts.wan_pieces import attention_of, in_pieces, pieces_of
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
+from reelpatch.headless.ranks.spread import Spread, spread_of
 
 OFFERED = frozenset(Capability)
+OFFERED_SPREAD = OFFERED - {Capability.REPLACE_KEYS_VALUES}
 TIMESTEPS = 1000
 
 
@@ -69,6 +72,8 @@ def predict_velocity(  # noqa: PLR0913 -- all that one forward is shown
     `timestep`, `[B]` or `[B, N]` in 0..1000, is fed to the network in place of the moment's sigma.
     Guarantees: nothing stays on the transformer afterwards, whatever happened; hooks of others go on working;
     gradients flow where they are enabled.
+    Where the transformer's tokens are spread over several processes (`spread_tokens`), all of them call this alike, and each gets
+    the whole result.
     Raises: `BadInput` when an edit asks for what this host cannot do, or does not fit the transformer.
     """
     device, dtype = transformer.device, transformer.dtype
@@ -100,7 +105,11 @@ def edited(
     skipped_blocks: frozenset[int] = frozenset(),
 ) -> Generator[None]:
     """`edits` hung on the blocks by PyTorch hooks, for one forward with these `latents` that goes around some blocks."""
-    check_needs(edits, OFFERED, host="the diffusers host")
+    spread = spread_of(transformer)
+    offered, host = (
+        (OFFERED, "the diffusers host") if spread is None else (OFFERED_SPREAD, "several processes")
+    )
+    check_needs(edits, offered, host=host)
     blocks: Sequence[nn.Module] = list(transformer.blocks)
     edited_pass = _EditedPass(transformer, edits, latents, moment)
 
@@ -109,7 +118,7 @@ def edited(
         return lambda _block, _inputs, stream: edited_pass.after(index, stream, was_skipped=was_skipped)
 
     with ExitStack() as hooks:
-        if edits:
+        if edits or spread is not None:
             hooks.callback(blocks[0].register_forward_pre_hook(edited_pass.begin).remove)
             for block in blocks[1:]:
                 hooks.callback(block.register_forward_pre_hook(edited_pass.carry).remove)
@@ -117,6 +126,31 @@ def edited(
                 hooks.callback(block.register_forward_hook(after(index)).remove)
         if replaces_keys_values(edits):
             hooks.enter_context(replaced_keys_values(transformer, edited_pass.keys_values))
+        if spread is not None:
+            hooks.enter_context(_spread(transformer, spread, edited_pass.num_tokens))
+        yield
+
+
+@contextmanager
+def _spread(transformer: WanTransformer3DModel, spread: Spread, num_tokens: int) -> Generator[None]:
+    """Attention to tokens of other processes, and all of them for each at the end."""
+
+    def own_times(_module: nn.Module, _inputs: Any, told: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        times = told[0]
+        return (spread.part(times), *told[1:]) if times.ndim == 3 else told
+
+    def gather(_module: nn.Module, _inputs: Any, part: Tensor) -> Tensor:
+        return spread.whole(part, num_tokens)
+
+    with ExitStack() as hooks:
+        hooks.callback(transformer.condition_embedder.register_forward_hook(own_times).remove)
+        hooks.callback(transformer.proj_out.register_forward_hook(gather).remove)
+        attention = own_self_attention(
+            transformer,
+            lambda _index, standing: Spreading(standing, spread),
+            "be shared by several processes",
+        )
+        hooks.enter_context(attention)
         yield
 
 
@@ -130,14 +164,18 @@ class _EditedPass:
         self._num_channels = latents.shape[1]
         patches = zip(latents.shape[-3:], transformer.config["patch_size"], strict=True)
         self._grid = TokenGrid(*(-(-cells // side) for cells, side in patches))
+        self._spread = spread_of(transformer)
         self._running, self._carried = RunningEdits(()), CarriedTokens((), self._grid.tokens)
-        # Modulation and rotary embedding of all tokens, where there are segments.
+        # Modulation and rotary embedding of all tokens, where there are segments, or tokens in other processes.
         self._of_all: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
 
     def begin(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before the first block."""
         tokens, text, modulation, (cos, sin) = inputs
-        blocks = self._transformer.blocks
+        blocks, spread = self._transformer.blocks, self._spread
+        if spread is not None:
+            tokens, cos, sin = (spread.part(one) for one in (tokens, cos, sin))
+            modulation = spread.part(modulation) if modulation.ndim == 4 else modulation
         forward = Forward(
             tokens=tokens,
             grid=self._grid,
@@ -152,11 +190,17 @@ class _EditedPass:
             embed=lambda more: embed(self._transformer, more),
             attention=attention_of(blocks[0]),
             pieces=pieces_of(self._transformer),
+            here=all_here if spread is None else spread.part,
+            among=None if spread is None else spread.attention(_backend_of(blocks[0])),
         )
         self._running = begin_edits(self._edits, forward)
-        if not self._running.segments:
+        segments = self._running.segments
+        if spread is not None:
+            spread.tell_lengths([self.num_tokens, *(one.tokens.shape[1] for one in segments)])
+            segments = [_part_of(one, spread) for one in segments]
+        elif not segments:
             return None
-        self._carried = CarriedTokens(self._running.segments, self._grid.tokens)
+        self._carried = CarriedTokens(segments, tokens.shape[1])
         self._of_all = (
             modulation_of_all(
                 self._carried, modulation, self._modulation_at, self._moment.sigma, is_by_token=True
@@ -164,6 +208,11 @@ class _EditedPass:
             _rotary_of_all(self._carried, cos, sin),
         )
         return self._carried.joined(tokens), text, *self._of_all
+
+    @property
+    def num_tokens(self) -> int:
+        """Of the sample."""
+        return self._grid.tokens
 
     def carry(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before each block but the first."""
@@ -197,6 +246,14 @@ def embed(transformer: WanTransformer3DModel, latents: Tensor) -> Tensor:
     borders = (0, -latents.shape[-1] % patch_columns, 0, -latents.shape[-2] % patch_rows)
     padded = F.pad(latents.to(transformer.device, transformer.dtype), borders)
     return transformer.patch_embedding(padded).flatten(2).transpose(1, 2)
+
+
+def _part_of(segment: TokenSegment, spread: Spread) -> TokenSegment:
+    return replace(segment, tokens=spread.part(segment.tokens), angles=spread.part(segment.angles, dim=0))
+
+
+def _backend_of(block: Any) -> Any:
+    return block.attn1.processor._attention_backend
 
 
 def _rotary_of_all(carried: CarriedTokens, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:

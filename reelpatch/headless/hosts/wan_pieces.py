@@ -20,6 +20,7 @@ from reelpatch.headless.hosts.keys_values import Replacing, paired
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 from reelpatch.headless.models.stored_layers import widened_once
 from reelpatch.headless.models.streaming import at_hand
+from reelpatch.headless.ranks.spread import spread_of
 
 _LENGTH = "reelpatch_piece"
 
@@ -36,7 +37,8 @@ def work_in_pieces(transformer: nn.Module, length: int | None) -> None:
 def pieces_of(transformer: WanTransformer3DModel) -> Pieces | None:
     """The pieces that a forward of this transformer runs over."""
     length = getattr(transformer, _LENGTH, None)
-    if length is None or torch.is_grad_enabled():
+    # Tokens that are spread over several processes are few enough, and pieces would be exchanged one by one.
+    if length is None or spread_of(transformer) is not None or torch.is_grad_enabled():
         return None
     return Pieces(length, at_hand, partial(widened_once, dtype=transformer.dtype))
 

@@ -13,7 +13,16 @@ from reelpatch.windows.file_stamp import stamp, weight_stamp
 from reelpatch.windows.plan_windows import WindowPlan
 
 # Where a result goes and how it is written does not decide its pictures, and `identity` knows the LoRAs.
-_NO_MATTER = ("output", "grounding_film", "lossless", "models", "loras", "text_cache", "vram_limit")
+_NO_MATTER = (
+    "output",
+    "grounding_film",
+    "lossless",
+    "models",
+    "loras",
+    "text_cache",
+    "vram_limit",
+    "parallel",
+)
 
 
 def request_identity(

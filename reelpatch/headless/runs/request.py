@@ -12,8 +12,8 @@ from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
-from reelpatch.headless.loaded_recipe import MachineOptions
 from reelpatch.headless.models.lora import ChosenLora
+from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.media.beside import named_after
 from reelpatch.media.mask_track_file import files_of_mask
@@ -38,7 +38,7 @@ class RunRequest:
     """How a recipe is run, and where the result goes. What is None is the recipe's, or left to the machine.
 
     Units: size (height, width) in pixels is what is worked on; `frames` works on that many from the first; `fps` is that of
-    a folder of images. With `accept_damage`, frames of the clip that decode with errors are worked on as they are. `loras`, on top of the recipe's, are files with the strengths that share the steps of the run.
+    a folder of images. With `accept_damage`, frames of the clip that decode with errors are worked on as they are. `loras`, on top of the recipe's, are files with the strengths that share the steps of the run. `parallel` is how processes of torchrun share it.
     """
 
     recipe: str = "demo"
@@ -59,6 +59,7 @@ class RunRequest:
     vae_dtype: str = "fp32"
     loras: tuple[tuple[Path, tuple[float, ...]], ...] = ()
     lora_merge: bool = False
+    parallel: str | None = None
     output: Path | None = None
     lossless: bool = False
 
@@ -94,7 +95,9 @@ class RunRequest:
             "dtype": self.dtype,
             "loras": [ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in self.loras],
             "merge_loras": self.lora_merge,
-            "machine": MachineOptions(self.vram_limit, self.text_cache, self.fp8_matmul, self.vae_dtype),
+            "machine": MachineOptions(
+                self.vram_limit, self.text_cache, self.fp8_matmul, self.parallel, self.vae_dtype
+            ),
         }
 
 

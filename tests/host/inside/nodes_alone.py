@@ -170,7 +170,10 @@ def check_recipes_give_what_is_published():
     _, sigmas, guidance, *_ = call("ReelpatchRecipe", recipe="ditto-global", steps=6, shift=5.0, cfg=2.0)
     assert len(sigmas) == 7
     assert guidance.guidance.scale == 2
-    assert call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0)[-2:] == (5, True)  # frames held, times in the result
+    assert call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0)[-2:] == (
+        5,
+        True,
+    )  # frames held, times in the result
 
 
 def check_flow_sampler_starts_from_the_noise_itself():

@@ -9,7 +9,7 @@ from reelpatch.families.wan.transformer_counts import T2V_14B
 from reelpatch.plan.cards import CARDS, find_card, forward_seconds
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.machine import Machine, Offload
-from reelpatch.plan.memory import GIB
+from reelpatch.plan.memory import GIB, plan_memory
 from reelpatch.plan.models import DTYPES, models_of
 from reelpatch.plan.plan import Plan, make_plan
 from reelpatch.plan.report import report, report_for_node
@@ -269,3 +269,21 @@ def test_a_picture_has_no_length_of_its_own() -> None:
     tight = Machine("tiny", ram=64 * GIB, vram=2 * GIB)
     made = plan(Job(recipe("chronoedit-reasoning"), 29, (720, 1280)), tight, dtype="bf16")
     assert all(advice.option != "--frames" for advice in made.machines[0].advice)
+
+
+def test_cards_that_share_an_edit_have_a_part_of_its_tokens_each() -> None:
+    ditto = recipe("ditto-global")
+    models = models_of(ditto, {})
+    alone, shared = (Job(ditto, 73, (480, 832), cards=cards) for cards in (1, 4))
+    assert (alone.tokens_here, shared.tokens_here) == (29_640, 7_410)
+    # 40 blocks of the backbone and 8 of the module send queries, keys, values and results in bf16, but for their own heads.
+    assert shared.sent_bytes(models) == 48 * 4 * 7_410 * 5_120 * 2 * 3 // 4
+    assert alone.sent_bytes(models) == 0
+    assert count_work(alone, models) == count_work(shared, models)
+    one, four = (
+        plan_memory(job, models, placement="resident", vram=80 * GIB).stages[2] for job in (alone, shared)
+    )
+    assert one.weights == four.weights
+    assert one.activations / 4 < four.activations < one.activations / 2
+    with pytest.raises(BadInput, match="the number of cards that share the edit is 0"):
+        Job(ditto, 73, (480, 832), cards=0)

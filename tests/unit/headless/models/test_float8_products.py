@@ -9,8 +9,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.evaluate import FP8_BACKBONE, with_backbone
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.loaded_recipe import MachineOptions
 from reelpatch.headless.models.float8_products import check_device, float8_linear, multiply_in_float8
+from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.stored_layers import StoredLinear
 from reelpatch.recipes import recipe
 from reelpatch.weights.float8 import widened

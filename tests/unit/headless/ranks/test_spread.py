@@ -1,0 +1,74 @@
+"""One forward shared by several processes gives what one process gives, and sends what can be counted by hand."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.golden import tiny_wan
+from tests.unit.headless.ranks.launched import torchrun
+from tests.unit.headless.ranks.spread_cases import CASES, COUNTED, WIDTH, tiny_models
+
+# Sums of products in another order; the numbers are up to 2.6.
+SAME = 1e-4
+FP32 = 4
+BLOCKS = {"backbone": 3, "module": 5, "segments": 3}
+TOKENS = {"backbone": 48, "module": 48, "segments": 48 + 24 + 8}
+OUT_NUMBERS = 4 * 2 * 2  # of a token: channels of a patch
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Tensor]:
+    models = tiny_models()
+    return {name: case(models) for name, case in CASES.items()}
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def together(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many processes there are, and what each of them made."""
+    out = tmp_path_factory.mktemp("together") / "made.pt"
+    ended = torchrun(request.param, "tests.unit.headless.ranks.spread_cases", str(out))
+    assert ended.returncode == 0, ended.stderr
+    return request.param, torch.load(out, weights_only=True)
+
+
+@pytest.mark.parametrize("way", ["ulysses", "ring"])
+@pytest.mark.parametrize("name", CASES)
+def test_processes_together_make_what_one_makes(
+    together: tuple[int, list[dict[str, Any]]], alone: dict[str, Tensor], way: str, name: str
+) -> None:
+    first, *others = (made[f"{way}: {name}"] for made in together[1])
+    assert tiny_wan.largest_difference(first, alone[name]) <= SAME
+    assert all(torch.equal(first, other) for other in others)
+
+
+def test_what_is_made_is_not_one_and_the_same(alone: dict[str, Tensor]) -> None:
+    """The cases differ by more than the tolerance, so that each of them says something."""
+    for one, other in (
+        ("backbone", "module"),
+        ("backbone", "segments"),
+        ("module", "both"),
+        ("module", "skipped"),
+    ):
+        assert tiny_wan.largest_difference(alone[one], alone[other]) > 5 * SAME
+
+
+@pytest.mark.parametrize("way", ["ulysses", "ring"])
+@pytest.mark.parametrize("name", COUNTED)
+def test_the_bytes_that_a_process_sends(
+    together: tuple[int, list[dict[str, Any]]], way: str, name: str
+) -> None:
+    """Ulysses sends the others' heads of queries, keys, values and results; a ring keys and values to each of the others.
+
+    All parts are equally long here; of others the lengths are exchanged too.
+    """
+    count, made = together
+    part = TOKENS[name] // count * WIDTH * FP32
+    by_block = 4 * part * (count - 1) // count if way == "ulysses" else 2 * part * (count - 1)
+    end = TOKENS["backbone"] // count * OUT_NUMBERS * FP32 * (count - 1)
+    collectives = BLOCKS[name] * (4 if way == "ulysses" else 1) + 1
+    for one in made:
+        assert one[f"{way}: bytes of {name}"] == (BLOCKS[name] * by_block + end, collectives)
