@@ -7,7 +7,7 @@ paper leaves open is recorded in docs/files.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +18,6 @@ from reelpatch.families.wan.family import WAN_5B_FAMILY
 from reelpatch.families.wan.layouts import ADAPTER_PARTS
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.lora_keys import read_key
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from reelpatch.families.wan.block import LayerOptions
 
 PATCH = (1, WAN_5B_FAMILY.lattice.patch_cells, WAN_5B_FAMILY.lattice.patch_cells)
 
@@ -35,16 +30,20 @@ class AdapterModule(nn.Module):
         channels: int,
         width: int,
         layout: AdapterLayout | None = None,
-        **options: Unpack[LayerOptions],
+        *,
+        operations: Any = nn,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        layers_cast: bool = False,
     ) -> None:
         super().__init__()
         self.channels, self.width, self.layout = channels, width, layout or AdapterLayout()
         self.lora: Mapping[str, Tensor] = {}
-        self.layers_cast = options.get("layers_cast", False)
-        operations: Any = options.get("operations", nn)
-        factory: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
+        self.layers_cast = layers_cast
         for part in ADAPTER_PARTS:
-            layer = operations.Conv3d(channels, width, kernel_size=PATCH, stride=PATCH, **factory)
+            layer = operations.Conv3d(
+                channels, width, kernel_size=PATCH, stride=PATCH, device=device, dtype=dtype
+            )
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
             self.add_module(f"{part}_embedding", layer)

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from reelpatch.errors import BadInput
-from reelpatch.families.wan.block import LayerOptions, WanBlock
+from reelpatch.families.wan.block import WanBlock
 from reelpatch.families.wan.family import WAN
 from reelpatch.families.wan.sizes import WITH_VACE
 from reelpatch.weights.finite import CHECKED_BYTES, is_finite
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 PATCH = (1, WAN.lattice.patch_cells, WAN.lattice.patch_cells)  # latent frames, rows and columns of a token
 LAYERS_KEY = "reelpatch.vace_layers"
@@ -34,12 +31,10 @@ PUBLISHED_LAYERS = {(size.dim, size.num_vace_blocks): size.vace_layers for size 
 class VaceBlock(WanBlock):
     """A Wan block that ends in a hint; the first one also takes in the main stream's tokens."""
 
-    def __init__(
-        self, dim: int, ffn_dim: int, num_heads: int, *, is_first: bool, **options: Unpack[LayerOptions]
-    ) -> None:
+    def __init__(self, dim: int, ffn_dim: int, num_heads: int, *, is_first: bool, **options: Any) -> None:
         super().__init__(dim, ffn_dim, num_heads, **options)
         operations = options.get("operations", nn)
-        factory: dict[str, Any] = {"device": options.get("device"), "dtype": options.get("dtype")}
+        factory = {name: options.get(name) for name in ("device", "dtype")}
         if is_first:
             self.before_proj = operations.Linear(dim, dim, **factory)
         self.after_proj = operations.Linear(dim, dim, **factory)
@@ -66,9 +61,12 @@ class VaceConfig:
 
 
 class VaceModule(nn.Module):
-    """The weights of a VACE edit, under their native names (`vace_patch_embedding`, `vace_blocks.i`)."""
+    """The weights of a VACE edit, under their native names (`vace_patch_embedding`, `vace_blocks.i`).
 
-    def __init__(self, config: VaceConfig, **options: Unpack[LayerOptions]) -> None:
+    `options` are how a host makes layers: those of `WanBlock`, which refuses others.
+    """
+
+    def __init__(self, config: VaceConfig, **options: Any) -> None:
         super().__init__()
         self.config = config
         self.layers_cast = options.get("layers_cast", False)

@@ -8,7 +8,7 @@ modulation, gates and their sums are done in float32 and cast back to the stream
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -20,15 +20,6 @@ from reelpatch.families.wan.modulation import gated, modulated
 if TYPE_CHECKING:  # imported where a block runs in pieces
     from reelpatch.families.pieces import Pieces
     from reelpatch.families.wan.pieces import BlockLayers
-
-
-class LayerOptions(TypedDict, total=False):
-    """How a host makes layers: options of `WanBlock`, which modules hand on to their blocks."""
-
-    operations: Any
-    device: torch.device | str | None
-    dtype: torch.dtype | None
-    layers_cast: bool
 
 
 class SelfAttention(nn.Module):
