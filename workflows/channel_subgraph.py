@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from reelpatch.recipes import Recipe
-from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
+from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, load_video
 from workflows.recipe_nodes import (
-    NAME,
     Sampled,
-    finish,
     load_models,
     recipe_node,
-    result_name,
-    sampling,
     texts,
 )
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
@@ -46,21 +42,18 @@ def channel_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     )
     edit = _edit(recipe, given, models, clip, words)
     shown = Sampled(models["MODEL"], edit["LATENT"], edit["positive"], edit["negative"], settings["SAMPLER"])
-    run = sampling(shown, settings, given["seed"])
-    result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
-    called = result_name(given["video"], given["instruction"], instruction)
+    last = ending(shown, settings, models, clip, given, instruction)
     return Subgraph(
         "Edit video by channels",
         DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
-        {"VIDEO": result["video"], NAME: called[NAME]},
+        last.outputs,
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Text", GOLD, words),
             Stage("3 Clip and edit", GREEN, [clip, edit]),
-            Stage("4 Sampling", VIOLET, run),
-            Stage("5 Result", RED, [called, result]),
+            *last.stages,
         ],
         owner=owner,
         search=("capybara", "hunyuan", "instruction"),

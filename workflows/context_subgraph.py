@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reelpatch.recipes import Recipe
-from workflows.edit_subgraphs import BLUE, GOLD, GREEN, RED, VIOLET, part_of_video
+from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, MASK, PLACE, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import (
-    NAME,
     Sampled,
-    finish,
     load_models,
     recipe_node,
-    result_name,
-    sampling,
     texts,
 )
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
@@ -93,21 +89,18 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     positive, negative = (text["CONDITIONING"] for text in words)
     low_noise = None if recipe.edit_kind.has_module else models["low-noise model"]
     shown = Sampled(edit["MODEL"], edit["LATENT"], positive, negative, settings["SAMPLER"], low_noise)
-    run = sampling(shown, settings, given["seed"])
-    result = finish(run[-1]["output"], models["VAE"], clip["clip"], given["mask"])
-    called = result_name(given["video"], given["instruction"], instruction)
+    last = ending(shown, settings, models, clip, given, instruction)
     return Subgraph(
         offered.name,
         offered.description,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
-        {"VIDEO": result["video"], NAME: called[NAME]},
+        last.outputs,
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 Clip and edit", GREEN, [clip, edit]),
             Stage("3 Text", GOLD, words),
-            Stage("4 Sampling", VIOLET, run),
-            Stage("5 Result", RED, [called, result]),
+            *last.stages,
         ],
         owner=owner,
         search=offered.search,

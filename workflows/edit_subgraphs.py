@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from reelpatch.recipes import Recipe
 from workflows.graph import SEED_CONTROL, Node, Output, Stage
@@ -78,22 +78,34 @@ def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, ow
     part = {"first_frame": first_frame, "frames": recipe.frames, "fps": float(recipe.fps)}
     clip = part_of_video(recipe, given, settings, part)
     apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
-    run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
-    result = finish(run[-1]["output"], models["VAE"], clip["clip"])
-    called = result_name(given["video"], given["instruction"], instruction)
+    last = ending(Sampled.of(apply, words, settings), settings, models, clip, given, instruction)
     return Subgraph(
         PUBLISHED,
         PUBLISHED_DESCRIPTION,
         given,
         {"instruction": instruction, "recipe": recipe.name, **part, "strength": 0.0, "seed": 1},
-        {"VIDEO": result["video"], NAME: called[NAME]},
-        _stages(
-            *(models, settings, words, Stage("3 Clip and edit", GREEN, [clip, apply])),
-            *(Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [called, result])),
-        ),
+        last.outputs,
+        _stages(models, settings, words, Stage("3 Clip and edit", GREEN, [clip, apply]), *last.stages),
         owner=owner,
         search=("ditto", "73 frames", "vace"),
     )
+
+
+class Ending(NamedTuple):
+    """The last stages of a subgraph, and what comes out of it."""
+
+    stages: list[Stage]
+    outputs: dict[str, Output]
+
+
+def ending(shown: Sampled, settings: Node, models: Node, clip: Node, given: Node, text: str) -> Ending:
+    """Sampling, and the part of a video that it gives, named after the instruction."""
+    run = sampling(shown, settings, given["seed"])
+    mask = given["mask"] if "mask" in dict(given.outputs) else None
+    result = finish(run[-1]["output"], models["VAE"], clip["clip"], mask)
+    called = result_name(given["video"], given["instruction"], text)
+    stages = [Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [called, result])]
+    return Ending(stages, {"VIDEO": result["video"], NAME: called[NAME]})
 
 
 def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Subgraph:
