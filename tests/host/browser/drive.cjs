@@ -19,7 +19,7 @@ async function main() {
     const seen = watched(page);
     const templates = await onSmallScreen(page, async () => {
       const found = {};
-      for (const name of job.templates) found[name] = await template(page, name, seen);
+      for (const name of job.templates) found[name] = await template(page, name, seen, `${name}.png`);
       return found;
     });
     const run = job.run ? await pressedRun(page, job.run, seen) : null;
@@ -39,11 +39,11 @@ async function main() {
 }
 
 /** Opens a template as the Templates dialog does: how it then looks, what it became, and a picture of it. */
-async function template(page, name, seen) {
+async function template(page, name, seen, picture) {
   await openedAsTemplate(page, name);
   await still(page);
   const first = await look(page);
-  await page.screenshot({ path: path.join(job.pictures, `${name}.png`) });
+  await page.screenshot({ path: path.join(job.pictures, picture) });
   await page.keyboard.press("Escape"); // dialogs that a template brings up
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
   await still(page);
@@ -65,7 +65,7 @@ async function template(page, name, seen) {
 
 /** Loads a template, presses Run, and waits for the end. */
 async function pressedRun(page, name, seen) {
-  await template(page, name, seen);
+  await template(page, name, seen, "before the run.png");
   // Nothing from a run before: every node works, and says what it has to say.
   await page.request.post(`${job.url}/free`, { data: { unload_models: true, free_memory: true } });
   await page.waitForTimeout(3000);

@@ -1,7 +1,7 @@
 """The shipped weights on held-out scenes, held to their bars.
 
-`reelpatch demo --evaluate 256` prints the figures of docs/measured.md; here 64 scenes, half of them also with the fp8 base
-and by the VAE alone, keep `make test` short.
+`reelpatch demo --evaluate 256` prints the figures of docs/measured.md; here 64 scenes, a quarter of them also with the fp8
+base and by the VAE alone, keep `make test` short.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BARS = {
 
 @pytest.fixture(scope="module")
 def judged() -> Report:
-    return evaluate(64, compare_each=2)
+    return evaluate(64, compare_each=4)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_kept_pixels_are_exact(report: dict[str, Any]) -> None:
 
 
 def test_fp8_does_as_well(judged: Report) -> None:
-    """Scene by scene: of 32, one may go the other way where the edit is near the edge of its bar."""
+    """Scene by scene: of 16, one may go the other way where the edit is near the edge of its bar."""
     pairs = [(one.edit.hit, one.compared.fp8.hit) for one in judged.outcomes if one.compared]
-    assert len(pairs) == 32
+    assert len(pairs) == 16
     assert sum(edit != fp8 for edit, fp8 in pairs) <= 1
