@@ -1,7 +1,6 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.edits.work import ModuleWork
-from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
+from reelpatch.headless.models.device import DTYPES, choose_device, choose_dtype
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.family_models import (
@@ -26,7 +25,9 @@ from reelpatch.headless.models.family_models import (
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.placement import Placement, card_bytes, place
+from reelpatch.headless.models.read_ahead import ReadAhead
 from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.headless.models.start_times import StartTimes
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
@@ -39,10 +40,6 @@ from reelpatch.sampling.schedules import high_noise_steps
 from reelpatch.sampling.solvers import SOLVERS, Between
 from reelpatch.sampling.strengths import StrengthSchedule
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-# CPUs compute faster in fp32 than in bf16, while there is memory for it.
-FP32_ON_CPU_BYTES = 4 * 2**30
-_REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 _log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded", bound="LoadedRecipe")
@@ -101,7 +98,9 @@ class LoadedRecipe:
         self.recipe = recipe
         self.work = recipe.edit_kind.start_work()
         self.family = start_models(recipe.model_family)
-        self.files = RecipeFiles.find(recipe, models)
+        self.start = StartTimes()
+        with self.start.of("files"):
+            self.files = RecipeFiles.find(recipe, models)
         self.check_files()
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
         self.loras = (*of_recipe, *loras)
@@ -123,6 +122,7 @@ class LoadedRecipe:
         self.look = Looking(self.family, self.files.clip_vision)
         self._vae: VideoVae | None = None
         self._encoded = EncodedClips()
+        self._ahead = ReadAhead(self._in_order_of_use())
         self._transformer: LoadedTransformer | None = None
 
     @staticmethod
@@ -186,12 +186,14 @@ class LoadedRecipe:
     def text(self, text: str, on_progress: OnProgress = silent) -> Any:
         """The embedding of a text, [1, 512, 4096] where UMT5 made it; texts are remembered."""
         placement = self._placement
-        return self.texts.embed(
-            text,
-            is_streamed=placement is not None and placement.is_text_streamed,
-            make_room=self._drop_transformer,
-            on_work=lambda done: on_progress("reading the instruction", done, 1),
-        )
+        self._ahead.begin()
+        with self.start.of("text"):
+            return self.texts.embed(
+                text,
+                is_streamed=placement is not None and placement.is_text_streamed,
+                make_room=self._drop_transformer,
+                on_work=lambda done: on_progress("reading the instruction", done, 1),
+            )
 
     def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Any:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
@@ -203,7 +205,8 @@ class LoadedRecipe:
     def vae(self) -> VideoVae:
         """The VAE."""
         if self._vae is None:
-            self._vae = self.family.load_vae(self.files.vae, dtype=self.vae_dtype, device=self.device)
+            with self.start.of("vae"):
+                self._vae = self.family.load_vae(self.files.vae, dtype=self.vae_dtype, device=self.device)
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 
@@ -225,7 +228,8 @@ class LoadedRecipe:
             self._drop_transformer()
             doing = "loading the low-noise backbone" if is_low_noise else "loading the backbone"
             on_progress(doing, 0, 1)
-            self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
+            with self.start.of("weights"):
+                self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
             on_progress(doing, 1, 1)
         assert self._transformer is not None
         if self._placement is not None:
@@ -270,15 +274,27 @@ class LoadedRecipe:
         if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
             options["noise_sampler"] = seed.sampler(rows, references=references)
         on_progress("denoising", 0, num_steps)
+        self.start.step_begins()
+
+        def after_step(state: Any) -> None:
+            self.start.step_ends()
+            on_progress("denoising", state["i"] + 1, num_steps)
+
         made = SOLVERS[self.recipe.solver](
             denoiser,
             rows.to(self.device),
             denoiser.sigmas,
             extra_args={"seed": noise_seed(seed)},
-            callback=lambda state: on_progress("denoising", state["i"] + 1, num_steps),
+            callback=after_step,
             **options,
         )
         return made if start.ndim == 5 else made[0]
+
+    def _in_order_of_use(self) -> list[Path]:
+        """The files of a run's first steps; the low-noise expert comes long after."""
+        files = self.files
+        used = (files.text_encoder, files.vae, files.backbone, files.module)
+        return [*(path for path in used if path is not None), *(lora.path for lora in self.loras)]
 
     def _load_transformer(
         self, placement: Placement | None, *, is_low_noise: bool = False
@@ -336,36 +352,3 @@ class LoadedRecipe:
             return ()
         assert self.files.module is not None
         return (ChosenLora(self.files.module, StrengthSchedule((1.0,))),)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the first CUDA device, else the CPU.
-
-    Raises: `BadInput` for one that is unknown or not in this machine.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # each backend has errors of its own
-        reason = re.split(r"[.:;,]\s|\n", str(error))[0][:_REASON_CHARACTERS].rstrip(".")
-        raise BadInput(
-            f"the device '{name[:_REASON_CHARACTERS]}' cannot be used ({reason}): use cpu, cuda or auto (--device)."
-        ) from error
-    if device.type == "meta":
-        raise BadInput(f"the device '{name}' holds no numbers: use cpu, cuda or auto (--device).")
-    return device
-
-
-def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype:
-    """The dtype of that name; `auto` is bf16, but fp32 on CPUs where the backbone is small enough for it.
-
-    Raises: `BadInput` for an unknown one.
-    """
-    if name == "auto":
-        is_small = backbone.stat().st_size <= FP32_ON_CPU_BYTES
-        return torch.float32 if device.type == "cpu" and is_small else torch.bfloat16
-    if name not in DTYPES:
-        raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
-    return DTYPES[name]

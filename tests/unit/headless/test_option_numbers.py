@@ -7,7 +7,7 @@ import pytest
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
 from reelpatch.headless.commands.main import BAD_INPUT, build_parser, main
-from reelpatch.headless.loaded_recipe import choose_device
+from reelpatch.headless.models.device import choose_device
 
 
 def numeric_options() -> list[tuple[str, str]]:

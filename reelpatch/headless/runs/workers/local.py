@@ -15,7 +15,7 @@ from typing import cast
 import torch
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.loaded_recipe import choose_device
+from reelpatch.headless.models.device import choose_device
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.planning import Spelled
 from reelpatch.headless.runs.batch.verbs import key_of
