@@ -1,6 +1,6 @@
 """An edit adapter of EasyV2V's layout on the demo's finished base: `python -m training.adapter FOLDER`.
 
-With `--further`, in a folder of its own, the finished adapter learns from further scenes. It goes on where it was stopped; with
+With `--further N`, in a folder of its own, the finished adapter learns from further scenes, others for each N. It goes on where it was stopped; with
 `--minutes` it stops by itself. `--judge N` judges the finished file on N held-out scenes.
 """
 
@@ -55,7 +55,11 @@ class Round:
 
 
 FROM_THE_BASE = Round(2800, 8, 0.02, FIRST_SEED, 4_000_000)
-FURTHER = Round(2600, 14, 0.012, FIRST_SEED + 100 * SHARD, 6_000_000)
+
+
+def further(number: int) -> Round:
+    """The training of that number after the first, from 1 on."""
+    return Round(2600, 14, 0.012, FIRST_SEED + 100 * number * SHARD, 5_000_000 + 1_000_000 * number)
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,11 @@ def main() -> None:
         "--minutes", type=float, default=1e6, help="stop after so many, to go on another time"
     )
     parser.add_argument(
-        "--further", action="store_true", help="go on from the finished adapter, with other scenes"
+        "--further",
+        type=int,
+        default=0,
+        metavar="N",
+        help="go on from the finished adapter, with other scenes",
     )
     parser.add_argument("--positions", choices=("sequence", "aligned"), default="aligned")
     parser.add_argument(
@@ -229,7 +237,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     until = time.monotonic() + 60 * options.minutes
     finished = MODELS / "diffusion_models" / FILE
-    learned, start = (FURTHER, finished) if options.further else (FROM_THE_BASE, None)
+    learned, start = (further(options.further), finished) if options.further else (FROM_THE_BASE, None)
     try:
         tensors = train(options.folder, learned, until=until, positions=options.positions, start=start)
     except run.OutOfTime:

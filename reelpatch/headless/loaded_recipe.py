@@ -26,7 +26,9 @@ from reelpatch.headless.models.float8_products import check_device, multiply_in_
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.placement import Placement, card_bytes, place
+from reelpatch.headless.models.read_ahead import ReadAhead
 from reelpatch.headless.models.recipe_files import RecipeFiles
+from reelpatch.headless.models.start_times import StartTimes
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.headless.ranks.sharing import shared_by
@@ -107,7 +109,9 @@ class LoadedRecipe:
         self.recipe = recipe
         self.work = recipe.edit_kind.start_work()
         self.family = start_models(recipe.model_family)
-        self.files = RecipeFiles.find(recipe, models)
+        self.start = StartTimes()
+        with self.start.of("files"):
+            self.files = RecipeFiles.find(recipe, models)
         self.check_files()
         of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
         self.loras = (*of_recipe, *loras)
@@ -130,6 +134,7 @@ class LoadedRecipe:
         self.look = Looking(self.family, self.files.clip_vision)
         self._vae: VideoVae | None = None
         self._encoded = EncodedClips()
+        self._ahead = ReadAhead(self._in_order_of_use())
         self._transformer: LoadedTransformer | None = None
 
     @staticmethod
@@ -208,12 +213,14 @@ class LoadedRecipe:
     def text(self, text: str, on_progress: OnProgress = silent) -> Any:
         """The embedding of a text, [1, 512, 4096] where UMT5 made it; texts are remembered."""
         placement = self._placement
-        return self.texts.embed(
-            text,
-            is_streamed=placement is not None and placement.is_text_streamed,
-            make_room=self._drop_transformer,
-            on_work=lambda done: on_progress("reading the instruction", done, 1),
-        )
+        self._ahead.begin()
+        with self.start.of("text"):
+            return self.texts.embed(
+                text,
+                is_streamed=placement is not None and placement.is_text_streamed,
+                make_room=self._drop_transformer,
+                on_work=lambda done: on_progress("reading the instruction", done, 1),
+            )
 
     def negative(self, guidance: Guidance, on_progress: OnProgress = silent) -> Any:
         """The embedding of the recipe's negative prompt; None where no step has guidance."""
@@ -225,7 +232,8 @@ class LoadedRecipe:
     def vae(self) -> VideoVae:
         """The VAE."""
         if self._vae is None:
-            self._vae = self.family.load_vae(self.files.vae, dtype=self.vae_dtype, device=self.device)
+            with self.start.of("vae"):
+                self._vae = self.family.load_vae(self.files.vae, dtype=self.vae_dtype, device=self.device)
         self._vae.work_in_tiles(self._placement is not None and self._placement.is_vae_tiled)
         return self._vae
 
@@ -247,7 +255,8 @@ class LoadedRecipe:
             self._drop_transformer()
             doing = "loading the low-noise backbone" if is_low_noise else "loading the backbone"
             on_progress(doing, 0, 1)
-            self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
+            with self.start.of("weights"):
+                self._transformer = self._load_transformer(self._placement, is_low_noise=is_low_noise)
             on_progress(doing, 1, 1)
         assert self._transformer is not None
         if self._placement is not None:
@@ -292,15 +301,27 @@ class LoadedRecipe:
         if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
             options["noise_sampler"] = seed.sampler(rows, references=references)
         on_progress("denoising", 0, num_steps)
+        self.start.step_begins()
+
+        def after_step(state: Any) -> None:
+            self.start.step_ends()
+            on_progress("denoising", state["i"] + 1, num_steps)
+
         made = SOLVERS[self.recipe.solver](
             denoiser,
             rows.to(self.device),
             denoiser.sigmas,
             extra_args={"seed": noise_seed(seed)},
-            callback=lambda state: on_progress("denoising", state["i"] + 1, num_steps),
+            callback=after_step,
             **options,
         )
         return made if start.ndim == 5 else made[0]
+
+    def _in_order_of_use(self) -> list[Path]:
+        """The files of a run's first steps; the low-noise expert comes long after."""
+        files = self.files
+        used = (files.text_encoder, files.vae, files.backbone, files.module)
+        return [*(path for path in used if path is not None), *(lora.path for lora in self.loras)]
 
     def _load_transformer(
         self, placement: Placement | None, *, is_low_noise: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from reelpatch.sampling.noise import FrameNoise
 from reelpatch.windows.file_stamp import is_unchanged
 from reelpatch.windows.kept_work import KeptWork, kept_if_writing_fails
 from reelpatch.windows.plan_windows import FrameWindow, WindowPlan, one_window, plan_windows, usual_overlap
+from reelpatch.windows.side_by_side import Beside
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 
 _log = logging.getLogger(__name__)
@@ -164,13 +166,7 @@ def run_windows(
     store.open()
     _say_where_it_begins(store, len(windows))
     try:
-        with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
-            for number in range(len(windows)):
-                if store.is_finished(number):
-                    continue
-                kept = KeptWork(target, {**run, "window": number})
-                window = kept.found() or _finished(clip, reader, number, store, work, on_progress)
-                _add(store, number, window, kept)
+        _WindowsInTurn(clip, target, run, store, work, on_progress).make()
         _check_sources(run)
         _write(clip, store, target, sound, lossless=lossless)
     except KeyboardInterrupt:
@@ -217,7 +213,7 @@ def _run_one(
     window = kept.found()
     if window is None:
         with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
-            job = _job(clip, reader, 0, {})
+            job = _job(clip, _pictures(clip, reader, 0), 0, {})
             _check_sources(run)
             window = work(job, on_progress)
     with kept_if_writing_fails(kept, window.pictures):
@@ -225,19 +221,74 @@ def _run_one(
         write_video(video, target, lossless=lossless, sound=sound)
 
 
-def _finished(
-    clip: CutClip, reader: FrameReader, number: int, store: WindowStore, work: Work, on_progress: OnProgress
-) -> FinishedWindow:
-    job = _job(clip, reader, number, store.carried(number - 1) if number else {})
-    return work(job, _told_with(f"window {number + 1}/{len(clip.plan.windows)}", on_progress))
+@dataclass(frozen=True, eq=False)
+class _WindowsInTurn:
+    """Makes the windows of a clip that are not finished yet: while one is worked on, the next is read and the last is kept."""
+
+    clip: CutClip
+    target: Path
+    run: Mapping[str, Any]
+    store: WindowStore
+    work: Work
+    on_progress: OnProgress
+
+    def make(self) -> None:
+        """Raises: as `run_windows`; what was finished by then is kept."""
+        num_windows = len(self.clip.plan.windows)
+        carried: Mapping[str, Tensor] | None = {}
+        path, accept_damage = self.clip.header.path, self.clip.header.accept_damage
+        with (
+            closing(FrameReader(path, accept_damage=accept_damage)) as frames,
+            Beside[Frames | FinishedWindow]("reading") as reading,
+            Beside[None]("keeping") as keeping,
+        ):
+            for number in range(num_windows):
+                if self.store.is_finished(number):
+                    keeping.finish()  # a window that comes out differently than before takes later ones with it
+                if self.store.is_finished(number):
+                    carried = None  # in memory
+                    continue
+                found = reading.finish()
+                if found is None:
+                    found = self._read(frames, number)
+                if number + 1 < num_windows and not self.store.is_finished(number + 1):
+                    reading.start(partial(self._read, frames, number + 1))
+                if not isinstance(found, FinishedWindow):
+                    before = self.store.carried(number - 1) if carried is None else carried
+                    found = self._made(number, found, before, keeping)
+                keeping.start(partial(_add, self.store, number, found, self._kept(number)))
+                carried = found.carried
+
+    def _read(self, frames: FrameReader, number: int) -> Frames | FinishedWindow:
+        """The pictures of a window; where it was finished before but could not be stored, that."""
+        return self._kept(number).found() or _pictures(self.clip, frames, number)
+
+    def _made(
+        self, number: int, pictures: Frames, carried: Mapping[str, Tensor], keeping: Beside[None]
+    ) -> FinishedWindow:
+        tell = _told_with(f"window {number + 1}/{len(self.clip.plan.windows)}", self.on_progress)
+
+        def on_progress(stage: str, done: int, total: int) -> None:
+            keeping.check()  # nothing is made for a store that takes nothing any more
+            tell(stage, done, total)
+
+        return self.work(_job(self.clip, pictures, number, carried), on_progress)
+
+    def _kept(self, number: int) -> KeptWork:
+        return KeptWork(self.target, {**self.run, "window": number})
 
 
-def _job(clip: CutClip, reader: FrameReader, number: int, carried: Mapping[str, Tensor]) -> WindowJob:
+def _pictures(clip: CutClip, frames: FrameReader, number: int) -> Frames:
+    window = clip.plan.windows[number]
+    return frames.part(window.first, min(window.end, clip.plan.clip_frames))
+
+
+def _job(clip: CutClip, pictures: Frames, number: int, carried: Mapping[str, Tensor]) -> WindowJob:
     windows = clip.plan.windows
     window, is_last = windows[number], number + 1 == len(windows)
     return WindowJob(
         number=number,
-        pictures=reader.part(window.first, min(window.end, clip.plan.clip_frames)),
+        pictures=pictures,
         window=window,
         carried=carried,
         keep=0 if is_last else windows[number + 1].overlap,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from reelpatch.clips.frames import Size
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.lora import LoraReport
+from reelpatch.headless.models.start_times import StartTimes
 from reelpatch.headless.rewriting.rewriter import Rewritten
 from reelpatch.windows.window_run import CutClip
 
@@ -41,6 +42,7 @@ class RunResult:
     seconds: float
     loras: tuple[LoraReport, ...]
     windows: int = 1
+    start: StartTimes | None = None
     rewriting: Rewritten | None = None
     picture: Path | None = None
     grounding_film: Path | None = None
@@ -69,6 +71,7 @@ class RunResult:
             seconds=time.monotonic() - began,
             loras=runner.lora_reports,
             windows=windows,
+            start=runner.start,
         )
 
     @classmethod
@@ -92,6 +95,7 @@ class RunResult:
             "fps_exact": str(self.fps),
             "seconds": round(self.seconds, 3),
             "loras": [report.as_dict() for report in self.loras],
+            **({} if self.start is None else {"start": self.start.as_dict()}),
             **({} if self.rewriting is None else {"rewriting": self.rewriting.as_dict()}),
             **({} if self.picture is None else {"picture": str(self.picture)}),
             **({} if self.grounding_film is None else {"grounding_film": str(self.grounding_film)}),
