@@ -27,7 +27,7 @@ _WORDS: dict[MaskChannel, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AskedMask:
     """What was asked of a mask: which channel, and from which part of its scale on it is edited.
 

@@ -224,7 +224,7 @@ class WorkedPart:
         return fitted if self.crop is None else stitch(fitted, self.crop, self.source)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finishing:
     """How an edit is fitted to its clip; `crop_px` is the margin of a box around the mask, None for the whole picture."""
 

@@ -3,6 +3,7 @@
 import argparse
 import glob
 from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ _NEVER = ("help", "json", "preview")  # they say how a verb answers, not what it
 _NAMED_AFTER_CLIP = ("output", "out", "mask", "reasoning-film")
 _CLIP = "{clip}"
 _SHOWN = 40
+_REMEMBERED = 1024
 
 
 class JobParser:
@@ -23,6 +25,8 @@ class JobParser:
         self, parsers: Mapping[str, argparse.ArgumentParser], folder: Path, defaults: Fields
     ) -> None:
         self._parsers = {verb: parsers[verb] for verb in VERBS}
+        # Many lines name the same files: each is held once.
+        self._at = lru_cache(maxsize=_REMEMBERED)(self._placed)
         self._folder, self._defaults = folder, {_spelled(name): value for name, value in defaults.items()}
         known = {"verb"}.union(*(_actions(parser) for parser in self._parsers.values()))
         for name in self._defaults:
@@ -97,7 +101,7 @@ class JobParser:
             return type(value)(self._rebased(one) for one in value)  # pyright: ignore[reportUnknownVariableType]
         return value
 
-    def _at(self, path: Path) -> Path:
+    def _placed(self, path: Path) -> Path:
         try:
             return self._folder / path.expanduser()
         except RuntimeError as error:
@@ -110,6 +114,7 @@ def _spelled(name: str) -> str:
     return name.strip().replace("_", "-")
 
 
+@cache
 def _actions(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
     """The options of a verb by their names without dashes, and its places by theirs."""
     found: dict[str, argparse.Action] = {}

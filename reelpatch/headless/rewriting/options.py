@@ -8,7 +8,7 @@ from reelpatch.errors import BadInput
 TIMEOUT_S = 120.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RewriteOptions:
     """By a server at `url` (its `model`, None for the first it lists), by the model in a `folder`, or `plainly`, by none.
 

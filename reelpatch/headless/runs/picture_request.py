@@ -15,7 +15,7 @@ from reelpatch.sampling.schedules import make_sigmas
 _MOST_SEEDS = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PictureRequest(RunRequest):
     """One picture, or each picture of a folder, edited `seeds` times with seeds from `seed` on.
 

@@ -33,7 +33,7 @@ _NAMES = {
 Request = TypeVar("Request", bound="RunRequest")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunRequest:
     """How a recipe is run, and where the result goes. What is None is the recipe's, or left to the machine.
 
@@ -101,7 +101,7 @@ class RunRequest:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipRequest(RunRequest):
     """A run over a clip that may be long: one longer than `window_frames` is worked on in windows that share `overlap`.
 
@@ -136,7 +136,7 @@ def size_for(
     return (settings.height, settings.width) if size is None and fit == "area" else size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EditRequest(ClipRequest):
     """One edit of one clip; the result has the clip's size and length.
 
@@ -172,7 +172,7 @@ class EditRequest(ClipRequest):
         return self.output or named_after(self.clip.absolute(), self.instruction)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EnhanceRequest(ClipRequest):
     """One clip to be enhanced.
 
@@ -190,7 +190,7 @@ class EnhanceRequest(ClipRequest):
         return self.output or self.clip.absolute().with_name(f"{self.clip.stem}_enhanced.mp4")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TaskRequest(RunRequest):
     """One task with its files.
 

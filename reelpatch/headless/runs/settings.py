@@ -1,6 +1,7 @@
 """The recipe of a run with what its request says otherwise."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol
 
 from reelpatch.errors import BadInput
@@ -64,8 +65,14 @@ def chosen_settings(request: RunOptions) -> Recipe:
         steps=settings.steps if request.steps is None else request.steps,
         window=settings.window if request.window is None else StepRange(*request.window),
     ).guided(request.guidance, request.guidance_steps)
-    make_sigmas(settings.schedule, settings.steps, shift=settings.shift)  # refuses what it cannot do
+    _check_schedule(settings.schedule, settings.steps, settings.shift)
     return settings
+
+
+@lru_cache(maxsize=64)
+def _check_schedule(schedule: str, steps: int, shift: float) -> None:
+    """Raises: `BadInput` as `make_sigmas`."""
+    make_sigmas(schedule, steps, shift=shift)
 
 
 def edit_settings(request: EditRequest) -> Recipe:

@@ -4,10 +4,11 @@ The checks are those of the verbs themselves. A clip that has neither mask nor t
 as its edit does when it begins: its first picture is, and its frames are counted.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from reelpatch.recipes import Recipe
 from reelpatch.windows.window_run import CutClip
 
 _REMEMBERED = 16  # clips; lines of one clip mostly follow each other
+_REMEMBERED_CHECKS = 256  # of numbers alone
 
 
 def check_job(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
@@ -46,7 +48,7 @@ def check_job(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
     if isinstance(request, EnhanceRequest):
         return _check_enhance(request, settings, models)
     if isinstance(request, TaskRequest):
-        return _check_task(request, models)
+        return _check_task(request, settings, models)
     if isinstance(request, PictureRequest):
         return _check_picture(request, settings, models)
     return _check_edits(job, settings, models) if job.edits else _check_edit(request, settings, models)
@@ -60,6 +62,33 @@ def _check_edit(request: EditRequest, settings: Recipe, models: LoadedRecipe) ->
 
 
 def _edit_on_clip(request: EditRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
+    if not request.rewriting.is_asked:
+        models.check_text(request.instruction)
+    if request.caption:
+        models.check_text(request.caption)
+    if request.via is not None:  # whose picture lies beside the output
+        return _sized_edit.__wrapped__(_Asked(request, (), settings))
+    plain = replace(request, seed=0, output=None, instruction="", caption="")
+    return _once(_sized_edit, plain, settings)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a check looks at, of which many lines ask the same; the settings follow from the request."""
+
+    request: Any
+    ages: tuple[tuple[int, int] | None, ...]
+    settings: Recipe = field(compare=False)
+
+
+def _once(check: Any, request: Any, settings: Recipe) -> Sized:
+    """What a check says of a request, remembered as long as its files are as they were. Raises: `BadInput` each time."""
+    return check(_Asked(request, tuple(_age(path) for _, path in request.inputs), settings))
+
+
+@lru_cache(maxsize=_REMEMBERED_CHECKS)
+def _sized_edit(asked: _Asked) -> Sized:
+    request, settings = asked.request, asked.settings
     if request.frames is not None and not request.window_frames and request.fit is None:
         settings.lattice.latent_frames(request.frames)
     clip = _cut(
@@ -74,10 +103,6 @@ def _edit_on_clip(request: EditRequest, settings: Recipe, models: LoadedRecipe) 
             ViaPicture(request, settings, clip, mask)
         stills = read_references(request)
         plan = known_plan(request, clip, settings)
-    if not request.rewriting.is_asked:
-        models.check_text(request.instruction)
-    if request.caption:
-        models.check_text(request.caption)
     size = _whole_cells(clip.header.size, settings.lattice.size_multiple) if plan is None else plan.size
     frames = clip.plan.windows[0].frames if plan is None else plan.frames
     shown = request.when or (0, clip.plan.clip_frames - 1)
@@ -110,11 +135,18 @@ def _check_enhance(request: EnhanceRequest, settings: Recipe, models: LoadedReci
     return Sized(plan.frames, plan.size, 0, len(clip.plan.windows), (0, clip.plan.clip_frames - 1))
 
 
-def _check_task(request: TaskRequest, models: LoadedRecipe) -> Sized:
+def _check_task(request: TaskRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
     check_instruction(request.prompt)
     models.check_text(request.prompt)
     check_output(request.target, request.inputs)
-    given = lay_out(request).built.input
+    # The seed chooses frames where some are kept at random.
+    plain = replace(request, output=None, seed=0 if request.keep_random is None else request.seed)
+    return _once(_sized_task, plain, settings)
+
+
+@lru_cache(maxsize=_REMEMBERED_CHECKS)
+def _sized_task(asked: _Asked) -> Sized:
+    given = lay_out(asked.request).built.input
     frames, height, width = given.mask.shape
     return Sized(frames, (height, width), len(given.references), 1, (0, frames - 1))
 

@@ -51,6 +51,8 @@ class JobMaker:
 
     def let_go(self) -> None:
         """Gives the memory of the models back."""
+        if self._held is None:
+            return
         self._key = self._held = None
         free_memory()
 

@@ -131,7 +131,7 @@ class RunPlanner:
     def plan(self, job: Job) -> None:
         """Raises: `BadInput` for a job that cannot be made."""
         settings = settings_of(job)
-        models, weights = self._models_of(job)
+        models, weights = self._models_of(job, settings)
         models.under(settings)
         entry = self._before.get(str(job.target))
         if entry is not None and is_there(entry.get("outputs", [])):
@@ -143,8 +143,8 @@ class RunPlanner:
         job.sized = check_job(job, settings, models)
         job.cost = self._cost(job, job.sized, settings)
 
-    def _models_of(self, job: Job) -> tuple[LoadedRecipe, list[Any]]:
-        key = key_of(job)
+    def _models_of(self, job: Job, settings: Recipe) -> tuple[LoadedRecipe, list[Any]]:
+        key = key_of(job, settings)
         if key not in self._models:
             models = models_for(job)
             self._models[key] = (models, stamped_weights(models.files))

@@ -31,7 +31,6 @@ def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spell
                 report.thumbnails.add(job)
             progress.end(job)
             report.write(jobs, ended=job)
-        maker.let_go()
     except KeyboardInterrupt as stop:
         raise stopped(jobs, report, str(stop)) from None
     finally:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from reelpatch.media.stills import images_in, is_still
 
 _DIGEST_CHARACTERS = 24
 _QUALITY = 85
+_REMEMBERED = 64  # many jobs have one source; a picture is some KB
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +35,7 @@ class Thumbnails:
                 if path is None or not path.exists():  # it may lie on another machine
                     continue
                 self._folder.mkdir(exist_ok=True)
-                picture = _middle(path)
+                picture = _middle(path, path.stat().st_mtime_ns)
                 with saved_at(self._path(job, side), "report") as part:
                     part.write_bytes(picture)
             except (BadInput, OSError, ValueError) as error:
@@ -51,7 +53,8 @@ class Thumbnails:
         return self._folder / f"{name[:_DIGEST_CHARACTERS]}_{side}.jpg"
 
 
-def _middle(path: Path) -> bytes:
+@lru_cache(maxsize=_REMEMBERED)
+def _middle(path: Path, _age: int) -> bytes:
     if path.is_dir() or is_still(path):
         pictures = images_in(path) if path.is_dir() else [path]
         if not pictures:

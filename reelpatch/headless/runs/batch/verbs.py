@@ -54,15 +54,15 @@ def settings_of(job: Job) -> Recipe:
     return VERBS[job.verb].settings(job.request)
 
 
-def key_of(job: Job) -> Key:
-    """What jobs have in common that can be run one after the other with the models of the first."""
+def key_of(job: Job, settings: Recipe | None = None) -> Key:
+    """What jobs have in common that can be run one after the other with the models of the first; `settings` are the job's, if known."""
     request, verb = job.request, VERBS[job.verb]
     machine = (request.models, request.device, request.dtype, request.vram_limit, request.fp8_matmul)
     machine += (request.vae_dtype,)
     return (
         verb.models,
         request.recipe,
-        bool(settings_of(job).strength),
+        bool((settings or settings_of(job)).strength),
         machine,
         request.text_cache,
         request.loras,

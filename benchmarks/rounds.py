@@ -1,0 +1,161 @@
+"""Batches of demo jobs from which something is taken away at random times: a worker, a node of a Ray cluster, a ComfyUI server.
+
+`python -m benchmarks.rounds --rounds 10`: in each round 40 jobs by two local workers of which one is killed, by a Ray cluster
+of two nodes of which one is lost, and by two ComfyUI servers of which one is killed (COMFYUI_PATH). A round counts where every job is done
+once, by results equal to those of one process alone (servers write mp4, and may be 1 of 255 off), and where no half file is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import results
+from benchmarks.batch import TOLERANCE, as_process, check, difference, job_file, started
+
+FIRST_S, SPREAD_S = (
+    6.0,
+    20.0,
+)  # when something is taken away after its work has begun: at FIRST_S, or so much later
+TakeAway = Callable[[subprocess.Popen[bytes]], None]
+
+
+def workers(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:
+    """Two processes of this machine."""
+
+    def kill_one(batch: subprocess.Popen[bytes]) -> None:
+        children = psutil.Process(batch.pid).children()
+        found = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+        if found:
+            chance.choice(found).send_signal(signal.SIGKILL)
+
+    yield ("--devices", "cpu,cpu"), kill_one
+
+
+def ray(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:  # noqa: ARG001 -- as the other ways
+    """Two nodes of one core beside a head without any."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        yield (
+            ("--ray", cluster.address),
+            lambda _batch: cluster.remove_node(nodes[1], allow_graceful=False),
+        )
+    finally:
+        cluster.shutdown()
+
+
+def servers(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:
+    """Two ComfyUI servers."""
+    from tests.host.server import ROOT, running
+
+    with tempfile.TemporaryDirectory() as top, ExitStack() as until_end:
+        found: list[Any] = []
+        for name in ("one", "two"):
+            (Path(top) / name).mkdir()
+            models = ROOT / "reelpatch" / "headless" / "demo" / "models"
+            found.append(until_end.enter_context(running(Path(top) / name, models)))
+        yield (
+            ("--comfyui", ",".join(one.url for one in found)),
+            lambda _batch: os.kill(chance.choice(found).pid, signal.SIGKILL),
+        )
+
+
+WAYS = {"workers": (workers, ".mkv"), "ray": (ray, ".mkv"), "servers": (servers, ".mp4")}
+
+
+def one_round(folder: Path, alone: Path, way: str, number: int, seed: int) -> dict[str, Any]:
+    """What came of a batch from which something was taken away. Raises: `Disagree` where not every job is done once and right."""
+    chance = random.Random(f"{way} {seed}")
+    make, ending = WAYS[way]
+    path = job_file(folder, number, ending)
+    with contextmanager(make)(chance) as (options, take_away):
+        batch = started(path, 1, *options)
+        after_s = FIRST_S + SPREAD_S * chance.random()
+        threading.Thread(target=_later, args=(batch, folder, after_s, take_away), daemon=True).start()
+        check(batch.wait(), folder)
+    report = json.loads((folder / "jobs_report" / "report.json").read_text(encoding="utf-8"))
+    half = [one.name for one in folder.iterdir() if ".part" in one.name or one.name.endswith(".windows")]
+    lines = sorted(job["line"] for job in report["jobs"] if job["state"] == "done")
+    if lines != list(range(1, number + 1)) or half:
+        raise results.Disagree(f"{way}, round {seed}: {report['counts']}, half files {half}")
+    off = difference(alone, folder, number, ending)
+    if off > TOLERANCE.get(way, 0):
+        raise results.Disagree(f"{way}, round {seed}: results differ by {off} of 255")
+    tries = [one["reason"] for job in report["jobs"] for one in job["tries"]]
+    return {"way": way, "round": seed, "after_s": after_s, "tries": tries, "differs_by": off}
+
+
+def _later(batch: subprocess.Popen[bytes], folder: Path, after_s: float, take_away: TakeAway) -> None:
+    """Takes something away when work has begun and that time is over, unless all is done by then."""
+    while batch.poll() is None and "begins line" not in (folder / "log").read_text(errors="replace"):
+        time.sleep(0.2)
+    time.sleep(after_s)
+    if batch.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            take_away(batch)
+
+
+def measure(number: int, rounds: int, ways: Sequence[str]) -> list[dict[str, Any]]:
+    """All rounds; what ended is said at once."""
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as top:
+        alone: dict[str, Path] = {}
+        for ending in dict.fromkeys(WAYS[way][1] for way in ways):
+            alone[ending] = Path(top) / f"alone{ending}"
+            alone[ending].mkdir()
+            as_process(alone[ending], number, 1, ending=ending)
+        for seed in range(rounds):
+            for way in ways:
+                folder = Path(top) / f"{way}{seed}"
+                folder.mkdir()
+                found.append(one_round(folder, alone[WAYS[way][1]], way, number, seed))
+                sys.stdout.write(f"{found[-1]}\n")
+                sys.stdout.flush()
+    return found
+
+
+def table(found: Sequence[dict[str, Any]], number: int) -> list[str]:
+    """The figures to read."""
+    lines = [f"# {number} demo jobs, with losses at random times", "", "| taken away | rounds | jobs tried again | results differ by, of 255 |", "|---|---|---|---|"]  # fmt: skip
+    for way, what in (("workers", "one of two workers"), ("ray", "one of two nodes"), ("servers", "one of two ComfyUI servers")):  # fmt: skip
+        mine = [one for one in found if one["way"] == way]
+        if mine:
+            tried = sum(len(one["tries"]) for one in mine)
+            lines.append(f"| {what} | {len(mine)} | {tried} | {max(one['differs_by'] for one in mine)} |")
+    return [*lines, "", "Every job of every round was done once, and no half file was left."]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=40)
+    parser.add_argument("--ways", default="workers,ray,servers", help="of workers, ray and servers")
+    parser.add_argument("--out", type=Path, default=results.FOLDER)
+    options = parser.parse_args(argv)
+    found = measure(options.jobs, options.rounds, options.ways.split(","))
+    everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": found}
+    sys.stdout.write(f"{results.write('rounds', everything, table(found, options.jobs), options.out)}\n")
+
+
+if __name__ == "__main__":
+    main()
