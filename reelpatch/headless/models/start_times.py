@@ -16,7 +16,7 @@ class StartTimes:
     """
 
     def __init__(self) -> None:
-        self._seconds = dict.fromkeys(PARTS, 0.0)
+        self._seconds: dict[str, float] = dict.fromkeys(PARTS, 0.0)
         self._step_began: float | None = None
         self._whole: float | None = None
 
