@@ -9,7 +9,7 @@ from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_a
 from torch import Tensor
 
 from benchmarks.timing import interleaved
-from reelpatch.headless.models.attention import KERNELS, Kernel, relative_error
+from reelpatch.headless.models.attention import KERNELS, relative_error
 
 WIDTH = 128  # of a head
 
@@ -30,10 +30,11 @@ def attention_kernels(
         torch.randn(1, tokens, heads, WIDTH, device=device, dtype=dtype, generator=generator)
         for _ in range(3)
     )
+    packages = {one.package for one in KERNELS if one.package and find_spec(one.package)}
     found: dict[str, dict[str, Any]] = {}
     runs: dict[str, Callable[[], Tensor]] = {}
     for kernel in KERNELS:
-        reason = kernel.refusal(capability, {kernel.package} if _is_there(kernel) else set())
+        reason = kernel.refusal(capability, packages)
         try:
             error = None if reason else relative_error(kernel.name, device, dtype)
         except (RuntimeError, ValueError, NotImplementedError) as problem:
@@ -48,10 +49,6 @@ def attention_kernels(
     for name, times in interleaved(runs, turns=turns, wait=wait).items():
         found[name] |= times.as_dict() | {"tflop_per_s": flops / times.median / 1e12}
     return found
-
-
-def _is_there(kernel: Kernel) -> bool:
-    return kernel.package is not None and find_spec(kernel.package) is not None
 
 
 def rows(found: dict[str, dict[str, Any]]) -> list[str]:

@@ -197,9 +197,9 @@ def vae(setting: Setting) -> Section:
         ("fp32, channels last", torch.float32, True),
     ):
         torch.manual_seed(0)
-        model = AutoencoderKLWan(base_dim=setting.vae_dim).to(setting.device).eval()
+        model = AutoencoderKLWan(base_dim=setting.vae_dim).eval()
         for weight in model.parameters():
-            weight.data = weight.data.to(dtype)
+            weight.data = weight.data.to(setting.device, dtype)
         if is_last:
             channels_last(model)
         one = Vae(model)
