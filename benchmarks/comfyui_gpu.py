@@ -64,7 +64,7 @@ def table(found: dict[str, Any], title: str) -> list[str]:
         if cap == "machine":
             continue
         if "skipped" in run:
-            lines.append(f"| {cap} | not run: {run['skipped']} | | | | | | |")
+            lines.append(f"| {cap} | not measured: {run['skipped']} | | | | | | |")
             continue
         for name, one in run["edits"].items():
             stages = ", ".join(f"{seconds:.2f}" for seconds in one["stages_s"].values())
@@ -92,9 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--caps",
         type=float,
         nargs="*",
-        default=(8.0,),
+        default=(24.0, 16.0, 12.0, 8.0, 6.0),
         metavar="GIB",
-        help="sizes of smaller cards to play (8)",
+        help="sizes of smaller cards to play (24 16 12 8 6)",
     )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="where the weights are kept (a temporary one)"

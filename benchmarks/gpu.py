@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import results
+from benchmarks import results, seams
+from benchmarks.attention_kernels import attention_kernels
+from benchmarks.attention_kernels import rows as attention_rows
 from benchmarks.memory_caps import memory_caps
 from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
+from benchmarks.vae_dtypes import channels_last
 from reelpatch.edits.vace.counts import EditModule
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.families.wan.family import WAN
@@ -35,6 +39,7 @@ from reelpatch.sampling.solvers import sample_flow_unipc
 
 Section = dict[str, Any]
 PRODUCT_ERROR = 0.05  # of products in fp8, by norm
+FULL_VAE_DIM = 96
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Setting:
         return cls(
             *(device, torch.bfloat16, FULL, (5, 60, 104), (19, 60, 104)),
             8192,
-            96,
+            FULL_VAE_DIM,
             (73, 480, 832),
             turns=5,
             agree=1e-2,
@@ -182,23 +187,45 @@ def products(setting: Setting) -> Section:
 
 
 def vae(setting: Setting) -> Section:
-    """A clip through a VAE of random weights in fp32, as it is run: encoded once, decoded once."""
-    torch.manual_seed(0)
+    """A clip through a VAE of random weights: encoded and decoded in fp32, as it is run, in bf16, and in channels-last order."""
     frames, height, width = setting.video
-    model = Vae(AutoencoderKLWan(base_dim=setting.vae_dim).to(setting.device).eval())
     video = torch.rand(3, frames, height, width, device=setting.device) * 2 - 1
-    latents = model.encode(video)
-    times = interleaved(
-        {"encode": lambda: model.encode(video), "decode": lambda: model.decode(latents)},
-        turns=2,
-        warm_up=0,
-        wait=setting.wait,
+    found: Section = {}
+    for name, dtype, is_last in (
+        ("fp32", torch.float32, False),
+        ("bf16", torch.bfloat16, False),
+        ("fp32, channels last", torch.float32, True),
+    ):
+        torch.manual_seed(0)
+        model = AutoencoderKLWan(base_dim=setting.vae_dim).eval()
+        for weight in model.parameters():
+            weight.data = weight.data.to(setting.device, dtype)
+        if is_last:
+            channels_last(model)
+        one = Vae(model)
+        latents = one.encode(video)
+        runs = {"encode": partial(one.encode, video), "decode": partial(one.decode, latents)}
+        times = interleaved(runs, turns=2, warm_up=0, wait=setting.wait)
+        for stage, timed in times.items():
+            peak = _peak(setting, runs[stage])
+            found[f"{stage}, {name}"] = timed.as_dict() | {"peak_allocated_gib": peak}
+    return found
+
+
+def kernels(setting: Setting) -> Section:
+    """Self-attention over the long clip's tokens."""
+    frames, rows, columns = setting.long
+    tokens = WAN.lattice.grid(frames, rows, columns).tokens
+    heads = setting.sizes.dim // WAN.head_dim
+    return attention_kernels(
+        *(tokens, heads, setting.device, setting.dtype), turns=setting.turns, wait=setting.wait
     )
-    peaks = {
-        "encode": _peak(setting, lambda: model.encode(video)),
-        "decode": _peak(setting, lambda: model.decode(latents)),
-    }
-    return {name: one.as_dict() | {"peak_allocated_gib": peaks[name]} for name, one in times.items()}
+
+
+def tiles(setting: Setting) -> Section:
+    """How far tiles of the VAE show on this device."""
+    clips, side_px = (1, 272) if setting.vae_dim < FULL_VAE_DIM else (4, 448)
+    return dict(seams.measure(clips, side_px, 1, setting.device))
 
 
 def _rate(flops: int, times: Times, top: float) -> Section:
@@ -226,7 +253,9 @@ def measure(setting: Setting) -> Section:
     found["matmul_tflop_per_s"] = top / 1e12
     found["products"] = _timed("products", lambda: products(setting))
     found |= _of_contenders(setting, top)
+    found["attention"] = _timed("attention", lambda: kernels(setting))
     found["vae"] = _timed("vae", lambda: vae(setting))
+    found["seams"] = _timed("seams", lambda: tiles(setting))
     found["caps"] = _timed(
         "caps", lambda: memory_caps(setting.sizes, setting.inputs(setting.long), setting.device, setting.wait)
     )
@@ -276,6 +305,11 @@ def table(found: Section, title: str) -> list[str]:
         for name, one in found["edits"].items()
     ]
     lines += [f"| VAE, {name} | {one['median_s']:.2f} |" for name, one in found["vae"].items()]
+    lines += attention_rows(found["attention"])
+    lines += [
+        "",
+        f"Where tiles of the VAE meet, {found['seams']['against_whole']:.3f} of a whole picture's change.",
+    ]
     lines += [
         "",
         "| cap | blocks streamed | forward | slowdown | peak allocated | taken |",
@@ -283,7 +317,7 @@ def table(found: Section, title: str) -> list[str]:
     ]
     for cap, one in found["caps"].items():
         if "skipped" in one:
-            lines.append(f"| {cap} | not run: {one['skipped']} | | | | |")
+            lines.append(f"| {cap} | not measured: {one['skipped']} | | | | |")
             continue
         peak, taken = (
             "not measured" if one.get(name) is None else f"{one[name]:.2f} GiB"

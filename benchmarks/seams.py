@@ -37,7 +37,7 @@ def both_ways(vae: Vae, clip: Tensor) -> tuple[Tensor, Tensor]:
     made: list[Tensor] = []
     for is_tiled in (False, True):
         vae.work_in_tiles(is_tiled)
-        made.append(as_clip(vae.decode(vae.encode(as_video(clip)))))
+        made.append(as_clip(vae.decode(vae.encode(as_video(clip))).cpu()))
     return made[0], made[1]
 
 
@@ -54,9 +54,9 @@ def change_at(clip: Tensor, axis: int) -> Tensor:
     return clip.diff(dim=axis).abs().mean(dim=[other for other in range(4) if other != axis])
 
 
-def measure(clips: int, side_px: int, frames: int) -> dict[str, float]:
+def measure(clips: int, side_px: int, frames: int, device: torch.device | str = "cpu") -> dict[str, float]:
     """Over all seams of all clips: the change against that of the whole picture, and of both against the clip's median change."""
-    vae = load_vae(PATH)
+    vae = load_vae(PATH, device=device)
     pairs = [both_ways(vae, enlarged(number, side_px, frames)) for number in range(clips)]
     sums = {"tiled": 0.0, "whole": 0.0}
     against_median: dict[str, list[float]] = {name: [] for name in sums}

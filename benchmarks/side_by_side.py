@@ -8,7 +8,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -33,7 +33,7 @@ BAR = 0.5
 
 
 @contextmanager
-def slow(seconds: float) -> Iterator[None]:
+def slow(seconds: float) -> Generator[None]:
     """Parts are read, and windows kept, by stand-ins that take so long for each."""
 
     class SlowReader(FrameReader):

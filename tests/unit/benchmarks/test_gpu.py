@@ -16,13 +16,28 @@ CPU = torch.device("cpu")
 def test_every_stage_runs_at_a_tiny_size(tmp_path: Path) -> None:
     gpu.main(["--tiny", "--device", "cpu", "--out", str(tmp_path)])
     found = json.loads((tmp_path / "gpu_tiny.json").read_text(encoding="utf-8"))
-    assert {"machine", "matmul_tflop_per_s", "forwards", "edits", "vae", "caps"} <= found.keys()
+    assert {
+        "machine",
+        "matmul_tflop_per_s",
+        "forwards",
+        "edits",
+        "vae",
+        "caps",
+        "attention",
+        "seams",
+    } <= found.keys()
     assert all(one["difference"] < 1e-5 for one in found["forwards"].values())
     assert [one["forwards"] for one in found["edits"].values()] == [8, 5]
     assert list(found["caps"]) == ["none", "24 GiB", "16 GiB", "12 GiB", "8 GiB", "6 GiB"]
     assert all(0 < one["streamed"] < one["blocks"] for one in list(found["caps"].values())[1:])
     table = (tmp_path / "gpu_tiny.md").read_text(encoding="utf-8")
     assert "say nothing of speed" in table
+    assert "median_s" in found["attention"]["native"]
+    for kernel in ("sage", "_native_cudnn"):  # of which a CPU has neither
+        assert f"| {kernel} | not measured: there is no CUDA card |" in table
+    ways = ("fp32", "bf16", "fp32, channels last")
+    assert list(found["vae"]) == [f"{stage}, {way}" for way in ways for stage in ("encode", "decode")]
+    assert found["seams"]["against_whole"] > 0
     assert "| 6 GiB |" in table
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".md"]
 
