@@ -9,9 +9,9 @@ import sys
 import time
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.hosts.ranks.fellows import Fellows, fellows
+from reelpatch.headless.hosts.ranks.shared_run import SharedRun
 from reelpatch.headless.loaded_recipe import AskedModels, LoadedRecipe
-from reelpatch.headless.ranks.fellows import Fellows, fellows
-from reelpatch.headless.ranks.shared_run import SharedRun
 from reelpatch.headless.rendering import RecipeHost
 from reelpatch.progress import silent
 from reelpatch.recipes import Recipe
