@@ -223,7 +223,7 @@ def table(found: Sequence[dict[str, Any]], world: World, about: str) -> list[str
             for name, value in asdict(world).items()
         ),
         "",
-        "| cards | rented by the spot | all clips take | cards wait | of that for weights | work lost | cards lost | dispatcher busy | store busy | the next bottleneck fills up at |",
+        "| cards | rented by the spot | all clips take | cards wait | loading weights, of the part simulated | work lost | cards lost | dispatcher busy | store busy | the next bottleneck fills up at |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
