@@ -75,14 +75,26 @@ class Told:
     half_at_s: float = 0.0
 
 
+@dataclass
+class Line:
+    """Something that serves one after the other, in the order in which they come; until `free_at_s` it has work."""
+
+    free_at_s: float = 0.0
+
+    def ends(self, now_s: float, takes_s: float) -> float:
+        """When it is done with what comes now and takes it so long."""
+        self.free_at_s = max(self.free_at_s, now_s) + takes_s
+        return self.free_at_s
+
+
 class Simulation:
     """One number of cards; `makespan_s` is when the last clip is there."""
 
     def __init__(self, world: World, cards: int, clips: int, *, spot: bool, seed: int = 0) -> None:
         self.world, self.cards, self.clips = world, cards, clips
         self.env = simpy.Environment()
-        self.dispatcher = simpy.Resource(self.env)
-        self.store = simpy.Resource(self.env)
+        self.dispatcher = Line()
+        self.store = Line()
         self.told = Told()
         self._left, self._spot = clips, spot
         self._random = random.Random(seed)
@@ -103,23 +115,29 @@ class Simulation:
         yield from self._load()
         while self._left:
             self._left -= 1
-            yield from self._shared(self.dispatcher, self.world.dispatch_s, "dispatch_s")
-            yield from self._transfer(self.world.clip_bytes)
-            windows = self._random.randint(*self.world.windows)
-            while windows:
-                taken = self.world.window_s * (1 + self._random.random() * self.world.slower)
-                if self.env.now + taken < fails_at:
-                    yield self.env.timeout(taken)
-                    self.told.worked_s += taken
-                    windows -= 1
-                    continue
+            self.told.dispatch_s += self.world.dispatch_s
+            yield self.env.timeout(self.dispatcher.ends(self.env.now, self.world.dispatch_s) - self.env.now)
+            yield self._transfer(self.world.clip_bytes)
+            windows = [self._window_s() for _ in range(self._random.randint(*self.world.windows))]
+            while self.env.now + sum(windows) >= fails_at:
                 # Finished windows stay: the running one is lost, and whoever takes the clip begins with it.
+                while windows and self.env.now + windows[0] < fails_at:
+                    yield self._work(windows.pop(0))
                 yield from self._fail(fails_at)
                 fails_at = self._next_failure()
-            yield from self._transfer(self.world.clip_bytes)
+                windows = [self._window_s() for _ in windows]
+            yield self._work(sum(windows))
+            yield self._transfer(self.world.clip_bytes)
             self.told.ended += 1
             if self.told.ended == self.clips // 2:
                 self.told.half_at_s = self.env.now
+
+    def _window_s(self) -> float:
+        return self.world.window_s * (1 + self._random.random() * self.world.slower)
+
+    def _work(self, seconds: float) -> simpy.Event:
+        self.told.worked_s += seconds
+        return self.env.timeout(seconds)
 
     def _fail(self, at: float) -> Iterator[simpy.Event]:
         lost = max(0.0, at - self.env.now)
@@ -132,18 +150,14 @@ class Simulation:
 
     def _load(self) -> Iterator[simpy.Event]:
         began = self.env.now
-        yield from self._transfer(self.world.weight_bytes)
+        yield self._transfer(self.world.weight_bytes)
         self.told.loading_s += self.env.now - began
 
-    def _transfer(self, num_bytes: float) -> Iterator[simpy.Event]:
-        yield from self._shared(self.store, num_bytes / self.world.store_bytes_s, "store_s")
-        yield self.env.timeout(num_bytes / self.world.node_bytes_s)
-
-    def _shared(self, resource: simpy.Resource, seconds: float, name: str) -> Iterator[simpy.Event]:
-        with resource.request() as turn:
-            yield turn
-            yield self.env.timeout(seconds)
-        setattr(self.told, name, getattr(self.told, name) + seconds)
+    def _transfer(self, num_bytes: float) -> simpy.Event:
+        seconds = num_bytes / self.world.store_bytes_s
+        self.told.store_s += seconds
+        there = self.store.ends(self.env.now, seconds) + num_bytes / self.world.node_bytes_s
+        return self.env.timeout(there - self.env.now)
 
     def _next_failure(self) -> float:
         every_h = 1 / (
@@ -209,14 +223,14 @@ def table(found: Sequence[dict[str, Any]], world: World, about: str) -> list[str
             for name, value in asdict(world).items()
         ),
         "",
-        "| cards | rented by the spot | all clips take | cards wait | work lost | cards lost | dispatcher busy | store busy | the next bottleneck fills up at |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| cards | rented by the spot | all clips take | cards wait | loading weights, of the part simulated | work lost | cards lost | dispatcher busy | store busy | the next bottleneck fills up at |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
         busy = one["busy_shares"]
         lines.append(
             f"| {one['cards']:,} | {'yes' if one['spot'] else 'no'} | {_days(one['makespan_h'])} | {one['idle_share']:.2%} | "
-            f"{one['lost_share']:.3%} | {one['losses']:,.0f} | {busy['dispatcher']:.2%} | {busy['store']:.2%} | "
+            f"{one['loading_share']:.2%} | {one['lost_share']:.3%} | {one['losses']:,.0f} | {busy['dispatcher']:.2%} | {busy['store']:.2%} | "
             f"{one['next_bottleneck']}: {one['cards_until_full']:,.0f} cards |"
         )
     return lines

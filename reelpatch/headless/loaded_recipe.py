@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from reelpatch.edits.work import ModuleWork
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
+from reelpatch.headless.hosts.ranks.sharing import shared_by
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.device_choice import DTYPES, choose_device, choose_dtype
 from reelpatch.headless.models.embedded_texts import free_memory
@@ -31,7 +32,6 @@ from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.start_times import StartTimes
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
-from reelpatch.headless.ranks.sharing import shared_by
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import checked_vae_dtype
 from reelpatch.progress import OnProgress, silent

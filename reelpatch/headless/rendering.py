@@ -11,9 +11,9 @@ from reelpatch.edits.enhance.noising import noised
 from reelpatch.edits.render import Start
 from reelpatch.edits.work import EditSettings, EditWork
 from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.ranks.fellows import together
+from reelpatch.headless.hosts.ranks.shared_run import SharedRun
 from reelpatch.headless.loaded_recipe import LoadedRecipe
-from reelpatch.headless.ranks.fellows import together
-from reelpatch.headless.ranks.shared_run import SharedRun
 from reelpatch.progress import OnProgress
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance

@@ -29,7 +29,7 @@ from reelpatch.headless.commands import (
     workflows,
 )
 from reelpatch.headless.commands.option_values import as_option
-from reelpatch.headless.ranks.torchrun import check_verb, find_ranks
+from reelpatch.headless.hosts.ranks.torchrun import check_verb, find_ranks
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
@@ -91,10 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if ranks is None:
         return _answered(argv)
     if not ranks.is_leader:
-        from reelpatch.headless.ranks.follow import follow
+        from reelpatch.headless.hosts.ranks.follow import follow
 
         return follow()
-    from reelpatch.headless.ranks.fellows import leading
+    from reelpatch.headless.hosts.ranks.fellows import leading
 
     with leading():
         return _answered(argv)
@@ -143,7 +143,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:
     if find_ranks() is not None:
-        from reelpatch.headless.ranks.fellows import fellows
+        from reelpatch.headless.hosts.ranks.fellows import fellows
 
         if not fellows().may_say(message):
             return code

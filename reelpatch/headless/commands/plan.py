@@ -96,8 +96,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     Raises: `BadInput` for options that no edit could have, and for weight files that are not what they should be.
     """
+    from reelpatch.headless.hosts.ranks.torchrun import check_shareable
     from reelpatch.headless.models.recipe_files import headers_found
-    from reelpatch.headless.ranks.torchrun import check_shareable
     from reelpatch.plan.job import Job
     from reelpatch.plan.plan import plan_edit
     from reelpatch.plan.report import report

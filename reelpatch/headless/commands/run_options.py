@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
-from reelpatch.headless.ranks.torchrun import WAYS
+from reelpatch.headless.hosts.ranks.torchrun import WAYS
 
 if TYPE_CHECKING:
     from reelpatch.clips.frames import Method

@@ -15,7 +15,7 @@ from torch import Tensor
 from reelpatch.edits.contract import KeysValues
 from reelpatch.errors import BadInput
 from reelpatch.families.attention import apply_rotary
-from reelpatch.headless.ranks.spread import Spread
+from reelpatch.headless.hosts.ranks.spread import Spread
 
 
 @contextmanager

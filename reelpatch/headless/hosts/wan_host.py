@@ -28,9 +28,9 @@ from reelpatch.edits.reasoning.drop import matched
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.keys_values import Spreading, own_self_attention, paired, replaced_keys_values
+from reelpatch.headless.hosts.ranks.spread import Spread, spread_of
 from reelpatch.headless.hosts.wan_pieces import attention_of, in_pieces, pieces_of
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
-from reelpatch.headless.ranks.spread import Spread, spread_of
 
 OFFERED = frozenset(Capability)
 OFFERED_SPREAD = OFFERED - {Capability.REPLACE_KEYS_VALUES}

@@ -17,10 +17,10 @@ from reelpatch.families.attention import Attention, apply_rotary
 from reelpatch.families.pieces import Pieces
 from reelpatch.families.wan.pieces import BlockLayers, SelfAttentionLayers, block_in_pieces
 from reelpatch.headless.hosts.keys_values import Replacing, paired
+from reelpatch.headless.hosts.ranks.spread import spread_of
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 from reelpatch.headless.models.stored_layers import widened_once
 from reelpatch.headless.models.streaming import at_hand
-from reelpatch.headless.ranks.spread import spread_of
 
 _LENGTH = "reelpatch_piece"
 

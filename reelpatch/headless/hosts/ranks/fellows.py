@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.ranks.torchrun import Ranks, find_ranks
+from reelpatch.headless.hosts.ranks.torchrun import Ranks, find_ranks
 
 _LONG = timedelta(days=30)  # between two windows there may be hours; torchrun ends all where one ends
 _END, _TOLD = "end", "told"

@@ -1,6 +1,6 @@
 """Forwards and runs of tiny transformers that several processes share, and what each of them sends meanwhile.
 
-`python -m torch.distributed.run --nproc_per_node 2 -m tests.unit.headless.ranks.spread_cases OUT` writes what they made.
+`python -m torch.distributed.run --nproc_per_node 2 -m tests.unit.headless.hosts.ranks.spread_cases OUT` writes what they made.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.ranks.spread import spread_of, spread_over_all, spread_tokens
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
-from reelpatch.headless.ranks.spread import spread_of, spread_over_all, spread_tokens
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from tests.golden import tiny_wan
-from tests.unit.headless.ranks.launched import torchrun
-from tests.unit.headless.ranks.spread_cases import CASES, COUNTED, WIDTH, tiny_models
+from tests.unit.headless.hosts.ranks.launched import torchrun
+from tests.unit.headless.hosts.ranks.spread_cases import CASES, COUNTED, WIDTH, tiny_models
 
 # Sums of products in another order; the numbers are up to 2.6.
 SAME = 1e-4
@@ -30,7 +30,7 @@ def together(
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many processes there are, and what each of them made."""
     out = tmp_path_factory.mktemp("together") / "made.pt"
-    ended = torchrun(request.param, "tests.unit.headless.ranks.spread_cases", str(out))
+    ended = torchrun(request.param, "tests.unit.headless.hosts.ranks.spread_cases", str(out))
     assert ended.returncode == 0, ended.stderr
     return request.param, torch.load(out, weights_only=True)
 

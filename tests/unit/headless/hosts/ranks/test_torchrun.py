@@ -3,7 +3,7 @@
 import pytest
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.ranks.torchrun import (
+from reelpatch.headless.hosts.ranks.torchrun import (
     Ranks,
     check_asked,
     check_shareable,

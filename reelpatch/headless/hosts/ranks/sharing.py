@@ -10,9 +10,8 @@ from diffusers import WanTransformer3DModel
 from torch import nn
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.models.recipe_files import RecipeFiles
-from reelpatch.headless.ranks.spread import spread_over_all, spread_tokens
-from reelpatch.headless.ranks.torchrun import (
+from reelpatch.headless.hosts.ranks.spread import spread_over_all, spread_tokens
+from reelpatch.headless.hosts.ranks.torchrun import (
     Ranks,
     check_asked,
     check_shareable,
@@ -20,6 +19,7 @@ from reelpatch.headless.ranks.torchrun import (
     own_device,
     way_for,
 )
+from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.recipes import Recipe
 from reelpatch.weights.weight_files import expect_weights
 

@@ -11,7 +11,7 @@ import pytest
 
 from reelpatch.headless.commands.main import DONE, main
 from reelpatch.media.video_io import read_video
-from tests.unit.headless.ranks.launched import ROOT, started, torchrun
+from tests.unit.headless.hosts.ranks.launched import ROOT, started, torchrun
 
 CLIP = ROOT / "workflows" / "reelpatch_demo_clip.mp4"
 LONG = ROOT / "workflows" / "reelpatch_demo_long_clip.mp4"

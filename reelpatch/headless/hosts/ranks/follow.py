@@ -10,9 +10,9 @@ import time
 
 from reelpatch.edits.render import Start
 from reelpatch.errors import BadInput
+from reelpatch.headless.hosts.ranks.fellows import Fellows, fellows
+from reelpatch.headless.hosts.ranks.shared_run import SharedRun
 from reelpatch.headless.loaded_recipe import AskedModels, LoadedRecipe
-from reelpatch.headless.ranks.fellows import Fellows, fellows
-from reelpatch.headless.ranks.shared_run import SharedRun
 from reelpatch.headless.rendering import RecipeHost
 from reelpatch.progress import silent
 from reelpatch.recipes import Recipe
