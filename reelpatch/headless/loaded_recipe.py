@@ -24,6 +24,7 @@ from reelpatch.headless.models.family_models import (
     start_models,
 )
 from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
+from reelpatch.headless.models.loaded_transformer import LoadedTransformer
 from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.placement import Placement, card_bytes, place
@@ -45,22 +46,6 @@ from reelpatch.sampling.strengths import StrengthSchedule
 _log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded", bound="LoadedRecipe")
-
-
-@dataclass(frozen=True)
-class LoadedTransformer:
-    """A backbone, its edit module where the recipe has one, and the LoRAs on both; and how they lie on the card."""
-
-    backbone: nn.Module
-    module: nn.Module | None
-    loras: tuple[AppliedLora, ...]
-    placement: Placement | None
-    is_low_noise: bool = False
-
-    def at_step(self, step: int, num_steps: int) -> None:
-        """Sets the LoRAs to their strengths at a step."""
-        for lora in self.loras:
-            lora.at_step(step, num_steps)
 
 
 @dataclass(frozen=True)
