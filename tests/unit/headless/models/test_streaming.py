@@ -164,7 +164,8 @@ def placed(models_folder: Path, card: int, *, is_limited: bool = False) -> Place
     demo = recipe("demo")
     files = RecipeFiles.find(demo, models_folder)
     job = Job(demo, 9, (32, 32))
-    return place(job, files, [], dtype=torch.float32, card=card, is_limited=is_limited)
+    dtypes = {"dtype": torch.float32, "vae_dtype": torch.float32}
+    return place(job, files, [], **dtypes, card=card, is_limited=is_limited)
 
 
 def test_the_plan_decides_what_stays(models_folder: Path) -> None:
