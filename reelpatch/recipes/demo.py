@@ -90,6 +90,7 @@ DEMO_SHARED_ATTENTION = replace(
     _GUIDED,
     name="demo-shared-attention",
     kind="sharing",
+    times_in_result=False,  # its latents before a start are the source's own
     title="Demo: shared attention on the tiny weights that come with Reelpatch",
     sharing=SharingMethod(Stages.of_run(shift=3.0)),
     files=(

@@ -89,11 +89,21 @@ class WindowStore:
 
     def add(self, number: int, window: FinishedWindow) -> None:
         """Keeps a window. Raises: `BadInput` where it cannot be written; nothing is half kept then."""
+        self._check_folder()
+        try:
+            self._add(number, window)
+        except BadInput:
+            self._check_folder()  # taken away while it was written to
+            raise
+
+    def _check_folder(self) -> None:
         if not self.folder.is_dir():
             raise BadInput(
                 f"{self.folder}, where finished windows are kept, was taken away during the run: put it back, or give "
                 "the same command once more, which begins anew."
             )
+
+    def _add(self, number: int, window: FinishedWindow) -> None:
         before = self._digests.get(number, {})
         digests: _Digests = {}
         if window.carried:

@@ -53,5 +53,5 @@ def test_a_cap_that_is_too_small_is_told_beside_the_others(monkeypatch: pytest.M
     monkeypatch.setattr(comfyui_gpu, "_told", told)
     found = comfyui_gpu.measure(Path(), (6.0,), is_tiny=True)
     lines = comfyui_gpu.table(found, "x")
-    assert "| 6 GiB | not run: torch.OutOfMemoryError: CUDA out of memory. | | | | | | |" in lines
+    assert "| 6 GiB | not measured: torch.OutOfMemoryError: CUDA out of memory. | | | | | | |" in lines
     assert any("| none | ComfyUI's own nodes | 2.00 | 0.50, 1.00, 0.50 |" in line for line in lines)

@@ -37,7 +37,9 @@ def kept_windows() -> np.ndarray:
         folder_paths.add_model_folder_path(place.name, str(place), is_default=True)
     models = call("ReelpatchLoadModels", recipe="demo")
     zero = {"steps": 0, "shift": 0.0, "cfg": 0.0}
-    sampler, sigmas, guidance, _, strength, *_, held = call("ReelpatchRecipe", recipe="demo", **zero)
+    sampler, sigmas, guidance, _, strength, *_, held, in_result = call(
+        "ReelpatchRecipe", recipe="demo", **zero
+    )
     words = call("CLIPTextEncode", clip=models[3], text="make it sepia")[0]
     shutil.copy(FOLDER / "edited.png", Path(folder_paths.get_input_directory()) / "edited.png")
     picture = call("LoadImage", image="edited.png")[0]
@@ -57,7 +59,13 @@ def kept_windows() -> np.ndarray:
         video,
         **{"model": models[0], "edit_module": models[1], "vae": models[2], "positive": words},
         **{"sampler": sampler, "sigmas": sigmas, "guidance": guidance, "strength": strength},
-        **{"edited_frame": picture, "held_frames": held, "window_frames": 9, "graph": graph(80)},
+        **{
+            "edited_frame": picture,
+            "held_frames": held,
+            "times_in_result": in_result,
+            "window_frames": 9,
+            "graph": graph(80),
+        },
         filename_prefix="reelpatch/follow",
     )
     assert "cannot be written" in said, said

@@ -5,6 +5,7 @@ import json
 import resource
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -46,12 +47,15 @@ def clip(tmp_path: Path) -> CutClip:
 def run(
     clip: CutClip, target: Path, at_third: Callable[[], object], num_carried_bytes: int = 10
 ) -> list[int]:
-    """The windows that were made; something happens while the third is."""
+    """The windows that were made; something happens while the third is, once the second is kept."""
     made: list[int] = []
+    second = target.with_name(f"{target.name}.windows") / "00001.mkv"
 
     def work(job: WindowJob, _on_progress: object) -> FinishedWindow:
         made.append(job.number)
         if job.number == 2:
+            while not second.exists():  # it is kept beside this work
+                time.sleep(0.01)
             at_third()
         pictures = job.pictures[5 if job.number else 0 :]
         return FinishedWindow(pictures, {"x": torch.zeros(num_carried_bytes, dtype=torch.uint8)})
