@@ -69,9 +69,10 @@ def test_two_servers_make_what_one_s_own_machine_makes(
     assert batch(write_jobs(folder / "here.jsonl", here, models_folder)) == DONE
     for job in jobs(8):
         ours, theirs = frames(folder / "here" / job["output"]), frames(folder / job["output"])
-        # H.264 of the same pixels; a pixel that is rounded otherwise there may move its neighbours by a level.
-        difference = int(np.abs(ours.astype(int) - theirs).max())
-        assert difference <= 1, job
+        # Both hosts' pixels differ in single bytes at most, by rounding; where one does, H.264 may code the blocks around it otherwise.
+        difference = np.abs(ours.astype(int) - theirs)
+        assert difference.max() <= 8, (job, difference.max())
+        assert difference.mean() <= 0.05, (job, difference.mean())
     assert batch(path, "--comfyui", urls(servers)) == DONE
     assert states(path) == ["done before"] * 8
 

@@ -86,9 +86,11 @@ class ComfyServers:
             return
 
     def is_free(self, worker: str) -> bool:
-        """Not while others use it, unless others use all that answer."""
-        loads = [server.others for server in self._servers.values() if server.is_here]
-        return self._servers[worker].others == 0 or 0 not in loads
+        """Not while others use it, unless others use all that answer; one that was not heard of yet may be free."""
+        if self._servers[worker].others == 0:
+            return True
+        servers = self._servers.values()
+        return all(server.is_known and (server.others > 0 or not server.is_here) for server in servers)
 
     def stop(self) -> Iterator[Event]:
         """Cancels what runs."""
@@ -111,7 +113,7 @@ class _Server(threading.Thread):
         self._client, self._tell, self._spelled = client, tell, spelled
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.stopping = threading.Event()
-        self.is_here = self.is_busy = False
+        self.is_here = self.is_busy = self.is_known = False  # known: it has answered, or could not be reached
         self.others = 0
 
     def run(self) -> None:
@@ -122,12 +124,14 @@ class _Server(threading.Thread):
                 self._serve()
                 return
             except ServerGone as error:
+                self.is_known = True
                 if self.is_here:
                     away_since = time.monotonic()
                     self.is_here = False
                     self._tell(Lost(self._client.url, f"{error}.", comes_back=True))
                 reason = f"{error}."
             except BadInput as error:  # it has no Reelpatch
+                self.is_known = True
                 self._tell(Lost(self._client.url, str(error)))
                 return
             self.is_busy = False
@@ -140,7 +144,7 @@ class _Server(threading.Thread):
         version = self._client.version()
         self._client.start_anew()
         self.others = self._client.others_waiting()
-        self.is_here = True
+        self.is_here = self.is_known = True
         self._tell(Joined(self._client.url, version))
         while True:
             try:
