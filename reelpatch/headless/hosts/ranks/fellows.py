@@ -23,6 +23,9 @@ from reelpatch.headless.hosts.ranks.torchrun import Ranks, find_ranks
 
 _LONG = timedelta(days=30)  # between two windows there may be hours; torchrun ends all where one ends
 _END, _TOLD = "end", "told"
+CPU_BACKEND = "cpu:gloo"
+"""By this name: diffusers looks for "cpu" in it, and else asks for an accelerator, which a build for CUDA has without a card."""
+
 # As gloo and NCCL say it; there is no class of errors for it.
 _LOST = ("connection closed", "connection reset", "gloo", "nccl", "broken pipe")
 
@@ -82,7 +85,7 @@ class Fellows:
         if device_type == "cuda":
             torch.cuda.set_device(self.ranks.local)
         dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo",
+            "cpu:gloo,cuda:nccl" if device_type == "cuda" else CPU_BACKEND,
             store=dist.PrefixStore("group", self._store),
             rank=self.ranks.rank,
             world_size=self.ranks.count,

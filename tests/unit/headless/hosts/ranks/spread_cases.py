@@ -22,6 +22,7 @@ from reelpatch.edits.segments.edit import LatentSegment, SegmentsEdit
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.edits.vace.module import VaceModule
 from reelpatch.headless.hosts.denoiser import Denoiser
+from reelpatch.headless.hosts.ranks.fellows import CPU_BACKEND
 from reelpatch.headless.hosts.ranks.spread import spread_of, spread_over_all, spread_tokens
 from reelpatch.headless.hosts.wan_host import predict_velocity
 from reelpatch.headless.models.streaming import stream_blocks
@@ -146,7 +147,7 @@ COUNTED = ("backbone", "module", "segments")
 
 
 def main(out: str) -> None:
-    dist.init_process_group("gloo")
+    dist.init_process_group(CPU_BACKEND)
     made: dict[str, Any] = {}
     for way in ("ulysses", "ring"):
         models = tiny_models()
