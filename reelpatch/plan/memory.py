@@ -123,8 +123,8 @@ def _reads_both(job: Job, models: Models) -> bool:
 
 def encode_activations(job: Job, models: Models, *, is_tiled: bool = False) -> int:
     """Bytes of tensors alive at the peak of encoding: one chunk of four frames, and the clip itself."""
-    live = models.vae.live_numbers(job.frames, _worked_size(job, is_tiled=is_tiled))[0]
     height, width = _worked_size(job, is_tiled=is_tiled)
+    live = models.vae.live_numbers(job.frames, (height, width))[0]
     converted = 0 if models.vae_number_bytes == FP32 else models.vae_number_bytes
     return int(_vae_bytes(models, live) + 3 * (FP32 * job.pixels + converted * job.frames * height * width))
 

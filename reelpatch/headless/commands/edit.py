@@ -159,6 +159,7 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
             setting="at_frame",
         )
     if options.edits is None:
+        _check_times(options)
         return
     if rewrite_options.chosen(options).is_asked:
         raise BadInput(
@@ -191,3 +192,12 @@ def _check_what_to_do(options: argparse.Namespace) -> None:
                 f"{name} was given beside a file of edits, which has its own for each edit: leave it out.",
                 setting="edits",
             )
+
+
+def _check_times(options: argparse.Namespace) -> None:
+    """Raises: BadInput for a way of obeying times that nothing has."""
+    if options.times_in_result is not None and options.mask is None and options.when is None:
+        raise BadInput(
+            "it was said how the times of a mask are obeyed, but neither a mask nor a time range was given: add one, or leave this out.",
+            setting="times_in_result",
+        )

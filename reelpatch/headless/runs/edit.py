@@ -181,9 +181,6 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
     render = partial(
         editor.render, instruction=request.instruction, references=references, caption=request.caption
     )
-    times_in_result = editor.recipe.times_in_result
-    if request.times_in_result is not None:
-        times_in_result = request.times_in_result
     is_other = film is not None or (given is not None and given.is_beside)
     work = EditWindow(
         render,
@@ -196,7 +193,7 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         given,
         partial(_announce_crop, editor.recipe),
         partial(render, on_grounding=None if film is None else film.write) if is_other else None,
-        times_in_result,
+        editor.recipe.times_in_result,
     )
     run = identity(editor, clip.plan) | {
         "clip": stamp(request.clip),
@@ -215,6 +212,6 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
         **({"at frame": request.at_frame} if request.at_frame else {}),
         **({"caption": request.caption} if request.caption else {}),
-        **({"times of the mask": "in the result"} if times_in_result and mask is not None else {}),
+        **({"times of the mask": "in the result"} if work.times_in_result and mask is not None else {}),
     }
     run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -76,8 +76,20 @@ def _check_schedule(schedule: str, steps: int, shift: float) -> None:
 
 
 def edit_settings(request: EditRequest) -> Recipe:
-    """As `chosen_settings`, for the kind of change that is asked for. Raises: `BadInput` as `with_change`."""
-    return with_change(chosen_settings(request), request.change)
+    """As `chosen_settings`, for the kind of change and the way of obeying a mask's times that are asked for.
+
+    Raises: `BadInput` as `with_change`, and for times in the result of a recipe that begins at them itself.
+    """
+    settings = with_change(chosen_settings(request), request.change)
+    if request.times_in_result is None:
+        return settings
+    if request.times_in_result and settings.sharing is not None:
+        raise BadInput(
+            f"the recipe '{settings.name}' takes everything before a start from the source while it works, so that times cannot act "
+            "in the result alone: leave this out.",
+            setting="times_in_result",
+        )
+    return replace(settings, times_in_result=request.times_in_result)
 
 
 def with_change(settings: Recipe, change: str | None) -> Recipe:

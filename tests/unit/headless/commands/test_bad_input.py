@@ -182,6 +182,11 @@ def test_words_that_the_demo_does_not_know(
         (("--frames", "7"), ("use 5 or 9", "--fit")),
         (("--frames", "13"), ("has 9", "--frames")),
         (("--when", "4-12"), ("4-12", "0 and 8")),
+        (("--times-in-result",), ("neither a mask nor a time range", "leave this out")),
+        (
+            ("--times-in-result", "--when", "5-8", "--recipe", "demo-shared-attention"),
+            ("demo-shared-attention", "before a start", "leave this out"),
+        ),
         (("--steps", "0"), ("at least 1",)),
         (("--guidance", "nan"), ("--guidance",)),
         (("--strength", "-1"), ("--strength",)),
