@@ -79,8 +79,7 @@ class WindowStore:
             self.leftover = tuple(name for name in names if found["run"].get(name) != self._run.get(name))
         elif any(self.folder.glob("*.mkv")):
             self.is_unreadable = True
-        self.remove()
-        self._write_state()
+        self._begin()
         return 0
 
     def is_finished(self, number: int) -> bool:
@@ -162,10 +161,18 @@ class WindowStore:
         is_known = isinstance(state, dict) and {"run", "windows"} <= state.keys()
         return state if is_known else None
 
+    def _begin(self) -> None:
+        """An empty folder with the state of a run of which nothing is finished."""
+        self.remove()
+        try:
+            self.folder.mkdir()
+        except OSError as error:
+            raise not_written(error, self.folder, "output") from error
+        self._write_state()
+
     def _write_state(self) -> None:
         state = {"run": self._run, "windows": self._digests}
         with saved_at(self.folder / _STATE) as part:
-            self.folder.mkdir(exist_ok=True)
             part.write_text(json.dumps(state, indent=1), encoding="utf-8")
 
     def _forget_after(self, number: int) -> None:

@@ -49,12 +49,12 @@ def run(
 ) -> list[int]:
     """The windows that were made; something happens while the third is, once the second is kept."""
     made: list[int] = []
-    second = target.with_name(f"{target.name}.windows") / "00001.mkv"
+    state = target.with_name(f"{target.name}.windows") / "state.json"
 
     def work(job: WindowJob, _on_progress: object) -> FinishedWindow:
         made.append(job.number)
         if job.number == 2:
-            while not second.exists():  # it is kept beside this work
+            while "1" not in json.loads(state.read_text())["windows"]:  # it is kept beside this work
                 time.sleep(0.01)
             at_third()
         pictures = job.pictures[5 if job.number else 0 :]
