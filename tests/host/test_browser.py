@@ -50,9 +50,20 @@ def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytes
         "templates": [workflow.name for workflow in WORKFLOWS],
         "run": WORKFLOWS[0].name,
         "blueprint": BLUEPRINT,
-        "apps": [app_path(workflow).stem for workflow in APPS],
     }
     return {**driven("drive.cjs", job, folder), "modern": MODES[request.param]}
+
+
+@pytest.fixture(scope="module")
+def pages(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What a visit found of that which does not depend on how nodes are drawn."""
+    job = {
+        "url": server.url,
+        "modern": True,
+        "run": WORKFLOWS[0].name,
+        "apps": [app_path(workflow).stem for workflow in APPS],
+    }
+    return driven("pages.cjs", job, tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda workflow: workflow.name)
@@ -149,17 +160,17 @@ def test_figures_stand_on_their_nodes(told: Told) -> None:
 
 
 @pytest.mark.parametrize("subgraph", blueprints(), ids=lambda one: one.name)
-def test_a_blueprint_is_queued_as_it_is_described(told: Told, subgraph: Subgraph) -> None:
+def test_a_blueprint_is_queued_as_it_is_described(pages: Told, subgraph: Subgraph) -> None:
     _, queued = build([Stage("", "", [subgraph.node()])])
-    whole = told["queued"][subgraph.name]["whole"]
+    whole = pages["queued"][subgraph.name]["whole"]
     for node in whole.values():
         node["_meta"] = {"title": node["_meta"]["title"]}  # as above
     assert whole == queued
 
 
 @pytest.mark.parametrize("subgraph", blueprints(), ids=lambda one: one.name)
-def test_a_blueprint_that_is_unpacked_is_the_same_graph(told: Told, subgraph: Subgraph) -> None:
-    form = told["queued"][subgraph.name]
+def test_a_blueprint_that_is_unpacked_is_the_same_graph(pages: Told, subgraph: Subgraph) -> None:
+    form = pages["queued"][subgraph.name]
     assert by_title(form["apart"]) == by_title(form["whole"])
 
 
@@ -208,8 +219,8 @@ def test_a_template_is_opened_large_enough_to_read(told: Told, workflow: Workflo
 
 
 @pytest.mark.parametrize("workflow", APPS, ids=lambda workflow: workflow.name)
-def test_an_app_asks_for_a_few_things_with_a_line_each(told: Told, workflow: Workflow) -> None:
-    asked = told["apps"]["asked"][app_path(workflow).stem]
+def test_an_app_asks_for_a_few_things_with_a_line_each(pages: Told, workflow: Workflow) -> None:
+    asked = pages["apps"]["asked"][app_path(workflow).stem]
     ui = json.loads(app_path(workflow).read_text(encoding="utf-8"))
     inputs = ui["extra"]["linearData"]["inputs"]
     assert asked["labels"] == [widget for _, widget, _ in inputs]
@@ -217,8 +228,8 @@ def test_an_app_asks_for_a_few_things_with_a_line_each(told: Told, workflow: Wor
     assert len(inputs) <= MOST_ASKED
 
 
-def test_an_app_is_run_and_shows_the_result(told: Told, server: Server) -> None:
-    run = told["apps"]["run"]
+def test_an_app_is_run_and_shows_the_result(pages: Told, server: Server) -> None:
+    run = pages["apps"]["run"]
     assert run["ended"]["kind"] == "execution_success", run
     (history,) = server.ask(f"/history/{run['ended']['detail']['prompt_id']}").values()
     outputs = history["outputs"].values()
@@ -231,23 +242,23 @@ def test_an_app_is_run_and_shows_the_result(told: Told, server: Server) -> None:
     assert any(name in shown for name in saved + compared), shown
 
 
-def test_the_demo_is_two_clicks_behind_its_pack(told: Told) -> None:
+def test_the_demo_is_two_clicks_behind_its_pack(pages: Told) -> None:
     """In the Templates dialog: this pack, then the template, then Run, and there is a result."""
-    dialog = told["dialog"]
+    dialog = pages["dialog"]
     assert dialog["clicks"] == ["this pack", "template", "Run"]
     assert dialog["ended"]["kind"] == "execution_success", dialog["ended"]
 
 
-def test_templates_stand_in_the_order_that_is_stated(told: Told) -> None:
+def test_templates_stand_in_the_order_that_is_stated(pages: Told) -> None:
     """An app behind its template; the dialog shows the first ones, and more as it is scrolled."""
-    shown = told["dialog"]["shown"]
+    shown = pages["dialog"]["shown"]
     assert len(shown) >= 12
     assert shown == order()[: len(shown)]
 
 
-def test_what_a_recipe_replaces_is_gray(told: Told) -> None:
+def test_what_a_recipe_replaces_is_gray(pages: Told) -> None:
     settings = ["cfg", "steps", "skip_blocks", "skip_start", "skip_end"]
-    assert told["gray"] == [[], settings, []]
+    assert pages["gray"] == [[], settings, []]
 
 
 def picture(seen: dict[str, Any]) -> NDArray[np.int64]:

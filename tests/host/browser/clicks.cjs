@@ -2,12 +2,8 @@
 
 const path = require("path");
 
-const SCREEN = { width: 1440, height: 900 };
-
 /** Opens the dialog, chooses this pack and a template, presses Run: what was clicked, the order shown, and how the run ended. */
 async function clicked(page, template, pictures) {
-  const usual = page.viewportSize();
-  await page.setViewportSize(SCREEN);
   await page.request.post(new URL("/free", page.url()).href, { data: { unload_models: true, free_memory: true } });
   const clicks = [];
   const click = async (what, where) => {
@@ -38,7 +34,6 @@ async function clicked(page, template, pictures) {
   await page.waitForTimeout(2000);
   await page.screenshot({ path: path.join(pictures, "templates after the run.png") });
   const ended = await page.evaluate(() => window.ended);
-  await page.setViewportSize(usual);
   return { clicks, shown, ended };
 }
 

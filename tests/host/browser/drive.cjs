@@ -1,12 +1,11 @@
 // Drives ComfyUI's real front end: loads templates, reads what they are queued as, and presses Run.
-// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, blueprint, apps, pictures, result}.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, blueprint, pictures, result}.
 
 const fs = require("fs");
 const path = require("path");
 const blueprints = require("./blueprints.cjs");
-const { clicked } = require("./clicks.cjs");
 const { compared, figures } = require("./compare.cjs");
-const { apps, grayed, look, onSmallScreen, openedAsTemplate } = require("./looks.cjs");
+const { look, onSmallScreen, openedAsTemplate } = require("./looks.cjs");
 const { browser, opened, watched } = require("./open.cjs");
 const { placed, still } = require("./rest.cjs");
 
@@ -22,17 +21,11 @@ async function main() {
       for (const name of job.templates) found[name] = await template(page, name, seen, `${name}.png`);
       return found;
     });
-    const run = job.run ? await pressedRun(page, job.run, seen) : null;
-    const comparison = job.run ? { ...(await compared(page, job.pictures)), complaints: seen.take() } : null;
-    const told = job.run ? await figures(page, job.pictures) : null;
-    const queued = await blueprints.opened(page);
-    seen.take();
+    const run = await pressedRun(page, job.run, seen);
+    const comparison = { ...(await compared(page, job.pictures)), complaints: seen.take() };
+    const told = await figures(page, job.pictures);
     const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
-    const gray = await grayed(page);
-    const dialog = job.run ? await clicked(page, job.run, job.pictures) : null;
-    const inApp = await apps(page, job.apps, job.pictures);
-    const found = { templates, run, comparison, figures: told, queued, used, gray, dialog, apps: inApp };
-    fs.writeFileSync(job.result, JSON.stringify(found));
+    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told, used }));
   } finally {
     await context.close();
   }
@@ -45,8 +38,7 @@ async function template(page, name, seen, picture) {
   const first = await look(page);
   await page.screenshot({ path: path.join(job.pictures, picture) });
   await page.keyboard.press("Escape"); // dialogs that a template brings up
-  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await still(page);
+  if (job.modern) await fitted(page);
   const told = await page.evaluate(async (file) => {
     const nodes = window.app.graph.nodes;
     const { output } = await window.app.graphToPrompt();
@@ -61,6 +53,12 @@ async function template(page, name, seen, picture) {
     };
   }, `/api/workflow_templates/reelpatch/${encodeURIComponent(name)}`);
   return { ...told, look: first, boxes: await placed(page), complaints: seen.take() };
+}
+
+/** Brings every node into view, as the nodes of the page itself lie only where they are drawn. */
+async function fitted(page) {
+  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
+  await still(page);
 }
 
 /** Loads a template, presses Run, and waits for the end. */

@@ -49,8 +49,6 @@ function look(page) {
 
 /** Every app: the names of what it asks for, and their lines of words. The first is run. */
 async function apps(page, names, pictures) {
-  const usual = page.viewportSize();
-  await page.setViewportSize(SCREEN);
   const asked = {};
   let run = null;
   for (const name of names) {
@@ -66,7 +64,6 @@ async function apps(page, names, pictures) {
     await page.screenshot({ path: path.join(pictures, `app ${name}.png`) });
     run ??= await pressedRun(page, pictures);
   }
-  await page.setViewportSize(usual);
   return { asked, run };
 }
 
