@@ -18,15 +18,16 @@ PATH = Path(__file__).parents[1] / "reelpatch/headless/demo/models/vae/reelpatch
 
 
 def timed(vae: Vae, video: Tensor) -> tuple[float, Tensor]:
-    began = time.perf_counter()
+    began = time.process_time()
     decoded = vae.decode(vae.encode(video))
-    return time.perf_counter() - began, decoded
+    return time.process_time() - began, decoded
 
 
 def main() -> None:
     fast, usual = load_vae(PATH), load_vae(PATH)
     for layer in usual.model.modules():
         vars(layer).pop("_conv_forward", None)
+        vars(layer).pop("forward", None)
     video = torch.rand(3, 9, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     torch.testing.assert_close(timed(fast, video)[1], timed(usual, video)[1], atol=1e-4, rtol=0)
     pairs = [(timed(fast, video)[0], timed(usual, video)[0]) for _ in range(REPEATS)]
