@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -22,6 +22,9 @@ from reelpatch.headless.runs.batch.verbs import key_of
 from reelpatch.headless.runs.workers.left_files import remove_left_by
 from reelpatch.headless.runs.workers.local_process import serve
 from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Lost
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 _WAIT_S = 0.5  # for something to happen
 _STOP_S = 15.0  # for a stopped job to put away what it has finished
@@ -72,7 +75,7 @@ class LocalWorkers:
         is_told = "OMP_NUM_THREADS" in os.environ
         self._num_threads = None if is_told or not num_cpus else max(1, (os.cpu_count() or 1) // num_cpus)
         self._spelled = spelled
-        self._context = multiprocessing.get_context("spawn")
+        self._context = _context_for(devices)
         self._processes = {worker: self._start(worker) for worker in self._devices}
 
     @property
@@ -161,6 +164,16 @@ class LocalWorkers:
             self._processes[worker] = self._start(worker)
             self._processes[worker].losses = one.losses + 1
         return Lost(worker, _ending(one.process.exitcode), comes_back)
+
+
+def _context_for(devices: Sequence[str]) -> "SpawnContext | ForkServerContext":
+    """How processes begin: on a CPU as copies of one that has imported all they need; a copy has no use of a card's driver."""
+    is_cpu = all(torch.device(name).type == "cpu" for name in devices)
+    if not is_cpu or "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([serve.__module__])
+    return context
 
 
 def _ending(code: int | None) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,13 @@ def started(path: Path, *options: str) -> subprocess.Popen[bytes]:
 
 
 def workers_of(process: int) -> list[psutil.Process]:
-    """The processes that make jobs for it, and nothing else that it started."""
-    found = psutil.Process(process).children(recursive=True)
-    return [one for one in found if "spawn_main" in " ".join(one.cmdline())]
+    """The processes that make jobs for it, and nothing else that it started: copies of one that makes none itself."""
+    made: list[psutil.Process] = []
+    for one in psutil.Process(process).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # ended in between
+            if "forkserver" in " ".join(one.cmdline()) and one.ppid() != process:
+                made.append(one)
+    return made
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -110,13 +115,21 @@ def _kill_some(process: subprocess.Popen[bytes], times: int, chance: random.Rand
     assert process.stderr is not None
     while process.poll() is None and killed < times:
         time.sleep(0.2 + chance.random())
-        grown = [one for one in workers_of(process.pid) if one.pid not in old and one.cpu_times().user > 2]
+        grown = [one for one in workers_of(process.pid) if one.pid not in old and is_at_work(one)]
         if grown and process.poll() is None:
             one = chance.choice(grown)
             old.add(one.pid)
             one.send_signal(signal.SIGKILL)
             killed += 1
     return killed
+
+
+def is_at_work(one: psutil.Process) -> bool:
+    """Whether it has used some processor time; a process that has ended has not."""
+    try:
+        return one.cpu_times().user > 0.3
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_worker_that_ends_with_each_try_of_a_job_is_not_given_it_for_ever(
