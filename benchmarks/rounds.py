@@ -2,7 +2,7 @@
 
 `python -m benchmarks.rounds --rounds 10`: in each round 40 jobs by two local workers of which one is killed, by a Ray cluster
 of two nodes of which one is lost, and by two ComfyUI servers of which one is killed (COMFYUI_PATH). A round counts where every job is done
-once, by results equal to those of one process alone (servers write mp4, and may be 1 of 255 off), and where no half file is left.
+once, by results equal to those of one process alone (those of servers as in `benchmarks.batch`), and where no half file is left.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,12 @@ import psutil
 from benchmarks import results
 from benchmarks.batch import TOLERANCE, as_process, check, difference, job_file, started
 
-FIRST_S, SPREAD_S = (
-    6.0,
-    20.0,
-)  # when something is taken away after its work has begun: at FIRST_S, or so much later
+FIRST_S, SPREAD_S = 6.0, 20.0
+"""When something is taken away after work has begun: at `FIRST_S`, or up to so much later."""
 TakeAway = Callable[[subprocess.Popen[bytes]], None]
 
 
-def workers(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:
+def workers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:
     """Two processes of this machine."""
 
     def kill_one(batch: subprocess.Popen[bytes]) -> None:
@@ -46,7 +44,7 @@ def workers(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]
     yield ("--devices", "cpu,cpu"), kill_one
 
 
-def ray(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:  # noqa: ARG001 -- as the other ways
+def ray(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:  # noqa: ARG001 -- as the other ways
     """Two nodes of one core beside a head without any."""
     from ray.cluster_utils import Cluster
 
@@ -62,7 +60,7 @@ def ray(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:  #
         cluster.shutdown()
 
 
-def servers(chance: random.Random) -> Iterator[tuple[tuple[str, ...], TakeAway]]:
+def servers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:
     """Two ComfyUI servers."""
     from tests.host.server import ROOT, running
 

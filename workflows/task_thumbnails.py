@@ -18,7 +18,8 @@ from PIL import Image
 from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.edits.vace.task_layouts import Sides
 from reelpatch.headless.runs.request import TaskRequest
-from reelpatch.headless.runs.task import lay_out, run_task
+from reelpatch.headless.runs.task import run_task
+from reelpatch.headless.runs.task_layout import lay_out
 from reelpatch.media.video_io import read_video
 from workflows import material_nodes
 from workflows.picture import GAP, captioned

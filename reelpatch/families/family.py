@@ -35,7 +35,7 @@ class Family:
 
     `vae` is the name under which the VAE that goes with it is published for ComfyUI, `counts` where its `FamilyCounts` stands.
     `headless` is where that stands which loads and runs its models without ComfyUI, empty where nothing can, and `texts` that which
-    reads texts for it there, None for UMT5; `works_in_pieces` says whether it runs blocks over pieces of their tokens if memory
+    reads texts for it there, None for UMT5, and `text_check` that which finds out before whether they can be read; `works_in_pieces` says whether it runs blocks over pieces of their tokens if memory
     asks for it. `marks` tell its files by their headers, beside those that `weights/header.py` knows, by the native names that
     `tables` give them.
     """
@@ -50,6 +50,7 @@ class Family:
     vae: str = ""
     tables: tuple[KeyTable, ...] = ()
     texts: Place | None = None
+    text_check: Place | None = None
     works_in_pieces: bool = False
 
     def start_counts(self) -> FamilyCounts:

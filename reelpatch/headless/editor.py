@@ -16,9 +16,9 @@ from reelpatch.edits.work import Material
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.pair_maker import host_of
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import EDITS
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
-from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import FrameNoise
 
 
@@ -28,11 +28,8 @@ class Editor(LoadedRecipe):
     Raises: `BadInput` as `LoadedRecipe`, and for a recipe that has no edit module.
     """
 
+    kind = EDITS
     is_shared = True
-
-    @staticmethod
-    def check(recipe: Recipe) -> None:
-        recipe.check_edits()
 
     def edit(  # noqa: PLR0913 -- all that a person says of an edit
         self,

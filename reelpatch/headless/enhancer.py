@@ -6,11 +6,10 @@ from reelpatch.clips.frames import FitPlan, fit, plan_fit, restore
 from reelpatch.edits.render import make_latents
 from reelpatch.edits.work import Material
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import ENHANCES
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
-from reelpatch.recipes import Recipe
-from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise
 
 
@@ -21,12 +20,8 @@ class Enhancer(LoadedRecipe):
     recipe's backbone was made for.
     """
 
+    kind = ENHANCES
     is_shared = True
-
-    @staticmethod
-    def check(recipe: Recipe) -> None:
-        recipe.check_enhances()
-        sigmas_of(recipe)
 
     def enhance(
         self,

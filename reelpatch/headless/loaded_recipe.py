@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -11,9 +10,10 @@ from torch import Tensor, nn
 
 from reelpatch.edits.work import ModuleWork
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
-from reelpatch.headless.hosts.ranks.sharing import shared_by
+from reelpatch.headless.hosts.ranks.sharing import Sharing, shared_by
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
-from reelpatch.headless.models.device_choice import DTYPES, choose_device, choose_dtype
+from reelpatch.headless.models.chosen_lora import ChosenLora
+from reelpatch.headless.models.chosen_recipe import AskedModels, ChosenRecipe, RunKind
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.family_models import (
@@ -23,18 +23,17 @@ from reelpatch.headless.models.family_models import (
     open_texts,
     start_models,
 )
-from reelpatch.headless.models.float8_products import check_device, multiply_in_float8
+from reelpatch.headless.models.float8_products import multiply_in_float8
 from reelpatch.headless.models.loaded_transformer import LoadedTransformer
-from reelpatch.headless.models.lora import AppliedLora, ChosenLora, LoraReport, apply_lora, merge_lora
+from reelpatch.headless.models.lora import AppliedLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.machine_options import MachineOptions
-from reelpatch.headless.models.placement import Placement, card_bytes, place
+from reelpatch.headless.models.placement import Placement, place
 from reelpatch.headless.models.read_ahead import ReadAhead
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.start_times import StartTimes
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.headless.models.wan_transformer import load_module
 from reelpatch.plan.job import Job
-from reelpatch.plan.models import checked_vae_dtype
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.guidance import Guidance
@@ -48,34 +47,16 @@ _log = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded", bound="LoadedRecipe")
 
 
-@dataclass(frozen=True)
-class AskedModels:
-    """What a `LoadedRecipe` was made of, but for its recipe."""
-
-    models: Path | None
-    device: str
-    dtype: str
-    loras: tuple[ChosenLora, ...]
-    merge_loras: bool
-    machine: MachineOptions
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """To make another one of."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-class LoadedRecipe:
+class LoadedRecipe(ChosenRecipe):
     """The models of one recipe; weights are read when first needed and kept.
 
-    `loras` come on top of the recipe's own; `merge_loras` adds all of them to the weights, to stay there.
     Each run begins with `prepare`. Blocks for which the card has no room are sent to it as they run, and leave it
     before decoding, as the VAE does while denoising; a large text encoder never shares it with the transformer.
-    Raises: `BadInput` at once for weight files that are missing or of the wrong kind, and for a device, dtype or limit
-    that this machine does not have.
+    Raises: `BadInput` at once as `ChosenRecipe`.
     Where it `is_shared`, the processes that torchrun starts make its latents together.
     """
 
+    kind: ClassVar[RunKind]
     is_shared: ClassVar[bool] = False
 
     def __init__(
@@ -89,29 +70,13 @@ class LoadedRecipe:
         merge_loras: bool = False,
         machine: MachineOptions = MachineOptions(),
     ) -> None:
-        self.check(recipe)
-        self.asked = AskedModels(models, device, dtype, tuple(loras), merge_loras, machine)
-        self.recipe = recipe
+        self.start = StartTimes()
+        self.sharing: Sharing | None = None
+        asked = AskedModels(models, device, dtype, tuple(loras), merge_loras, machine)
+        super().__init__(self.kind, recipe, asked)
         self.work = recipe.edit_kind.start_work()
         self.family = start_models(recipe.model_family)
-        self.start = StartTimes()
-        with self.start.of("files"):
-            self.files = RecipeFiles.find(recipe, models)
-        self.check_files()
-        of_recipe = (ChosenLora(path, StrengthSchedule((strength,))) for path, strength in self.files.loras)
-        self.loras = (*of_recipe, *loras)
-        self.merge_loras = merge_loras
         self.lora_reports: tuple[LoraReport, ...] = ()
-        for lora in self.loras:
-            lora.check(recipe.num_run_steps, merged=merge_loras)
-        self.sharing = shared_by(recipe, self.files, machine.parallel) if self.is_shared else None
-        self.device = choose_device(device if self.sharing is None else self.sharing.device(device))
-        self.dtype = choose_dtype(dtype, self.device, self.files.backbone)
-        self.vae_dtype = DTYPES[checked_vae_dtype(machine.vae_dtype)]
-        if machine.float8_products:
-            check_device(self.device)
-        self.machine = machine
-        self._card_bytes = card_bytes(self.device, machine.vram_limit)
         self._placement: Placement | None = None
         self.texts: TextReader = open_texts(
             recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
@@ -122,50 +87,34 @@ class LoadedRecipe:
         self._ahead = ReadAhead(self._in_order_of_use())
         self._transformer: LoadedTransformer | None = None
 
-    @staticmethod
-    def check(recipe: Recipe) -> None:
-        """Raises: `BadInput` for a recipe that is made for something else."""
-        raise NotImplementedError
+    def find_files(self) -> RecipeFiles:
+        """As `ChosenRecipe`, timed."""
+        with self.start.of("files"):
+            return super().find_files()
 
-    def check_files(self) -> None:
-        """Raises: `BadInput` for files of the right kinds that lack what the recipe needs of them."""
+    def own_device(self, name: str) -> str:
+        """Of the processes that torchrun starts, each has its own."""
+        if self.is_shared:
+            self.sharing = shared_by(self.recipe, self.files, self.machine.parallel)
+        return name if self.sharing is None else self.sharing.device(name)
 
     def adapt(self, backbone: nn.Module) -> None:
         """Changes a backbone that was just loaded, where what the recipe does needs it."""
 
     def under(self: Loaded, recipe: Recipe) -> Loaded:
         """The same models, for runs by other settings of their recipe. Raises: `BadInput` as for a new one."""
-        self.check(recipe)
-        if recipe.num_run_steps != self.recipe.num_run_steps:
-            for lora in self.loras:
-                lora.check(recipe.num_run_steps, merged=self.merge_loras)
-        if bool(recipe.strength) != bool(self.recipe.strength):
+        was_at_work = bool(self.recipe.strength)
+        super().under(recipe)
+        if bool(recipe.strength) != was_at_work:
             self._drop_transformer()  # in which an edit adapter may have changed the backbone
-        self.recipe = recipe
         return self
-
-    @property
-    def weight_files(self) -> list[tuple[str, Path]]:
-        """Every file of weights, with what it is called."""
-        files = self.files
-        named = {
-            "backbone": files.backbone,
-            "low-noise backbone": files.low_noise,
-            "edit module": files.module,
-            "VAE": files.vae,
-            "text encoder": files.text_encoder,
-            "byT5 text encoder": files.glyph_encoder,
-            "picture encoder": files.clip_vision,
-        }
-        found = [(name, path) for name, path in named.items() if path is not None]
-        return found + [("LoRA", lora.path) for lora in self.loras]
 
     def prepare(self, frames: int, size: tuple[int, int], references: int = 0) -> None:
         """Finds out what stays on the card in a run on frames of that size, (height, width) in pixels.
 
         Raises: `BadInput` for a run that does not fit the limit that was asked for.
         """
-        if self._card_bytes is not None:
+        if self.card_bytes is not None:
             self._placement = place(
                 Job(
                     self.recipe,
@@ -178,7 +127,7 @@ class LoadedRecipe:
                 [lora.path for lora in self.loras],
                 dtype=self.dtype,
                 vae_dtype=self.vae_dtype,
-                card=self._card_bytes,
+                card=self.card_bytes,
                 is_limited=self.machine.vram_limit is not None,
             )
 
@@ -190,10 +139,6 @@ class LoadedRecipe:
     def place_as(self, placement: Placement | None) -> None:
         """Has weights lie as another process found out, in place of `prepare`."""
         self._placement = placement
-
-    def check_text(self, text: str) -> None:
-        """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        self.texts.check(text)
 
     def text(self, text: str, on_progress: OnProgress = silent) -> Any:
         """The embedding of a text, [1, 512, 4096] where UMT5 made it; texts are remembered."""

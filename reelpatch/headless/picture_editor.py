@@ -12,20 +12,18 @@ from reelpatch.edits.reasoning.drop import Drop
 from reelpatch.edits.reasoning.settings import PictureEdit
 from reelpatch.edits.reasoning.sizing import PictureFit, fit_picture
 from reelpatch.edits.work import EditSettings, Material
-from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.spaced_rotary import space_positions
 from reelpatch.headless.hosts.wan_host import SeenPicture
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import PICTURES
 from reelpatch.headless.models.embedded_texts import KEPT_ENCODER_BYTES
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.picture_encoder import PictureEncoder, load_picture_encoder
-from reelpatch.headless.models.wan_transformer import has_picture_branch
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import draw_noise
-from reelpatch.weights.weight_files import expect_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +45,9 @@ class PictureEditor(LoadedRecipe):
     would see the picture's embedding.
     """
 
+    kind = PICTURES
     _seen: tuple[Tensor, SeenPicture] | None = None
     _encoder: PictureEncoder | None = None
-
-    @staticmethod
-    def check(recipe: Recipe) -> None:
-        recipe.check_pictures()
-
-    def check_files(self) -> None:
-        (file,) = self.recipe.files_for("backbone")
-        backbone = expect_weights(self.files.backbone, *file.kinds)
-        if self.files.clip_vision is not None and not has_picture_branch(backbone):
-            raise BadInput(
-                f"{backbone.path} is {backbone.words}, without the branch for a picture's embedding: the recipe "
-                f"'{self.recipe.name}' needs {file.names[0]}, or another copy of it."
-            )
 
     @property
     def how(self) -> PictureEdit:

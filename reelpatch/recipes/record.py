@@ -297,6 +297,20 @@ class Recipe:
                 setting="grounding_film",
             )
 
+    def check_caption(self, caption: str) -> None:
+        """Raises: `BadInput` for a caption of the clip that is missing, or that nobody reads."""
+        if self.sharing is not None and not caption.strip():
+            raise BadInput(
+                f"the recipe '{self.name}' compares two captions, but none of the clip as it is was given: say what it shows.",
+                setting="caption",
+            )
+        if self.sharing is None and caption:
+            raise BadInput(
+                f"a caption of the clip was given, but the recipe '{self.name}' reads an instruction alone: leave it out, or use "
+                "shared-attention.",
+                setting="caption",
+            )
+
     def check_enhances(self) -> None:
         """Raises: `BadInput` for a recipe that does something else than enhance a clip."""
         if not self.enhances:

@@ -138,6 +138,11 @@ class KnownFile:
         pairs = {key: info for key, info in self.tensors.items() if read_key(key) is not None}
         return read_lora(pairs) if self.kind is Kind.EDIT_ADAPTER and pairs else None
 
+    @property
+    def has_picture_branch(self) -> bool:
+        """Whether a backbone looks at the embedding of a picture beside the text."""
+        return "img_emb.proj.1.weight" in self.keys
+
     @cached_property
     def fit(self) -> layouts.Fit | None:
         """How the tensors agree with those that a file of this kind has; None where that is not known."""
@@ -272,7 +277,7 @@ def _backbone_kind(file: KnownFile) -> Kind:
         return Kind.OTHER_BACKBONE
     if num_out == 48:
         return Kind.WIDE_BACKBONE
-    if "img_emb.proj.1.weight" in file.keys or num_in == 36:
+    if file.has_picture_branch or num_in == 36:
         return Kind.IMAGE_BACKBONE
     if num_in != num_out:
         return Kind.OTHER_BACKBONE
@@ -361,6 +366,5 @@ def _transformer_variant(file: KnownFile) -> str:
     if file.kind is Kind.OTHER_BACKBONE:
         return f"{size}, {wan_task(file.keys) or f'{num_in} input channels'}"
     image = "img_emb.emb_pos" if "img_emb.emb_pos" in file.keys else "img_emb"
-    has_image = "img_emb.proj.1.weight" in file.keys
-    published = _PUBLISHED.get((size, num_in, image if has_image else ""))
+    published = _PUBLISHED.get((size, num_in, image if file.has_picture_branch else ""))
     return f"{size}, {published}" if published else f"{size}, {file.count('blocks')} blocks"

@@ -42,7 +42,7 @@ ALLOWED = {
     "reelpatch/headless/runs/pair_set/layouts.py": "Trainers of VACE name the columns of their lists so.",
     "reelpatch/headless/commands/option_values.py": VERB,
     "reelpatch/headless/runs/request.py": VERB,
-    "reelpatch/headless/runs/task.py": VERB,
+    "reelpatch/headless/runs/task_layout.py": VERB,
     "reelpatch/headless/runs/task_sheet.py": VERB,
     "nodes/tasks.py": VERB,
     "nodes/extension.py": VERB,

@@ -18,4 +18,5 @@ HUNYUAN_15 = Family(
     vae="hunyuanvideo15_vae_fp16.safetensors",
     tables=TABLES,
     texts=("reelpatch.headless.models.hunyuan15.texts", "HunyuanTexts"),
+    text_check=("reelpatch.headless.models.hunyuan15.text_check", "HunyuanTextCheck"),
 )

@@ -174,7 +174,7 @@ def request_of(options: argparse.Namespace) -> "TaskRequest":
 
 
 def _preview(request: "TaskRequest", path: Path) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.task import lay_out
+    from reelpatch.headless.runs.task_layout import lay_out
     from reelpatch.headless.runs.task_sheet import write_preview
     from reelpatch.media.saving import check_place
 

@@ -146,27 +146,12 @@ def host_of(
 ) -> RecipeHost:
     """The host of an edit of a clip, which needs a caption of it where the recipe shares attention, and there alone.
 
-    Raises: `BadInput` as `check_caption`.
+    Raises: `BadInput` as `Recipe.check_caption`.
     """
-    check_caption(models.recipe, caption)
+    models.recipe.check_caption(caption)
     if models.recipe.sharing is None:
         return RecipeHost.for_text(models, text, on_progress, references=references)
     return SharingHost.for_captions(models, caption, text, on_progress)
-
-
-def check_caption(recipe: Recipe, caption: str) -> None:
-    """Raises: `BadInput` for a caption of the clip that is missing, or that nobody reads."""
-    if recipe.sharing is not None and not caption.strip():
-        raise BadInput(
-            f"the recipe '{recipe.name}' compares two captions, but none of the clip as it is was given: say what it shows.",
-            setting="caption",
-        )
-    if recipe.sharing is None and caption:
-        raise BadInput(
-            f"a caption of the clip was given, but the recipe '{recipe.name}' reads an instruction alone: leave it out, or use "
-            "shared-attention.",
-            setting="caption",
-        )
 
 
 def check_shares(recipe: Recipe) -> SharingMethod:

@@ -10,6 +10,7 @@ from reelpatch.errors import BadInput
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 # CPUs compute faster in fp32 than in bf16, while there is memory for it.
 FP32_ON_CPU_BYTES = 4 * 2**30
+ADA = (8, 9)  # the first NVIDIA cards with fp8 units: RTX 40, L4; Hopper is (9, 0)
 _REASON_CHARACTERS = 100  # of what PyTorch says, which may be pages
 
 
@@ -44,3 +45,14 @@ def choose_dtype(name: str, device: torch.device, backbone: Path) -> torch.dtype
     if name not in DTYPES:
         raise BadInput(f"there is no dtype '{name}': use {', '.join(DTYPES)} or auto (--dtype).")
     return DTYPES[name]
+
+
+def check_multiplies_float8(device: torch.device) -> None:
+    """Raises: `BadInput` for a device that cannot multiply in fp8. CPUs can, for trying it out, but gain nothing."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) < ADA:
+        raise BadInput(
+            f"{torch.cuda.get_device_name(device)} has no fp8 units (they came with RTX 40 and Hopper): leave "
+            "--fp8-matmul out, and fp8 weights are widened as they are used."
+        )
+    if device.type not in ("cuda", "cpu"):
+        raise BadInput(f"fp8 is not multiplied on {device.type}: leave --fp8-matmul out.")

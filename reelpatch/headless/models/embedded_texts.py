@@ -11,8 +11,6 @@ from torch import Tensor
 from reelpatch.errors import BadInput
 from reelpatch.headless.models.text_cache import TextCache
 from reelpatch.headless.models.text_encoder import TextEncoder, clean, load_text_encoder
-from reelpatch.headless.models.tokenizer import check_words
-from reelpatch.weights.header import Kind, KnownFile, expect
 
 # A text encoder up to this size stays between edits, and nothing it says is kept on disk; a larger one leaves before
 # the backbone needs its room.
@@ -35,13 +33,6 @@ class Instructions:
         self._cache = cache if self._is_large else None
         self._known: dict[str, Tensor] = {}
         self._encoder: TextEncoder | None = None
-        self._header: KnownFile | None = None
-
-    def check(self, text: str) -> None:
-        """Raises: `BadInput` for words that the text encoder cannot know, from its header alone: the demo's knows few."""
-        if self._header is None:
-            self._header = expect(self._path, Kind.UMT5)
-        check_words(self._header, text)
 
     def join(self, texts: Sequence[Tensor], rows: int) -> Tensor:
         """As `TextReader`."""

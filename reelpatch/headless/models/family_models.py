@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from reelpatch.edits.contract import Edit, Moment
-from reelpatch.errors import BadInput
 from reelpatch.families.family import Family, start
 from reelpatch.families.kinds import FileKind
 from reelpatch.headless.models.embedded_texts import Instructions
@@ -113,10 +112,6 @@ class Looking:
 class TextReader(Protocol):
     """Embeds texts for a family's backbones, and remembers some."""
 
-    def check(self, text: str) -> None:
-        """Raises: `BadInput` for words that it cannot know, before weights are loaded."""
-        ...
-
     def embed(
         self, text: str, *, is_streamed: bool, make_room: Callable[[], None], on_work: Callable[[int], None]
     ) -> Any:
@@ -146,7 +141,6 @@ def open_texts(
 
 
 def start_models(family: Family) -> FamilyModels:
-    """What loads and runs a family's models. Raises: `BadInput` for a family that only ComfyUI runs."""
-    if family.headless is None:
-        raise BadInput(f"models of the family '{family.name}' run in ComfyUI alone: edit with them there.")
+    """What loads and runs a family's models, which is not one that only ComfyUI runs."""
+    assert family.headless is not None
     return cast(FamilyModels, start(family.headless))

@@ -13,18 +13,6 @@ LARGEST = 448.0  # that the format holds
 SMALLEST_SCALE = 1e-12
 # cuBLAS takes matrices whose sides are multiples of this.
 STEP = 16
-ADA = (8, 9)  # the first NVIDIA cards with fp8 units: RTX 40, L4; Hopper is (9, 0)
-
-
-def check_device(device: torch.device) -> None:
-    """Raises: `BadInput` for a device that cannot multiply in fp8. CPUs can, for trying it out, but gain nothing."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) < ADA:
-        raise BadInput(
-            f"{torch.cuda.get_device_name(device)} has no fp8 units (they came with RTX 40 and Hopper): leave "
-            "--fp8-matmul out, and fp8 weights are widened as they are used."
-        )
-    if device.type not in ("cuda", "cpu"):
-        raise BadInput(f"fp8 is not multiplied on {device.type}: leave --fp8-matmul out.")
 
 
 def multiply_in_float8(models: Sequence[nn.Module]) -> int:

@@ -9,10 +9,10 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.models.text_checks import TOKENIZER_KEY
 from reelpatch.weights.closed_vocabulary import ClosedVocabulary
 from reelpatch.weights.header import KnownFile
 
-METADATA_KEY = "tokenizer_json"
 SENTENCEPIECE_TENSOR = "spiece_model"  # the name in ComfyUI's umt5 files: the sentencepiece model as bytes
 _END = "</s>"
 # Beside the encoder: in a folder of the encoder's own name, at the place of the official download, or next to it.
@@ -36,15 +36,8 @@ def find_tokenizer(file: KnownFile) -> Tokenize:
     return tokenize
 
 
-def check_words(file: KnownFile, text: str) -> None:
-    """Raises: `BadInput` for words that the encoder's own tokenizer is known not to have, from its header alone."""
-    closed = ClosedVocabulary.of(file.metadata[METADATA_KEY]) if METADATA_KEY in file.metadata else None
-    if closed is not None:
-        closed.known(text)
-
-
 def _from_inside(file: KnownFile) -> tuple[int, Tokenize] | None:
-    if text := file.metadata.get(METADATA_KEY):
+    if text := file.metadata.get(TOKENIZER_KEY):
         return _from_json(text, file.path)
     if SENTENCEPIECE_TENSOR in file.keys:
         with safe_open(file.path, framework="np") as tensors:

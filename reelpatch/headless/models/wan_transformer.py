@@ -83,7 +83,7 @@ def load_backbone(
 
 def _picture_branch(file: KnownFile) -> dict[str, Any]:
     """diffusers' options for the branch by which image-to-video backbones look at the embedding of a picture."""
-    if not has_picture_branch(file):
+    if not file.has_picture_branch:
         return {}
     options = {
         "image_dim": file.shape("img_emb.proj.1.weight")[1],
@@ -92,11 +92,6 @@ def _picture_branch(file: KnownFile) -> dict[str, Any]:
     if "img_emb.emb_pos" in file.keys:
         options["pos_embed_seq_len"] = file.shape("img_emb.emb_pos")[1]
     return options
-
-
-def has_picture_branch(file: KnownFile) -> bool:
-    """Whether a backbone looks at the embedding of a picture beside the text."""
-    return "img_emb.proj.1.weight" in file.keys
 
 
 def load_module(

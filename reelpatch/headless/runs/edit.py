@@ -2,26 +2,26 @@
 
 import logging
 import time
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 
 from torch import Tensor
 
-from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.clips.crop import CropPlan
 from reelpatch.clips.frames import FitPlan
 from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.clips.masks import time_reach
 from reelpatch.edits.instruction import check_instruction
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.hosts.pair_maker import check_caption
-from reelpatch.headless.runs.announce import announce_windows, check_crops, warn_of_much_work, window_plan
+from reelpatch.headless.models.embedded_texts import free_memory
+from reelpatch.headless.runs.announce import announce_windows, warn_of_much_work
 from reelpatch.headless.runs.cut_clip import cut_clip
+from reelpatch.headless.runs.edit_material import known_plan, opened_mask, read_references
 from reelpatch.headless.runs.first_frame import read_first_frame
 from reelpatch.headless.runs.grounding_film import GroundingFilm
 from reelpatch.headless.runs.identity import identity
+from reelpatch.headless.runs.picture import run_picture
+from reelpatch.headless.runs.picture_request import PictureRequest
 from reelpatch.headless.runs.request import EditRequest, size_for
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_edit
@@ -31,7 +31,6 @@ from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.mask_track_file import files_of_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
-from reelpatch.media.stills import read_still
 from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -61,7 +60,7 @@ def edit_owned(
     began = time.monotonic()
     check_instruction(request.instruction)
     settings = edit_settings(request)
-    check_caption(settings, request.caption)
+    settings.check_caption(request.caption)
     check_output(request.target, request.inputs)
     film = GroundingFilm.of(request, settings)
     if request.frames is not None and not request.window_frames and request.fit is None:
@@ -86,7 +85,7 @@ def edit_owned(
         _announce(request, clip, plan, editor)
         clip = replace(clip, comment=comment_of(said))
         if via is not None:
-            first = via.made(on_progress)
+            first = via.made(partial(_edit_picture, on_progress=on_progress))
             request = replace(request, first_frame=via.target)
         references = (*first.references, *stills)
         edit_clip(request, clip, editor, references, on_progress, mask=mask, given=first.kept, film=film)
@@ -98,31 +97,9 @@ def edit_owned(
     )
 
 
-def known_plan(request: EditRequest, clip: CutClip, settings: Recipe) -> FitPlan | None:
-    """How the clip is fitted; None for crops, whose sizes are not known yet. Raises: `BadInput` as `plan_fit`."""
-    if request.finishing.crop_px is None:
-        return window_plan(request, clip, settings.lattice)
-    check_crops(request, clip, settings.lattice)
-    return None
-
-
-@contextmanager
-def opened_mask(request: EditRequest, clip: CutClip) -> Generator[WindowMask | None]:
-    """Where and when a clip is edited, None for everywhere; says what was taken for it."""
-    if request.mask is None and request.when is None:
-        request.finishing.check_without_mask()
-        yield None
-        return
-    mask = WindowMask(request.mask, request.when, clip.header, clip.plan.clip_frames, request.asked_mask)
-    with closing(mask):
-        if request.mask is not None:
-            _log.log(logging.WARNING if mask.is_empty else logging.INFO, "%s", mask.describe())
-        yield mask
-
-
-def read_references(request: EditRequest) -> tuple[Tensor, ...]:
-    """Its pictures, [h, w, 3 | 4] in [0, 1]. Raises: `BadInput` as `read_still`."""
-    return tuple(to_floats(read_still(path)) for path in request.references)
+def _edit_picture(asked: PictureRequest, on_progress: OnProgress) -> None:
+    run_picture(asked, on_progress)
+    free_memory()  # of the picture's models: the edit needs the room
 
 
 def _announce(request: EditRequest, clip: CutClip, plan: FitPlan | None, editor: Editor) -> None:

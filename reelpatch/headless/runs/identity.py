@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import reelpatch
-from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import ChosenRecipe
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.runs.request import RunRequest
 from reelpatch.media.mask_track_file import files_of_mask
@@ -26,7 +26,7 @@ _NO_MATTER = (
 
 
 def request_identity(
-    request: RunRequest, runner: LoadedRecipe, weights: list[Any] | None = None
+    request: RunRequest, runner: ChosenRecipe, weights: list[Any] | None = None
 ) -> dict[str, Any]:
     """Of a run that works on a clip whole: everything that was asked for, files with their stamps.
 
@@ -54,7 +54,7 @@ def stamped_weights(files: RecipeFiles) -> list[Any]:
 
 
 def identity(
-    runner: LoadedRecipe, plan: WindowPlan | None, weights: list[Any] | None = None
+    runner: ChosenRecipe, plan: WindowPlan | None, weights: list[Any] | None = None
 ) -> dict[str, Any]:
     """Of the version, the models, the machine's arithmetic and the windows, None where a clip is worked on whole."""
     return {

@@ -13,23 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
-from reelpatch.clips.mask_cover import Cover
-from reelpatch.edits.reasoning.worked_picture import WorkedPicture
-from reelpatch.errors import BadInput
+from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.rewriting.rewriter import Rewritten
+from reelpatch.headless.runs.picture_material import Material, check_outputs, read_material
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_picture
 from reelpatch.media.contact_sheet import SheetRow, contact_sheet, thumbnail
-from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
-from reelpatch.media.pictures import Picture, pictures_at, read_picture
-from reelpatch.media.saving import check_folder, check_place, saved_at
+from reelpatch.media.pictures import pictures_at
+from reelpatch.media.saving import saved_at
 from reelpatch.media.video_io import Video
-from reelpatch.media.video_write import check_output, write_video
+from reelpatch.media.video_write import write_video
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
 
@@ -92,15 +89,6 @@ class PictureRun:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Material:
-    """A picture, read and found to fit its mask, and what of it is worked on."""
-
-    picture: Picture
-    worked: WorkedPicture
-    said: tuple[str, ...]
-
-
 @owns_output
 def run_picture(
     request: PictureRequest, on_progress: OnProgress = silent, models: PictureEditor | None = None
@@ -161,43 +149,6 @@ def _png_text(said: Rewritten | None) -> PngInfo:
     if said is not None:
         text.add_itxt("Comment", comment_of(said))
     return text
-
-
-def check_outputs(request: PictureRequest) -> None:
-    """Raises: `BadInput` for a place that the results cannot have."""
-    if request.has_one_result:
-        check_place(request.target, ".png", request.inputs)
-    else:
-        if request.target.suffix.lower() == ".png":
-            raise BadInput(
-                f"several pictures are made, but {request.target} is the name of one: name a folder (--output)."
-            )
-        check_folder(request.target, request.inputs)
-    if request.reasoning_film is not None:
-        check_output(request.reasoning_film, request.inputs, "reasoning_film")
-
-
-def read_material(request: PictureRequest, path: Path, settings: Recipe) -> Material:
-    """One of its pictures and what of it is worked on. Raises: `BadInput` as `read_picture`, `read_mask`, `WorkedPicture`."""
-    picture = read_picture(path)
-    height, width, _ = picture.pixels.shape
-    said = list(picture.said)
-    mask = None
-    if request.mask is not None:
-        mask, words = read_mask(request.mask, request.asked_mask, size=(height, width), lengths=(1,))
-        cover = Cover.of(mask)
-        check_cover(request.mask, cover, request.asked_mask)
-        said.append(f"{words} {cover.describe()}")
-    worked = WorkedPicture.of(
-        to_floats(picture.pixels),
-        mask,
-        settings.check_pictures(),
-        finishing=request.finishing,
-        lattice=settings.lattice,
-        area=request.size or (settings.height, settings.width),
-        called=str(path),
-    )
-    return Material(picture, worked, (*said, worked.describe()))
 
 
 def _announce(request: PictureRequest, settings: Recipe, editor: PictureEditor) -> None:

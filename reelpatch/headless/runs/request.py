@@ -12,7 +12,8 @@ from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.edits.vace.sizing import Sampling
 from reelpatch.edits.vace.task_layouts import Sides
-from reelpatch.headless.models.lora import ChosenLora
+from reelpatch.headless.models.chosen_lora import ChosenLora
+from reelpatch.headless.models.chosen_recipe import AskedModels
 from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.rewriting.options import RewriteOptions
 from reelpatch.media.beside import named_after
@@ -87,18 +88,21 @@ class RunRequest:
         ]
         return named + [(name, one) for name, path in named if name == "mask" for one in files_of_mask(path)]
 
+    @property
+    def asked_models(self) -> AskedModels:
+        """What is asked of the recipe's models."""
+        return AskedModels(
+            self.models,
+            self.device,
+            self.dtype,
+            tuple(ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in self.loras),
+            self.lora_merge,
+            MachineOptions(self.vram_limit, self.text_cache, self.fp8_matmul, self.parallel, self.vae_dtype),
+        )
+
     def for_runner(self) -> dict[str, Any]:
         """The arguments of a `LoadedRecipe`, but for its recipe."""
-        return {
-            "models": self.models,
-            "device": self.device,
-            "dtype": self.dtype,
-            "loras": [ChosenLora(path, StrengthSchedule(strengths)) for path, strengths in self.loras],
-            "merge_loras": self.lora_merge,
-            "machine": MachineOptions(
-                self.vram_limit, self.text_cache, self.fp8_matmul, self.parallel, self.vae_dtype
-            ),
-        }
+        return self.asked_models.options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +14,8 @@ from reelpatch.clips.given_frame import GivenFrame, check_frame_number
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.clips.worked_clip import Finishing
 from reelpatch.errors import BadInput
-from reelpatch.headless.models.embedded_texts import free_memory
-from reelpatch.headless.picture_editor import PictureEditor
+from reelpatch.headless.models.chosen_recipe import PICTURES, ChosenRecipe
 from reelpatch.headless.runs.first_frame import FirstFrame, check_can_follow, read_first_frame
-from reelpatch.headless.runs.picture import run_picture
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
 from reelpatch.headless.runs.request import EditRequest
 from reelpatch.media.beside import beside
@@ -24,7 +23,6 @@ from reelpatch.media.frame_reader import FrameReader
 from reelpatch.media.mask_file import WindowMask
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.saving import check_place
-from reelpatch.progress import OnProgress
 from reelpatch.recipes import Recipe
 from reelpatch.windows.window_run import CutClip
 
@@ -70,20 +68,19 @@ class ViaPicture:
             )
         asked = self._picture_request(Path(request.clip), None)
         check_place(self.target, ".png", request.inputs)
-        editor = PictureEditor(_settings_of(asked), **asked.for_runner())
-        refuse_inputs(self.target, editor.weight_files)
+        chosen = ChosenRecipe(PICTURES, _settings_of(asked), asked.asked_models)
+        refuse_inputs(self.target, chosen.weight_files)
         if not asked.rewriting.is_asked:
-            editor.check_text(editor.how.instruction(asked.instruction))
+            chosen.check_text(chosen.recipe.check_pictures().instruction(asked.instruction))
 
-    def made(self, on_progress: OnProgress) -> FirstFrame:
-        """The edited frame, written and read again. Raises: `BadInput` as `run_picture`."""
+    def made(self, edit_picture: Callable[[PictureRequest], object]) -> FirstFrame:
+        """The edited frame, written by `edit_picture` and read again. Raises: `BadInput` as that."""
         with tempfile.TemporaryDirectory() as folder:
             frame, mask = (Path(folder) / f"{name}.png" for name in (f"frame {self._at}", "mask"))
             Image.fromarray(to_bytes(self._frame)).save(frame)
             if self._mask is not None:
                 Image.fromarray(to_bytes(self._mask)).save(mask)
-            run_picture(self._picture_request(frame, None if self._mask is None else mask), on_progress)
-        free_memory()  # of the picture's models: the edit needs the room
+            edit_picture(self._picture_request(frame, None if self._mask is None else mask))
         _log.info(
             "Frame %d was edited as a picture by %s: look at %s. Given as that frame, it is used again.",
             self._at,

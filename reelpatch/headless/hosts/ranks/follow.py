@@ -12,7 +12,8 @@ from reelpatch.edits.render import Start
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.ranks.fellows import Fellows, fellows
 from reelpatch.headless.hosts.ranks.shared_run import SharedRun
-from reelpatch.headless.loaded_recipe import AskedModels, LoadedRecipe
+from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import AskedModels
 from reelpatch.headless.rendering import RecipeHost
 from reelpatch.progress import silent
 from reelpatch.recipes import Recipe

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelpatch.edits.work import Prepared
-from reelpatch.headless.loaded_recipe import AskedModels
+from reelpatch.headless.models.chosen_recipe import AskedModels
 from reelpatch.headless.models.placement import Placement
 from reelpatch.recipes import Recipe
 from reelpatch.sampling.guidance import Guidance

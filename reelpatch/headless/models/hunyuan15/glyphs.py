@@ -11,19 +11,14 @@ from transformers import T5Config, T5EncoderModel
 from reelpatch.families.hunyuan15.files import HunyuanFile
 from reelpatch.families.hunyuan15.text_counts import GLYPH_ROWS
 from reelpatch.headless.models.fill import Precision, fill
+from reelpatch.headless.models.hunyuan15.text_check import quoted
 from reelpatch.weights.header import KnownFile
 from reelpatch.weights.weight_files import expect_weights
 
 _log = logging.getLogger(__name__)
-_QUOTED = re.compile(r"\"(.*?)\"|“(.*?)”")
 _FIRST_BYTE, _END = 3, 1  # ids: padding, end and unknown stand before those of bytes
 _EMBEDDING, _TWIN = "shared.weight", "encoder.embed_tokens.weight"
 _COUNTED = re.compile(r"encoder\.block\.(\d+)\.")
-
-
-def quoted(text: str) -> list[str]:
-    """What stands in double quotes, straight or curly, each once. Source: HunyuanVideo-1.5's pipeline."""
-    return list(dict.fromkeys(one or other for one, other in _QUOTED.findall(text)))
 
 
 def tokens(text: str) -> list[int]:

@@ -19,6 +19,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.hunyuan15.files import HunyuanFile
 from reelpatch.families.hunyuan15.text_counts import SKIPPED_LAYERS, TEXT_ROWS
 from reelpatch.headless.models.fill import Precision, fill
+from reelpatch.headless.models.hunyuan15.text_check import SOURCE, tokenizer_file
 from reelpatch.headless.models.streaming import stream_blocks
 from reelpatch.weights.header import KnownFile
 from reelpatch.weights.weight_files import expect_weights
@@ -38,8 +39,6 @@ REQUEST = (
 )
 BEFORE = f"<|im_start|>system\n{REQUEST}<|im_end|>\n<|im_start|>user\n"
 AFTER = "<|im_end|>\n<|im_start|>assistant\n"
-_SOURCE = "https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct"
-_FOLDERS = ("{stem}", "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen2.5-VL-7B-Instruct", "")
 
 
 class Qwen:
@@ -107,33 +106,18 @@ def load_qwen(path: Path, *, dtype: torch.dtype, device: torch.device, is_stream
     return Qwen(model, tokenizer)
 
 
-def check_tokenizer(path: Path) -> None:
-    """Raises: `BadInput` where no tokenizer lies beside a Qwen2.5-VL file."""
-    _tokenizer_file(path)
-
-
 def find_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer beside a Qwen2.5-VL file. Raises: `BadInput` where there is none, or none that can be read."""
-    found = _tokenizer_file(path)
+    found = tokenizer_file(path)
     try:
         tokenizer = Tokenizer.from_str(json.dumps(json.loads(found.read_text(encoding="utf-8"))))
     except Exception as error:  # the library raises a bare Exception for a bad file
         raise BadInput(f"The tokenizer of {found} can't be read ({error}); download it again.") from error
     if tokenizer.token_to_id("<|im_start|>") is None:
-        raise BadInput(f"The tokenizer of {found} does not know <|im_start|>; use the one of {_SOURCE}.")
+        raise BadInput(f"The tokenizer of {found} does not know <|im_start|>; use the one of {SOURCE}.")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
-
-
-def _tokenizer_file(path: Path) -> Path:
-    for folder in _FOLDERS:
-        found = path.parent / folder.format(stem=path.stem) / "tokenizer.json"
-        if found.is_file():
-            return found
-    raise BadInput(
-        f"No tokenizer is beside {path}: put tokenizer.json of {_SOURCE} into {path.parent / path.stem}."
-    )
 
 
 def _config(file: KnownFile) -> Qwen2Config:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.hunyuan15_host import HunyuanText, joined
 from reelpatch.headless.models.embedded_texts import KEPT_TEXTS, free_memory
-from reelpatch.headless.models.hunyuan15.glyphs import load_glyphs, quoted
-from reelpatch.headless.models.hunyuan15.qwen import check_tokenizer, load_qwen
+from reelpatch.headless.models.hunyuan15.glyphs import load_glyphs
+from reelpatch.headless.models.hunyuan15.qwen import load_qwen
+from reelpatch.headless.models.hunyuan15.text_check import quoted
 from reelpatch.headless.models.recipe_files import RecipeFiles
-from reelpatch.weights.header import identify
 
 
 class HunyuanTexts:
@@ -28,16 +27,6 @@ class OpenedTexts:
     def __init__(self, files: RecipeFiles, dtype: torch.dtype, device: torch.device) -> None:
         self._files, self._dtype, self._device = files, dtype, device
         self._known: dict[str, HunyuanText] = {}
-        check_tokenizer(files.text_encoder)
-        _check_widths(files)
-
-    def check(self, text: str) -> None:
-        """Raises: `BadInput` for quoted text without the encoder that reads it."""
-        if quoted(text) and self._files.glyph_encoder is None:
-            raise BadInput(
-                f"the text quotes {quoted(text)}, which byT5 reads, but there is none here: get byt5_small_glyphxl_fp16.safetensors, "
-                "or leave the quotes out."
-            )
 
     def join(self, texts: Sequence[HunyuanText], rows: int) -> HunyuanText:
         return joined(texts, rows)
@@ -68,14 +57,3 @@ class OpenedTexts:
         if quoted(text) and self._files.glyph_encoder is not None:
             glyphs = load_glyphs(self._files.glyph_encoder).embed(text)
         return HunyuanText(rows, glyphs)
-
-
-def _check_widths(files: RecipeFiles) -> None:
-    """Raises: `BadInput` for a text encoder whose rows the backbone does not read."""
-    text, backbone = identify(files.text_encoder), identify(files.backbone)
-    made, read = text.shape("embed_tokens.weight")[1], backbone.shape("context_embedder.proj_in.weight")[1]
-    if made != read:
-        raise BadInput(
-            f"{files.text_encoder} is {text.words}, whose rows are {made} wide, but {files.backbone} reads rows of {read}: get "
-            "qwen_2.5_vl_7b_fp8_scaled.safetensors."
-        )

@@ -14,19 +14,17 @@ import numpy as np
 
 from reelpatch.clips.frames import Size
 from reelpatch.edits.instruction import check_instruction
-from reelpatch.headless.hosts.pair_maker import check_caption
-from reelpatch.headless.loaded_recipe import LoadedRecipe
-from reelpatch.headless.picture_editor import PictureEditor
+from reelpatch.headless.models.chosen_recipe import ChosenRecipe
 from reelpatch.headless.runs.announce import window_plan
 from reelpatch.headless.runs.batch.job import Job, Sized
 from reelpatch.headless.runs.cut_clip import cut_clip
-from reelpatch.headless.runs.edit import known_plan, opened_mask, read_references
-from reelpatch.headless.runs.edit_chain import check_masks, checked_edits
+from reelpatch.headless.runs.edit_material import known_plan, opened_mask, read_references
+from reelpatch.headless.runs.edits_file import check_masks, checked_edits
 from reelpatch.headless.runs.first_frame import read_first_frame
-from reelpatch.headless.runs.picture import check_outputs, read_material
+from reelpatch.headless.runs.picture_material import check_outputs, read_material
 from reelpatch.headless.runs.picture_request import PictureRequest
 from reelpatch.headless.runs.request import EditRequest, EnhanceRequest, TaskRequest, size_for
-from reelpatch.headless.runs.task import lay_out
+from reelpatch.headless.runs.task_layout import lay_out
 from reelpatch.headless.runs.via import ViaPicture
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import ClipHeader, look_through
@@ -41,7 +39,7 @@ _REMEMBERED = 16  # clips; lines of one clip mostly follow each other
 _REMEMBERED_CHECKS = 256  # of numbers alone
 
 
-def check_job(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
+def check_job(job: Job, settings: Recipe, models: ChosenRecipe) -> Sized:
     """What a job works on. Raises: `BadInput` as its verb, for all that can be known before it begins."""
     request = job.request
     refuse_inputs(request.target, models.weight_files)
@@ -54,14 +52,14 @@ def check_job(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
     return _check_edits(job, settings, models) if job.edits else _check_edit(request, settings, models)
 
 
-def _check_edit(request: EditRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
+def _check_edit(request: EditRequest, settings: Recipe, models: ChosenRecipe) -> Sized:
     check_instruction(request.instruction)
-    check_caption(settings, request.caption)
+    settings.check_caption(request.caption)
     check_output(request.target, request.inputs)
     return _edit_on_clip(request, settings, models)
 
 
-def _edit_on_clip(request: EditRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
+def _edit_on_clip(request: EditRequest, settings: Recipe, models: ChosenRecipe) -> Sized:
     if not request.rewriting.is_asked:
         models.check_text(request.instruction)
     if request.caption:
@@ -115,7 +113,7 @@ def _whole_cells(size: Size, multiple: int) -> Size:
     return height, width
 
 
-def _check_edits(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
+def _check_edits(job: Job, settings: Recipe, models: ChosenRecipe) -> Sized:
     assert job.edits is not None
     chain = checked_edits(job.edits, job.request)
     check_masks(chain)
@@ -126,7 +124,7 @@ def _check_edits(job: Job, settings: Recipe, models: LoadedRecipe) -> Sized:
     return replace(sized, windows=sized.windows * len(chain))
 
 
-def _check_enhance(request: EnhanceRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
+def _check_enhance(request: EnhanceRequest, settings: Recipe, models: ChosenRecipe) -> Sized:
     check_output(request.target, request.inputs, "out")
     models.check_text(request.caption)
     clip = _cut(request, settings, is_decoded=False)
@@ -135,7 +133,7 @@ def _check_enhance(request: EnhanceRequest, settings: Recipe, models: LoadedReci
     return Sized(plan.frames, plan.size, 0, len(clip.plan.windows), (0, clip.plan.clip_frames - 1))
 
 
-def _check_task(request: TaskRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
+def _check_task(request: TaskRequest, settings: Recipe, models: ChosenRecipe) -> Sized:
     check_instruction(request.prompt)
     models.check_text(request.prompt)
     check_output(request.target, request.inputs)
@@ -151,8 +149,7 @@ def _sized_task(asked: _Asked) -> Sized:
     return Sized(frames, (height, width), len(given.references), 1, (0, frames - 1))
 
 
-def _check_picture(request: PictureRequest, settings: Recipe, models: LoadedRecipe) -> Sized:
-    assert isinstance(models, PictureEditor)
+def _check_picture(request: PictureRequest, settings: Recipe, models: ChosenRecipe) -> Sized:
     paths = pictures_at(request.image)
     check_outputs(request)
     if request.reasoning_film is not None:

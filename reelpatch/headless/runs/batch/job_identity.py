@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import ChosenRecipe
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.runs.batch.job import Job
-from reelpatch.headless.runs.edit_chain import read_edits
+from reelpatch.headless.runs.edits_file import read_edits
 from reelpatch.headless.runs.identity import request_identity, stamped_weights
-from reelpatch.headless.runs.picture import PictureRun
-from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.workers.results import is_stored
 from reelpatch.recipes import recipe
-from reelpatch.windows.file_stamp import is_unchanged, stamp
+from reelpatch.windows.file_stamp import is_unchanged
 
 
-def identity_of(job: Job, models: LoadedRecipe, weights: list[Any]) -> str:
+def identity_of(job: Job, models: ChosenRecipe, weights: list[Any]) -> str:
     """A digest of everything that decides a result, and where and how it is written.
 
     `weights` are stamps of the files of `models`, which are under the job's settings. Of several devices of one type it is
@@ -41,12 +39,6 @@ def _picture_weights(request: Any) -> list[Any]:
     """Of the recipe by which frame 0 is edited as a picture first."""
     via = getattr(request, "via", None)
     return [] if via is None else stamped_weights(RecipeFiles.find(recipe(via), request.models))
-
-
-def written(result: RunResult | PictureRun) -> list[Any]:
-    """Stamps of all files and folders that a job has written."""
-    more = result.film if isinstance(result, PictureRun) else result.picture
-    return [stamp(path) for path in (result.output, more) if path is not None]
 
 
 def is_there(outputs: list[Any]) -> bool:

@@ -7,11 +7,15 @@ from typing import Any, Protocol
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.runs.batch.job import Job, State
-from reelpatch.headless.runs.batch.job_identity import identity_of, written
+from reelpatch.headless.runs.batch.job_identity import identity_of
 from reelpatch.headless.runs.batch.planning import Spelled, refusing, take_over
-from reelpatch.headless.runs.batch.verbs import VERBS, Key, key_of, models_for, settings_of
+from reelpatch.headless.runs.batch.running import models_for, run_job
+from reelpatch.headless.runs.batch.verbs import Key, key_of, settings_of
 from reelpatch.headless.runs.identity import stamped_weights
+from reelpatch.headless.runs.picture import PictureRun
+from reelpatch.headless.runs.result import RunResult
 from reelpatch.progress import OnProgress
+from reelpatch.windows.file_stamp import stamp
 
 
 class Results(Protocol):
@@ -62,12 +66,11 @@ class JobMaker:
         if job.earlier is not None and job.earlier.get("identity") == job.identity:
             take_over(job, job.earlier)
             return
-        run = VERBS[job.verb].run
         if self._results is None:
-            job.outputs = written(run(job, on_progress, loaded))
+            job.outputs = written(run_job(job, on_progress, loaded))
         else:
             with self._results.placed(job) as placed:
-                job.outputs = self._results.keep(job, written(run(placed, on_progress, loaded)))
+                job.outputs = self._results.keep(job, written(run_job(placed, on_progress, loaded)))
         job.state, job.said = State.DONE, ""
 
     def _models_of(self, job: Job) -> tuple[LoadedRecipe, list[Any]]:
@@ -78,3 +81,9 @@ class JobMaker:
             models = models_for(job)
             self._key, self._held = key, (models, stamped_weights(models.files))
         return self._held
+
+
+def written(result: RunResult | PictureRun) -> list[Any]:
+    """Stamps of all files and folders that a job has written."""
+    more = result.film if isinstance(result, PictureRun) else result.picture
+    return [stamp(path) for path in (result.output, more) if path is not None]

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import ChosenRecipe
 from reelpatch.headless.models.recipe_files import headers_found
 from reelpatch.headless.models.this_machine import this_machine
 from reelpatch.headless.runs.batch.checks import check_job
 from reelpatch.headless.runs.batch.job import Cost, Job, Sized, State
 from reelpatch.headless.runs.batch.job_identity import identity_of, is_there
-from reelpatch.headless.runs.batch.verbs import Key, key_of, models_for, settings_of
+from reelpatch.headless.runs.batch.verbs import VERBS, Key, key_of, settings_of
 from reelpatch.headless.runs.identity import stamped_weights
 from reelpatch.media.disk_faults import disk_fault
 from reelpatch.plan.job import Job as PlannedJob
@@ -125,7 +125,7 @@ class RunPlanner:
 
     def __init__(self, before: Entries) -> None:
         self._before, self._machine = before, this_machine()
-        self._models: OrderedDict[Key, tuple[LoadedRecipe, list[Any]]] = OrderedDict()
+        self._models: OrderedDict[Key, tuple[ChosenRecipe, list[Any]]] = OrderedDict()
         self._costs: dict[int, Cost] = {}
 
     def plan(self, job: Job) -> None:
@@ -143,10 +143,10 @@ class RunPlanner:
         job.sized = check_job(job, settings, models)
         job.cost = self._cost(job, job.sized, settings)
 
-    def _models_of(self, job: Job, settings: Recipe) -> tuple[LoadedRecipe, list[Any]]:
+    def _models_of(self, job: Job, settings: Recipe) -> tuple[ChosenRecipe, list[Any]]:
         key = key_of(job, settings)
         if key not in self._models:
-            models = models_for(job)
+            models = ChosenRecipe(VERBS[job.verb].kind, settings, job.request.asked_models)
             self._models[key] = (models, stamped_weights(models.files))
         self._models.move_to_end(key)
         if len(self._models) > _REMEMBERED:

@@ -132,3 +132,11 @@ def counts(jobs: Sequence[Job]) -> dict[str, int]:
     """How many jobs there are of each state, and in all."""
     found = Counter(job.state for job in jobs)
     return {"jobs": len(jobs), **{str(state): found[state] for state in State}}
+
+
+def stopped(jobs: Sequence[Job], report: Report, said: str = "") -> KeyboardInterrupt:
+    """What a run says that was stopped."""
+    return KeyboardInterrupt(
+        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command goes "
+        f"on. {said}".rstrip()
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.make import JobMaker
 from reelpatch.headless.runs.batch.planning import Spelled
-from reelpatch.headless.runs.batch.report import Report
+from reelpatch.headless.runs.batch.report import Report, stopped
 from reelpatch.headless.runs.batch.time_left import TimeLeft
 from reelpatch.headless.runs.batch.verbs import Key, key_of
 from reelpatch.progress import OnProgress
@@ -35,14 +35,6 @@ def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spell
         raise stopped(jobs, report, str(stop)) from None
     finally:
         report.write(jobs, is_last=True)
-
-
-def stopped(jobs: Sequence[Job], report: Report, said: str = "") -> KeyboardInterrupt:
-    """What a run says that was stopped."""
-    return KeyboardInterrupt(
-        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command goes "
-        f"on. {said}".rstrip()
-    )
 
 
 def _in_order(jobs: Sequence[Job]) -> list[Job]:

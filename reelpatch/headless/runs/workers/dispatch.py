@@ -6,8 +6,7 @@ from typing import Protocol
 
 import reelpatch
 from reelpatch.headless.runs.batch.job import Job, State, Try
-from reelpatch.headless.runs.batch.report import Report
-from reelpatch.headless.runs.batch.run import stopped
+from reelpatch.headless.runs.batch.report import Report, stopped
 from reelpatch.headless.runs.batch.time_left import TimeLeft
 from reelpatch.headless.runs.workers.waiting_jobs import WaitingJobs
 from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Logged, Lost, Outcome, Told, Workers

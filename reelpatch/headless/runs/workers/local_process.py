@@ -11,7 +11,6 @@ import torch
 import reelpatch
 from reelpatch.headless.runs.batch.job import State
 from reelpatch.headless.runs.batch.planning import Spelled
-from reelpatch.headless.runs.workers.job_server import JobServer
 from reelpatch.headless.runs.workers.workers import Ended, Event, Joined
 
 
@@ -21,6 +20,10 @@ def serve(pipe: Connection, worker: str, device: str, num_threads: int | None, s
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    from reelpatch.headless.runs.workers.job_server import (
+        JobServer,  # not in the parent, which runs no models
+    )
+
     if num_threads is not None:
         torch.set_num_threads(num_threads)
     sending = threading.Lock()

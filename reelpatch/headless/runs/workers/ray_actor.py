@@ -8,7 +8,6 @@ from typing import Any
 import reelpatch
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.planning import Spelled
-from reelpatch.headless.runs.workers.job_server import JobServer
 from reelpatch.headless.runs.workers.results import RemoteResults
 from reelpatch.headless.runs.workers.workers import Logged, Outcome, Told
 
@@ -19,6 +18,8 @@ class RayActor:
     """Two calls at a time: `make`, and `told` or `stop` beside it."""
 
     def __init__(self, worker: str, device: str, spelled: Spelled, results: RemoteResults | None) -> None:
+        from reelpatch.headless.runs.workers.job_server import JobServer  # on its node alone
+
         self._told: deque[Told | Logged] = deque(maxlen=_MOST_TOLD)
         self._stopping = threading.Event()
         self._server = JobServer(worker, device, spelled, self._tell, results)

@@ -19,7 +19,7 @@ from tests.unit.headless.runs.batch_jobs import batch, material, report, write_b
 
 Captured = pytest.CaptureFixture[str]
 MAX_ADDED_BYTES = 150 * 2**20
-"""By 10,000 lines over what ten take, which is PyTorch and diffusers: about 80 MB, 8 KB a line, were seen."""
+"""By 10,000 lines over what ten take, which is PyTorch: about 80 MB, 8 KB a line, were seen."""
 
 
 def parsers() -> Mapping[str, ArgumentParser]:
@@ -262,6 +262,8 @@ PEAK = """
 import resource, sys
 from reelpatch.headless.commands.main import main
 code = main(sys.argv[1:])
+models = {"diffusers", "transformers", "peft", "accelerate"} & set(sys.modules)
+print(*sorted(models), file=sys.stderr)
 print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
@@ -280,11 +282,13 @@ def test_ten_thousand_lines_take_little_more_memory_than_ten(models_folder: Path
         jobs = [kinds[number % 4] | {"seed": number, "output": f"{number}.mp4"} for number in range(count)]
         path = write_jobs(tmp_path / f"{count}.jsonl", jobs, models_folder)
         command = [sys.executable, "-c", PEAK, "batch", str(path), "--dry-run"]
-        out = subprocess.run(
+        run = subprocess.run(
             command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[4]
-        ).stdout
+        )
+        out = run.stdout
         code, most = out.splitlines()[-1].split()
         assert int(code) == DONE
+        assert run.stderr.splitlines()[-1] == "", "nothing that runs models is imported to check and plan"
         assert len(out.splitlines()) == count + 2
         return int(most)
 

@@ -9,7 +9,8 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.evaluate import FP8_BACKBONE, with_backbone
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.models.float8_products import check_device, float8_linear, multiply_in_float8
+from reelpatch.headless.models.device_choice import check_multiplies_float8
+from reelpatch.headless.models.float8_products import float8_linear, multiply_in_float8
 from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.stored_layers import StoredLinear
 from reelpatch.recipes import recipe
@@ -78,9 +79,9 @@ def test_files_without_fp8_and_cards_without_units_are_refused(monkeypatch: pyte
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 6))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA GeForce RTX 3060")
     with pytest.raises(BadInput, match="RTX 3060 has no fp8 units"):
-        check_device(torch.device("cuda"))
+        check_multiplies_float8(torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 9))
-    check_device(torch.device("cuda"))
+    check_multiplies_float8(torch.device("cuda"))
 
 
 def test_no_step_waits_for_the_host() -> None:
