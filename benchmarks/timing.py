@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Run = Callable[[], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,17 @@ class Times:
 
 
 def interleaved(
-    contenders: Mapping[str, Run], *, turns: int, warm_up: int = 1, wait: Run = lambda: None
+    contenders: Mapping[str, Run],
+    *,
+    turns: int,
+    warm_up: int = 1,
+    wait: Run = lambda: None,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, Times]:
-    """The times of contenders that take turns; `wait` ends a turn where work is still under way, as on a GPU."""
+    """The times of contenders that take turns; `wait` ends a turn where work is still under way, as on a GPU.
+
+    `clock` counts seconds: of the wall, or of the processor alone.
+    """
     for _ in range(warm_up):
         for run in contenders.values():
             run()
@@ -41,10 +50,10 @@ def interleaved(
         # Backwards in every other round: whoever comes second finds caches and clocks as the first one left them.
         order = list(contenders) if turn % 2 == 0 else list(contenders)[::-1]
         for name in order:
-            began = time.perf_counter()
+            began = clock()
             contenders[name]()
             wait()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(clock() - began)
     return {name: Times(tuple(values)) for name, values in seconds.items()}
 
 
