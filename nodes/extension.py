@@ -24,6 +24,7 @@ from .long_enhance import EnhanceLongClip
 from .lora import LoadLora
 from .mask_track import TrackNode
 from .measure import Measure
+from .pair_models import LoadPairModels
 from .pairs import FinishPair, PairedGeneration
 from .picture import FinishPicture, Picture
 from .plain_errors import tell_plainly
@@ -67,6 +68,7 @@ NODES: tuple[type[io.ComfyNode], ...] = (
     LoadPictureModels,
     LoadContextModels,
     LoadChannelModels,
+    LoadPairModels,
     Picture,
     EditPicture,
     FinishPicture,

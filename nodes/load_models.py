@@ -43,7 +43,7 @@ class LoadModels(io.ComfyNode):
                 "encoder. Missing files are named before anything runs, with where to get them."
             ),
             search_aliases=["ditto", "vace", "vdot", "reco", "easyv2v", "load all", "checkpoint"],
-            inputs=_inputs(_editing(), "edit_module"),
+            inputs=recipe_inputs(_editing(), "edit_module"),
             outputs=[
                 io.Model.Output(
                     tooltip="The backbone with the recipe's LoRAs; for Edit long clip or Apply edit."
@@ -57,7 +57,7 @@ class LoadModels(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
-        return _found_or_told(recipe, _editing(), typed)
+        return found_or_told(recipe, _editing(), typed)
 
     @classmethod
     def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
@@ -81,7 +81,7 @@ class LoadEnhancer(io.ComfyNode):
                 "Missing files are named before anything runs, with where to get them."
             ),
             search_aliases=["enhance", "denoise", "load all"],
-            inputs=_inputs(_enhancing()),
+            inputs=recipe_inputs(_enhancing()),
             outputs=[
                 io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Enhance."),
                 io.Vae.Output(tooltip="The Wan2.1 VAE."),
@@ -92,7 +92,7 @@ class LoadEnhancer(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
-        return _found_or_told(recipe, _enhancing(), typed)
+        return found_or_told(recipe, _enhancing(), typed)
 
     @classmethod
     def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
@@ -116,7 +116,7 @@ class LoadPictureModels(io.ComfyNode):
                 "encoder. Missing files are named before anything runs, with where to get them."
             ),
             search_aliases=["chronoedit", "edit picture", "load all"],
-            inputs=_inputs(_picturing(), "clip_vision"),
+            inputs=recipe_inputs(_picturing(), "clip_vision"),
             outputs=[
                 io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Reasoning in time."),
                 io.Vae.Output(tooltip="The Wan2.1 VAE."),
@@ -131,7 +131,7 @@ class LoadPictureModels(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
-        return _found_or_told(recipe, _picturing(), typed)
+        return found_or_told(recipe, _picturing(), typed)
 
     @classmethod
     def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
@@ -156,7 +156,7 @@ class LoadContextModels(io.ComfyNode):
                 "the second expert where there are two. Missing files are named before anything runs, with where to get them."
             ),
             search_aliases=["videocof", "bernini", "in-context", "load all"],
-            inputs=_inputs(_in_context(), "low_noise"),
+            inputs=recipe_inputs(_in_context(), "low_noise"),
             outputs=[
                 io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Edit in context."),
                 io.Vae.Output(tooltip="The Wan2.1 VAE."),
@@ -171,17 +171,11 @@ class LoadContextModels(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
-        return _found_or_told(recipe, _in_context(), typed)
+        return found_or_told(recipe, _in_context(), typed)
 
     @classmethod
     def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
-        chosen = choose_files(RECIPES[recipe], typed)
-        model, _ = _with_loras(chosen)
-        second = (
-            _with_loras(chosen, "low_noise")[0] if any(one.role == "low_noise" for one in chosen) else None
-        )
-        say(cls, _told(RECIPES[recipe], chosen))
-        return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
+        return loaded_with_experts(cls, recipe, typed)
 
 
 class LoadChannelModels(io.ComfyNode):
@@ -198,7 +192,9 @@ class LoadChannelModels(io.ComfyNode):
                 "encoders and SigLIP. Missing files are named before anything runs, with where to get them."
             ),
             search_aliases=["capybara", "hunyuan", "load all"],
-            inputs=_inputs(_by_channels(), "glyph_encoder", "clip_vision", without=("lora", "second_lora")),
+            inputs=recipe_inputs(
+                _by_channels(), "glyph_encoder", "clip_vision", without=("lora", "second_lora")
+            ),
             outputs=[
                 io.Model.Output(tooltip="The transformer; for Guidance schedule."),
                 io.Vae.Output(
@@ -212,7 +208,7 @@ class LoadChannelModels(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, recipe: str = "", **typed: str) -> bool | str:
-        return _found_or_told(recipe, _by_channels(), typed)
+        return found_or_told(recipe, _by_channels(), typed)
 
     @classmethod
     def execute(cls, recipe: str, **typed: str) -> io.NodeOutput:
@@ -251,7 +247,21 @@ def _in_context() -> list[str]:
     ]
 
 
-def _found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, str]) -> bool | str:
+def loaded_with_experts(node: type[io.ComfyNode], recipe: str, typed: Mapping[str, str]) -> io.NodeOutput:
+    """Backbone, VAE and text encoder of a recipe, and the second expert, None where it has one model for all steps.
+
+    Raises: `BadInput` as `choose_files`.
+    """
+    chosen = choose_files(RECIPES[recipe], typed)
+    model, _ = _with_loras(chosen)
+    has_two = any(one.role == "low_noise" for one in chosen)
+    second = _with_loras(chosen, "low_noise")[0] if has_two else None
+    say(node, _told(RECIPES[recipe], chosen))
+    return io.NodeOutput(model, _vae(chosen), _text_encoder(chosen), second)
+
+
+def found_or_told(recipe: object, recipes: Sequence[str], typed: Mapping[str, str]) -> bool | str:
+    """True where the recipe is one of `recipes` and all of its files are there, else a sentence that says what is not so."""
     if recipe not in recipes:
         return f"'{recipe}' is no recipe that this node loads: choose one of {', '.join(recipes)}."
     return missing_files(RECIPES[str(recipe)], typed) or True
@@ -323,8 +333,8 @@ def _told(record: Recipe, chosen: Sequence[ChosenFile]) -> str:
     return f"{record.title}\n{files}\nLicence of the recipe's files: {record.licence}."
 
 
-def _inputs(recipes: list[str], *more: str, without: Sequence[str] = ()) -> list[io.Input]:
-    """The recipe, and a file for each of its parts; `more` names those that not every recipe has, `without` those that none has."""
+def recipe_inputs(recipes: list[str], *more: str, without: Sequence[str] = ()) -> list[io.Input]:
+    """The inputs of a loader: the recipe, and a file for each of its parts; `more` names those that not every recipe has, `without` those that none has."""
     return [
         io.Combo.Input("recipe", options=recipes, tooltip="The method. It needs the files it names."),
         *(

@@ -26,6 +26,7 @@ from workflows.edit_subgraphs import (
 from workflows.graph import Node, Output, Stage, build
 from workflows.material_nodes import load_image, load_video
 from workflows.notes import note
+from workflows.pair_subgraph import SOURCE, TARGET, name_of
 from workflows.recipe_nodes import NAME
 from workflows.result_nodes import compare, save_image, save_video
 from workflows.task_graphs import Prepared
@@ -45,15 +46,7 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
     job = prepared.task
     assert job.inside is not None
     shown = _results(workflow, prepared)
-    stages = [
-        Stage(
-            "1 Material" if len(prepared.material) > 1 or workflow.prepare else "1 Video",
-            GREEN,
-            prepared.material,
-        ),
-        *([Stage(_between(workflow), GREEN, prepared.between)] if prepared.between else []),
-        *_last_stages(workflow, recipe, prepared, shown),
-    ]
+    stages = _stages(workflow, recipe, prepared, shown)
     models = next(node for node in job.inside.nodes if node.type.startswith("ReelpatchLoad"))
     ui, api = build(stages, [note(workflow.title, recipe, job, models, workflow.how)])
     ui["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"reelpatch/{workflow.name}{APP if as_app else ''}"))
@@ -65,15 +58,26 @@ def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], 
     return ui, api
 
 
-def _last_stages(workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node]) -> list[Stage]:
+def _stages(workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node]) -> list[Stage]:
+    """What is given, what stands between that and the edit, the edit, and its results."""
+    material = "1 Material" if len(prepared.material) > 1 or workflow.prepare else "1 Video"
+    before = [
+        *([Stage(material, GREEN, prepared.material)] if prepared.material else []),
+        *([Stage(_between(workflow), GREEN, prepared.between)] if prepared.between else []),
+    ]
+    return [*before, *_last_stages(workflow, recipe, prepared, shown, len(before) + 1)]
+
+
+def _last_stages(
+    workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node], first: int
+) -> list[Stage]:
     """The edit and its results; under each other beside an editor, so that all of it can be read on a small screen."""
-    first = 3 if prepared.between else 2
     if any(node.type == "ReelpatchMaskTrack" for node in prepared.between):
         return [Stage(f"{first} Edit", VIOLET, [prepared.task, *shown])]
-    return [
-        Stage(f"{first} {_work(workflow, recipe)}", VIOLET, [prepared.task]),
-        Stage(f"{first + 1} Result", RED, shown),
-    ]
+    results = [Stage(f"{first + 1} Result", RED, shown)]
+    if workflow.is_pair:  # too tall for one column
+        results = [Stage(f"{first + 1} Result", RED, shown[:1]), Stage(f"{first + 2} Saved", RED, shown[1:])]
+    return [Stage(f"{first} {_work(workflow, recipe)}", VIOLET, [prepared.task]), *results]
 
 
 def _between(workflow: Workflow) -> str:
@@ -85,6 +89,8 @@ def _between(workflow: Workflow) -> str:
 def _work(workflow: Workflow, recipe: Recipe) -> str:
     if workflow.is_picture or workflow.is_of_a_part:
         return "Edit"
+    if workflow.is_pair:
+        return "Pair"
     return "Task" if workflow.prepare else "Enhance" if recipe.enhances else "Edit"
 
 
@@ -121,6 +127,8 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     if workflow.is_picture:
         made, before = prepared.task["IMAGE"], prepared.material[0]["IMAGE"]
         return [compare(before, made), save_image(made, prepared.task[NAME])]
+    if workflow.is_pair:
+        return _both(prepared.task)
     made = prepared.task["VIDEO"]
     if isinstance(workflow.beside, Several):
         return several_results(made, prepared.between[0])
@@ -130,6 +138,13 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     if workflow.compares:
         results.insert(0, compare(prepared.material[0]["VIDEO"], made))
     return results
+
+
+def _both(pair: Node) -> list[Node]:
+    """Both clips of a pair: beside each other, and saved one by one; to who asks for one result it is the target."""
+    source = save_video(pair[SOURCE], pair[name_of(SOURCE)], title="Source")
+    target = save_video(pair[TARGET], pair[name_of(TARGET)])
+    return [compare(pair[SOURCE], pair[TARGET]), source, target]
 
 
 def _look(images: Output) -> Node:

@@ -19,7 +19,7 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
     asked = (
         ["## How", how] if how else ["## It knows", *(f"- {one}" for one in recipe.examples[:_MOST_EXAMPLES])]
     )
-    whole_clip = "first_frame" not in job.widgets and "fps" not in job.widgets
+    whole_clip = "first_frame" not in job.widgets and "fps" not in job.widgets and recipe.sharing is None
     text = "\n".join(
         [
             f"# {title}",
@@ -45,6 +45,8 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
 def _what(recipe: Recipe, *, whole_clip: bool) -> str:
     if recipe.picture is not None:
         return "picture"
+    if recipe.sharing is not None:
+        return f"pair of {recipe.frames} frames"
     return f"window of {recipe.frames} frames" if whole_clip else f"run of {recipe.frames} frames"
 
 
@@ -59,6 +61,11 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
         return (
             f"The picture at its own size; all of it is worked on, at about as many pixels as {recipe.width}x{recipe.height} "
             "has. What a mask keeps are its own pixels."
+        )
+    if recipe.sharing is not None:
+        return (
+            f"Two clips of {recipe.frames} frames, {recipe.width}x{recipe.height}, at {recipe.fps:g} frames per second, without sound: the "
+            "*source*, which shows its caption, and the *target*, which shows the other. Both are saved, each under its caption."
         )
     if whole_clip:
         size = "" if recipe.enhances else f", worked on at {recipe.width}x{recipe.height}"

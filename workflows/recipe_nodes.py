@@ -36,8 +36,8 @@ def load_models(
     outputs = [("MODEL", "MODEL"), ("edit module", "MODEL_PATCH"), ("VAE", "VAE"), ("text encoder", "CLIP")]
     if not recipe.edit_kind.has_module:
         del parts[1], outputs[1]
-    if recipe.segments is not None and not recipe.edit_kind.has_module:
-        kind = "LoadContextModels"
+    if (recipe.segments or recipe.sharing) is not None and not recipe.edit_kind.has_module:
+        kind = "LoadContextModels" if recipe.sharing is None else "LoadPairModels"
         parts.append("low_noise")
         outputs.append(("low-noise model", "MODEL"))
     if recipe.picture is not None:
@@ -97,10 +97,11 @@ def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None) 
 
 def texts(words: Output, text: str, title: str, encoder: Output, negative: Output) -> list[Node]:
     """What is asked for, and the recipe's negative prompt."""
-    return [_text(title, text, encoder, words), _text("Negative prompt", "", encoder, negative)]
+    return [text_node(title, text, encoder, words), text_node("Negative prompt", "", encoder, negative)]
 
 
-def _text(title: str, text: str, encoder: Output, words: Output) -> Node:
+def text_node(title: str, text: str, encoder: Output, words: Output) -> Node:
+    """CLIP Text Encode, whose text comes from outside."""
     return Node(
         "CLIPTextEncode",
         title,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from workflows.graph import Node, Output
 
 
-def save_video(video: Output, name: str | Output, height: int = 330) -> Node:
+def save_video(video: Output, name: str | Output, height: int = 330, title: str = "Result") -> Node:
     """Save Video, with room for its preview, under a name of its own or one that is made elsewhere."""
     links, prefix = _called(name)
     return Node(
         "SaveVideo",
-        "Result",
+        title,
         [("video", "VIDEO")],
         sockets={"video": "VIDEO"},
         links={"video": video, **links},

@@ -28,6 +28,8 @@ from workflows.context_subgraph import (
     prepare_with_adapter,
 )
 from workflows.material_nodes import CLIP, FIRST_EDITED, LONG_CLIP
+from workflows.pair_subgraph import HOW as HOW_IN_PAIRS
+from workflows.pair_subgraph import PAIRS, prepare_pair
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.task_graphs import TASK_GRAPHS, Prepared
@@ -83,8 +85,6 @@ PICTURES = (
         "demo-picture",
     ),
 )
-
-
 TRACKS = (
     (
         "Demo - recolour from a moment on",
@@ -153,6 +153,11 @@ class Workflow:
     def is_of_a_part(self) -> bool:
         """Whether a part of the clip is edited with all of its source in sight: in context, or by channels."""
         return self.is_in_context or RECIPES[self.recipe].channels is not None
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it makes two clips of nothing but words."""
+        return RECIPES[self.recipe].sharing is not None
 
     @property
     def is_picture(self) -> bool:
@@ -336,6 +341,15 @@ WORKFLOWS = (
         RECIPES["capybara"].examples[0],
         prepare=partial(prepare_by_channels, instruction=RECIPES["capybara"].examples[0]),
         how=HOW_BY_CHANNELS,
+    ),
+    *(
+        Workflow(
+            *(name, title, recipe, captions.target),
+            prepare=partial(prepare_pair, captions=captions),
+            how=HOW_IN_PAIRS,
+            is_app=True,
+        )
+        for name, title, recipe, captions in PAIRS
     ),
     *(
         Workflow(

@@ -26,8 +26,10 @@ from workflows.describe import FOLDER, app_path
 from workflows.enhance_thumbnail import enhance_thumbnail
 from workflows.follow_thumbnail import follow_thumbnail
 from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
+from workflows.pair_thumbnail import pair_thumbnail
 from workflows.picture import as_app, captioned, strip
 from workflows.picture_thumbnail import picture_thumbnail
+from workflows.task_graphs import TASK_GRAPHS
 from workflows.templates import WORKFLOWS, Workflow
 from workflows.track_nodes import FROM_A_MOMENT_ON
 from workflows.track_thumbnail import track_thumbnail
@@ -80,6 +82,8 @@ def _picture(workflow: Workflow, folder: Path) -> Image.Image:
         return thumbnail(folder, CLIPS[workflow.name])
     if workflow.is_picture:
         return picture_thumbnail(workflow.name)
+    if workflow.is_pair:
+        return pair_thumbnail(workflow.name)
     if workflow.recipe == "demo-in-context":
         return track_thumbnail(
             workflow.instruction,
@@ -114,7 +118,8 @@ def _of_demo(workflow: Workflow) -> Image.Image:
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
-    for workflow in (one for one in WORKFLOWS if one.prepare is None or one.is_picture or one.is_of_a_part):
+    tasks = {graph.name for graph in TASK_GRAPHS}
+    for workflow in (one for one in WORKFLOWS if one.name not in tasks):
         path = FOLDER / f"{workflow.name}.jpg"
         _save(_picture(workflow, folder), path)
     write_apps()

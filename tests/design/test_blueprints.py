@@ -21,6 +21,7 @@ MAIN_JOBS = {
     "Edit video by an edit adapter",
     "Enhance video",
     "Edit picture by reasoning",
+    "Make a pair of clips",
 }
 
 

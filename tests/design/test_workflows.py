@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from PIL import Image
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.shown_edits import CIRCLE
 from reelpatch.recipes import RECIPES
+from tests.design.workflow_forms import forms, inputs, name_of, nodes_of, note_of
 from workflows.apps import LONGEST_LINE, MOST_ASKED
 from workflows.describe import APP, FOLDER, SHOWN, app_path, files, paths
 from workflows.material_nodes import FIRST, FIRST_EDITED
@@ -37,7 +36,7 @@ WHOLE = [workflow for workflow in WORKFLOWS if workflow.prepare is None and work
 DEMO = WORKFLOWS[0]
 LOADERS = (
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
-    *("ReelpatchLoadContextModels", "ReelpatchLoadChannelModels"),
+    *("ReelpatchLoadContextModels", "ReelpatchLoadChannelModels", "ReelpatchLoadPairModels"),
 )
 PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
@@ -47,31 +46,6 @@ WITH_ADAPTER = (EASYV2V, DEMO_IN_CONTEXT)
 MOST_NODES = 7
 # Nodes with widgets of their own, beside the subgraph.
 BEFORE_THE_EDIT = ("Load", "ReelpatchMaskTrack", "ReelpatchDittoStyle", "ReelpatchSeveral")
-
-
-def name_of(workflow: Workflow) -> str:
-    return workflow.name
-
-
-def forms(workflow: Workflow) -> tuple[dict[str, Any], dict[str, Any]]:
-    ui, api = (json.loads(path.read_text(encoding="utf-8")) for path in paths(workflow))
-    return ui, api
-
-
-def inputs(workflow: Workflow, kind: str) -> list[dict[str, Any]]:
-    """The inputs of the nodes of a type, read from the file that is queued."""
-    return [node["inputs"] for node in forms(workflow)[1].values() if node["class_type"] == kind]
-
-
-def note_of(workflow: Workflow) -> str:
-    (note,) = (node for node in forms(workflow)[0]["nodes"] if node["type"] == "MarkdownNote")
-    return note["widgets_values"][0]
-
-
-def nodes_of(ui: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nodes of a workflow and of its subgraphs."""
-    for graph in (ui, *ui["definitions"]["subgraphs"]):
-        yield from (node for node in graph["nodes"] if node["type"] != "MarkdownNote")
 
 
 def test_files_are_what_is_described() -> None:
@@ -338,7 +312,7 @@ def test_each_task_gets_what_it_needs(name: str, task: str, sockets: set[str]) -
 def test_its_material_comes_along(workflow: Workflow) -> None:
     kinds = {"LoadVideo": "file", "LoadImage": "image", "LoadImageMask": "image"}
     named = [one[widget] for kind, widget in kinds.items() for one in inputs(workflow, kind)]
-    assert named
+    assert bool(named) != workflow.is_pair, "a pair is made of words alone"
     assert all((FOLDER / file).is_file() for file in named)
 
 

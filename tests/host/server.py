@@ -47,6 +47,7 @@ class Server:
         """What history says of a prompt that was queued and has ended."""
         answer = self.ask("/prompt", {"prompt": prompt})
         assert answer.get("node_errors") == {}, answer
+        assert "prompt_id" in answer, answer
         return self.ended(answer["prompt_id"])
 
     def post(self, path: str) -> None:

@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import av
 import pytest
 from PIL import Image
 
+from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
+from tests.host.film_facts import Facts, facts
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture, without_sam3
 from tests.unit.media.test_clip_matrix import film
@@ -23,6 +25,7 @@ from workflows.blueprints import blueprints
 from workflows.describe import app_path, paths
 from workflows.graph import Stage, build
 from workflows.material_nodes import load_video
+from workflows.pair_subgraph import ON_SHAPES
 from workflows.result_nodes import save_video
 from workflows.templates import WORKFLOWS, Workflow
 
@@ -31,7 +34,8 @@ PUBLISHED = "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"
 FOR_PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 # Core knows HunyuanVideo-1.5's files by their full size alone, so that Capybara's template is not run.
-FOR_CLIPS = [workflow for workflow in WORKFLOWS if not (workflow.is_picture or workflow.is_of_a_part)]
+PAIRS = [workflow for workflow in WORKFLOWS if workflow.is_pair]
+FOR_CLIPS = [one for one in WORKFLOWS if not (one.is_picture or one.is_of_a_part or one.is_pair)]
 OLDER = Path(__file__).parent / "older"
 TINY = {
     "ReelpatchLoadBackbone": {"file": "reelpatch_demo_t2v_bf16.safetensors"},
@@ -105,6 +109,42 @@ def test_a_shipped_workflow_in_context_runs(server: Server, workflow: Workflow) 
     (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
     with av.open(str(server.base / "output" / saved["subfolder"] / saved["filename"])) as made:
         assert sum(1 for _ in made.decode(video=0)) == 9
+
+
+@pytest.mark.parametrize("workflow", PAIRS, ids=lambda workflow: workflow.name)
+def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> None:
+    """By the demo's recipe: both clips, as its note says, each saved under its caption; the second one's from frame 5 on."""
+    onset = 0 if workflow.recipe.startswith("demo") else 5
+    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    captions = iter((ON_SHAPES.source, ON_SHAPES.target))
+    for node in prompt.values():
+        given = node["inputs"]
+        given |= {"recipe": "demo-shared-attention"} if "recipe" in given else {}
+        given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
+        given |= {"onset": onset} if "onset" in given else {}
+        if node["class_type"] == "ReelpatchResultName":
+            given["instruction"] = next(captions)
+        if node["_meta"]["title"].startswith("Caption of"):
+            given["text"] = ON_SHAPES.source if "source" in node["_meta"]["title"] else ON_SHAPES.target
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", told(history)
+    films: dict[str, Path] = {}
+    for key, output in history["outputs"].items():
+        for one in output.get("images", []):
+            title = prompt[key]["_meta"]["title"]
+            films[title] = server.base / "output" / one["subfolder"] / one["filename"]
+    source, target = films["Source"], films["Result"]
+    assert source.name.startswith("red_circle_in_front_of_a_night_sky")
+    assert target.name.startswith("blue_circle_in_front_of_a_night_sky")
+    assert facts(source) == facts(target) == Facts(9, Fraction(8), (64, 64), 0.0)
+    if onset == 0:
+        assert "Two clips of 9 frames, 64x64, at 8 frames per second, without sound" in note_of(workflow)
+    before, after = (read_video(path, folder_fps=Fraction(1)).frames.astype(int) for path in (source, target))
+    apart = abs(before - after).mean((1, 2, 3))
+    if onset == 0:
+        assert apart.max() > 4  # of 255: a red thing, and a blue one
+    else:  # a frame that the codec makes of its neighbours sees the one behind it
+        assert apart[: onset - 1].max() < 0.5 < apart[onset:].max()
 
 
 @pytest.mark.parametrize("workflow", FOR_CLIPS, ids=lambda workflow: workflow.name)
@@ -267,27 +307,6 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
     _, frames, rate = map(int, said.groups())
     assert (made.frames, made.rate, made.size) == (frames, rate, given.size)
     assert made.sound_s == pytest.approx(made.frames / rate, abs=0.1)  # to a tenth; a frame of AAC has 0.02 s
-
-
-class Facts(NamedTuple):
-    """What a note says of a video file; the sound in seconds, to a tenth, 0 where there is none."""
-
-    frames: int
-    rate: Fraction
-    size: tuple[int, int]
-    sound_s: float
-
-
-def facts(path: Path) -> Facts:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        frames = sum(1 for _ in container.decode(stream))
-        rate, size = stream.average_rate, (stream.width, stream.height)
-    with av.open(str(path)) as container:
-        if not container.streams.audio:
-            return Facts(frames, Fraction(rate or 0), size, 0.0)
-        samples = sum(frame.samples for frame in container.decode(audio=0))
-        return Facts(frames, Fraction(rate or 0), size, round(samples / container.streams.audio[0].rate, 1))
 
 
 # One of each place where a run can be refused: a loader, the clip, the edit, and in mid-sampling.

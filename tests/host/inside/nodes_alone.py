@@ -41,7 +41,7 @@ IDS = {
     *("ReelpatchLoadModels", "ReelpatchLoadEnhancer", "ReelpatchLoadPictureModels"),
     *("ReelpatchLoadContextModels", "ReelpatchLoadChannelModels"),
     *("ReelpatchPicture", "ReelpatchEditPicture", "ReelpatchFinishPicture", "ReelpatchMaskTrack"),
-    "ReelpatchRewriteInstruction",
+    *("ReelpatchRewriteInstruction", "ReelpatchLoadPairModels"),
     *("ReelpatchPairedGeneration", "ReelpatchFinishPair"),
     *("ReelpatchResultName", "ReelpatchDittoStyle", "ReelpatchSeveral", "ReelpatchContactSheet"),
 }

@@ -1,0 +1,30 @@
+"""What notes say of video files."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+
+
+class Facts(NamedTuple):
+    """What a note says of a video file; the sound in seconds, to a tenth, 0 where there is none."""
+
+    frames: int
+    rate: Fraction
+    size: tuple[int, int]
+    sound_s: float
+
+
+def facts(path: Path) -> Facts:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = sum(1 for _ in container.decode(stream))
+        rate, size = stream.average_rate, (stream.width, stream.height)
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return Facts(frames, Fraction(rate or 0), size, 0.0)
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+        return Facts(frames, Fraction(rate or 0), size, round(samples / container.streams.audio[0].rate, 1))
