@@ -69,6 +69,9 @@ def _edit(
     all_wordings = {value: scenes.wordings(kind, value, thing, len(scene.things)) for value in values}
     value = str(rng.choice([value for value, wordings in all_wordings.items() if wordings[0] not in taken]))
     wordings = all_wordings[value]
+    if kind in ("recolour", "remove"):
+        # Twice those that name a thing by its shape alone, which is hardest to see.
+        wordings += tuple(wording for wording in wordings if thing.colour not in wording)
     source = scenes.render(scene)
     return Example(
         seed=seed,

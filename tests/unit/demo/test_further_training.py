@@ -109,7 +109,7 @@ def test_steps_are_the_recipe_s_and_end_where_they_should() -> None:
     """A transformer that is right everywhere has no error, and one that is not is asked about at each of the recipe's levels."""
     generator = torch.Generator().manual_seed(0)
     clean = torch.randn(2, 16, 3, 8, 8, generator=generator)
-    part = further.Part(clean, torch.zeros(2, 96, 3, 8, 8), torch.ones(2, 1, 3, 8, 8), torch.zeros(2, 1, 4))
+    part = further.Part(clean, torch.zeros(2, 96, 3, 8, 8), torch.zeros(2, 1, 4))
     levels: list[float] = []
 
     def right(x: Tensor, sigma: Tensor, *_: Any) -> Tensor:
@@ -132,7 +132,6 @@ def test_the_module_alone_gets_gradients(family: DemoFamily) -> None:
     part = further.Part(
         torch.randn(1, 16, 4, 8, 8, generator=generator),
         torch.randn(1, 96, 4, 8, 8, generator=generator),
-        torch.ones(1, 1, 4, 8, 8),
         further.Texts(family)(["remove it"]),
     )
     (
