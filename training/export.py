@@ -63,9 +63,7 @@ def export_family(family: DemoFamily, models: Path) -> None:
     write(base, folder / "reelpatch_demo_t2v_bf16.safetensors")
     eighth = {name: tensor.to(FLOAT8) if _is_float8(name) else tensor for name, tensor in base.items()}
     write(eighth, folder / "reelpatch_demo_t2v_fp8_e4m3fn.safetensors")
-    module = {name: tensor.bfloat16() for name, tensor in family.vace.state_dict().items()}
-    layers = {LAYERS_KEY: ",".join(map(str, VACE_LAYERS))}
-    write(module, folder / "reelpatch_demo_edit_module.safetensors", **layers)
+    export_module(family, models)
     words = {
         umt5_hf_to_wan(name): t.bfloat16()
         for name, t in family.text.state_dict().items()
@@ -73,6 +71,13 @@ def export_family(family: DemoFamily, models: Path) -> None:
     }
     tokenizer = json.dumps(json.loads(build_tokenizer().to_str()))
     write(words, models / "text_encoders" / "reelpatch_demo_umt5.safetensors", tokenizer_json=tokenizer)
+
+
+def export_module(family: DemoFamily, models: Path) -> None:
+    """The edit module alone."""
+    module = {name: tensor.detach().cpu().bfloat16() for name, tensor in family.vace.state_dict().items()}
+    layers = {LAYERS_KEY: ",".join(map(str, VACE_LAYERS))}
+    write(module, models / "diffusion_models" / "reelpatch_demo_edit_module.safetensors", **layers)
 
 
 def export_picture_backbone(family: PictureFamily, models: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Shards:
-    """All encoded scenes: latents `[N, 16, 3, 8, 8]` (normalised, float16), folded masks `[N, 64, 3, 8, 8]` bool."""
+    """All encoded scenes: latents `[N, 16, T, 8, 8]` (normalised, float16), folded masks `[N, 64, T, 8, 8]` bool."""
 
     inactive: Tensor
     reactive: Tensor
@@ -69,7 +71,9 @@ def encode_scenes(vae: AutoencoderKLWan, folder: Path, *, num_scenes: int) -> tu
     for shard in range(num_scenes // SHARD):
         path = folder / "latents" / f"{shard:04d}.pt"
         if not path.exists():
-            run.save_atomically(_encode_shard(vae, statistics, FIRST_SEED + shard * SHARD), path)
+            first = FIRST_SEED + shard * SHARD
+            examples = [scene_of(first + number) for number in range(SHARD)]
+            run.save_atomically(encode_examples(vae, statistics, examples), path)
             log.info("encoded %d of %d scenes", (shard + 1) * SHARD, num_scenes)
     return load(folder, num_scenes), statistics
 
@@ -77,7 +81,11 @@ def encode_scenes(vae: AutoencoderKLWan, folder: Path, *, num_scenes: int) -> tu
 def load(folder: Path, num_scenes: int) -> Shards:
     """The encoded scenes of `folder`."""
     paths = sorted((folder / "latents").glob("*.pt"))[: num_scenes // SHARD]
-    parts = [torch.load(path, weights_only=True) for path in paths]
+    return joined([torch.load(path, weights_only=True) for path in paths])
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> Shards:
+    """What `encode_examples` made, in one."""
     tensors = {
         name: torch.cat([part[name] for part in parts]) for name in ("inactive", "reactive", "target", "mask")
     }
@@ -100,26 +108,29 @@ def scene_of(seed: int) -> scenes.Example:
 
 
 @torch.no_grad()
-def _encode_shard(
-    vae: AutoencoderKLWan, statistics: Statistics, first_seed: int
+def encode_examples(
+    vae: AutoencoderKLWan, statistics: Statistics, examples: Sequence[scenes.Example]
 ) -> dict[str, Tensor | list[list[str]]]:
-    examples = [scene_of(first_seed + i) for i in range(SHARD)]
+    """What `Shards` holds, of examples of one length; a clip that several of them share is encoded once."""
     edited = [(e.mask > EDITED_ABOVE)[..., None] for e in examples]
-    gray = statistics.normalise(
-        _encode(vae, torch.zeros(1, 3, scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX))
-    )
+    gray = statistics.normalise(_encode(vae, torch.zeros(1, 3, *examples[0].mask.shape)))
     whole = [bool(mask.all()) for mask in edited]
 
     def encode(clips: list[scenes.Frames], masks: list[np.ndarray] | None = None) -> Tensor:
         video = _videos(clips)
         if masks is not None:
             video = video * torch.from_numpy(np.stack(masks)).permute(0, 4, 1, 2, 3)
-        parts = [_encode(vae, video[i : i + CLIPS_AT_ONCE]) for i in range(0, len(video), CLIPS_AT_ONCE)]
-        return statistics.normalise(torch.cat(parts)).half()
+        keys = [clip.numpy().tobytes() for clip in video]
+        distinct = dict(zip(keys, video, strict=True))
+        parts = torch.stack(list(distinct.values())).split(CLIPS_AT_ONCE)
+        latents = statistics.normalise(torch.cat([_encode(vae, part) for part in parts])).half()
+        places = {key: place for place, key in enumerate(distinct)}
+        return latents[[places[key] for key in keys]]
 
-    masked = [i for i in range(SHARD) if not whole[i]]
-    inactive = gray.half().repeat(SHARD, 1, 1, 1, 1)
-    inactive[masked] = encode([examples[i].kept for i in masked], [~edited[i] for i in masked])
+    masked = [i for i in range(len(examples)) if not whole[i]]
+    inactive = gray.half().repeat(len(examples), 1, 1, 1, 1)
+    if masked:
+        inactive[masked] = encode([examples[i].kept for i in masked], [~edited[i] for i in masked])
     return {
         "inactive": inactive,
         "reactive": encode([e.source for e in examples], edited),
