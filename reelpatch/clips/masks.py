@@ -10,6 +10,8 @@ from reelpatch.clips.frames import is_in_unit_range
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
 
+_SUMMED = 16  # pixels or frames that a Gaussian reaches at most to be summed place by place
+
 
 def luma(images: Tensor) -> Tensor:
     """Brightness of mask pictures (Rec. 601); equal channels keep their value to the bit.
@@ -204,10 +206,28 @@ def _blurred(values: Tensor, reach: int, axis: int) -> Tensor:
     """
     # Three deviations within the reach: its end weighs 1 % of its centre, so the cut is not seen.
     weights = torch.exp(-((torch.arange(-reach, reach + 1, dtype=torch.float64) * 3 / reach) ** 2) / 2)
+    weights = weights / weights.sum()
     length = values.shape[axis]
     places = torch.arange(-reach, length + reach, device=values.device).clamp(0, length - 1)
     wide = values.index_select(axis, places)
+    if reach > _SUMMED:
+        return _filtered(values, wide, weights, axis)
     result = values.clone()
-    for offset, weight in enumerate((weights / weights.sum()).tolist()):
+    for offset, weight in enumerate(weights.tolist()):
         result.add_(wide.narrow(axis, offset, length) - values, alpha=weight)
     return result
+
+
+def _filtered(values: Tensor, wide: Tensor, weights: Tensor, axis: int) -> Tensor:
+    """The same by the Fourier transform, whose cost hardly grows with the reach: equal up to rounding, and where all is one value."""
+    length, num_weights, num_wide = values.shape[axis], len(weights), wide.shape[axis]
+    num_points = 64 * -(-num_wide // 64)  # lengths with large prime factors are slow
+    shape = [-1 if place == axis % values.ndim else 1 for place in range(values.ndim)]
+    response = torch.fft.rfft(weights.to(values), n=num_points).view(shape)
+    spectrum = torch.fft.rfft(wide, n=num_points, dim=axis) * response
+    blurred = torch.fft.irfft(spectrum, n=num_points, dim=axis).narrow(axis, num_weights - 1, length)
+    changes = wide.narrow(axis, 1, num_wide - 1) != wide.narrow(axis, 0, num_wide - 1)
+    counted = changes.cumsum(axis, dtype=torch.int32)
+    before = torch.cat([torch.zeros_like(counted.narrow(axis, 0, 1)), counted], dim=axis)
+    is_one_value = before.narrow(axis, num_weights - 1, length) == before.narrow(axis, 0, length)
+    return torch.where(is_one_value, values, blurred)

@@ -116,14 +116,14 @@ def test_borders_neither_grow_nor_eat() -> None:
     assert (feather_mask(torch.ones(3, 9, 9), px=2, frames=1) > 0.999999).all()
 
 
-@pytest.mark.parametrize("px", [1, 4])
+@pytest.mark.parametrize("px", [1, 4, 16, 17, 30])  # wide ones by the Fourier transform
 def test_feathering_reaches_no_further_than_asked_and_falls_steadily(px: int) -> None:
-    half = torch.zeros(1, 16, 32)
-    half[..., 16:] = 1
+    half = torch.zeros(1, 32, 64)
+    half[..., 32:] = 1
     profile = feather_mask(half, px=px)[0, 8]
-    assert (profile[: 16 - px] == 0).all()
-    assert (profile[16 + px :] > 0.999999).all()
-    ramp = profile[16 - px : 16 + px]
+    assert (profile[: 32 - px] == 0).all()
+    assert (profile[32 + px :] > 0.999999).all()
+    ramp = profile[32 - px : 32 + px]
     assert (ramp.diff() > 0).all()
     assert torch.allclose(ramp, 1 - ramp.flip(0), atol=1e-6)
 
