@@ -59,8 +59,9 @@ class JobMaker:
         """Gives the memory of the models back."""
         if self._held is None:
             return
+        layers = self._held[0].layers_held
         self._key = self._held = None
-        free_memory()
+        free_memory(layers)
 
     def _make(self, job: Job, on_progress: OnProgress) -> None:
         loaded, weights = self._models_of(job)
