@@ -43,9 +43,9 @@ from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
 
 ROOT = Path(__file__).parents[1]
-TOLERANCE = {"servers": 8}
-"""Of 255. Both hosts' pixels differ in single bytes at most, by rounding, and where one does, H.264 may code the blocks around it
-otherwise; all other ways give the same bits.
+TOLERANCE = {"servers": 16}
+"""Of 255. Before they are written both hosts' pixels differ in single bytes at most, by rounding, and where one does, H.264 codes the
+blocks around it and the frames after it otherwise: 12 was seen, of the up to 85 that H.264 itself is off. All other ways give the same bits.
 """
 Fields = dict[str, Any]
 
@@ -55,7 +55,7 @@ def material(folder: Path) -> Path:
     for number in range(4):
         scene = scenes.random_scene(np.random.default_rng(scenes.HELD_OUT + number), 2)
         pixels = (scenes.render(scene) * 255).round().astype(np.uint8)
-        write_video(Video(pixels, Fraction(8)), folder / f"{number}.mp4")
+        write_video(Video(pixels, Fraction(8)), folder / f"clip{number}.mp4")
     return folder
 
 
@@ -67,7 +67,7 @@ def jobs(number: int, ending: str) -> list[Fields]:
         one: Fields = {"verb": "edit", "instruction": told[seed % len(told)]}
         if seed % 3 == 2:
             one = {"verb": "enhance"}
-        found.append(one | {"clip": f"{seed % 4}.mp4", "seed": seed, "output": f"{seed}{ending}"})
+        found.append(one | {"clip": f"clip{seed % 4}.mp4", "seed": seed, "output": f"{seed}{ending}"})
     return found
 
 

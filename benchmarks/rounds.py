@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -84,10 +85,11 @@ def one_round(folder: Path, alone: Path, way: str, number: int, seed: int) -> di
     chance = random.Random(f"{way} {seed}")
     make, ending = WAYS[way]
     path = job_file(folder, number, ending)
+    taken = threading.Event()
     with contextmanager(make)(chance) as (options, take_away):
         batch = started(path, 1, *options)
         after_s = FIRST_S + SPREAD_S * chance.random()
-        threading.Thread(target=_later, args=(batch, folder, after_s, take_away), daemon=True).start()
+        threading.Thread(target=_later, args=(batch, folder, after_s, take_away, taken), daemon=True).start()
         check(batch.wait(), folder)
     report = json.loads((folder / "jobs_report" / "report.json").read_text(encoding="utf-8"))
     half = [one.name for one in folder.iterdir() if ".part" in one.name or one.name.endswith(".windows")]
@@ -98,10 +100,13 @@ def one_round(folder: Path, alone: Path, way: str, number: int, seed: int) -> di
     if off > TOLERANCE.get(way, 0):
         raise results.Disagree(f"{way}, round {seed}: results differ by {off} of 255")
     tries = [one["reason"] for job in report["jobs"] for one in job["tries"]]
-    return {"way": way, "round": seed, "after_s": after_s, "tries": tries, "differs_by": off}
+    found = {"way": way, "round": seed, "after_s": after_s, "is_taken": taken.is_set()}
+    return found | {"tries": tries, "differs_by": off}
 
 
-def _later(batch: subprocess.Popen[bytes], folder: Path, after_s: float, take_away: TakeAway) -> None:
+def _later(
+    batch: subprocess.Popen[bytes], folder: Path, after_s: float, take_away: TakeAway, taken: threading.Event
+) -> None:
     """Takes something away when work has begun and that time is over, unless all is done by then."""
     while batch.poll() is None and "begins line" not in (folder / "log").read_text(errors="replace"):
         time.sleep(0.2)
@@ -109,11 +114,13 @@ def _later(batch: subprocess.Popen[bytes], folder: Path, after_s: float, take_aw
     if batch.poll() is None:
         with suppress(psutil.NoSuchProcess):
             take_away(batch)
+            taken.set()
 
 
-def measure(number: int, rounds: int, ways: Sequence[str]) -> list[dict[str, Any]]:
-    """All rounds; what ended is said at once."""
+def measure(number: int, rounds: int, ways: Sequence[str], minutes: float = math.inf) -> list[dict[str, Any]]:
+    """All rounds that begin within so many minutes; what ended is said at once."""
     found: list[dict[str, Any]] = []
+    until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as top:
         alone: dict[str, Path] = {}
         for ending in dict.fromkeys(WAYS[way][1] for way in ways):
@@ -122,6 +129,8 @@ def measure(number: int, rounds: int, ways: Sequence[str]) -> list[dict[str, Any
             as_process(alone[ending], number, 1, ending=ending)
         for seed in range(rounds):
             for way in ways:
+                if time.monotonic() > until:
+                    return found
                 folder = Path(top) / f"{way}{seed}"
                 folder.mkdir()
                 found.append(one_round(folder, alone[WAYS[way][1]], way, number, seed))
@@ -132,12 +141,13 @@ def measure(number: int, rounds: int, ways: Sequence[str]) -> list[dict[str, Any
 
 def table(found: Sequence[dict[str, Any]], number: int) -> list[str]:
     """The figures to read."""
-    lines = [f"# {number} demo jobs, with losses at random times", "", "| taken away | rounds | jobs tried again | results differ by, of 255 |", "|---|---|---|---|"]  # fmt: skip
+    lines = [f"# {number} demo jobs, with losses at random times", "", "| taken away | rounds | of them while jobs ran | jobs tried again | results differ by, of 255 |", "|---|---|---|---|---|"]  # fmt: skip
     for way, what in (("workers", "one of two workers"), ("ray", "one of two nodes"), ("servers", "one of two ComfyUI servers")):  # fmt: skip
         mine = [one for one in found if one["way"] == way]
         if mine:
             tried = sum(len(one["tries"]) for one in mine)
-            lines.append(f"| {what} | {len(mine)} | {tried} | {max(one['differs_by'] for one in mine)} |")
+            taken, off = sum(one["is_taken"] for one in mine), max(one["differs_by"] for one in mine)
+            lines.append(f"| {what} | {len(mine)} | {taken} | {tried} | {off} |")
     return [*lines, "", "Every job of every round was done once, and no half file was left."]
 
 
@@ -148,9 +158,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=40)
     parser.add_argument("--ways", default="workers,ray,servers", help="of workers, ray and servers")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no round begins")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
-    found = measure(options.jobs, options.rounds, options.ways.split(","))
+    found = measure(options.jobs, options.rounds, options.ways.split(","), options.minutes)
     everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": found}
     sys.stdout.write(f"{results.write('rounds', everything, table(found, options.jobs), options.out)}\n")
 

@@ -1,6 +1,7 @@
 """One recipe with its models, kept loaded from run to run: what editing and enhancing have in common."""
 
 import logging
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -193,6 +194,13 @@ class LoadedRecipe(ChosenRecipe):
             work_in_pieces(self._transformer.backbone, self._placement.piece)
         return self._transformer
 
+    @property
+    def layers_held(self) -> list[weakref.ref[nn.Module]]:
+        """Every layer of backbone and edit module, by references that do not hold them; none where they are not loaded."""
+        held = self._transformer
+        models = () if held is None else filter(None, (held.backbone, held.module))
+        return [weakref.ref(layer) for model in models for layer in model.modules()]
+
     def switch(self, sigmas: Tensor, on_progress: OnProgress = silent) -> ExpertSwitch | None:
         """What a run over these sigmas needs to go on with the low-noise expert; None where there is one model for all."""
         boundary = self.recipe.expert_boundary
@@ -292,8 +300,9 @@ class LoadedRecipe(ChosenRecipe):
 
     def _drop_transformer(self) -> None:
         if self._transformer is not None:
+            layers = self.layers_held
             self._transformer = None
-            free_memory()
+            free_memory(layers)
 
     def _add_loras(self, *models: nn.Module) -> tuple[AppliedLora, ...]:
         loras = (*self._lora_within(), *self.loras)

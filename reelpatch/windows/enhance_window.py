@@ -1,5 +1,6 @@
 """Enhancing one window of a long clip: its latents go over from those of the window before, step by step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_bytes, to_floats
 from reelpatch.clips.colour_match import match_part
-from reelpatch.clips.frames import Method, Size, fit, plan_fit, restore
+from reelpatch.clips.frames import FitPlan, Method, Size, fit, plan_fit, restore
 from reelpatch.families.lattice import Lattice
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise
@@ -31,19 +32,31 @@ class LatentEnhancer(Protocol):
 
 @dataclass(frozen=True)
 class EnhanceWindow:
-    """Enhances one window. Of the frames it shares, the first are the earlier window's own: see `join_early`."""
+    """Enhances one window. Of the frames it shares, the first are the earlier window's own: see `join_early`.
+
+    `ahead` is asked for the latents of a window that somebody else may have made before its turn.
+    """
 
     enhancer: LatentEnhancer
     seed: int
     size: Size | None
     fit: Method | None
     lattice: Lattice
+    ahead: Callable[[int], Tensor | None] = lambda _number: None
+
+    def denoised(self, job: WindowJob, on_progress: OnProgress) -> Tensor:
+        """The enhanced latents of a window, which depend on its pictures alone."""
+        clip = to_floats(job.pictures)
+        noise = job.noise(self.seed)
+        return self.enhancer.denoised(fit(clip, self._plan(clip)), seed=noise, on_progress=on_progress)
 
     def __call__(self, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
         """As `Work`."""
         clip, shared, keep = to_floats(job.pictures), job.window.overlap, job.keep
-        plan = plan_fit(*clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)
-        latents = self.enhancer.denoised(fit(clip, plan), seed=job.noise(self.seed), on_progress=on_progress)
+        plan = self._plan(clip)
+        latents = self.ahead(job.number)
+        if latents is None:
+            latents = self.denoised(job, on_progress)
         if shared:
             latents = dissolve_latents(job.carried["latents"], latents)
         enhanced = restore(self.enhancer.decoded(latents, on_progress), plan, clip)
@@ -62,3 +75,6 @@ class EnhanceWindow:
             ],
             left,
         )
+
+    def _plan(self, clip: Tensor) -> FitPlan:
+        return plan_fit(*clip.shape[:3], lattice=self.lattice, size=self.size, method=self.fit)

@@ -352,5 +352,11 @@ def _say_where_it_begins(store: WindowStore, num_windows: int) -> None:
         )
 
 
+def window_alone(clip: CutClip, number: int) -> WindowJob:
+    """One window as it is before the one before it is made: with its pictures, and nothing carried."""
+    with closing(FrameReader(clip.header.path, accept_damage=clip.header.accept_damage)) as reader:
+        return _job(clip, _pictures(clip, reader, number), number, {})
+
+
 def _told_with(window: str, on_progress: OnProgress) -> Callable[[str, int, int], None]:
     return lambda stage, done, total: on_progress(f"{window}, {stage}", done, total)

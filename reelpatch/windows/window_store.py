@@ -82,6 +82,11 @@ class WindowStore:
         self._begin()
         return 0
 
+    def was_finished(self, number: int) -> bool:
+        """Whether whoever is at work in the folder has finished a window; what is not known counts as no."""
+        found = self._found()
+        return found is not None and str(number) in found["windows"]
+
     def is_finished(self, number: int) -> bool:
         """Whether a window need not be made."""
         return number in self._sound

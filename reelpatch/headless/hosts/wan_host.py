@@ -172,7 +172,8 @@ class _EditedPass:
     def begin(self, _block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before the first block."""
         tokens, text, modulation, (cos, sin) = inputs
-        blocks, spread = self._transformer.blocks, self._spread
+        transformer, spread = self._transformer, self._spread
+        blocks = transformer.blocks
         if spread is not None:
             tokens, cos, sin = (spread.part(one) for one in (tokens, cos, sin))
             modulation = spread.part(modulation) if modulation.ndim == 4 else modulation
@@ -181,15 +182,16 @@ class _EditedPass:
             grid=self._grid,
             modulation=modulation,
             # I2V backbones put image tokens in front of the text; the edits' blocks know text alone.
-            text=text[:, -TEXT_ROWS:] if self._transformer.config["added_kv_proj_dim"] else text,
+            text=text[:, -TEXT_ROWS:] if transformer.config["added_kv_proj_dim"] else text,
             rotary=paired(cos, sin)[0],
             num_blocks=len(blocks),
             moment=self._moment,
             num_channels=self._num_channels,
             head_dim=cos.shape[-1],
-            embed=lambda more: embed(self._transformer, more),
+            # Not by `self`, which holds the forward: tokens and models would stay until a collection of cycles.
+            embed=lambda more: embed(transformer, more),
             attention=attention_of(blocks[0]),
-            pieces=pieces_of(self._transformer),
+            pieces=pieces_of(transformer),
             here=all_here if spread is None else spread.part,
             among=None if spread is None else spread.attention(_backend_of(blocks[0])),
         )

@@ -1,8 +1,10 @@
 """Texts as the backbone reads them: from memory, from disk, else from the text encoder, which is not kept if large."""
 
 import gc
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,9 +76,10 @@ class Instructions:
         return rows
 
 
-def free_memory() -> None:
-    """Gives back what is no longer referred to."""
-    gc.collect()
+def free_memory(gone: Sequence[weakref.ref[Any]] = ()) -> None:
+    """Gives back what is no longer referred to; cycles are looked for unless all that was to be `gone` is gone without."""
+    if not gone or any(one() is not None for one in gone):
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

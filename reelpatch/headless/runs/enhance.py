@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -19,9 +21,11 @@ from reelpatch.media.video_write import check_output
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.noise import FrameNoise
+from reelpatch.windows.ahead import LatentsAhead, remove_ahead
 from reelpatch.windows.enhance_window import EnhanceWindow
 from reelpatch.windows.file_stamp import stamp
-from reelpatch.windows.window_run import CutClip, run_windows
+from reelpatch.windows.window_run import CutClip, run_windows, window_alone
+from reelpatch.windows.window_store import WindowStore
 
 _log = logging.getLogger(__name__)
 
@@ -83,15 +87,41 @@ class Captioned:
         return self.enhancer.decoded(latents, on_progress)
 
 
+def enhance_ahead(
+    request: EnhanceRequest, number: int, enhancer: Enhancer, on_progress: OnProgress = silent
+) -> None:
+    """Makes the latents of one window before its turn, for a run of the same request that is at work elsewhere.
+
+    Does nothing for a window that was made meanwhile; of several devices of one type the latents are the same. Raises: `BadInput` as `run_enhance`.
+    """
+    enhancer = enhancer.under(enhance_settings(request))
+    clip = cut_clip(request, enhancer.recipe)
+    request = replace(request, size=size_for(request.size, request.fit, enhancer.recipe, clip.header.size))
+    run = _run_of(request, clip, enhancer)
+    ahead = _ahead(request, run)
+    if not WindowStore(request.target, run).was_finished(number) and ahead.found(number) is None:
+        ahead.keep(number, _work(request, enhancer).denoised(window_alone(clip, number), on_progress))
+
+
 def _enhance(request: EnhanceRequest, clip: CutClip, enhancer: Enhancer, on_progress: OnProgress) -> None:
-    work = EnhanceWindow(
-        Captioned(enhancer, request.caption),
-        request.seed,
-        request.size,
-        request.fit,
-        enhancer.recipe.lattice,
-    )
-    run = identity(enhancer, clip.plan) | {
+    run = _run_of(request, clip, enhancer)
+    work = replace(_work(request, enhancer), ahead=_ahead(request, run).found)
+    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)
+    remove_ahead(request.target)
+
+
+def _work(request: EnhanceRequest, enhancer: Enhancer) -> EnhanceWindow:
+    captioned = Captioned(enhancer, request.caption)
+    return EnhanceWindow(captioned, request.seed, request.size, request.fit, enhancer.recipe.lattice)
+
+
+def _ahead(request: EnhanceRequest, run: Mapping[str, Any]) -> LatentsAhead:
+    """The same for all devices of one type."""
+    return LatentsAhead(request.target, {**run, "device": str(run["device"]).partition(":")[0]})
+
+
+def _run_of(request: EnhanceRequest, clip: CutClip, enhancer: Enhancer) -> dict[str, Any]:
+    return identity(enhancer, clip.plan) | {
         "clip": stamp(request.clip),
         "frame rate": str(clip.fps),
         "caption": request.caption,
@@ -99,4 +129,3 @@ def _enhance(request: EnhanceRequest, clip: CutClip, enhancer: Enhancer, on_prog
         "size": request.size,
         "fit": request.fit,
     }
-    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)

@@ -53,8 +53,9 @@ def test_a_round_with_a_killed_worker(alone: Path, tmp_path: Path, monkeypatch: 
     found = rounds.one_round(tmp_path, alone, "workers", JOBS, 0)
     assert len(found["tries"]) == 1
     assert "SIGKILL" in found["tries"][0]
+    assert found["is_taken"]
     assert found["differs_by"] == 0
-    assert "| one of two workers | 1 | 1 | 0 |" in rounds.table([found], JOBS)
+    assert "| one of two workers | 1 | 1 | 1 | 0 |" in rounds.table([found], JOBS)
 
 
 def written(folder: Path, *, lines: tuple[int, ...] = (1, 2), half: str = "", other: bool = False) -> None:

@@ -69,7 +69,8 @@ class Job:
 
     `edits` is the file of an edit that has several. `identity` tells its result from all others; `outputs` are stamps of what
     it has written. `worker` is who made it, where several do, and `tries` are those that came to nothing before. `earlier` is its entry in
-    an earlier report where only a worker can say whether that is the same job, as it has the device.
+    an earlier report where only a worker can say whether that is the same job, as it has the device. `window` is the one window
+    that a worker is to make ahead for whoever makes the job, None for the job itself.
     """
 
     line: int
@@ -86,6 +87,7 @@ class Job:
     worker: str = ""
     tries: list[Try] = field(default_factory=list[Try])
     earlier: Mapping[str, Any] | None = None
+    window: int | None = None
 
     @classmethod
     def wrong(cls, line: int, verb: str, said: str) -> "Job":

@@ -2,8 +2,9 @@
 
 import time
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.embedded_texts import free_memory
 from reelpatch.headless.runs.batch.job import Job, State
@@ -11,6 +12,7 @@ from reelpatch.headless.runs.batch.job_identity import identity_of
 from reelpatch.headless.runs.batch.planning import Spelled, refusing, take_over
 from reelpatch.headless.runs.batch.running import models_for, run_job
 from reelpatch.headless.runs.batch.verbs import Key, key_of, settings_of
+from reelpatch.headless.runs.enhance import enhance_ahead
 from reelpatch.headless.runs.identity import stamped_weights
 from reelpatch.headless.runs.picture import PictureRun
 from reelpatch.headless.runs.result import RunResult
@@ -57,11 +59,16 @@ class JobMaker:
         """Gives the memory of the models back."""
         if self._held is None:
             return
+        layers = self._held[0].layers_held
         self._key = self._held = None
-        free_memory()
+        free_memory(layers)
 
     def _make(self, job: Job, on_progress: OnProgress) -> None:
         loaded, weights = self._models_of(job)
+        if job.window is not None:
+            enhance_ahead(job.request, job.window, cast(Enhancer, loaded), on_progress)
+            job.state = State.DONE
+            return
         job.identity = identity_of(job, loaded.under(settings_of(job)), weights)
         if job.earlier is not None and job.earlier.get("identity") == job.identity:
             take_over(job, job.earlier)

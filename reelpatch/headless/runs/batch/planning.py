@@ -23,7 +23,8 @@ from reelpatch.plan.job import Job as PlannedJob
 from reelpatch.plan.memory import GIB
 from reelpatch.plan.plan import plan_edit
 from reelpatch.progress import OnProgress
-from reelpatch.recipes import Recipe
+from reelpatch.recipes import Recipe, Role
+from reelpatch.weights.header import KnownFile
 
 Spelled = Callable[[str], str]
 Entries = Mapping[str, Mapping[str, Any]]
@@ -127,6 +128,7 @@ class RunPlanner:
         self._before, self._machine = before, this_machine()
         self._models: OrderedDict[Key, tuple[ChosenRecipe, list[Any]]] = OrderedDict()
         self._costs: dict[int, Cost] = {}
+        self._headers: dict[tuple[str, Path | None], dict[Role, KnownFile]] = {}
 
     def plan(self, job: Job) -> None:
         """Raises: `BadInput` for a job that cannot be made."""
@@ -162,7 +164,7 @@ class RunPlanner:
             if request.vram_limit is not None and machine.vram is not None:
                 machine = replace(machine, vram=min(machine.vram, int(request.vram_limit * GIB)))
             planned = PlannedJob(settings, sized.frames, sized.size, references=sized.references)
-            found = headers_found(settings, request.models)
+            found = self._headers_of(settings, request.models)
             plan = plan_edit(planned, found, (machine,), dtype=request.dtype, vae_dtype=request.vae_dtype)
             (here,) = plan.machines
             spans = [timed.total for timed in here.durations]
@@ -175,6 +177,13 @@ class RunPlanner:
             cost = Cost(tflop, "VRAM" if on_card else "RAM", memory / GIB, minutes, here.missing)
             self._costs[same] = cost
         return self._costs[same]
+
+    def _headers_of(self, settings: Recipe, models: Path | None) -> dict[Role, KnownFile]:
+        """As `headers_found`, read once: no setting of a recipe names other files."""
+        key = (settings.name, models)
+        if key not in self._headers:
+            self._headers[key] = headers_found(settings, models)
+        return self._headers[key]
 
 
 def take_over(job: Job, entry: Mapping[str, Any]) -> None:

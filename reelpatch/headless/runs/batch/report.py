@@ -15,11 +15,11 @@ from reelpatch.headless.runs.batch.page import page
 from reelpatch.headless.runs.batch.thumbnails import Thumbnails
 from reelpatch.media.saving import not_written, saved_at
 
-_ALWAYS, _SELDOM = 500, 100
+_ALWAYS, _SELDOM = 100, 100
 """Up to so many jobs the page is written after each of them, above that after every 100th whole report, as it holds all
 thumbnails.
 """
-_SHARE = 20
+_SHARE = 50
 """Of more jobs the whole report is written so seldom that it takes at most one part in so many of the time."""
 _MOST_BYTES = 2**29
 _log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from reelpatch.headless.runs.batch.job import Job, State, Try
 from reelpatch.headless.runs.batch.report import Report, stopped
 from reelpatch.headless.runs.batch.time_left import TimeLeft
 from reelpatch.headless.runs.workers.waiting_jobs import WaitingJobs
+from reelpatch.headless.runs.workers.windows_ahead import WindowsAhead
 from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Logged, Lost, Outcome, Told, Workers
 
 MOST_TRIES = 3
@@ -42,6 +43,7 @@ def dispatch_jobs(jobs: Sequence[Job], workers: Workers, report: Report, view: V
         raise stopped(jobs, report) from None
     finally:
         workers.close()
+        run.ahead.remove_late()
         report.write(jobs, is_last=True)
 
 
@@ -49,6 +51,7 @@ class _Run:
     def __init__(self, jobs: Sequence[Job], workers: Workers, report: Report, view: View) -> None:
         self._jobs, self._workers, self._report, self._view = jobs, workers, report, view
         self._waiting = WaitingJobs(jobs, workers.group_of)
+        self.ahead = WindowsAhead()
         self._left = TimeLeft(jobs, len(workers.names))
         self._total = sum(job.state is State.WAITING for job in jobs)
         self._ended = 0
@@ -61,7 +64,7 @@ class _Run:
     def go(self) -> None:
         """Until every job has ended."""
         self._show()
-        while self._waiting or self._running:
+        while self._waiting or any(job.window is None for job in self._running.values()):
             if not self._here and not self._coming:
                 self._give_up()
                 return
@@ -73,7 +76,7 @@ class _Run:
         """Stops what runs, and notes how it ended."""
         for event in self._workers.stop():
             self._take(event)
-        for worker, job in self._running.items():
+        for worker, job in self._running.items():  # those of windows are nobody's
             job.worker = worker
             job.state, job.said = State.STOPPED, "stopped; the next run begins it anew."
 
@@ -82,10 +85,14 @@ class _Run:
             if not self._workers.is_free(worker):
                 continue
             job = self._waiting.take(worker, self._held, self._here - {worker})
-            if job is None:
+            if job is not None:
+                _log.info("%s begins line %d: %s.", worker, job.line, job.verb)
+                self.ahead.begin(job)
+            elif self._workers.share_files and (job := self.ahead.take()) is not None:
+                _log.info("%s makes window %d of line %d ahead.", worker, (job.window or 0) + 1, job.line)
+            else:
                 continue
             self._running[worker], self._held[worker] = job, self._workers.group_of(job)
-            _log.info("%s begins line %d: %s.", worker, job.line, job.verb)
             self._workers.begin(worker, job)
 
     def _take(self, event: Event) -> None:
@@ -116,7 +123,8 @@ class _Run:
         _log.warning("%s is lost: %s", event.worker, event.reason)
         self._view.worker(event.worker, "", 0, 0)
         job = self._running.pop(event.worker, None)
-        if job is not None:
+        if job is not None and job.window is None:
+            self.ahead.end(job)
             self._try_again(job, event.worker, event.reason)
 
     def _try_again(self, job: Job, worker: str, reason: str) -> None:
@@ -131,6 +139,12 @@ class _Run:
     def _end(self, event: Ended) -> None:
         job = self._running.pop(event.worker)
         self._view.worker(event.worker, "", 0, 0)
+        if job.window is not None:
+            if event.outcome.state is State.WRONG:
+                _log.info("It is left to who makes the job: %s", event.outcome.said)
+            self.ahead.remove_late()
+            return
+        self.ahead.end(job)
         others = self._here - {event.worker} - {one.worker for one in job.tries}
         if event.outcome.may_do_elsewhere and others:
             self._try_again(job, event.worker, event.outcome.said)

@@ -64,6 +64,7 @@ class LocalWorkers:
     """One process for each of `devices`. A CPU that stands there several times is shared among them."""
 
     group_of = staticmethod(key_of)
+    share_files = True
 
     def __init__(self, devices: Sequence[str], spelled: Spelled) -> None:
         same = {name: list(devices).count(name) for name in devices}

@@ -102,6 +102,11 @@ class RayWorkers:
         self._actors = {name: self._start(name) for name in self._names}
 
     @property
+    def share_files(self) -> bool:
+        """Where results lie in a folder of all nodes."""
+        return self._results is None
+
+    @property
     def names(self) -> Sequence[str]:
         """By numbers."""
         return self._names

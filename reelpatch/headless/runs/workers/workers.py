@@ -83,6 +83,11 @@ class Workers(Protocol):
         """What jobs have in common that a worker makes one after the other without loading anew."""
         ...
 
+    @property
+    def share_files(self) -> bool:
+        """Whether what one of them writes beside a result is seen by the others, so that they can help each other."""
+        ...
+
     def begin(self, worker: str, job: Job) -> None:
         """Gives a job to a worker that has none."""
         ...

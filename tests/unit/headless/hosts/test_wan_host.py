@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -275,3 +277,23 @@ def test_texts_are_padded_with_zero_rows() -> None:
     assert torch.equal(padded_text(padded), padded)
     with pytest.raises(BadInput, match="a text of 513 tokens is longer than the 512"):
         padded_text(torch.ones(513, 24))
+
+
+def test_what_a_forward_held_is_gone_when_it_is_over(
+    backbone: WanTransformer3DModel, models: tuple[WanTransformer3DModel, VaceModule]
+) -> None:
+    """Tokens and hints would otherwise stay on a card until Python looks for cycles."""
+    held: list[weakref.ref[Tensor]] = []
+
+    class Noting(VaceEdit):
+        def begin(self, forward: Forward) -> Any:
+            held.append(weakref.ref(forward.tokens))
+            return super().begin(forward)
+
+    gc.disable()
+    try:
+        run(backbone, edits=[Noting(models[1], [VaceContext(CONTEXT)])])
+        assert len(held) == 1
+        assert held[0]() is None
+    finally:
+        gc.enable()

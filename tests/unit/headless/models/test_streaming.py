@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from reelpatch.edits.contract import Moment
 from reelpatch.edits.vace.edit import VaceContext, VaceEdit
 from reelpatch.errors import BadInput
-from reelpatch.headless import loaded_recipe as recipe_runner
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.headless.loaded_recipe import MachineOptions
+from reelpatch.headless.models import chosen_recipe
 from reelpatch.headless.models.lora import apply_lora
+from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
 from reelpatch.headless.models.streaming import stream_blocks
@@ -152,7 +152,7 @@ def test_an_edit_on_a_card_without_room_is_the_same_edit(
 ) -> None:
     clip = torch.from_numpy(moving_square()).float() / 255
     expected = Editor(recipe("demo"), models_folder).edit(clip, "make it sepia")
-    monkeypatch.setattr(recipe_runner, "card_bytes", lambda *_: 0)
+    monkeypatch.setattr(chosen_recipe, "card_bytes", lambda *_: 0)
     editor = Editor(recipe("demo"), models_folder)
     assert torch.equal(editor.edit(clip, "make it sepia"), expected)
     assert editor._placement == Placement(0, 3, is_text_streamed=True)

@@ -56,6 +56,8 @@ class ComfyServers:
         for server in self._servers.values():
             server.start()
 
+    share_files = False
+
     @property
     def names(self) -> Sequence[str]:
         """Their addresses."""

@@ -22,6 +22,12 @@ def torchrun(count: int, module: str, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=ROOT, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
 
 
+def run_module(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A module as a process with one thread, and all that it said."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
 @contextmanager
 def started(count: int, log: Path, module: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The launcher of such processes at work; what they say goes to `log`."""

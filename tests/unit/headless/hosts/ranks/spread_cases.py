@@ -1,14 +1,17 @@
 """Forwards and runs of tiny transformers that several processes share, and what each of them sends meanwhile.
 
-`python -m torch.distributed.run --nproc_per_node 2 -m tests.unit.headless.hosts.ranks.spread_cases OUT` writes what they made.
+`python -m tests.unit.headless.hosts.ranks.spread_cases FOLDER` writes what two made, and four. They are forked from one process where that
+can be done, which has imported everything once.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -146,8 +149,13 @@ def watched() -> Iterator[Sent]:
 COUNTED = ("backbone", "module", "segments")
 
 
-def main(out: str) -> None:
-    dist.init_process_group(CPU_BACKEND)
+COUNTS = (2, 4)
+
+
+def share(rank: int, count: int, folder: Path) -> None:
+    """All cases in one of `count` processes; the first writes what each of them made."""
+    meeting = (folder / f"meeting{count}").as_uri()
+    dist.init_process_group(CPU_BACKEND, init_method=meeting, rank=rank, world_size=count)
     made: dict[str, Any] = {}
     for way in ("ulysses", "ring"):
         models = tiny_models()
@@ -159,12 +167,27 @@ def main(out: str) -> None:
                 CASES[name](models)
             made[f"{way}: bytes of {name}"] = (sent.bytes, sent.collectives)
     # Every process holds all of the result, and the same to the bit.
-    everybodys: list[Any] = [None] * dist.get_world_size()
+    everybodys: list[Any] = [None] * count
     dist.all_gather_object(everybodys, made)
-    if dist.get_rank() == 0:
-        torch.save(everybodys, out)
+    if rank == 0:
+        torch.save(everybodys, folder / f"{count}.pt")
     dist.destroy_process_group()
 
 
+def main(folder: Path) -> int:
+    """How many processes went wrong."""
+    can_fork = "fork" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if can_fork else "spawn")
+    wrong = 0
+    for count in COUNTS:
+        ranks = [context.Process(target=share, args=(rank, count, folder)) for rank in range(count)]
+        for one in ranks:
+            one.start()
+        for one in ranks:
+            one.join()
+        wrong += sum(one.exitcode != 0 for one in ranks)
+    return wrong
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,5 +1,6 @@
 """One forward shared by several processes gives what one process gives, and sends what can be counted by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 from torch import Tensor
 
 from tests.golden import tiny_wan
-from tests.unit.headless.hosts.ranks.launched import torchrun
-from tests.unit.headless.hosts.ranks.spread_cases import CASES, COUNTED, WIDTH, tiny_models
+from tests.unit.headless.hosts.ranks.launched import run_module
+from tests.unit.headless.hosts.ranks.spread_cases import CASES, COUNTED, COUNTS, WIDTH, tiny_models
 
 # Sums of products in another order; the numbers are up to 2.6.
 SAME = 1e-4
@@ -24,15 +25,19 @@ def alone() -> dict[str, Tensor]:
     return {name: case(models) for name, case in CASES.items()}
 
 
-@pytest.fixture(scope="module", params=[2, 4])
-def together(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[int, list[dict[str, Any]]]:
-    """How many processes there are, and what each of them made."""
-    out = tmp_path_factory.mktemp("together") / "made.pt"
-    ended = torchrun(request.param, "tests.unit.headless.hosts.ranks.spread_cases", str(out))
+@pytest.fixture(scope="module")
+def by_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what two processes made, and four."""
+    folder = tmp_path_factory.mktemp("together")
+    ended = run_module("tests.unit.headless.hosts.ranks.spread_cases", str(folder))
     assert ended.returncode == 0, ended.stderr
-    return request.param, torch.load(out, weights_only=True)
+    return folder
+
+
+@pytest.fixture(scope="module", params=COUNTS)
+def together(request: pytest.FixtureRequest, by_all: Path) -> tuple[int, list[dict[str, Any]]]:
+    """How many processes there are, and what each of them made."""
+    return request.param, torch.load(by_all / f"{request.param}.pt", weights_only=True)
 
 
 @pytest.mark.parametrize("way", ["ulysses", "ring"])
