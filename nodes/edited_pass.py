@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,19 +40,21 @@ class EditedPass:
         """What the block is called with."""
         if index == 0:
             forward = self._forward_of(arguments)
-            self._running = begin_edits(self._edits, forward)
-            self._carried = CarriedTokens(self._running.segments, forward.tokens.shape[1])
-            if not self._running.segments:
+            running = begin_edits(self._edits, forward)
+            self._running = replace(running, segments=())
+            carried = CarriedTokens(running.segments, forward.tokens.shape[1])
+            self._carried = carried.placed()
+            if not running.segments:
                 return arguments
             modulation = modulation_of_all(
-                self._carried,
+                carried,
                 forward.modulation,
                 self._modulation_at,
                 forward.moment.sigma,
                 is_by_token=False,
             )
-            self._of_all = {"pe": _rotary_of_all(self._carried, forward.rotary), "vec": modulation}
-            return {**arguments, "img": self._carried.joined(forward.tokens), **self._of_all}
+            self._of_all = {"pe": _rotary_of_all(carried, forward.rotary), "vec": modulation}
+            return {**arguments, "img": carried.joined(forward.tokens), **self._of_all}
         return {**arguments, **self._of_all}
 
     def keys_values(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,6 @@ of that one call, over those of other nodes and packs: what stands there (skippe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from reelpatch.families.wan.family import WAN_5B_FAMILY as WIDE
 from reelpatch.families.wan.sizes import named_widths
 from reelpatch.sampling.condition_sets import Sees
 
+from .edit_memory import EditMemory, JoinedPasses
 from .edited_pass import BlockArguments, EditedPass, embedder, timer
 from .keys_values import OVERRIDE, KeysValuesOverride
 
@@ -63,10 +63,15 @@ def attach(model: ModelPatcher, edit: Edit, module: ModelPatcher | None) -> Mode
     lattice = check_backbone(model, edit.width, edit.channels).lattice
     edited = model.clone()
     edits = (*attached_edits(model), edit)
-    edited.remove_wrappers_with_key(WrappersMP.DIFFUSION_MODEL, KEY)
-    edited.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, EditedForward(edits, lattice))
-    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, refuse_compiled_whole)
-    edited.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, EditMemory(edit, lattice))
+    memory = EditMemory(edits, lattice)
+    for place, wrappers in (
+        (WrappersMP.DIFFUSION_MODEL, (EditedForward(edits, lattice),)),
+        (WrappersMP.PREPARE_SAMPLING, (refuse_compiled_whole, memory)),
+        (WrappersMP.CALC_COND_BATCH, (JoinedPasses(memory),)),
+    ):
+        edited.remove_wrappers_with_key(place, KEY)
+        for wrapper in wrappers:
+            edited.add_wrapper_with_key(place, KEY, wrapper)
     if module is None:
         return edited
     for wrapper in module.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
@@ -181,25 +186,6 @@ def refuse_compiled_whole(executor: Any, model: ModelPatcher, *args: Any, **kwar
             "out, or use one that compiles the blocks one by one."
         )
     return executor(model, *args, **kwargs)
-
-
-@dataclass(frozen=True, eq=False)
-class EditMemory:
-    """Counts what an edit takes when ComfyUI plans memory for sampling.
-
-    The estimate is proportional to the latents' area, so that it is declared as frames more.
-    """
-
-    edit: Edit
-    lattice: Lattice
-
-    def __call__(
-        self, executor: Any, model: ModelPatcher, noise_shape: Any, *args: Any, **kwargs: Any
-    ) -> Any:
-        shape = list(noise_shape)
-        share = self.edit.memory_share(self.lattice.grid(*shape[-3:]))
-        shape[2] = math.ceil(shape[2] * (1 + share))
-        return executor(model, shape, *args, **kwargs)
 
 
 @dataclass(frozen=True, eq=False)

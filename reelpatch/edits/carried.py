@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Protocol
 
@@ -37,6 +37,13 @@ class CarriedTokens:
     def num_before(self) -> int:
         """How many tokens stand in front of the sample's."""
         return sum(one.tokens.shape[1] for one in self.segments if one.is_before)
+
+    def placed(self) -> CarriedTokens:
+        """The same, once all are in the stream: where they stand in it, without tokens that would be held on to the last block."""
+        empty = [
+            replace(one, tokens=one.tokens.new_empty(1, one.tokens.shape[1], 0)) for one in self.segments
+        ]
+        return replace(self, segments=empty)
 
     def around(self, own: Tensor, others: Sequence[Tensor], *, dim: int) -> Tensor:
         """What belongs to the sample's tokens, `own`, with what belongs to each segment around it."""

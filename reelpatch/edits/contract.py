@@ -102,7 +102,10 @@ class BringsTokens(RunningEdit, Protocol):
     """A running edit of one that needs `BRING_TOKENS`."""
 
     def segments(self) -> Sequence[TokenSegment]:
-        """What goes through all blocks beside the sample's tokens; `after_block` is told of those alone."""
+        """What goes through all blocks beside the sample's tokens; `after_block` is told of those alone.
+
+        Asked for once, and handed over: held here too, their tokens would fill memory to the last block.
+        """
         ...
 
 

@@ -23,7 +23,7 @@ INSIDE = Path(__file__).parent / "inside"
 SUITES = (
     *("parity", "composition", "previews", "nodes_alone", "lora_by_step", "bad_input", "bad_names"),
     *("front", "scaled", "stubs"),
-    *("vace_tasks", "memory", "wrong_json"),
+    *("vace_tasks", "memory", "declared", "wrong_json"),
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),

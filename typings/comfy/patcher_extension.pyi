@@ -3,6 +3,7 @@ from typing import Any, Self
 
 class WrappersMP:
     APPLY_MODEL: str
+    CALC_COND_BATCH: str
     DIFFUSION_MODEL: str
     PREPARE_SAMPLING: str
 

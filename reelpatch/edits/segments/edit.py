@@ -111,14 +111,15 @@ class SegmentsEdit:
         return TokenSegment(forward.embed(segment.latents[None]), angles, segment.is_before, segment.sigma)
 
 
-@dataclass(frozen=True, eq=False)
 class RunningSegments:
     """As `RunningEdit`; nothing is added between blocks."""
 
-    carried: Sequence[TokenSegment]
+    def __init__(self, carried: Sequence[TokenSegment]) -> None:
+        self._carried = carried
 
     def segments(self) -> Sequence[TokenSegment]:
-        return self.carried
+        handed, self._carried = self._carried, ()
+        return handed
 
     def after_block(self, index: int, tokens: Tensor, *, was_skipped: bool = False) -> Tensor:  # noqa: ARG002
         return tokens

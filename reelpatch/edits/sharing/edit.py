@@ -18,8 +18,8 @@ from reelpatch.errors import BadInput
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.sampling.step_range import StepRange
 
-# Twice as many keys and values are two more numbers of a token's width beside the about eight that a block holds.
-_CONCAT_SHARE = 0.25
+# Keys and values of two clips are four numbers of a token's width, beside the about nine that a block holds with its own.
+_CONCAT_SHARE = 0.5
 
 
 @dataclass(frozen=True)

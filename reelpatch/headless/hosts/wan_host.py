@@ -195,21 +195,20 @@ class _EditedPass:
             here=all_here if spread is None else spread.part,
             among=None if spread is None else spread.attention(_backend_of(blocks[0])),
         )
-        self._running = begin_edits(self._edits, forward)
-        segments = self._running.segments
+        running = begin_edits(self._edits, forward)
+        self._running, segments = replace(running, segments=()), running.segments
         if spread is not None:
             spread.tell_lengths([self.num_tokens, *(one.tokens.shape[1] for one in segments)])
             segments = [_part_of(one, spread) for one in segments]
         elif not segments:
             return None
-        self._carried = CarriedTokens(segments, tokens.shape[1])
+        carried = CarriedTokens(segments, tokens.shape[1])
+        self._carried = carried.placed()
         self._of_all = (
-            modulation_of_all(
-                self._carried, modulation, self._modulation_at, self._moment.sigma, is_by_token=True
-            ),
-            _rotary_of_all(self._carried, cos, sin),
+            modulation_of_all(carried, modulation, self._modulation_at, self._moment.sigma, is_by_token=True),
+            _rotary_of_all(carried, cos, sin),
         )
-        return self._carried.joined(tokens), text, *self._of_all
+        return carried.joined(tokens), text, *self._of_all
 
     @property
     def num_tokens(self) -> int:

@@ -67,7 +67,7 @@ def test_order_places_and_timesteps(positions: str, source: list[int], reference
     for segment, times in ((first, source), (last, [reference])):
         grid = TokenGrid(len(times), 2, 3)
         assert torch.equal(segment.angles, rotary_angles(timed_positions(grid, times), 128))
-    carried = CarriedTokens(running.segments(), 18)
+    carried = CarriedTokens((first, last), 18)
     order = carried.around(torch.ones(18), [torch.zeros(18), torch.full((6,), 2.0)], dim=0)
     assert order.tolist() == [0.0] * 18 + [1.0] * 18 + [2.0] * 6
     layout = edit.module.layout
