@@ -87,6 +87,8 @@ class Report:
 
     def write(self, jobs: Sequence[Job], *, ended: Job | None = None, is_last: bool = False) -> None:
         """Writes how the jobs stand now; where only one has ended since and they are many, a line of that one mostly."""
+        if ended is not None and ended.is_done:
+            self.thumbnails.add(ended)
         if (
             ended is not None
             and not is_last

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.make import JobMaker
@@ -27,20 +28,18 @@ def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spell
         for job in _in_order(jobs):
             progress.begin(job)
             maker.make(job, progress.told)
-            if job.is_done:
-                report.thumbnails.add(job)
             progress.end(job)
             report.write(jobs, ended=job)
     except KeyboardInterrupt as stop:
-        raise stopped(jobs, report, str(stop)) from None
+        raise stopped(jobs, report.path, str(stop)) from None
     finally:
         report.write(jobs, is_last=True)
 
 
-def stopped(jobs: Sequence[Job], report: Report, said: str = "") -> KeyboardInterrupt:
-    """What a run says that was stopped."""
+def stopped(jobs: Sequence[Job], where: Path, said: str = "") -> KeyboardInterrupt:
+    """What a run says that was stopped; `where` tells of the jobs."""
     return KeyboardInterrupt(
-        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command goes "
+        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({where}), and the same command goes "
         f"on. {said}".rstrip()
     )
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
+from reelpatch.headless.hosts.pair_maker import PairMaker
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.edit import run_edit
 from reelpatch.headless.runs.edit_chain import run_edits
 from reelpatch.headless.runs.enhance import run_enhance
+from reelpatch.headless.runs.pair_set.making import make_pair, pair_settings
 from reelpatch.headless.runs.picture import run_picture
 from reelpatch.headless.runs.picture_request import picture_settings
 from reelpatch.headless.runs.settings import edit_settings, enhance_settings
@@ -46,6 +48,8 @@ VERBS = {
     "picture": JobVerb(
         PictureEditor, picture_settings, lambda job, told, models: run_picture(job.request, told, models)
     ),
+    # Of `reelpatch pairs` alone: its file has a form of its own.
+    "pair": JobVerb(PairMaker, pair_settings, lambda job, told, models: make_pair(job.request, told, models)),
 }
 
 
