@@ -24,6 +24,8 @@ BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8
 EDIT, PUBLISHED, ENHANCE = "Edit video by instruction", "Edit video as published", "Enhance video"
 MASKS = "MASK,VIDEO"
 EDITED_FRAME = "edited frame 0"
+BEFORE = "before"
+"""The part of a video that was edited, as it was."""
 EDIT_DESCRIPTION = (
     "Edits a whole video by an instruction: every frame, at the video's own size, rate and sound, in windows where it is "
     "long. The recipe brings its models and all settings along; a strength of 0 is the recipe's. A mask (an image, or a "
@@ -110,7 +112,8 @@ def ending(shown: Sampled, settings: Node, models: Node, clip: Node, given: Node
     result = finish(run[-1]["output"], models["VAE"], clip["clip"], mask)
     called = result_name(given["video"], given["instruction"], text)
     stages = [Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [called, result])]
-    return Ending(stages, {"VIDEO": result["video"], NAME: called[NAME]})
+    outputs = {"VIDEO": result["video"], NAME: called[NAME], BEFORE: clip["clip"]}
+    return Ending(stages, outputs)
 
 
 def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Subgraph:
