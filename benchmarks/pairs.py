@@ -29,7 +29,7 @@ from reelpatch.headless.demo.judge import judge, psnr_db
 from reelpatch.headless.demo.scenes import Frames, Scene
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.hosts.denoiser import Denoiser
-from reelpatch.headless.hosts.pair_maker import PairMaker, check_shares
+from reelpatch.headless.hosts.pair_maker import PairMaker
 from reelpatch.headless.rendering import decode
 from reelpatch.progress import silent
 from reelpatch.recipes import recipe
@@ -124,7 +124,7 @@ class Pairs:
     def make(self, asked: Sequence[Asked], change: str, seed: int) -> list[tuple[Frames, Frames]]:
         """The clips of pairs of one kind, by the schedule of `change`."""
         maker = self.maker
-        method = replace(check_shares(maker.recipe), change=change)
+        method = replace(maker.recipe.check_shares(), change=change)
         texts = [maker.text(caption_of(scene)) for one in asked for scene in (one.source, one.target)]
         shape = (16, 3, 8, 8)
         noise = torch.cat([draw_pair(shape, seed + number, is_shared=True) for number in range(len(asked))])

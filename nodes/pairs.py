@@ -82,8 +82,11 @@ class PairedGeneration(io.ComfyNode):
         clip: WorkedClip | None = None,
     ) -> io.NodeOutput:
         check_backbone(model, None, WAN.lattice.channels)
-        method = RECIPES[recipe].sharing
+        record = RECIPES[recipe]
+        method = record.sharing
         assert method is not None
+        width, height = width or record.width, height or record.height
+        frames = frames or record.frames
         stages = Stages(early or method.stages.early, middle or method.stages.middle)
         method = replace(method, change=change, stages=stages)
         if onset and noise == OWN:
@@ -234,9 +237,20 @@ def _pair_inputs() -> list[io.Input]:
 
 def _size_inputs() -> list[io.Input]:
     return [
-        io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="Of both clips, in pixels."),
-        io.Int.Input("height", default=480, min=16, max=8192, step=16, tooltip="Of both clips, in pixels."),
-        io.Int.Input("frames", default=81, min=1, max=10_001, step=4, tooltip="Of both clips: 4n + 1."),
+        *(
+            io.Int.Input(
+                name,
+                default=0,
+                min=0,
+                max=8192,
+                step=16,
+                tooltip="Of both clips, in pixels; 0 is the recipe's.",
+            )
+            for name in ("width", "height")
+        ),
+        io.Int.Input(
+            "frames", default=0, min=0, max=10_001, tooltip="Of both clips: 4n + 1; 0 is the recipe's."
+        ),
     ]
 
 

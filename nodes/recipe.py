@@ -35,7 +35,14 @@ class PublishedRecipe(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, recipe: str, steps: int, shift: float, cfg: float, strength: float = 0.0
+        cls,
+        recipe: str,
+        steps: int,
+        shift: float,
+        cfg: float,
+        strength: float = 0.0,
+        frames: int = 0,
+        fps: float = 0.0,
     ) -> io.NodeOutput:
         record = RECIPES[recipe]
         record = replace(record, strength=strength or record.strength)
@@ -59,8 +66,8 @@ class PublishedRecipe(io.ComfyNode):
             record.strength,
             record.width,
             record.height,
-            record.frames,
-            float(record.fps),
+            max(frames, 0) if frames else record.frames,
+            max(fps, 0.0) if fps else float(record.fps),
             record.held_frames,
             record.times_in_result,
         )
@@ -115,6 +122,29 @@ def _inputs() -> list[io.Input]:
                 "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
             ),
         ),
+        *_part_inputs(),
+    ]
+
+
+def _part_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "frames",
+            default=0,
+            min=-1,
+            max=10_001,
+            optional=True,
+            tooltip="How many frames are worked on, for Clip; 0 is the recipe's, -1 is all of the clip's.",
+        ),
+        io.Float.Input(
+            "fps",
+            default=0.0,
+            min=-1.0,
+            max=240.0,
+            step=0.01,
+            optional=True,
+            tooltip="Frames per second to work at, for Clip; 0 is the recipe's, -1 the clip's own rate.",
+        ),
     ]
 
 
@@ -127,8 +157,12 @@ def _outputs() -> list[io.Output]:
         io.Float.Output(display_name="strength", tooltip="For Apply edit."),
         io.Int.Output(display_name="width", tooltip="For Clip: pixels."),
         io.Int.Output(display_name="height", tooltip="For Clip: pixels."),
-        io.Int.Output(display_name="frames", tooltip="For Clip: the length the method was made for."),
-        io.Float.Output(display_name="fps", tooltip="For Clip: frames per second it was made for."),
+        io.Int.Output(
+            display_name="frames", tooltip="For Clip: the length the method was made for, or the one typed."
+        ),
+        io.Float.Output(
+            display_name="fps", tooltip="For Clip: frames per second it was made for, or those typed."
+        ),
         io.Int.Output(
             display_name="held frames",
             tooltip="For Edit long clip: how long its weights were made to be shown an edited frame.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reelpatch.recipes import Recipe
-from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, part_of_video
+from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, length, part_from, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, load_video
 from workflows.recipe_nodes import (
@@ -32,10 +32,9 @@ def channel_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
         *(("video", "VIDEO"), ("mask", "MASK"), ("instruction", "STRING"), ("recipe", "COMBO")),
         *(("first_frame", "INT"), ("frames", "INT"), ("fps", "FLOAT"), ("seed", "INT")),
     )
-    part = {"first_frame": 0, "frames": recipe.frames, "fps": float(recipe.fps)}
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
-    settings = recipe_node(recipe, given["recipe"])
-    clip = part_of_video(recipe, given, settings, part, models["VAE"], fit="area")
+    settings = recipe_node(recipe, given["recipe"], **length(given))
+    clip = part_of_video(recipe, given, settings, 0, models["VAE"], fit="area")
     words = texts(
         *(given["instruction"], instruction, "Instruction"),
         *(models["text encoder"], settings["negative prompt"]),
@@ -47,7 +46,7 @@ def channel_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
         "Edit video by channels",
         DESCRIPTION,
         given,
-        {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
+        {"instruction": instruction, "recipe": recipe.name, **part_from(0), "seed": 1},
         last.outputs,
         [
             Stage("1 Recipe", BLUE, [models, settings]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reelpatch.recipes import Recipe
-from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, part_of_video
+from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, length, part_from, part_of_video
 from workflows.graph import Node, Stage
 from workflows.material_nodes import CLIP, MASK, PLACE, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import (
@@ -48,8 +48,9 @@ BY_ADAPTER = Offered(
 )
 HOW = (
     "Say what is to change, as a command. **recipe** changes all settings and files: *videocof-fast* and *videocof* add, remove or "
-    "swap one thing, *bernini-r-1.3b* (8 GB) and *bernini-r* (14B, two experts) take references too. With another recipe set "
-    "**frames** and **fps** to its own: 33 at 10 for VideoCoF, 81 at 16 for Bernini-R."
+    "swap one thing, *bernini-r-1.3b* (8 GB) and *bernini-r* (14B, two experts) take references too. Length and rate come with it, "
+    "33 at 10 for VideoCoF and 81 at 16 for Bernini-R; **frames** and **fps** that you type go before them, and -1 is all of the "
+    "video, or its own rate."
 )
 HOW_ON_CANVAS = (
     "Say what is to change, as a command. The model works on a picture twice as wide, with the video at the left, and makes the edit at "
@@ -80,10 +81,9 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     offered = (
         SIDE_BY_SIDE if recipe.canvas is not None else BY_ADAPTER if _has_adapter(recipe) else IN_SEQUENCE
     )
-    part = {"first_frame": 0, "frames": recipe.frames, "fps": float(recipe.fps)}
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
-    settings = recipe_node(recipe, given["recipe"])
-    clip = part_of_video(recipe, given, settings, part, models["VAE"] if _has_adapter(recipe) else None)
+    settings = recipe_node(recipe, given["recipe"], **length(given))
+    clip = part_of_video(recipe, given, settings, 0, models["VAE"] if _has_adapter(recipe) else None)
     edit = _edit(recipe, given, models, clip, instruction)
     words = texts(edit["prompt"], "", "Instruction", models["text encoder"], settings["negative prompt"])
     positive, negative = (text["CONDITIONING"] for text in words)
@@ -94,7 +94,7 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
         offered.name,
         offered.description,
         given,
-        {"instruction": instruction, "recipe": recipe.name, **part, "seed": 1},
+        {"instruction": instruction, "recipe": recipe.name, **part_from(0), "seed": 1},
         last.outputs,
         [
             Stage("1 Recipe", BLUE, [models, settings]),

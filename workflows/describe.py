@@ -15,6 +15,7 @@ from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
 from workflows.beside_nodes import Several, several_results
 from workflows.edit_subgraphs import (
+    BEFORE,
     EDITED_FRAME,
     GREEN,
     RED,
@@ -133,6 +134,9 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     if isinstance(workflow.beside, Several):
         return several_results(made, prepared.between[0])
     results = [save_video(made, prepared.task[NAME])]
+    has_editor = any(node.type == "ReelpatchMaskTrack" for node in prepared.between)  # which leaves no room
+    if workflow.is_part and not has_editor:
+        results.insert(0, compare(prepared.task[BEFORE], made))
     if workflow.prepare and not workflow.is_of_a_part:
         results.append(_look(prepared.task[TO_LOOK_AT]))
     if workflow.compares:

@@ -24,6 +24,8 @@ BLUE, GREEN, GOLD, VIOLET, RED = "#3f789e", "#3f7a4f", "#8a7434", "#6b4f8f", "#8
 EDIT, PUBLISHED, ENHANCE = "Edit video by instruction", "Edit video as published", "Enhance video"
 MASKS = "MASK,VIDEO"
 EDITED_FRAME = "edited frame 0"
+BEFORE = "before"
+"""The part of a video that was edited, as it was."""
 EDIT_DESCRIPTION = (
     "Edits a whole video by an instruction: every frame, at the video's own size, rate and sound, in windows where it is "
     "long. The recipe brings its models and all settings along; a strength of 0 is the recipe's. A mask (an image, or a "
@@ -73,17 +75,22 @@ def published_subgraph(recipe: Recipe, instruction: str, first_frame: int, *, ow
         *(("frames", "INT"), ("fps", "FLOAT"), ("strength", "FLOAT"), ("seed", "INT")),
     )
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
-    settings = recipe_node(recipe, given["recipe"], given["strength"])
+    settings = recipe_node(recipe, given["recipe"], given["strength"], **length(given))
     words = _texts(given["instruction"], instruction, "Instruction", models, settings)
-    part = {"first_frame": first_frame, "frames": recipe.frames, "fps": float(recipe.fps)}
-    clip = part_of_video(recipe, given, settings, part)
+    clip = part_of_video(recipe, given, settings, first_frame)
     apply = apply_edit(recipe, models, settings, {"clip": clip["clip"]})
     last = ending(Sampled.of(apply, words, settings), settings, models, clip, given, instruction)
     return Subgraph(
         PUBLISHED,
         PUBLISHED_DESCRIPTION,
         given,
-        {"instruction": instruction, "recipe": recipe.name, **part, "strength": 0.0, "seed": 1},
+        {
+            "instruction": instruction,
+            "recipe": recipe.name,
+            **part_from(first_frame),
+            "strength": 0.0,
+            "seed": 1,
+        },
         last.outputs,
         _stages(models, settings, words, Stage("3 Clip and edit", GREEN, [clip, apply]), *last.stages),
         owner=owner,
@@ -105,7 +112,8 @@ def ending(shown: Sampled, settings: Node, models: Node, clip: Node, given: Node
     result = finish(run[-1]["output"], models["VAE"], clip["clip"], mask)
     called = result_name(given["video"], given["instruction"], text)
     stages = [Stage("4 Sampling", VIOLET, run), Stage("5 Result", RED, [called, result])]
-    return Ending(stages, {"VIDEO": result["video"], NAME: called[NAME]})
+    outputs = {"VIDEO": result["video"], NAME: called[NAME], BEFORE: clip["clip"]}
+    return Ending(stages, outputs)
 
 
 def enhance_subgraph(recipe: Recipe, text: str, *, owner: str = BLUEPRINT) -> Subgraph:
@@ -221,15 +229,25 @@ def _name_and_seed(prefix: str) -> dict[str, Any]:
     return {"filename_prefix": prefix, "seed": 1}
 
 
+def part_from(first_frame: int) -> dict[str, Any]:
+    """The widgets outside that say which part of a video is edited; 0 frames and 0 fps are the recipe's."""
+    return {"first_frame": first_frame, "frames": 0, "fps": 0.0}
+
+
+def length(given: Node) -> dict[str, Output]:
+    """How many frames, and at which rate, as Recipe takes it: what is typed outside goes before the recipe's."""
+    return {name: given[name] for name in ("frames", "fps")}
+
+
 def part_of_video(
     recipe: Recipe,
     given: Node,
     settings: Node,
-    part: dict[str, Any],
+    first_frame: int,
     vae: Output | None = None,
     fit: str = "pad",
 ) -> Node:
-    """Clip, at the recipe's size; `part` are first frame, frames and rate, which come from outside. `vae` is one of other sizes."""
+    """Clip, at the size, length and rate of Recipe, from a first frame that comes from outside; `vae` is one of other sizes."""
     return Node(
         "ReelpatchClip",
         "Clip",
@@ -239,11 +257,14 @@ def part_of_video(
         ],
         sockets={"video": "VIDEO", "images": "IMAGE", **({} if vae is None else {"vae": "VAE"})},
         links={
-            **{"video": given["video"], "width": settings["width"], "height": settings["height"]},
-            **{name: given[name] for name in part},
+            **{"video": given["video"], "first_frame": given["first_frame"]},
+            **{name: settings[name] for name in ("width", "height", "frames", "fps")},
             **({} if vae is None else {"vae": vae}),
         },
-        widgets={"fit": fit, "width": recipe.width, "height": recipe.height, **part},
+        widgets={
+            **{"fit": fit, "width": recipe.width, "height": recipe.height, "first_frame": first_frame},
+            **{"frames": recipe.frames, "fps": float(recipe.fps)},
+        },
         widget_types={
             **{"width": "INT", "height": "INT", "first_frame": "INT", "frames": "INT", "fps": "FLOAT"},
         },

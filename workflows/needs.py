@@ -1,4 +1,7 @@
-"""What a recipe needs, from the plan: gigabytes to download, memory on cards of 8, 12 and 24 GB, minutes, licence."""
+"""What a recipe needs, from the plan: gigabytes to download, memory on cards of 8, 12 and 24 GB, minutes, licence.
+
+The VAE is planned in half precision, as ComfyUI runs it on cards that have it; where that is too much at once, ComfyUI goes over to tiles.
+"""
 
 from __future__ import annotations
 
@@ -66,18 +69,32 @@ def _cards(recipe: Recipe) -> Iterator[str]:
 def _on_card(recipe: Recipe, gigabytes: int) -> OnMachine:
     machine = Machine("", _ENOUGH_RAM, gigabytes * GIB, TIMED_ON)
     job = Job(recipe, recipe.frames, (recipe.height, recipe.width), 0, 1)
-    (one,) = plan_edit(job, {}, [machine]).machines
+    (one,) = plan_edit(job, {}, [machine], vae_dtype="bf16").machines
     return one
 
 
 def _verdict(one: OnMachine) -> str:
     memory = one.memory
-    if not one.fits:
-        return f"**does not fit** ({one.missing})"
     ram = (memory.ram + memory.ram_files) / GIB
-    streamed = f"{memory.streamed_blocks} of {memory.num_blocks} blocks streamed; "
+    blocks = f"{memory.streamed_blocks} of {memory.num_blocks} blocks streamed; "
+    streamed = blocks if memory.streamed_blocks else ""
+    if not one.fits:
+        too_large = _too_large(one)
+        if too_large - {"encode", "decode"}:
+            return f"**does not fit** ({one.missing})"
+        return (
+            f"fits where ComfyUI takes the VAE in smaller tiles, as it does when memory ends ({one.missing}); "
+            f"{streamed}{ram:.0f} GB of RAM; time not modelled"
+        )
     (timed,) = one.durations
-    return f"fits; {streamed if memory.streamed_blocks else ''}{ram:.0f} GB of RAM; {_span(timed.total)}"
+    return f"fits; {streamed}{ram:.0f} GB of RAM; {_span(timed.total)}"
+
+
+def _too_large(one: OnMachine) -> set[str]:
+    """The stages that do not fit the card; all of them where something else is missing."""
+    memory, vram = one.memory, one.machine.vram or 0
+    found = {stage.stage for stage in memory.stages if stage.total > vram}
+    return found or {stage.stage for stage in memory.stages}
 
 
 def _span(time: Seconds) -> str:

@@ -77,7 +77,8 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
         is_own = any(file.unpublished or not file.url for file in recipe.files)
         whose = "as the recipe has it" if is_own else "as published"
         return (
-            f"From frame {widgets['first_frame']} on, {widgets['frames']} frames at {widgets['fps']:g} frames per second, {whose}: "
+            f"From frame {widgets['first_frame']} on, {widgets['frames'] or recipe.frames} frames at "
+            f"{widgets['fps'] or recipe.fps:g} frames per second, {whose}: "
             "the result has those alone, at that rate and the video's own size, with the sound under them. Frame 0 "
             "is the video's first."
         )

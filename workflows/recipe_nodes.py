@@ -76,8 +76,8 @@ def _by_widget(recipe: Recipe) -> dict[str, WeightFile]:
     return {roles[file.role]: file for file in files if file.role in roles} | dict(loras)
 
 
-def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None) -> Node:
-    """Every setting of the recipe; 0 is the recipe's own."""
+def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None, **more: Output) -> Node:
+    """Every setting of the recipe; 0 is the recipe's own. `more` are others of its widgets that come from outside."""
     return Node(
         "ReelpatchRecipe",
         "Recipe",
@@ -87,9 +87,12 @@ def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None) 
             *(("frames", "INT"), ("fps", "FLOAT"), ("held frames", "INT")),
             ("times in result", "BOOLEAN"),
         ],
-        links={"recipe": chosen, **({} if strength is None else {"strength": strength})},
-        widgets={"recipe": recipe.name, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0},
-        widget_types={"recipe": "COMBO", "strength": "FLOAT"},
+        links={"recipe": chosen, **({} if strength is None else {"strength": strength}), **more},
+        widgets={
+            **{"recipe": recipe.name, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0},
+            **{"frames": 0, "fps": 0.0},
+        },
+        widget_types={"recipe": "COMBO", "strength": "FLOAT", "frames": "INT", "fps": "FLOAT"},
         width=400,
         room=260,
     )

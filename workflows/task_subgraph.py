@@ -99,13 +99,14 @@ def task_subgraph(kind: TaskKind, recipe: Recipe, prompt: str, *, owner: str = B
         sockets["references"] = "REELPATCH_REFERENCES"
     sockets |= dict.fromkeys(kind.stills, "IMAGE")
     widgets = {
-        **{"prompt": prompt, **kind.widgets, "fps": _fps(kind, recipe)},
+        **{"prompt": prompt, **kind.widgets, "fps": 0.0},
         **{"recipe": recipe.name, "strength": 0.0, "seed": 1},
     }
     types = {name: WIDGET_TYPES[type(value)] for name, value in widgets.items()} | {"recipe": "COMBO"}
     given = boundary(*sockets.items(), *types.items())
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
-    settings = recipe_node(recipe, given["recipe"], given["strength"])
+    rate = {} if "clip" in kind.sockets else {"fps": given["fps"]}
+    settings = recipe_node(recipe, given["recipe"], given["strength"], **rate)
     words = texts(
         *(given["prompt"], prompt, "What the finished video shows"),
         *(models["text encoder"], settings["negative prompt"]),
@@ -184,7 +185,7 @@ def _task(kind: TaskKind, recipe: Recipe, given: Node, settings: Node, stills: S
             **{f"task.{name}": type_ for name, type_ in kind.sockets.items()},
             "references": "REELPATCH_REFERENCES",
         },
-        links={**own, **sized, "fps": given["fps"]},
+        links={**own, **sized, "fps": given["fps"] if "clip" in kind.sockets else settings["fps"]},
         widgets={
             **{"task": kind.name, **widgets, "width": recipe.width, "height": recipe.height},
             **{"frames": recipe.frames, "sample": "first", "fps": _fps(kind, recipe)},

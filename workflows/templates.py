@@ -155,6 +155,11 @@ class Workflow:
         return self.is_in_context or RECIPES[self.recipe].channels is not None
 
     @property
+    def is_part(self) -> bool:
+        """Whether the result is a part of the clip, from a first frame on."""
+        return self.is_of_a_part or self.first_frame is not None
+
+    @property
     def is_pair(self) -> bool:
         """Whether it makes two clips of nothing but words."""
         return RECIPES[self.recipe].sharing is not None

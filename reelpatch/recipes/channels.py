@@ -32,9 +32,8 @@ CHANNELS = (
             "Make it a watercolor painting.",
         ),
         notes=(
-            "A mask does not go into the model; what it keeps is pasted back. A clip that is fitted is brought to the nearest of the "
-            "published sizes by its aspect: 848x480, 720x544 or 640x640, or upright. Longer instructions do better: rewriting them "
-            "is what its authors recommend. Text in double quotes is read letter by letter."
+            "A mask does not go into the model; what it keeps is pasted back. Longer instructions do better: rewriting them is what "
+            "its authors recommend. Text in double quotes is read letter by letter."
         ),
         aim="order",
     ),

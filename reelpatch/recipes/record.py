@@ -277,6 +277,16 @@ class Recipe:
             )
         return self.picture
 
+    def check_shares(self) -> SharingMethod:
+        """How it shares attention. Raises: `BadInput` for a recipe that does something else."""
+        if self.sharing is None:
+            raise BadInput(
+                f"the recipe '{self.name}' makes no pairs of clips: choose one that shares attention, such as "
+                "shared-attention-1.3b, or demo-shared-attention which needs no files.",
+                setting="recipe",
+            )
+        return self.sharing
+
     def reasoning_for(self, steps: int | None) -> Recipe:
         """The recipe with another number of reasoning steps, None for its own; its film is as long as they need.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.families.wan import layouts
 from reelpatch.families.wan import names as wan_names
+from reelpatch.weights.hunyuan_lora import is_for_hunyuan, own_layer
 from reelpatch.weights.lora_keys import METHODS, bare_layer, read_key
 from reelpatch.weights.lycoris_parts import Layout
 from reelpatch.weights.safetensors_header import shown
@@ -21,6 +22,7 @@ _OTHER_MODELS = (
     ("lora_unet_input_blocks", "SDXL"),
     ("lora_te", "text encoder"),
 )
+_HUNYUAN = "HunyuanVideo-1.5"
 Pair = dict[str, TensorInfo]
 
 
@@ -59,8 +61,8 @@ class LoraHeader:
             )
         if not self.num_native:
             return (
-                f"is a LoRA for {self.base_words('')}: none of its layers is one of a Wan model; choose one that was made "
-                "for this model."
+                f"is a LoRA for {self.base_words('')}: none of its layers is one of a Wan or {_HUNYUAN} model; choose one that was "
+                "made for this model."
             )
         return ""
 
@@ -95,7 +97,9 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
             if read.part in pairs.setdefault(read.layer, {}):
                 strangers.append(key)
             pairs[read.layer][read.part] = info
-    native = {layer: path for layer in layers if (path := _native_layer(layer))}
+    is_hunyuan = is_for_hunyuan({layer: pairs.get(layer, {}) for layer in layers})
+    find = _hunyuan_layer if is_hunyuan else _native_layer
+    native = {layer: path for layer in layers if (path := find(layer))}
     sizes: dict[str, int] = {}
     misfits = list(_misfits(pairs, native, sizes))
     lone = [layer for layer, pair in pairs.items() if len(pair) < 2]
@@ -107,10 +111,13 @@ def read_lora(tensors: Mapping[str, TensorInfo]) -> LoraHeader:
         (lone, "pairs lack a half"),
         (misfits, "pairs have shapes that do not fit together or fit no layer"),
         (odd, "layers have parts of a LoHa or LoKr that do not fit together or fit no layer"),
-        ([layer for layer in layers if layer not in native], "layers are none of a Wan model"),
+        (
+            [layer for layer in layers if layer not in native],
+            f"layers are none of a {_HUNYUAN if is_hunyuan else 'Wan'} model",
+        ),
     )
     return LoraHeader(
-        base=_base(native, list(layers)),
+        base=f"{_HUNYUAN} backbone" if is_hunyuan else _base(native, list(layers)),
         sizes=sizes,
         ranks=tuple(sorted(_ranks(pairs, laid_out))),
         method=next(iter(methods.values()), ""),
@@ -165,6 +172,11 @@ def _native_layer(layer: str) -> str | None:
     if name == block[0]:  # lightx2v writes the change of a block's modulation as `blocks.0.diff_m`
         return f"{block['stack']}.#.modulation"
     return _PATHS.get(f"{block['stack']}_#{name[block.end() :]}") or _PATHS.get(name)
+
+
+def _hunyuan_layer(layer: str) -> str | None:
+    found = own_layer(layer)
+    return None if found is None else found.name
 
 
 def _layer_paths() -> dict[str, str]:

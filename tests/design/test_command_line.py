@@ -157,6 +157,7 @@ PAIRS = {
         "--size",
         "--frames",
         "--fps",
+        "--jobs",
         "--seed",
         "--steps",
         "--guidance",

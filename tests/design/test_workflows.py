@@ -117,7 +117,8 @@ def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
 def test_every_setting_is_the_recipe_s(workflow: Workflow) -> None:
     (recipe,) = inputs(workflow, "ReelpatchRecipe")
-    assert recipe == {"recipe": workflow.recipe, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0}
+    own = {"steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0, "frames": 0, "fps": 0.0}
+    assert recipe == {"recipe": workflow.recipe, **own}
     (models,) = next(filter(None, (inputs(workflow, kind) for kind in LOADERS)))
     assert models["recipe"] == workflow.recipe
     (negative,) = (
@@ -176,6 +177,15 @@ def test_all_of_a_picture_is_worked_on(workflow: Workflow) -> None:
     assert "The picture at its own size; all of it is worked on" in note_of(workflow)
 
 
+def check_length_comes_with_the_recipe(workflow: Workflow) -> None:
+    """So that another recipe changes how many frames are worked on, and at which rate."""
+    _, api = forms(workflow)
+    (clip,) = inputs(workflow, "ReelpatchClip")
+    for name, place in {"width": 5, "height": 6, "frames": 7, "fps": 8}.items():
+        node, slot = clip[name]
+        assert (api[node]["class_type"], slot) == ("ReelpatchRecipe", place), name
+
+
 @pytest.mark.parametrize("workflow", IN_CONTEXT, ids=name_of)
 def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Workflow) -> None:
     """The prompt is made of the instruction, and every setting, the low-noise expert among them, comes by a link."""
@@ -184,7 +194,8 @@ def test_the_part_that_is_edited_in_context_is_as_long_as_published(workflow: Wo
         inputs(workflow, kind)
         for kind in ("ReelpatchClip", "ReelpatchEditInContext", "ReelpatchGuidanceSchedule")
     )
-    assert (clip["first_frame"], clip["frames"], clip["fps"]) == (0, recipe.frames, recipe.fps)
+    assert clip["first_frame"] == 0
+    check_length_comes_with_the_recipe(workflow)
     assert (edit["recipe"], edit["instruction"]) == (workflow.recipe, workflow.instruction)
     assert workflow.instruction in recipe.examples
     assert isinstance(inputs(workflow, "CLIPTextEncode")[0]["text"], list)
@@ -228,7 +239,10 @@ def test_what_goes_into_an_adapter_comes_by_links_and_the_note_says_whose_it_is(
 
 def test_the_published_numbers_are_a_preset_named_so() -> None:
     (clip,) = inputs(PUBLISHED, "ReelpatchClip")
-    assert (clip["first_frame"], clip["frames"], clip["fps"]) == (1, 73, 24.0)
+    assert clip["first_frame"] == 1
+    check_length_comes_with_the_recipe(PUBLISHED)
+    record = RECIPES[PUBLISHED.recipe]
+    assert (record.frames, record.fps) == (73, 24)
     assert "From frame 1 on, 73 frames at 24 frames per second" in note_of(PUBLISHED)
 
 
@@ -291,11 +305,11 @@ def test_vdot_is_run_as_published_on_files_that_convert_makes(workflow: Workflow
 @pytest.mark.parametrize(
     ("name", "task", "sockets"),
     [
-        ("text and references", "reference", {"references"}),
+        ("text and references", "reference", {"references", "fps"}),
         ("follow a control map", "control", {"task.clip", "fps"}),
         ("inpaint", "inpaint", {"task.clip", "task.mask"}),
         ("outpaint", "outpaint", {"task.clip"}),
-        ("extend", "extend", {"task.first", "task.last"}),
+        ("extend", "extend", {"task.first", "task.last", "fps"}),
         ("swap by mask and reference", "swap", {"task.clip", "task.mask", "references"}),
         ("try-on and character replacement", "control", {"task.clip", "task.mask", "references", "fps"}),
     ],

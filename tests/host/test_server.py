@@ -16,6 +16,7 @@ from PIL import Image
 
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
+from tests.design.workflow_forms import note_of
 from tests.host.film_facts import Facts, facts
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture, without_sam3
@@ -190,12 +191,6 @@ def check_note(workflow: Workflow, made: Facts, source: Path) -> None:
         assert re.search(r"From frame \d+ on, \d+ frames at", note)  # run by test_what_a_note_says_comes_out
 
 
-def note_of(workflow: Workflow) -> str:
-    ui = json.loads(paths(workflow)[0].read_text(encoding="utf-8"))
-    (note,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
-    return note
-
-
 def told(history: dict[str, Any]) -> str:
     """What a run that failed said."""
     return "; ".join(str(words.get("exception_message")) for _, words in history["status"]["messages"])
@@ -292,6 +287,11 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
         given = node["inputs"]
         given |= {"file": source.name} if node["class_type"] == "LoadVideo" else {}
         given |= {"width": 32, "height": 32} if "width" in given else {}  # worked on at less, for the time
+        if (
+            node["class_type"] == "ReelpatchRecipe"
+        ):  # the demo's takes the place of the template's, whose length is typed
+            record = RECIPES[workflow.recipe]
+            given |= {"frames": record.frames, "fps": float(record.fps)}
     history = server.run(prompt)
     assert history["status"]["status_str"] == "success", told(history)
     (save,) = (key for key, node in prompt.items() if node["class_type"] == "SaveVideo")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.commands.console import redraw
 from reelpatch.headless.commands.option_values import as_option, whole
 
 if TYPE_CHECKING:
@@ -156,11 +157,11 @@ class WorkerBars:
 
     def jobs(self, done: int, total: int, left: str) -> None:
         """As the view of `dispatch_jobs`."""
-        _draw(self._all, f"jobs{f', {left} left' if left else ''}", done, total)
+        redraw(self._all, f"jobs{f', {left} left' if left else ''}", done, total)
 
     def worker(self, name: str, stage: str, done: int, total: int) -> None:
         """As the view of `dispatch_jobs`."""
-        _draw(self._workers[name], f"{name:{self._width}} {stage}", done, total)
+        redraw(self._workers[name], f"{name:{self._width}} {stage}", done, total)
 
     def close(self) -> None:
         """Leaves the bar of all jobs standing."""
@@ -172,15 +173,6 @@ class WorkerBars:
         from tqdm import tqdm
 
         return tqdm(total=0, position=place, leave=place == 0, file=sys.stderr, disable=None)
-
-
-def _draw(bar: "tqdm[NoReturn]", words: str, done: int, total: int) -> None:
-    if bar.disable:
-        return
-    if bar.desc != f"{words}: " or done < bar.n:
-        bar.reset(total)
-    bar.total, bar.n = total, done
-    bar.set_description(words)
 
 
 @contextmanager

@@ -4,7 +4,11 @@ import logging
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger("reelpatch")
 
@@ -30,6 +34,28 @@ def progress_bars() -> Generator[Callable[[str, int, int], None]]:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+@contextmanager
+def progress_line() -> Generator[Callable[[str, int, int], None]]:
+    """As `progress_bars`, on one line for all stages."""
+    from tqdm import tqdm
+
+    bar: tqdm[NoReturn] = tqdm(total=0, file=sys.stderr, disable=None)
+    try:
+        yield partial(redraw, bar)
+    finally:
+        bar.close()
+
+
+def redraw(bar: "tqdm[NoReturn]", stage: str, done: int, total: int) -> None:
+    """Has a bar tell of a stage, in place of the one before."""
+    if bar.disable:
+        return
+    if bar.desc != f"{stage}: " or done < bar.n:
+        bar.reset(total)
+    bar.total, bar.n = total, done
+    bar.set_description(stage)
 
 
 def start_logging() -> None:

@@ -48,6 +48,13 @@ def add_to(verbs: Any) -> None:
     _add_filter(parser.add_argument_group("which pairs are good enough for the lists").add_argument)
     rewrite_options.add_options(parser)
     run = parser.add_argument_group("how it is run").add_argument
+    run(
+        "--jobs",
+        type=option_values.whole,
+        default=1,
+        metavar="N",
+        help="processes that make pairs side by side, each with models of its own; of cards each has one (%(default)s)",
+    )
     add_seed(run)
     run("--steps", type=option_values.steps, metavar="N", help="denoising steps (the recipe's)")
     add_guidance(run)
@@ -92,6 +99,6 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         ),
         rewriting=rewrite_options.chosen(options),
     )
-    with console.progress_bars() as on_progress:
-        result = run_pairs(request, on_progress)
+    with console.progress_line() as on_progress:
+        result = run_pairs(request, on_progress, option_values.as_option)
     return result.as_dict(), f"{result.out}: {result.pairs} pairs, {result.good} good enough for the lists\n"

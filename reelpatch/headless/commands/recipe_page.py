@@ -28,6 +28,11 @@ def _settings(record: Recipe) -> Iterator[str]:
     yield _row("licence", record.licence)
     yield _row("source", record.source)
     yield _row("made for", f"{record.width}x{record.height}, {record.frames} frames at {record.fps:g} fps")
+    if record.buckets is not None:
+        sizes = ", ".join(
+            f"{width}x{height}" for height, width in record.buckets.levels[record.buckets.level]
+        )
+        yield _row("", f"a clip that is fitted is brought to the nearest of these by its aspect: {sizes}")
     yield _row(
         "sampling",
         f"{record.steps} steps, solver {record.solver}, schedule {record.schedule}, shift {record.shift:g}",

@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 
 from reelpatch.edits.render import Start
-from reelpatch.edits.sharing.schedule import SharingMethod
 from reelpatch.edits.sharing.work import Pair, TiedRows, before_onset, draw_pair, onset_latents
 from reelpatch.edits.work import EditSettings, EditWork, Prepared
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models.chosen_recipe import PAIRS
 from reelpatch.headless.models.embedded_texts import padded_text
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
-from reelpatch.recipes import Recipe
 from reelpatch.recipes.levels import sigmas_of
 
 
@@ -103,9 +102,7 @@ class PairMaker(LoadedRecipe):
     Raises: `BadInput` as `LoadedRecipe`, and for a recipe that shares no attention.
     """
 
-    @staticmethod
-    def check(recipe: Recipe) -> None:
-        check_shares(recipe)
+    kind = PAIRS
 
     def make(
         self,
@@ -122,7 +119,7 @@ class PairMaker(LoadedRecipe):
         """
         lattice = self.recipe.lattice
         channels, *rest = lattice.latent_shape(frames, size)
-        method = check_shares(self.recipe)
+        method = self.recipe.check_shares()
         if not 0 <= pair.onset < frames:
             raise BadInput(
                 f"the change begins at frame {pair.onset}, but a pair has the frames 0 to {frames - 1}: use one of them."
@@ -152,14 +149,3 @@ def host_of(
     if models.recipe.sharing is None:
         return RecipeHost.for_text(models, text, on_progress, references=references)
     return SharingHost.for_captions(models, caption, text, on_progress)
-
-
-def check_shares(recipe: Recipe) -> SharingMethod:
-    """How it shares attention. Raises: `BadInput` for a recipe that does something else."""
-    if recipe.sharing is None:
-        raise BadInput(
-            f"the recipe '{recipe.name}' makes no pairs of clips: choose one that shares attention, such as "
-            "shared-attention-1.3b, or demo-shared-attention which needs no files.",
-            setting="recipe",
-        )
-    return recipe.sharing

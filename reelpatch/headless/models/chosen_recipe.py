@@ -55,6 +55,7 @@ def _check_looks(recipe: Recipe, files: RecipeFiles) -> None:
 EDITS = RunKind(Recipe.check_edits)
 ENHANCES = RunKind(_check_enhances)
 PICTURES = RunKind(Recipe.check_pictures, _check_looks)
+PAIRS = RunKind(Recipe.check_shares)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.finite import is_finite
 from reelpatch.weights.float8 import widened
 from reelpatch.weights.header import Kind, identify
+from reelpatch.weights.hunyuan_lora import in_own_names
 from reelpatch.weights.lora import Lora, match_lora
 from reelpatch.weights.lora_alpha import METADATA_KEY, PeftConfig
 from reelpatch.weights.lora_keys import read_key
@@ -26,6 +27,7 @@ from reelpatch.weights.weight_files import expect_weights, is_pickle, open_tenso
 
 # PEFT saves these two into a folder of their own; no other file takes its settings from beside it.
 _PEFT_WEIGHTS, _PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_HUNYUAN_BLOCKS = "transformer_blocks."
 _log = logging.getLogger(__name__)
 
 
@@ -117,6 +119,8 @@ def _read(path: Path, places: Mapping[str, Place]) -> Lora:
     keys = [key for key in file.tensors if not has_it_within or read_key(key) is not None]
     with open_tensors(file, torch.device("cpu")) as read:
         state = {key: read(key) for key in keys}
+    if any(name.startswith(_HUNYUAN_BLOCKS) for name in places):
+        state = in_own_names(state)
     shapes = {name: tuple(place.stored.shape) for name, place in places.items()}
     lora = match_lora(state, shapes, _peft_config(path, file.metadata))
     if not lora.num_layers:

@@ -1,5 +1,6 @@
 """A LoRA beside a model's weights: PEFT's layers for pairs, PyTorch's parametrizations for differences of any other form."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -210,7 +211,9 @@ def _add_pairs(model: nn.Module, pairs: dict[str, LoraPair]) -> list[tuple[LoraL
     for rank in sorted({pair.rank for pair in pairs.values()}):
         chosen = {path: pair for path, pair in pairs.items() if pair.rank == rank}
         adapter = f"lora{number}_rank{rank}"
-        config = LoraConfig(r=rank, target_modules=list(chosen), inference_mode=True)
+        # As an expression: of a list, PEFT takes layers too whose names end so (a refiner's `norm_out.linear`).
+        whole = "|".join(map(re.escape, chosen))
+        config = LoraConfig(r=rank, target_modules=whole, inference_mode=True)
         inject_adapter_in_model(config, model, adapter, low_cpu_mem_usage=True)
         del model.peft_config  # only PEFT's own bookkeeping; it warns when it finds it again
         for path, pair in chosen.items():

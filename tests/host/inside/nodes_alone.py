@@ -176,6 +176,13 @@ def check_recipes_give_what_is_published():
     )  # frames held, times in the result
 
 
+def check_frames_and_rate_that_are_typed_go_before_the_recipe_s():
+    zero = {"recipe": "ditto-global", "steps": 0, "shift": 0.0, "cfg": 0.0}
+    for typed, given in (((0, 0.0), (73, 24.0)), ((49, 12.5), (49, 12.5)), ((-1, -1.0), (0, 0.0))):
+        frames, fps = typed
+        assert call("ReelpatchRecipe", **zero, frames=frames, fps=fps)[7:9] == given, typed
+
+
 def check_flow_sampler_starts_from_the_noise_itself():
     """The first sigma of Ditto's schedule is below 1; ComfyUI would scale the noise by it."""
     seen = []

@@ -163,6 +163,11 @@ def node(model: Any, **options: Any) -> tuple[Any, ...]:
     return call("ReelpatchPairedGeneration", **given | options)
 
 
+def check_a_size_and_a_length_of_0_are_the_recipe_s():
+    latent = node(backbone(torch.float32), width=0, height=0, frames=0)[2]["samples"]
+    assert latent.shape == (2, 16, 21, 60, 104)  # 81 frames of 832x480
+
+
 def by_sampler(model: Any, positive: Any, latent: dict[str, Any], seed: int = 5) -> torch.Tensor:
     """As SamplerCustomAdvanced does, with RandomNoise, CFGGuider, euler and the sigmas of the reference."""
     guider = call("CFGGuider", model=model, positive=positive, negative=text(3), cfg=3.0)[0]

@@ -101,7 +101,7 @@ def check_masks_are_the_engines():
 
 
 def check_masks_are_of_bounded_size():
-    _, headers, body = masks_of(TRACK, width=4096, height=2160, count=64, most=2048)
+    _, headers, body = masks_of(TRACK, width=2560, height=1350, count=64, most=2048)
     told = json.loads(headers["Reelpatch-Masks"])
     assert (told["width"], told["height"]) == (2048, 1080)
     assert len(body) == told["count"] * 2048 * 1080 <= 2**24

@@ -1,6 +1,6 @@
 """The shipped weights for pictures on held-out ones, held to their bars.
 
-`python -m benchmarks.pictures --pictures 256` prints the figures of docs/measured.md; here 48 pictures keep `make test` short.
+`python -m benchmarks.pictures --pictures 256` prints the figures of docs/measured.md; here 36 pictures keep `make test` short.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
 
-# The bars of .90 and .95, less two standard errors of 16 draws, which are .15 and .11: the scenes here are others than those of docs/measured.md.
-BARS = {"recolour, one object": 12 / 16, "remove": 12 / 16, "background": 13 / 16}
+# The bars of .90 and .95, less two standard errors of 12 draws, which are .17 and .13: the scenes here are others than those of docs/measured.md.
+BARS = {"recolour, one object": 9 / 12, "remove": 9 / 12, "background": 10 / 12}
 
 
 @pytest.fixture(scope="module")
 def found() -> list[Outcome]:
-    return outcomes(48, tuple(BARS), reason_each=4)
+    return outcomes(36, tuple(BARS), reason_each=4)
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +38,21 @@ def judged(found: list[Outcome]) -> dict[str, Any]:
 @pytest.mark.parametrize(("kind", "bar"), BARS.items())
 def test_pictures_are_edited(judged: dict[str, Any], kind: str, bar: float) -> None:
     row = judged["edits"][kind]
-    assert row["n"] == 16
+    assert row["n"] == 12
     assert row["done"] >= bar, row
-    assert row["source_copied"] <= 1 / 16, row
-    assert row["vae_ceiling"] >= row["done"] - 1 / 16, row
+    assert row["source_copied"] <= 1 / 12, row
+    assert row["vae_ceiling"] >= row["done"] - 1 / 12, row
 
 
 def test_reasoning_edits_as_well(found: list[Outcome]) -> None:
-    """Picture by picture, in 12: two may go the other way, because the noise of the frames between changes what is near a bar."""
+    """Picture by picture, in 9: two may go the other way, because the noise of the frames between changes what is near a bar."""
     pairs = [(one.plain, one.reasoned) for one in found if one.reasoned is not None]
-    assert len(pairs) == 12
+    assert len(pairs) == 9
     assert sum(plain and not reasoned for plain, reasoned in pairs) <= 2
 
 
 def test_kept_pixels_are_exact(judged: dict[str, Any]) -> None:
-    assert judged["with_a_mask"] == 32
+    assert judged["with_a_mask"] == 24
     assert judged["kept_8bit_values_changed"] == 0
 
 

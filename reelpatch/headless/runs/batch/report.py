@@ -87,6 +87,8 @@ class Report:
 
     def write(self, jobs: Sequence[Job], *, ended: Job | None = None, is_last: bool = False) -> None:
         """Writes how the jobs stand now; where only one has ended since and they are many, a line of that one mostly."""
+        if ended is not None and ended.is_done:
+            self.thumbnails.add(ended)
         if (
             ended is not None
             and not is_last
@@ -134,9 +136,9 @@ def counts(jobs: Sequence[Job]) -> dict[str, int]:
     return {"jobs": len(jobs), **{str(state): found[state] for state in State}}
 
 
-def stopped(jobs: Sequence[Job], report: Report, said: str = "") -> KeyboardInterrupt:
-    """What a run says that was stopped."""
+def stopped(jobs: Sequence[Job], where: Path, said: str = "") -> KeyboardInterrupt:
+    """What a run says that was stopped; `where` tells of the jobs."""
     return KeyboardInterrupt(
-        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({report.path}), and the same command goes "
+        f"stopped; {sum(job.is_done for job in jobs)} of {len(jobs)} jobs are done ({where}), and the same command goes "
         f"on. {said}".rstrip()
     )

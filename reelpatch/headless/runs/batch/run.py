@@ -27,12 +27,10 @@ def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spell
         for job in _in_order(jobs):
             progress.begin(job)
             maker.make(job, progress.told)
-            if job.is_done:
-                report.thumbnails.add(job)
             progress.end(job)
             report.write(jobs, ended=job)
     except KeyboardInterrupt as stop:
-        raise stopped(jobs, report, str(stop)) from None
+        raise stopped(jobs, report.path, str(stop)) from None
     finally:
         report.write(jobs, is_last=True)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
+from reelpatch.headless.hosts.pair_maker import PairMaker
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.runs.batch.job import Job
@@ -11,6 +12,7 @@ from reelpatch.headless.runs.batch.verbs import settings_of
 from reelpatch.headless.runs.edit import run_edit
 from reelpatch.headless.runs.edit_chain import run_edits
 from reelpatch.headless.runs.enhance import run_enhance
+from reelpatch.headless.runs.pair_set.making import make_pair
 from reelpatch.headless.runs.picture import PictureRun, run_picture
 from reelpatch.headless.runs.result import RunResult
 from reelpatch.headless.runs.task import run_task
@@ -21,6 +23,14 @@ _MODELS: dict[str, type[LoadedRecipe]] = {
     "enhance": Enhancer,
     "task": Editor,
     "picture": PictureEditor,
+    "pair": PairMaker,
+}
+_RUNS: dict[str, Any] = {
+    "edit": run_edit,
+    "enhance": run_enhance,
+    "task": run_task,
+    "picture": run_picture,
+    "pair": make_pair,
 }
 
 
@@ -33,5 +43,4 @@ def run_job(job: Job, on_progress: OnProgress, models: Any) -> RunResult | Pictu
     """Runs a job as its verb does, with models of `models_for`. Raises: as the verb."""
     if job.edits is not None:
         return run_edits(job.request, job.edits, on_progress, models)
-    run: Any = {"edit": run_edit, "enhance": run_enhance, "task": run_task, "picture": run_picture}[job.verb]
-    return run(job.request, on_progress, models)
+    return _RUNS[job.verb](job.request, on_progress, models)

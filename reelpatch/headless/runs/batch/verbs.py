@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reelpatch.headless.models.chosen_recipe import EDITS, ENHANCES, PICTURES, RunKind
+from reelpatch.headless.models.chosen_recipe import EDITS, ENHANCES, PAIRS, PICTURES, RunKind
 from reelpatch.headless.runs.batch.job import Job
+from reelpatch.headless.runs.pair_set.settings import pair_settings
 from reelpatch.headless.runs.picture_request import picture_settings
 from reelpatch.headless.runs.settings import edit_settings, enhance_settings
 from reelpatch.headless.runs.task_layout import task_settings
@@ -27,6 +28,8 @@ VERBS = {
     "enhance": JobVerb(ENHANCES, enhance_settings),
     "task": JobVerb(EDITS, task_settings),
     "picture": JobVerb(PICTURES, picture_settings),
+    # Of `reelpatch pairs` alone: its file has a form of its own.
+    "pair": JobVerb(PAIRS, pair_settings),
 }
 
 

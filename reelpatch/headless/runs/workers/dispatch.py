@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import reelpatch
 from reelpatch.headless.runs.batch.job import Job, State, Try
-from reelpatch.headless.runs.batch.report import Report, stopped
+from reelpatch.headless.runs.batch.report import stopped
 from reelpatch.headless.runs.batch.time_left import TimeLeft
 from reelpatch.headless.runs.workers.waiting_jobs import WaitingJobs
 from reelpatch.headless.runs.workers.windows_ahead import WindowsAhead
@@ -15,6 +16,19 @@ from reelpatch.headless.runs.workers.workers import Ended, Event, Joined, Logged
 MOST_TRIES = 3
 """A job that was being made when so many workers were lost is not given to another."""
 _log = logging.getLogger(__name__)
+
+
+class Kept(Protocol):
+    """Where it is kept what has become of jobs, such as the report of a batch."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    def write(self, jobs: Sequence[Job], *, ended: Job | None = None, is_last: bool = False) -> None:
+        """Keeps how the jobs stand; `ended` is the one that has ended since, if it is one."""
+        ...
 
 
 class View(Protocol):
@@ -29,7 +43,7 @@ class View(Protocol):
         ...
 
 
-def dispatch_jobs(jobs: Sequence[Job], workers: Workers, report: Report, view: View) -> None:
+def dispatch_jobs(jobs: Sequence[Job], workers: Workers, report: Kept, view: View) -> None:
     """Has all jobs made that wait, and writes the report after each.
 
     Raises: `BadInput` where the report cannot be written. `KeyboardInterrupt` with how many are done.
@@ -40,7 +54,7 @@ def dispatch_jobs(jobs: Sequence[Job], workers: Workers, report: Report, view: V
         run.go()
     except KeyboardInterrupt:
         run.stop()
-        raise stopped(jobs, report) from None
+        raise stopped(jobs, report.path) from None
     finally:
         workers.close()
         run.ahead.remove_late()
@@ -48,7 +62,7 @@ def dispatch_jobs(jobs: Sequence[Job], workers: Workers, report: Report, view: V
 
 
 class _Run:
-    def __init__(self, jobs: Sequence[Job], workers: Workers, report: Report, view: View) -> None:
+    def __init__(self, jobs: Sequence[Job], workers: Workers, report: Kept, view: View) -> None:
         self._jobs, self._workers, self._report, self._view = jobs, workers, report, view
         self._waiting = WaitingJobs(jobs, workers.group_of)
         self.ahead = WindowsAhead()
@@ -157,7 +171,6 @@ class _Run:
         self._ended += 1
         self._left.end(job)
         if job.is_done:
-            self._report.thumbnails.add(job)
             _log.info("Line %d is done by %s in %.0f s: %s", job.line, worker, job.seconds or 0, job.target)
         else:
             _log.error("Line %d is not done: %s", job.line, job.said)

@@ -1,7 +1,6 @@
 """A data set of pairs: what is in it, what a trainer reads of it, and that it is whole however often it was stopped."""
 
 import csv
-import hashlib
 import json
 import os
 import random
@@ -20,48 +19,9 @@ from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.runs.pairs import PairsRequest, run_pairs
 from reelpatch.media.video_io import read_video
 from tests.forked import forked
+from tests.unit.headless.runs.pair_lines import LENIENT, LINES, SETTINGS, contents, pairs, write
 
 Captured = pytest.CaptureFixture[str]
-NIGHT = "in front of a night sky"
-LINES: list[dict[str, Any]] = [
-    {
-        "source": f"red circle {NIGHT}",
-        "target": f"blue circle {NIGHT}",
-        "change": "colour",
-        "instruction": "make the circle blue",
-        "reverse": "make the circle red",
-    },
-    {
-        "source": "red circle in front of grass",
-        "target": "red circle and pink square in front of grass",
-        "change": "insertion",
-        "onset": 5,
-        "noise": "own",
-        "seed": 11,
-    },
-    {"source": "cyan square in front of a sunset", "target": "cyan square in front of the ocean", "change": "background"},
-]  # fmt: skip
-SETTINGS = ("--steps", "2", "--seed", "3", "--device", "cpu")
-LENIENT = ("--min-psnr", "0", "--min-change", "0", "--max-flicker", "99")
-
-
-def write(folder: Path, lines: list[dict[str, Any]]) -> Path:
-    path = folder / "pairs.jsonl"
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-    return path
-
-
-def pairs(file: Path, out: Path, *more: str) -> int:
-    return main(["pairs", str(file), "--out", str(out), *SETTINGS, *more, "--json"])
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """The digest of every file of a folder, by its name there."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def frames(path: Path) -> np.ndarray:
