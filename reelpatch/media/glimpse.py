@@ -48,19 +48,19 @@ def index_film(path: Path) -> FilmIndex:
     """
     with opened(path) as container:
         stream = main_stream(container, path)
-        pts = sorted(
-            packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None
-        )
-        if not pts:
-            raise BadInput(
-                f"{path} has no frames with times to look at: convert it to mp4, mov, mkv or webm."
-            )
+        pts = _times(container, stream, path)
         rate = stream.average_rate
-    _, first = next(_pictures(path, pts[0]), (0, None))
-    if first is None:
-        raise BadInput(f"no frame of {path} can be decoded: the file is damaged, get it again.")
-    height, width, _ = first.shape
+    height, width, _ = _picture_from(path, pts[0]).shape
     return FilmIndex((height, width), Fraction(rate) if rate else Fraction(1), tuple(pts))
+
+
+def middle_frame(path: Path, most_px: int) -> bytes:
+    """The frame in the middle of a film as a JPEG, no side longer than `most_px`. Raises: `BadInput` as `index_film`."""
+    with opened(path) as container:
+        pts = _times(container, main_stream(container, path), path)
+    picture = _picture_from(path, pts[len(pts) // 2])
+    (height, width), _ = strip_size((picture.shape[0], picture.shape[1]), most_px)
+    return _jpeg(_small(picture, height, width))
 
 
 def strip_size(size: Size, most_px: int) -> tuple[Size, int]:
@@ -80,14 +80,32 @@ def film_strip(path: Path, index: FilmIndex, first: int, count: int, most_px: in
     for pts, picture in _pictures(path, index.pts[first]):
         if pts in places:
             top = places[pts] * step
-            small = np.asarray(
-                Image.fromarray(picture).resize((width, height), Image.Resampling.BOX, reducing_gap=2)
-            )
+            small = _small(picture, height, width)
             strip[top : top + height] = small
             strip[top + height : top + step] = small[-1]
         if pts >= last:
             break
     return _jpeg(strip)
+
+
+def _times(container: InputContainer, stream: VideoStream, path: Path) -> list[int]:
+    """When frames are shown, in order."""
+    pts = sorted(packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None)
+    if not pts:
+        raise BadInput(f"{path} has no frames with times to look at: convert it to mp4, mov, mkv or webm.")
+    return pts
+
+
+def _picture_from(path: Path, from_pts: int) -> Frames:
+    """The first frame from a time on that can be decoded."""
+    _, picture = next(_pictures(path, from_pts), (0, None))
+    if picture is None:
+        raise BadInput(f"no frame of {path} can be decoded: the file is damaged, get it again.")
+    return picture
+
+
+def _small(picture: Frames, height: int, width: int) -> Frames:
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX, reducing_gap=2))
 
 
 def _jpeg(picture: Frames) -> bytes:

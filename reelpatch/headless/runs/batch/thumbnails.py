@@ -11,7 +11,7 @@ from PIL import Image
 from reelpatch.errors import BadInput
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.media.contact_sheet import THUMB_PX, thumbnail
-from reelpatch.media.glimpse import film_strip, index_film
+from reelpatch.media.glimpse import middle_frame
 from reelpatch.media.pictures import read_picture
 from reelpatch.media.saving import saved_at
 from reelpatch.media.stills import images_in, is_still
@@ -63,5 +63,4 @@ def _middle(path: Path, _age: int) -> bytes:
         small: Image.Image = thumbnail(read_picture(pictures[len(pictures) // 2]).pixels)
         small.save(held, "JPEG", quality=_QUALITY)
         return held.getvalue()
-    index = index_film(path)
-    return film_strip(path, index, index.num_frames // 2, 1, THUMB_PX)
+    return middle_frame(path, THUMB_PX)
