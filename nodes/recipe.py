@@ -35,12 +35,19 @@ class PublishedRecipe(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, recipe: str, steps: int, shift: float, cfg: float, strength: float = 0.0
+        cls,
+        recipe: str,
+        steps: int,
+        shift: float,
+        cfg: float,
+        strength: float = 0.0,
+        guidance_steps: int = 0,
     ) -> io.NodeOutput:
         record = RECIPES[recipe]
         record = replace(record, strength=strength or record.strength)
         chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
-        record = record.guided(cfg or None)
+        guided = record.planned_for(steps or None).guided(cfg or None, guidance_steps or None)
+        record = replace(record, guidance=guided.guidance, reference_guidance=guided.reference_guidance)
         boundary = record.expert_boundary if record.has_two_experts else None
         plan = GuidancePlan(
             record.guidance,
@@ -113,6 +120,17 @@ def _inputs() -> list[io.Input]:
             optional=True,
             tooltip=(
                 "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
+            ),
+        ),
+        io.Int.Input(
+            "guidance_steps",
+            default=0,
+            min=0,
+            max=1000,
+            optional=True,
+            advanced=True,
+            tooltip=(
+                "Guidance at so many of the first steps alone: the others cost half, and the result is another. 0 is the recipe's."
             ),
         ),
     ]
