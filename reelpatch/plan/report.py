@@ -91,7 +91,7 @@ def _work(plan: Plan) -> Iterator[_Line]:
             f"{_size(job.sent_bytes(models))} to the others in a forward, whose time is not counted",
         )
     yield from _after_the_drop(plan)
-    is_alike = job.rows == 1 and len({one.sees for one in job.passes()}) == 1
+    is_alike = job.rows == 1 and len({(one.sees, one.is_half) for one in job.passes()}) == 1
     each = "each" if is_alike else "at most"
     yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} {each}"

@@ -225,6 +225,13 @@ def test_the_words_on_a_node_are_those_of_the_terminal_without_columns_and_dashe
     assert node.split() == told.split()
 
 
+def test_forwards_at_half_the_size_take_less_than_the_others() -> None:
+    assert "8 in 4 steps, 1,745.7 TFLOP each" in report(plan())
+    half = plan(replace(JOB, recipe=DITTO.begun_at_half_size(1)))
+    assert "8 in 4 steps, 1,745.7 TFLOP at most" in report(half)
+    assert half.work.denoise.total < plan().work.denoise.total
+
+
 def test_a_picture_without_and_with_reasoning_by_hand() -> None:
     """222 and 1,390 TFLOP a forward of two and of eight latent frames; two forwards a step with guidance."""
     plain, reasoning = recipe("chronoedit"), recipe("chronoedit-reasoning")
