@@ -1,8 +1,9 @@
 """What runs that compute less change: `python -m benchmarks.lighter`.
 
-The demo on held-out scenes with guidance at all steps, at the first half of them and at the first alone: how many scenes are done,
-how far the result is from the full run's (PSNR, in dB), and how many forwards were counted. Once in Ditto's form (distilled, 4 steps,
-guidance 1.2), once without the distillation LoRA (8 steps, guidance 2.5).
+The demo on held-out scenes as it is, with guidance at the first half of the steps and at the first alone, with its first steps at half
+the size, and with both: how many scenes are done, how far the result is from the full run's (PSNR, in dB), how many forwards were
+counted, and how many tokens they took, of the full run's. Once in Ditto's form (distilled, 4 steps, guidance 1.2), once without the
+distillation LoRA (8 steps, guidance 2.5).
 """
 
 import argparse
@@ -38,13 +39,29 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One way to run a form: over all scenes, how many are done, the mean PSNR to the full run, and forwards of one edit."""
+    """One way to run a form: over all scenes, how many are done, the mean PSNR to the full run, forwards of one edit and the part of the
+    full run's tokens that they take.
+    """
 
-    form: str
-    guided: int
+    way: str
     forwards: float
+    tokens: float
     done: float
     psnr_db: float
+
+
+def ways(form: Recipe) -> dict[str, Recipe]:
+    """The full run first, then those that compute less."""
+    quarter = form.steps // 4
+    first = form.guided(None, 1)
+    return {
+        "all": form,
+        f"guidance at {form.steps // 2} steps": form.guided(None, form.steps // 2),
+        "guidance at 1 step": first,
+        f"half the size at {quarter} steps": form.begun_at_half_size(quarter),
+        f"half the size at {form.steps // 2} steps": form.begun_at_half_size(form.steps // 2),
+        f"guidance at 1 step, half the size at {quarter}": first.begun_at_half_size(quarter),
+    }
 
 
 def edited(editor: Editor, example: Example) -> Tensor:
@@ -54,34 +71,53 @@ def edited(editor: Editor, example: Example) -> Tensor:
     return made if mask is None else paste_back(made, source, mask)
 
 
-def measure(num_scenes: int, name: str, form: Recipe) -> Iterator[Row]:
-    """The full run first, then those with less guidance."""
+def measure(num_scenes: int, form: Recipe, named: str = "") -> Iterator[Row]:
+    """The full run of a form, and its ways that have this in their name."""
     examples = [scenes.example(scenes.HELD_OUT + number) for number in range(num_scenes)]
     editor = Editor(form)
-    count: list[int] = []
-    editor.transformer().backbone.register_forward_pre_hook(lambda *_given: count.append(1))
+    tokens: list[int] = []
+    editor.transformer().backbone.blocks[0].register_forward_pre_hook(
+        lambda _block, given: tokens.append(given[0].shape[1])
+    )
     full: list[Tensor] = []
-    for guided in (form.steps, form.steps // 2, 1):
-        models = editor.under(form.guided(None, guided))
-        count.clear()
+    of_full = 0
+    for way, settings in ways(form).items():
+        if full and named not in way:
+            continue
+        models = editor.under(settings)
+        tokens.clear()
         made = [edited(models, example) for example in examples]
-        full = full or made
+        full, of_full = full or made, of_full or sum(tokens)
         done = [judge(example, numpy_of(one)).hit for example, one in zip(examples, made, strict=True)]
         near = [psnr(one, other) for one, other in zip(made, full, strict=True)]
         yield Row(
-            name, guided, len(count) / num_scenes, statistics.fmean(map(float, done)), statistics.fmean(near)
+            way,
+            len(tokens) / num_scenes,
+            sum(tokens) / of_full,
+            statistics.fmean(map(float, done)),
+            statistics.fmean(near),
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scenes", type=int, default=64)
-    num_scenes = parser.parse_args().scenes
+    parser.add_argument("--form", choices=("distilled", "8 steps"), help="one of the two alone")
+    parser.add_argument(
+        "--ways",
+        default="",
+        help="beside the full run those alone that have this in their name, such as half",
+    )
+    options = parser.parse_args()
     for name, form in FORMS.items():
-        for row in measure(num_scenes, name, form):
+        if options.form and not name.startswith(options.form):
+            continue
+        for row in measure(options.scenes, form, options.ways):
             sys.stdout.write(
-                f"{row.form}, guidance at {row.guided} steps: {row.forwards:g} forwards, {row.done:.3f} of {num_scenes} scenes done, "
-                f"{row.psnr_db:.1f} dB to the full run\n"
+                f"{name}; {row.way}: {row.forwards:g} forwards, {row.tokens:.2f} of the tokens, {row.done:.3f} of {options.scenes} scenes "
+                f"done, {row.psnr_db:.1f} dB to the full run\n"
             )
             sys.stdout.flush()
 

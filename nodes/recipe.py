@@ -43,11 +43,13 @@ class PublishedRecipe(io.ComfyNode):
         strength: float = 0.0,
         frames: int = 0,
         fps: float = 0.0,
+        guidance_steps: int = 0,
     ) -> io.NodeOutput:
         record = RECIPES[recipe]
         record = replace(record, strength=strength or record.strength)
         chosen_steps, chosen_shift = steps or record.num_run_steps, shift or record.shift
-        record = record.guided(cfg or None)
+        guided = record.planned_for(steps or None).guided(cfg or None, guidance_steps or None)
+        record = replace(record, guidance=guided.guidance, reference_guidance=guided.reference_guidance)
         boundary = record.expert_boundary if record.has_two_experts else None
         plan = GuidancePlan(
             record.guidance,
@@ -122,11 +124,11 @@ def _inputs() -> list[io.Input]:
                 "How strongly the edit speaks; 0 is the recipe's. Lower it for more freedom from the source clip."
             ),
         ),
-        *_part_inputs(),
+        *_more_inputs(),
     ]
 
 
-def _part_inputs() -> list[io.Input]:
+def _more_inputs() -> list[io.Input]:
     return [
         io.Int.Input(
             "frames",
@@ -144,6 +146,17 @@ def _part_inputs() -> list[io.Input]:
             step=0.01,
             optional=True,
             tooltip="Frames per second to work at, for Clip; 0 is the recipe's, -1 the clip's own rate.",
+        ),
+        io.Int.Input(
+            "guidance_steps",
+            default=0,
+            min=0,
+            max=1000,
+            optional=True,
+            advanced=True,
+            tooltip=(
+                "Guidance at so many of the first steps alone: the others cost half, and the result is another. 0 is the recipe's."
+            ),
         ),
     ]
 

@@ -90,7 +90,7 @@ def recipe_node(recipe: Recipe, chosen: Output, strength: Output | None = None, 
         links={"recipe": chosen, **({} if strength is None else {"strength": strength}), **more},
         widgets={
             **{"recipe": recipe.name, "steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0},
-            **{"frames": 0, "fps": 0.0},
+            **{"frames": 0, "fps": 0.0, "guidance_steps": 0},
         },
         widget_types={"recipe": "COMBO", "strength": "FLOAT", "frames": "INT", "fps": "FLOAT"},
         width=400,

@@ -1,12 +1,13 @@
 """The one way through an edit, in every host: prepare, sample, finish, decode, and give the clip back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
 
 from reelpatch.clips.frames import restore
+from reelpatch.edits.half_size import enlarged, half_material
 from reelpatch.edits.work import EditSettings, EditWork, Material, Prepared
 from reelpatch.progress import OnProgress
 from reelpatch.sampling.noise import FrameNoise, draw_noise
@@ -14,11 +15,16 @@ from reelpatch.sampling.noise import FrameNoise, draw_noise
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where sampling begins: at what was `prepared` and `noise` of its shape [C, T, h, w], which was drawn by `seed`."""
+    """Where sampling begins: at what was `prepared` and `noise` of its shape [C, T, h, w], which was drawn by `seed`.
+
+    Of the run's steps those from `first` on are taken, up to `end`, None for all; what is sampled is clean in any case.
+    """
 
     prepared: Prepared
     noise: Tensor
     seed: int | FrameNoise
+    first: int = 0
+    end: int | None = None
 
 
 class RenderHost(Protocol):
@@ -74,8 +80,21 @@ def render(
 def _sampled(
     host: RenderHost, work: EditWork, material: Material, seed: int | FrameNoise, on_progress: OnProgress
 ) -> tuple[Tensor, Prepared]:
+    coarse, steps = None, host.settings.half_size_steps
+    if steps:
+        half = _start(host, work, half_material(material), seed, on_progress)
+        coarse = host.sample(work, replace(half, end=steps), on_progress)
+    start = _start(host, work, material, seed, on_progress)
+    if coarse is not None:
+        prepared = replace(start.prepared, clip_latents=enlarged(coarse, start.prepared.shape))
+        start = replace(start, prepared=prepared, first=steps)
+    return host.sample(work, start, on_progress), start.prepared
+
+
+def _start(
+    host: RenderHost, work: EditWork, material: Material, seed: int | FrameNoise, on_progress: OnProgress
+) -> Start:
     on_progress("encoding the clip", 0, 1)
     prepared = work.prepare(material, host.settings, host.encode)
     on_progress("encoding the clip", 1, 1)
-    noise = draw_noise(prepared.shape, seed, references=prepared.references)
-    return host.sample(work, Start(prepared, noise, seed), on_progress), prepared
+    return Start(prepared, draw_noise(prepared.shape, seed, references=prepared.references), seed)

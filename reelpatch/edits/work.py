@@ -59,6 +59,7 @@ class EditSettings:
     """How an edit is at work: how strongly, in which part of the steps, and whether skipped blocks go without hints.
 
     `method` is what the recipe records for its kind of edit alone. `look` is the host's picture encoder, None where it has none.
+    The first `half_size_steps` are made at half the size.
     """
 
     strength: float = 1.0
@@ -66,6 +67,7 @@ class EditSettings:
     skip_hints: bool = False
     method: Any = None
     look: Look | None = None
+    half_size_steps: int = 0
 
 
 class EditWork(Protocol):

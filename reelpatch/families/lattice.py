@@ -80,6 +80,10 @@ class Lattice:
         """The legal (height, width) in pixels nearest to the one given; halfway the larger one."""
         return self._nearest_side(height), self._nearest_side(width)
 
+    def half_size(self, height: int, width: int) -> tuple[int, int]:
+        """The legal (height, width) in pixels nearest to half of the one given."""
+        return self.nearest_size(height // 2, width // 2)
+
     def side_at_least(self, pixels: int) -> int:
         """The legal side that is no shorter."""
         return max(self.size_multiple, -(-pixels // self.size_multiple) * self.size_multiple)

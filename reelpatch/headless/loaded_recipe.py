@@ -227,14 +227,16 @@ class LoadedRecipe(ChosenRecipe):
         *,
         references: int = 0,
         between: Between | None = None,
+        over: Tensor | None = None,
     ) -> Tensor:
-        """The latents [C, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas.
+        """The latents [C, T, h, w] that the recipe's solver makes of `start`, over the denoiser's sigmas, or `over` a part of them.
 
         `between` is called before each step, as solvers offer it. A part of a longer clip adds its part of that clip's noise
         where the solver adds any. Several rows [B, C, T, h, w] are made in one batch.
         """
         rows = start if start.ndim == 5 else start[None]
-        num_steps = denoiser.num_steps
+        sigmas = denoiser.sigmas if over is None else over
+        num_steps = len(sigmas) - 1
         options = dict(self.recipe.solver_options) | {"between": between}
         if isinstance(seed, FrameNoise) and self.recipe.solver == "renoise":
             options["noise_sampler"] = seed.sampler(rows, references=references)
@@ -248,7 +250,7 @@ class LoadedRecipe(ChosenRecipe):
         made = SOLVERS[self.recipe.solver](
             denoiser,
             rows.to(self.device),
-            denoiser.sigmas,
+            sigmas,
             extra_args={"seed": noise_seed(seed)},
             callback=after_step,
             **options,

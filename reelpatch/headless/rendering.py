@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip
@@ -41,7 +42,14 @@ class RecipeHost:
         """As `RenderHost`."""
         recipe = self.models.recipe
         look = self.models.look if self.models.files.clip_vision is not None else None
-        return EditSettings(recipe.strength, recipe.window, recipe.skip_hints, recipe.method, look)
+        return EditSettings(
+            recipe.strength,
+            recipe.window,
+            recipe.skip_hints,
+            recipe.method,
+            look,
+            recipe.half_size_steps,
+        )
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
@@ -63,9 +71,13 @@ class RecipeHost:
     def _sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         recipe = self.models.recipe
         sigmas = sigmas_of(recipe)
+        over = sigmas[start.first :]
+        if start.end is not None:
+            # Down to 0 at the end, so that the last step gives the clean latents that it sees.
+            over = torch.cat([sigmas[start.first : start.end], sigmas[-1:]])
         prepared, latents = start.prepared, start.noise
         if prepared.clip_latents is not None:
-            latents = noised(prepared.clip_latents, latents, float(sigmas[0]))
+            latents = noised(prepared.clip_latents, latents, float(over[0]))
         transformer = self.models.transformer(on_progress)
         denoiser = Denoiser(
             transformer.backbone,
@@ -81,7 +93,9 @@ class RecipeHost:
             join=self.models.texts.join,
         )
         del transformer  # where a second expert follows, the denoiser alone holds the first
-        return self.models.sample(denoiser, latents, start.seed, on_progress, references=prepared.references)
+        return self.models.sample(
+            denoiser, latents, start.seed, on_progress, references=prepared.references, over=over
+        )
 
     def decode(self, latents: Tensor, on_progress: OnProgress) -> Tensor:
         """As `RenderHost`."""

@@ -15,7 +15,7 @@ from reelpatch.sampling.condition_sets import Sees
 @dataclass(frozen=True)
 class Pass:
     """One forward of the backbone: how many blocks it goes around, how many contexts speak, whether of a picture's film only
-    the picture and its edit are left, which segments it is shown, and at which noise two clips share attention, if they do.
+    the picture and its edit are left, which segments it is shown, at which noise two clips share attention, if they do, and whether it is made at half the size.
     """
 
     skipped_blocks: int
@@ -23,6 +23,7 @@ class Pass:
     is_pair: bool = False
     sees: Sees = Sees.ALL
     shared_at: float | None = None
+    is_half: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,11 @@ class Job:
         return replace(self.grid, frames=min(self.grid.frames, PAIR))
 
     @property
+    def at_half_size(self) -> "Job":
+        """The same job at half the size, at which its first steps may be made."""
+        return replace(self, size=self.recipe.lattice.half_size(*self.size))
+
+    @property
     def pixels(self) -> int:
         """Of what is worked on, all frames together."""
         return self.frames * self.canvas[0] * self.canvas[1]
@@ -149,11 +155,14 @@ class Job:
                 sees = one.sees if is_active else Sees.NOTHING
                 shared_at = levels[step] if levels and is_active else None
                 blocks = 0 if one.is_instructed else skipped
-                yield Pass(blocks, contexts, step >= dropped_at, sees, shared_at)
+                is_half = step - recipe.start_step < recipe.half_size_steps
+                yield Pass(blocks, contexts, step >= dropped_at, sees, shared_at, is_half)
 
     def pass_flops(self, models: Models, one: Pass) -> Flops:
         """Of one of its forwards."""
         tokens = self.pair_grid.tokens if one.is_pair else self.tokens_seeing(one.sees)
+        if one.is_half:
+            tokens = self.at_half_size.tokens
         backbone = models.backbone.flops(tokens, skipped_blocks=one.skipped_blocks) * self.rows
         backbone = backbone + self._sharing_flops(models, one)
         return backbone if models.module is None else backbone + models.module.flops(tokens) * one.contexts
@@ -195,6 +204,8 @@ class Work:
 def count_work(job: Job, models: Models) -> Work:
     """All that the job computes; texts are counted at their greatest length."""
     still = models.vae.encode_flops(1, job.canvas)
+    half = job.at_half_size
+    coarse = half.recipe.edit_kind.clip_encodes * models.vae.encode_flops(half.frames, half.canvas)
     denoise = Flops()
     for one in job.passes():
         denoise = denoise + job.pass_flops(models, one)
@@ -202,6 +213,8 @@ def count_work(job: Job, models: Models) -> Work:
         text=job.num_prompts * models.text.flops(models.text.rows),
         encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
+        + (coarse + job.references * models.vae.encode_flops(1, half.canvas))
+        * bool(job.recipe.half_size_steps)
         + models.picture.flops * _pictures_seen(job),
         forward=_greatest_forward(job, models),
         denoise=denoise,

@@ -85,6 +85,7 @@ class Plan:
             "lighter": [
                 {
                     "guidance_steps": one.guidance_steps,
+                    "half_size_steps": one.half_size_steps,
                     "forwards": one.forwards,
                     "tflop": one.denoise / 1e12,
                     "times": one.times,

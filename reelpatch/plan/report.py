@@ -1,6 +1,7 @@
 """A plan as text that a person can read at a glance, on a terminal or on a node."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from reelpatch.plan.cards import Seconds
@@ -30,6 +31,8 @@ def report(plan: Plan) -> str:
 def report_for_node(plan: Plan) -> str:
     """The same without columns, which a node does not keep; options stand under the names of its widgets."""
     lines: list[str] = []
+    # Steps at half the size are for the command line alone.
+    plan = replace(plan, lighter=tuple(one for one in plan.lighter if not one.half_size_steps))
     for one in _lines(plan):
         if isinstance(one, str):
             lines.append(one.strip().replace("--", ""))
@@ -88,7 +91,7 @@ def _work(plan: Plan) -> Iterator[_Line]:
             f"{_size(job.sent_bytes(models))} to the others in a forward, whose time is not counted",
         )
     yield from _after_the_drop(plan)
-    is_alike = job.rows == 1 and len({one.sees for one in job.passes()}) == 1
+    is_alike = job.rows == 1 and len({(one.sees, one.is_half) for one in job.passes()}) == 1
     each = "each" if is_alike else "at most"
     yield _Row(
         "forwards", f"{forwards} in {job.recipe.num_run_steps} steps, {_flop(work.forward.total)} {each}"
@@ -103,8 +106,7 @@ def _work(plan: Plan) -> Iterator[_Line]:
     yield from (
         _Row(
             "" if number else "computing less",
-            f"guidance at the first {'step' if one.guidance_steps == 1 else f'{one.guidance_steps} steps'} alone: {one.forwards} "
-            f"forwards, {_flop(one.denoise)}, {one.times:.2f} x, another result",
+            f"{one.describe()}: {one.forwards} forwards, {_flop(one.denoise)}, {one.times:.2f} x, another result",
         )
         for number, one in enumerate(plan.lighter)
     )

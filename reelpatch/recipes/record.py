@@ -113,7 +113,8 @@ class Recipe:
     the sizes that it was made for, by aspect, where clips are fitted and no size is asked for;
     `picture` is set where single pictures are edited instead of clips, each as the last of `frames`; a first frame that is given
     is shown for `held_frames`, as long as its weights were trained to see kept ones; with `times_in_result` the model edits all
-    frames at the places of a mask, and when it holds is decided as the result is pasted back. `schedule` and `solver` are
+    frames at the places of a mask, and when it holds is decided as the result is pasted back; the first
+    `half_size_steps` are made at half the size. `schedule` and `solver` are
     names in `reelpatch.sampling`; `strength` scales the edit's hints, and `skip_hints` says whether a skipped block goes without
     the one that follows it; sampling begins at `start_step` of the schedule, of an enhancer from the clip's own noised latents,
     and `expert_boundary` is the timestep, in parts of 1000, below which the low-noise expert works (None where there is one
@@ -158,6 +159,7 @@ class Recipe:
     low_noise_guidance: float = 1.0
     held_frames: int = 1
     times_in_result: bool = False
+    half_size_steps: int = 0
     aim: str = ""
 
     @property
@@ -222,6 +224,27 @@ class Recipe:
                 )
             one, other = one.at_first(at_first), other and other.at_first(at_first)
         return replace(self, guidance=one, reference_guidance=other)
+
+    def begun_at_half_size(self, steps: int | None) -> Recipe:
+        """The recipe with its first so many steps at half the size; None for its own.
+
+        Raises: `BadInput` for a recipe of another kind than VACE's, and for steps that leave none for the full size.
+        """
+        if steps is None:
+            return self
+        if self.kind != "vace":
+            raise BadInput(
+                f"the recipe '{self.name}' cannot begin at half the size, which is made for recipes with an edit module of VACE's: leave "
+                "this out.",
+                setting="half_size_steps",
+            )
+        if not 1 <= steps < self.num_run_steps:
+            raise BadInput(
+                f"the first {steps} steps were asked for at half the size, but the run has {self.num_run_steps}, of which the last is made "
+                f"at full size: use 1 to {self.num_run_steps - 1}.",
+                setting="half_size_steps",
+            )
+        return replace(self, half_size_steps=steps)
 
     @property
     def takes_first_frame(self) -> bool:

@@ -36,7 +36,15 @@ EDIT = {
         "--via",
         "--at-frame",
     ),
-    *("--caption", "--change", "--grounding-film", "--times-in-result", "--no-times-in-result", "--parallel"),
+    *(
+        "--caption",
+        "--change",
+        "--grounding-film",
+        "--half-size-steps",
+        "--times-in-result",
+        "--no-times-in-result",
+        "--parallel",
+    ),
     *MASK,
     *WINDOWS,
     *FINISH,
@@ -54,6 +62,7 @@ PLAN = {
         "--steps",
         "--guidance",
         "--guidance-steps",
+        "--half-size-steps",
     ),
     *(
         "--reasoning-steps",
@@ -72,6 +81,7 @@ PLAN = {
 TASK = (
     EDIT
     - {
+        "--half-size-steps",
         "clip",
         "instruction",
         "--edits",

@@ -117,7 +117,15 @@ def test_as_an_app_it_asks_for_little_and_for_what_is_there(workflow: Workflow) 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
 def test_every_setting_is_the_recipe_s(workflow: Workflow) -> None:
     (recipe,) = inputs(workflow, "ReelpatchRecipe")
-    own = {"steps": 0, "shift": 0.0, "cfg": 0.0, "strength": 0.0, "frames": 0, "fps": 0.0}
+    own = {
+        "steps": 0,
+        "shift": 0.0,
+        "cfg": 0.0,
+        "strength": 0.0,
+        "frames": 0,
+        "fps": 0.0,
+        "guidance_steps": 0,
+    }
     assert recipe == {"recipe": workflow.recipe, **own}
     (models,) = next(filter(None, (inputs(workflow, kind) for kind in LOADERS)))
     assert models["recipe"] == workflow.recipe

@@ -10,6 +10,7 @@ from reelpatch.headless.commands.run_options import (
     add_accept_damage,
     add_fit,
     add_fps,
+    add_half_size,
     add_lossless,
     add_mask,
     add_references,
@@ -116,6 +117,7 @@ def _add_size(add: Any) -> None:
         help="edit the first N frames alone; N = 4n + 1, or any with --fit",
     )
     add_fit(add)
+    add_half_size(add)
     add_fps(add)
     add_window_options(add)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import option_values
-from reelpatch.headless.commands.run_options import add_fit, add_guidance, add_vae_dtype
+from reelpatch.headless.commands.run_options import add_fit, add_guidance, add_half_size, add_vae_dtype
 
 
 def add_to(verbs: Any) -> None:
@@ -88,6 +88,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="of a recipe for pictures: steps before the imagined way is dropped (the recipe's)",
     )
     add_guidance(add)
+    add_half_size(add)
     add("--window", type=option_values.window, metavar="A,B", help="part of the run in which the edit acts")
 
 
@@ -124,7 +125,8 @@ def _settings(options: argparse.Namespace) -> Any:
     if settings.picture is not None or options.reasoning_steps is not None:
         settings = settings.reasoning_for(options.reasoning_steps)
     window = settings.window if options.window is None else StepRange(*options.window)
-    return replace(settings, window=window).guided(options.guidance, options.guidance_steps)
+    settings = replace(settings, window=window).guided(options.guidance, options.guidance_steps)
+    return settings.begun_at_half_size(options.half_size_steps)
 
 
 def _choices(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -63,6 +63,16 @@ def add_guidance(add: Any) -> None:
     )
 
 
+def add_half_size(add: Any) -> None:
+    """Steps at half the size; `add` as above."""
+    add(
+        "--half-size-steps",
+        type=option_values.steps,
+        metavar="N",
+        help="the first N steps at half the size, for less arithmetic and another result (none)",
+    )
+
+
 def add_fps(add: Any) -> None:
     """How many frames of a folder make a second; `add` as above."""
     add(

@@ -123,6 +123,12 @@ def _announce_crop(settings: Recipe, crop: CropPlan, plan: FitPlan) -> None:
 def _announce_run(request: EditRequest, editor: Editor) -> None:
     settings = editor.recipe
     _log.info("%s", editor.files.describe())
+    if settings.half_size_steps:
+        _log.info(
+            "Steps at half the size: the first %d of %d; less arithmetic, and another result.",
+            settings.half_size_steps,
+            settings.num_run_steps,
+        )
     if settings.segments is not None and (told := settings.segments.told_of(request.instruction)):
         _log.info("%s", told)
     if settings.sharing is not None:

@@ -146,7 +146,7 @@ class EditRequest(ClipRequest):
 
     `first_frame` is a picture of frame `at_frame` as it is to become, which the rest follows; `via` names a recipe for pictures that
     makes it first. `grounding_film` is where the clip of what will be changed is written. `caption` says what the clip shows and `change` what kind of change is asked for, where the recipe shares attention.
-    `times_in_result` as in `Recipe`; None is the recipe's.
+    `times_in_result` and `half_size_steps` as in `Recipe`; None is the recipe's.
     Units: `when` = (first, last) frame and `at_frame`, counted from 0; others as in `RunRequest`.
     """
 
@@ -167,6 +167,7 @@ class EditRequest(ClipRequest):
     window: tuple[float, float] | None = None
     skip_hints: bool = False
     times_in_result: bool | None = None
+    half_size_steps: int | None = None
     finishing: Finishing = Finishing()
     rewriting: RewriteOptions = RewriteOptions()
 

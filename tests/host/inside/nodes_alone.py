@@ -9,6 +9,7 @@ from pathlib import Path
 
 import folder_paths
 import torch
+from bad_input import refused
 from comfy_api.latest import InputImpl, Types
 from composition import lora
 from safetensors.torch import save_file
@@ -170,6 +171,14 @@ def check_recipes_give_what_is_published():
     _, sigmas, guidance, *_ = call("ReelpatchRecipe", recipe="ditto-global", steps=6, shift=5.0, cfg=2.0)
     assert len(sigmas) == 7
     assert guidance.guidance.scale == 2
+    _, sigmas, guidance, *_ = call(
+        "ReelpatchRecipe", recipe="ditto-global", steps=6, shift=0.0, cfg=0.0, guidance_steps=5
+    )
+    assert [guidance.guidance.enabled(step) for step in range(6)] == [True] * 5 + [False]
+    refused(
+        lambda: call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0, guidance_steps=1),
+        "'demo' runs without guidance",
+    )
     assert call("ReelpatchRecipe", recipe="demo", steps=0, shift=0.0, cfg=0.0)[-2:] == (
         5,
         True,

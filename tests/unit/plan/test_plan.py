@@ -214,13 +214,22 @@ def test_unknown_models_need_their_files() -> None:
 )
 def test_the_words_on_a_node_are_those_of_the_terminal_without_columns_and_dashes(machine: Machine) -> None:
     made = plan(machine=machine)
-    told, node = report(made), report_for_node(made)
+    node = report_for_node(made)
+    assert "at half the size" in report(made)  # which nodes cannot do
+    told = report(replace(made, lighter=tuple(one for one in made.lighter if not one.half_size_steps)))
     assert "  " not in node
     assert " --" not in node
     assert "tokens: 29,640 = 19 x 30 x 52" in node.splitlines()
     for mark in ("--", ":"):
         told, node = told.replace(mark, " "), node.replace(mark, " ")
     assert node.split() == told.split()
+
+
+def test_forwards_at_half_the_size_take_less_than_the_others() -> None:
+    assert "8 in 4 steps, 1,745.7 TFLOP each" in report(plan())
+    half = plan(replace(JOB, recipe=DITTO.begun_at_half_size(1)))
+    assert "8 in 4 steps, 1,745.7 TFLOP at most" in report(half)
+    assert half.work.denoise.total < plan().work.denoise.total
 
 
 def test_a_picture_without_and_with_reasoning_by_hand() -> None:

@@ -66,10 +66,10 @@ def test_the_plan_says_what_less_guidance_takes(name: str, expected: list[tuple[
     record = recipe(name)
     job = Job(record, record.frames, (record.height, record.width))
     found = lighter_runs(job, models_of(record, {}))
-    assert [(one.guidance_steps, one.forwards) for one in found] == expected
+    assert [(one.guidance_steps, one.forwards) for one in found if not one.half_size_steps] == expected
     assert all(0 < one.times < 1 for one in found)
     already = replace(job, recipe=record.guided(None, 1)) if expected else job
-    assert lighter_runs(already, models_of(record, {})) == ()
+    assert all(one.guidance_steps is None for one in lighter_runs(already, models_of(record, {})))
 
 
 @pytest.mark.parametrize(

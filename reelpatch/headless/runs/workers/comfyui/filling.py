@@ -25,6 +25,7 @@ _PLACES = {
     "caption": ("What the video shows.text",),
     "seed": ("Edit long clip.seed", "Enhance long clip.seed", "Noise.noise_seed"),
     "guidance": ("Recipe.cfg",),
+    "guidance-steps": ("Recipe.guidance_steps",),
     "strength": ("Recipe.strength",),
     "fit": ("Edit long clip.fit", "Enhance long clip.fit", "Clip.fit"),
     "window-frames": ("Edit long clip.window_frames", "Enhance long clip.window_frames"),
