@@ -245,6 +245,12 @@ def test_templates_stand_in_the_order_that_is_stated(told: Told) -> None:
     assert shown == order()[: len(shown)]
 
 
+def test_a_workflow_of_this_pack_is_queued_with_live_previews(told: Told, server: Server) -> None:
+    """Where the host's own setting leaves them to the server, whose usual way is none."""
+    (history,) = server.ask(f"/history/{told['run']['ended']['detail']['prompt_id']}").values()
+    assert history["prompt"][3]["preview_method"] == "auto"
+
+
 def test_what_a_recipe_replaces_is_gray(told: Told) -> None:
     settings = ["cfg", "steps", "skip_blocks", "skip_start", "skip_end"]
     assert told["gray"] == [[], settings, []]
