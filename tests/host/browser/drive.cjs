@@ -7,6 +7,7 @@ const blueprints = require("./blueprints.cjs");
 const { clicked } = require("./clicks.cjs");
 const { compared, figures } = require("./compare.cjs");
 const { apps, grayed, look, onSmallScreen, openedAsTemplate } = require("./looks.cjs");
+const { inChinese } = require("./language.cjs");
 const { browser, opened, watched } = require("./open.cjs");
 const { placed, still } = require("./rest.cjs");
 
@@ -31,7 +32,8 @@ async function main() {
     const gray = await grayed(page);
     const dialog = job.run ? await clicked(page, job.run, job.pictures) : null;
     const inApp = await apps(page, job.apps, job.pictures);
-    const found = { templates, run, comparison, figures: told, queued, used, gray, dialog, apps: inApp };
+    const chinese = job.run ? await inChinese(page, job.run, job.pictures) : null;
+    const found = { templates, chinese, run, comparison, figures: told, queued, used, gray, dialog, apps: inApp };
     fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
