@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
 from workflows.beside_nodes import Several, several_results
+from workflows.chinese_notes import chinese_note
+from workflows.chinese_titles import chinese_title
 from workflows.edit_subgraphs import (
     BEFORE,
     EDITED_FRAME,
@@ -38,6 +41,7 @@ from workflows.track_nodes import mask_track
 FOLDER = Path(__file__).parent
 APP = ".app"
 SHOWN = FOLDER.parent / "js" / "templates.json"  # what the page has to know of them
+CHINESE = FOLDER.parent / "js" / "templates.zh.json"
 
 
 def graph(workflow: Workflow, *, as_app: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -185,7 +189,19 @@ def files() -> dict[Path, dict[str, Any]]:
         forms |= dict(zip(paths(workflow), graph(workflow), strict=True))
         if workflow.is_app:
             forms[app_path(workflow)] = graph(workflow, as_app=True)[0]
-    return forms
+    return {**forms, CHINESE: in_chinese(one for path, one in forms.items() if path.parent == FOLDER)}
+
+
+def in_chinese(forms: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What the page puts in the place of titles, and of notes, by the graphs' numbers, where its language is Chinese."""
+    notes: dict[str, list[str]] = {}
+    titles: set[str] = set()
+    for ui in forms:
+        (words,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
+        notes[ui["id"]] = [words, chinese_note(words)]
+        for one in (ui, *ui["definitions"]["subgraphs"]):
+            titles |= {thing["title"] for thing in (*one["nodes"], *one["groups"])}
+    return {"titles": {title: chinese_title(title) for title in sorted(titles)}, "notes": notes}
 
 
 def paths(workflow: Workflow) -> tuple[Path, Path]:

@@ -46,5 +46,20 @@ def test_every_help_page_has_a_chinese_one(page: Path) -> None:
     assert len(re.findall(r"^- \*\*", chinese, re.MULTILINE)) == len(items)
 
 
+def test_every_title_and_note_of_a_template_has_chinese_words() -> None:
+    """Every line of a note but names of files and what models read; the numbers are those of the English one."""
+    words = json.loads((ROOT / "js" / "templates.zh.json").read_text(encoding="utf-8"))
+    assert all(CHINESE.search(title) for title in words["titles"].values())
+    assert len(words["notes"]) == len({path.stem for path in (ROOT / "workflows").glob("*.json")})
+    for english, chinese in words["notes"].values():
+        pairs = list(zip(english.split("\n"), chinese.split("\n"), strict=True))
+        for line, said in pairs:
+            assert CHINESE.search(said) or said == line, (line, said)
+            if line.startswith("  - "):
+                assert sorted(re.findall(r"\d+", said)) == sorted(re.findall(r"\d+", line))
+        same = [line for line, said in pairs if line and said == line]
+        assert all(line.startswith("- ") for line in same), same
+
+
 def test_there_are_no_chinese_pages_of_nothing() -> None:
     assert {path.parent.name for path in HELP.glob("*/zh.md")} == {path.stem for path in HELP.glob("*.md")}

@@ -15,7 +15,7 @@ from reelpatch.headless.demo.shown_edits import CIRCLE
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import forms, inputs, name_of, nodes_of, note_of
 from workflows.apps import LONGEST_LINE, MOST_ASKED
-from workflows.describe import APP, FOLDER, SHOWN, app_path, files, paths
+from workflows.describe import APP, CHINESE, FOLDER, SHOWN, app_path, files, paths
 from workflows.material_nodes import FIRST, FIRST_EDITED
 from workflows.needs import download_gb
 from workflows.picture import as_app
@@ -49,7 +49,7 @@ BEFORE_THE_EDIT = ("Load", "ReelpatchMaskTrack", "ReelpatchDittoStyle", "Reelpat
 
 
 def test_files_are_what_is_described() -> None:
-    assert {*FOLDER.glob("*.json"), *FOLDER.glob("api/*.json"), SHOWN} == set(files())
+    assert {*FOLDER.glob("*.json"), *FOLDER.glob("api/*.json"), SHOWN, CHINESE} == set(files())
     for path, form in files().items():
         assert json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(form)), path.name
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.host.chromium import MODES, Told, driven
 from tests.host.server import Server
 from workflows.apps import MOST_ASKED
 from workflows.blueprints import blueprints
-from workflows.describe import app_path, order, paths
+from workflows.describe import app_path, in_chinese, order, paths
 from workflows.graph import Stage, build
 from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
@@ -33,6 +34,7 @@ WIDEST = {
 }
 # Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
 SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 BLUEPRINT = {
     "words": "edit video by inst",
     "video": "reelpatch_demo_clip.mp4",
@@ -254,6 +256,22 @@ def test_templates_stand_in_the_order_that_is_stated(pages: Told) -> None:
     shown = pages["dialog"]["shown"]
     assert len(shown) >= 12
     assert shown == order()[: len(shown)]
+
+
+def test_a_template_is_chinese_where_the_page_is(pages: Told) -> None:
+    """Every title, those inside the subgraph too, and the note."""
+    chinese = pages["chinese"]
+    assert all(CHINESE.search(title) for title in (*chinese["nodes"], *chinese["groups"])), chinese
+    ui = json.loads(paths(WORKFLOWS[0])[0].read_text(encoding="utf-8"))
+    count = len(ui["nodes"]) + sum(len(one["nodes"]) for one in ui["definitions"]["subgraphs"])
+    assert len(chinese["nodes"]) == count
+    assert chinese["note"] == in_chinese([ui])["notes"][ui["id"]][1]
+
+
+def test_a_workflow_of_this_pack_is_queued_with_live_previews(told: Told, server: Server) -> None:
+    """Where the host's own setting leaves them to the server, whose usual way is none."""
+    (history,) = server.ask(f"/history/{told['run']['ended']['detail']['prompt_id']}").values()
+    assert history["prompt"][3]["preview_method"] == "auto"
 
 
 def test_what_a_recipe_replaces_is_gray(pages: Told) -> None:

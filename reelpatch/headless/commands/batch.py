@@ -39,6 +39,10 @@ a line of jobs.jsonl; the first one may say defaults:
   {"defaults": {"recipe": "ditto-global", "fit": "pad"}}
   {"verb": "edit", "clip": "a.mp4", "instruction": "make it sepia", "seed": 7}
 
+every combination of some values, and all results on one page, report.html:
+  {"verb": "edit", "clip": "a.mp4", "each": {"instruction": ["make it sepia", "make it blue"], "seed": [1, 2]},
+   "output": "a_{instruction}_{seed}.mp4"}   (on one line)
+
 All jobs are checked and planned before the first weights are loaded; each recipe is loaded once. A job that is wrong stops no
 other. Given again, the command makes what is not done, and what has changed since. Exit codes: 0 all jobs are done, 2 at
 least one is not (the report says why), 130 stopped by Ctrl-C: what is finished stays."""

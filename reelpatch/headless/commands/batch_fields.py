@@ -2,13 +2,15 @@
 
 import argparse
 import glob
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands.batch_lines import Fields
+from reelpatch.headless.commands.batch_lines import EACH, Fields
 
 VERBS = ("edit", "enhance", "task", "picture")
 _NEVER = ("help", "json", "preview")  # they say how a verb answers, not what it makes
@@ -37,7 +39,8 @@ class JobParser:
                 )
 
     def jobs_of(self, fields: Fields) -> Iterator[Fields]:
-        """The job of a line with its defaults, or one for each file that the pattern in place of its clip finds.
+        """The job of a line with its defaults, or one for each file that the pattern in place of its clip finds, and for each
+        combination of the values in its field `each`.
 
         Raises: `BadInput` for a line without a verb that can be a job, and for a pattern that finds nothing.
         """
@@ -46,6 +49,7 @@ class JobParser:
             raise BadInput(
                 "the line has one field in two spellings, with dashes and underscores: leave one of them out."
             )
+        each = own.pop(EACH, None)
         verb = own.get("verb", self._defaults.get("verb"))
         if verb == "pairs":
             raise BadInput(
@@ -57,7 +61,8 @@ class JobParser:
         known = _actions(self._parsers[verb])
         usual = {name: value for name, value in self._defaults.items() if name in known}
         job = {**usual, **own, "verb": verb}
-        return self.found_files(job, "image" if verb == "picture" else "clip")
+        named = "image" if verb == "picture" else "clip"
+        return chain.from_iterable(self.found_files(one, named) for one in _combinations(job, each))
 
     def found_files(self, job: Fields, named: str) -> Iterator[Fields]:
         """The job, or one for each file that the pattern in its field `named` finds. Raises: `BadInput` where it finds none."""
@@ -108,6 +113,28 @@ class JobParser:
             raise BadInput(
                 f"{str(path)[:_SHOWN]!r} names nobody's home folder: write the whole path."
             ) from error
+
+
+def _combinations(job: Fields, each: Any) -> Iterator[Fields]:
+    """The job with every combination of the values in `each`, whose names in braces in its files' names stand for them.
+
+    Raises: `BadInput` for an `each` that is no object of lists.
+    """
+    if each is None:
+        yield job
+        return
+    if not isinstance(each, dict) or not all(isinstance(one, list) and one for one in each.values()):
+        raise BadInput(
+            'its field each is no object of lists: write it as {"instruction": ["make it sepia", "make it blue"], "seed": [1, 2]}.'
+        )
+    fields = {_spelled(str(name)): values for name, values in each.items()}
+    for values in product(*fields.values()):
+        own = dict(zip(fields, values, strict=True))
+        files = {name: text for name in _NAMED_AFTER_CLIP if isinstance(text := job.get(name), str)}
+        for name, value in own.items():
+            words = "_".join(re.findall(r"\w+", str(value).lower()))
+            files = {file: text.replace(f"{{{name}}}", words) for file, text in files.items()}
+        yield {**job, **files, **own}
 
 
 def _spelled(name: str) -> str:

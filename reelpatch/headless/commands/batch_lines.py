@@ -18,6 +18,8 @@ _MOST_FILE_BYTES = 2**28
 _MOST_LINES = 100_000
 _SHOWN = 40
 _DEFAULTS = "defaults"
+EACH = "each"
+"""The field whose values are lists: a job is made of every combination."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +161,18 @@ def _object(text: bytes, what: str) -> Fields:
 
 
 def _plain(fields: Fields, what: str) -> Fields:
-    """The same fields. Raises: `BadInput` for one that is no text, number, true, false, null or a list of texts and numbers."""
+    """The same fields. Raises: `BadInput` for one that is no text, number, true, false, null or a list of texts and numbers, which `each` has several of."""
     for name, value in fields.items():
         _check_text(name, what)
         if name == _DEFAULTS:
             raise BadInput(
                 f"{what} has defaults in it, which stand alone in the first line: move them there."
             )
+        if name == EACH and isinstance(value, dict):
+            lists = cast(Fields, value)
+            if not any(isinstance(one, dict) for one in lists.values()):
+                _plain(lists, what)
+                continue
         each = cast(list[Any], value) if isinstance(value, list) else [value]
         is_plain = all(one is None or isinstance(one, str | int | float) for one in each)
         if not is_plain or any(isinstance(one, float) and not math.isfinite(one) for one in each):

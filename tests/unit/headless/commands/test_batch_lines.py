@@ -120,6 +120,19 @@ def test_a_pattern_makes_a_job_for_each_file(tmp_path: Path) -> None:
     assert named["clip"] == tmp_path / "[x].mp4"
 
 
+def test_each_combination_of_values_makes_a_job(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    each = {"instruction": ["make it sepia", "make it blue!"], "seed": [1, 2]}
+    fields = {"verb": "edit", "clip": "*.mp4", "each": each, "output": "o/{clip}_{instruction}_{seed}.mp4"}
+    found = jobs_of(fields, tmp_path)
+    assert [(one["instruction"], one["seed"]) for one in found] == [
+        *(("make it sepia", 1), ("make it sepia", 2), ("make it blue!", 1), ("make it blue!", 2))
+    ]
+    assert [one["output"].name for one in found] == [
+        f"a_make_it_{word}_{seed}.mp4" for word in ("sepia", "blue") for seed in (1, 2)
+    ]
+
+
 EDIT = {"verb": "edit", "clip": "a.mp4", "instruction": "make it sepia", "steps": 1}
 BAD = [
     (
@@ -131,6 +144,8 @@ BAD = [
     ({**EDIT, "output": "same.mp4", "seed": 2}, "same.mp4 is that of line 4 too"),
     ({"verb": "sing"}, "has the verb 'sing': its field verb is one of edit, enhance, task, picture"),
     ({"clip": "a.mp4"}, "has no verb"),
+    ({**EDIT, "each": {"seed": 3}}, "its field each is no object of lists"),
+    ({**EDIT, "each": {"seeds": [3]}}, "a field 'seeds', which is no option of edit"),
     ({"verb": "pairs", "file": "p.jsonl"}, "run `reelpatch pairs FILE`"),
     ({**EDIT, "clip": "none*.mp4"}, "the pattern 'none*.mp4' of its clip finds no file"),
     ({**EDIT, "clip": "*.mp4", "output": "one.mp4"}, "that of another file that its pattern finds"),

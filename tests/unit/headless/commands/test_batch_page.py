@@ -33,12 +33,13 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert commands
     for command in commands:
         assert main(command) == DONE, command
-    assert states(tmp_path / "jobs.jsonl") == ["done"] * 5
+    assert states(tmp_path / "jobs.jsonl") == ["done"] * 9
     assert sorted(path.name for path in (tmp_path / "done").iterdir()) == [
         *(
             "a_blue.mp4",
             "a_sepia.mp4",
             "a_table.mp4",
+            *(f"b_make_it_{style}_{seed}.mp4" for style in ("grayscale", "sepia") for seed in (1, 2)),
             "b_sepia.mp4",
             "b_steady.mkv",
             "b_table.mp4",
