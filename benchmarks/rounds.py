@@ -28,8 +28,8 @@ import psutil
 from benchmarks import results
 from benchmarks.batch import TOLERANCE, as_process, check, difference, job_file, started
 
-FIRST_S, SPREAD_S = 6.0, 20.0
-"""When something is taken away after work has begun: at `FIRST_S`, or up to so much later."""
+WITHIN_S = 20.0
+"""How long after work has begun something is taken away at the latest."""
 TakeAway = Callable[[subprocess.Popen[bytes]], None]
 
 
@@ -80,7 +80,9 @@ def servers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]
 WAYS = {"workers": (workers, ".mkv"), "ray": (ray, ".mkv"), "servers": (servers, ".mp4")}
 
 
-def one_round(folder: Path, alone: Path, way: str, number: int, seed: int) -> dict[str, Any]:
+def one_round(
+    folder: Path, alone: Path, way: str, number: int, seed: int, within_s: float = WITHIN_S
+) -> dict[str, Any]:
     """What came of a batch from which something was taken away. Raises: `Disagree` where not every job is done once and right."""
     chance = random.Random(f"{way} {seed}")
     make, ending = WAYS[way]
@@ -88,7 +90,7 @@ def one_round(folder: Path, alone: Path, way: str, number: int, seed: int) -> di
     taken = threading.Event()
     with contextmanager(make)(chance) as (options, take_away):
         batch = started(path, 1, *options)
-        after_s = FIRST_S + SPREAD_S * chance.random()
+        after_s = within_s * chance.random()
         threading.Thread(target=_later, args=(batch, folder, after_s, take_away, taken), daemon=True).start()
         check(batch.wait(), folder)
     report = json.loads((folder / "jobs_report" / "report.json").read_text(encoding="utf-8"))
@@ -117,7 +119,9 @@ def _later(
             taken.set()
 
 
-def measure(number: int, rounds: int, ways: Sequence[str], minutes: float = math.inf) -> list[dict[str, Any]]:
+def measure(
+    number: int, rounds: int, ways: Sequence[str], within_s: float = WITHIN_S, minutes: float = math.inf
+) -> list[dict[str, Any]]:
     """All rounds that begin within so many minutes; what ended is said at once."""
     found: list[dict[str, Any]] = []
     until = time.monotonic() + 60 * minutes
@@ -133,7 +137,7 @@ def measure(number: int, rounds: int, ways: Sequence[str], minutes: float = math
                     return found
                 folder = Path(top) / f"{way}{seed}"
                 folder.mkdir()
-                found.append(one_round(folder, alone[WAYS[way][1]], way, number, seed))
+                found.append(one_round(folder, alone[WAYS[way][1]], way, number, seed, within_s))
                 sys.stdout.write(f"{found[-1]}\n")
                 sys.stdout.flush()
     return found
@@ -158,10 +162,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=40)
     parser.add_argument("--ways", default="workers,ray,servers", help="of workers, ray and servers")
+    parser.add_argument(
+        "--within",
+        type=float,
+        default=WITHIN_S,
+        help="seconds of work after which something is gone (%(default)s)",
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no round begins")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
-    found = measure(options.jobs, options.rounds, options.ways.split(","), options.minutes)
+    found = measure(options.jobs, options.rounds, options.ways.split(","), options.within, options.minutes)
     everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": found}
     sys.stdout.write(f"{results.write('rounds', everything, table(found, options.jobs), options.out)}\n")
 
