@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reelpatch.edits.work import ModuleWork
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.ranks.sharing import shared_by
+from reelpatch.headless.hosts.ranks.torchrun import check_shareable
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.device_choice import DTYPES, choose_device, choose_dtype
 from reelpatch.headless.models.embedded_texts import free_memory
@@ -136,6 +137,8 @@ class LoadedRecipe:
     def under(self: Loaded, recipe: Recipe) -> Loaded:
         """The same models, for runs by other settings of their recipe. Raises: `BadInput` as for a new one."""
         self.check(recipe)
+        if self.sharing is not None:
+            check_shareable(recipe)
         if recipe.num_run_steps != self.recipe.num_run_steps:
             for lora in self.loras:
                 lora.check(recipe.num_run_steps, merged=self.merge_loras)
