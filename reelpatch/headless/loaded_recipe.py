@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reelpatch.edits.work import ModuleWork
 from reelpatch.headless.hosts.denoiser import Denoiser, ExpertSwitch, OnStep
 from reelpatch.headless.hosts.ranks.sharing import Sharing, shared_by
+from reelpatch.headless.hosts.ranks.torchrun import check_shareable
 from reelpatch.headless.hosts.wan_pieces import work_in_pieces
 from reelpatch.headless.models.chosen_lora import ChosenLora
 from reelpatch.headless.models.chosen_recipe import AskedModels, ChosenRecipe, RunKind
@@ -105,6 +106,8 @@ class LoadedRecipe(ChosenRecipe):
     def under(self: Loaded, recipe: Recipe) -> Loaded:
         """The same models, for runs by other settings of their recipe. Raises: `BadInput` as for a new one."""
         was_at_work = bool(self.recipe.strength)
+        if self.sharing is not None:
+            check_shareable(recipe)
         super().under(recipe)
         if bool(recipe.strength) != was_at_work:
             self._drop_transformer()  # in which an edit adapter may have changed the backbone

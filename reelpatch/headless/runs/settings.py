@@ -78,16 +78,10 @@ def _check_schedule(schedule: str, steps: int, shift: float) -> None:
 def edit_settings(request: EditRequest) -> Recipe:
     """As `chosen_settings`, for the kind of change, the way of obeying a mask's times and the steps at half the size that are asked for.
 
-    Raises: `BadInput` as `with_change` and `begun_at_half_size`, for times in the result of a recipe that begins at them itself, and for
-        steps at half the size of a run that several processes share.
+    Raises: `BadInput` as `with_change` and `begun_at_half_size`, and for times in the result of a recipe that begins at them itself.
     """
     settings = with_change(chosen_settings(request), request.change)
     settings = settings.begun_at_half_size(request.half_size_steps)
-    if settings.half_size_steps and request.parallel is not None:
-        raise BadInput(
-            "steps at half the size are made by one process, but several were asked to share the run (--parallel): leave one of them out.",
-            setting="half_size_steps",
-        )
     if request.times_in_result is None:
         return settings
     if request.times_in_result and settings.sharing is not None:

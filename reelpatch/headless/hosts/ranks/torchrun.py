@@ -51,7 +51,12 @@ def check_verb(verb: str) -> None:
 
 
 def check_shareable(recipe: Recipe) -> None:
-    """Raises: `BadInput` for a recipe whose kind of edit needs more than its tokens can be given in parts."""
+    """Raises: `BadInput` for a recipe whose kind of edit needs more than its tokens can be given in parts, and for steps at half the size."""
+    if recipe.half_size_steps:
+        raise BadInput(
+            "steps at half the size are made by one process on one card, but several share this run: leave them out, or let one do it.",
+            setting="half_size_steps",
+        )
     for need in sorted(recipe.edit_kind.needs - _SHAREABLE, key=lambda capability: capability.name):
         raise BadInput(
             f"the recipe '{recipe.name}' cannot be shared by several processes or cards, which cannot {need.value}: let one do it.",

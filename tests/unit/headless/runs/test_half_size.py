@@ -13,6 +13,7 @@ from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.editor import Editor
+from reelpatch.headless.hosts.ranks.torchrun import check_shareable
 from reelpatch.headless.runs.request import EditRequest
 from reelpatch.headless.runs.settings import edit_settings
 from reelpatch.plan.job import Job, count_work
@@ -108,13 +109,18 @@ def test_the_plan_says_what_it_takes() -> None:
     assert count_work(job, models).encode < count_work(begun, models).encode
 
 
+def test_processes_that_share_a_run_refuse_it() -> None:
+    with pytest.raises(BadInput, match="made by one process on one card, but several share this run"):
+        check_shareable(DEMO.begun_at_half_size(1))
+    check_shareable(DEMO)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
         ("demo", {"half_size_steps": 4}, "the first 4 steps were asked for at half the size, but the run has 4.*use 1 to 3"),
         ("demo", {"half_size_steps": 0}, "use 1 to 3"),
         ("bernini-r-1.3b", {"half_size_steps": 1}, "'bernini-r-1.3b' cannot begin at half the size"),
-        ("demo", {"half_size_steps": 1, "parallel": "ulysses"}, "made by one process"),
     ],
 )  # fmt: skip
 def test_what_cannot_begin_at_half_the_size_is_refused(
