@@ -36,10 +36,10 @@ log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
 LORA = Path("loras") / "reelpatch_demo_4step_lora.safetensors"
-NUM_STEPS, MUON_LR, ADAMW_LR = 2600, 0.008, 5e-4
+NUM_STEPS, MUON_LR, ADAMW_LR = 6000, 0.008, 5e-4
 FIRST_DRAW = 8_000_000
 # Shards at the first step, after how many steps another comes in, and how many there are: training begins before all is encoded.
-FIRST_SHARDS, STEPS_FOR_A_SHARD, MOST_SHARDS = 3, 100, 13
+FIRST_SHARDS, STEPS_FOR_A_SHARD, MOST_SHARDS = 3, 100, 24
 # Of a step: clips of 9 frames, and clips with their first frame given; in a step with the LoRA each is trained at all of its levels.
 NUM_FEW, NUM_MANY = (10, 4), (20, 8)
 MANY_EVERY = 3

@@ -94,8 +94,10 @@ def other_of(seed: int) -> Example:
     match seed % 8:
         case 0 | 1 as turn:
             return scenes.example(seed, kind="recolour", mask_kind=("half", "object")[turn], num_things=2)
-        case 2 | 3:
+        case 2:
             return scenes.example(seed)
+        case 3:
+            return scenes.example(seed, mask_kind="time")
         case _:
             return latents.scene_of(seed)
 
