@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from benchmarks import results
+from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.batch_fields import JobParser
 from reelpatch.headless.commands.edit import request_of as edit_request
 from reelpatch.headless.commands.enhance import request_of as enhance_request
@@ -158,11 +158,7 @@ def killed(folder: Path, number: int, seed: int) -> dict[str, int]:
     process, kills = started(path, 1, "--devices", "cpu,cpu"), 0
     while process.poll() is None:
         time.sleep(1 + 4 * chance.random())
-        workers = (
-            [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
-            if process.poll() is None
-            else []
-        )
+        workers = workers_of(process.pid) if process.poll() is None else []
         if workers and kills < 4:
             chance.choice(workers).send_signal(signal.SIGKILL)
             kills += 1

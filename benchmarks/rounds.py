@@ -27,6 +27,7 @@ import psutil
 
 from benchmarks import results
 from benchmarks.batch import TOLERANCE, as_process, check, difference, job_file, started
+from benchmarks.worker_processes import workers_of
 
 WITHIN_S = 20.0
 """How long after work has begun something is taken away at the latest."""
@@ -37,9 +38,7 @@ def workers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]
     """Two processes of this machine."""
 
     def kill_one(batch: subprocess.Popen[bytes]) -> None:
-        children = psutil.Process(batch.pid).children()
-        found = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
-        if found:
+        if found := workers_of(batch.pid):
             chance.choice(found).send_signal(signal.SIGKILL)
 
     yield ("--devices", "cpu,cpu"), kill_one

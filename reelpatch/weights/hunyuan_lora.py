@@ -3,16 +3,19 @@
 Files made with the original code or for ComfyUI have queries, keys and values in one layer, whose rows are taken apart here.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from reelpatch.families.hunyuan15.names import FUSED, SWAPPED, TRANSFORMER_ROWS
 from reelpatch.families.tensor_info import TensorInfo
 from reelpatch.weights.lora_keys import Part, bare_layer, read_key
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NUMBER = re.compile(r"(?<=_)\d{1,3}(?=_)")
 _BY_ROW: tuple[Part, ...] = ("up", "up_bias", "weight", "bias")
@@ -57,7 +60,7 @@ def in_own_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         suffix = key[len(read.layer) :]
         if not layer.parts:
             is_turned = layer.name == SWAPPED and not layer.is_own and read.part in _BY_ROW
-            made[layer.name + suffix] = torch.cat(tensor.chunk(2)[::-1]) if is_turned else tensor
+            made[layer.name + suffix] = tensor.roll(len(tensor) // 2, 0) if is_turned else tensor
         elif read.part in _BY_ROW and len(tensor) % len(layer.parts) == 0:
             rows = tensor.chunk(len(layer.parts))
             made |= {part + suffix: own.contiguous() for part, own in zip(layer.parts, rows, strict=True)}

@@ -10,13 +10,13 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 
 from benchmarks import rounds
 from benchmarks.batch import job_file
 from benchmarks.results import Disagree
+from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import DONE, main
 
 JOBS = 2
@@ -37,9 +37,7 @@ def one_worker(_chance: random.Random) -> Generator[tuple[tuple[str, ...], Calla
     """One process of this machine, which is killed."""
 
     def kill(batch: "subprocess.Popen[bytes]") -> None:
-        (child,) = (
-            one for one in psutil.Process(batch.pid).children() if "spawn_main" in " ".join(one.cmdline())
-        )
+        (child,) = workers_of(batch.pid)
         child.send_signal(signal.SIGKILL)
 
     yield ("--devices", "cpu"), kill

@@ -19,7 +19,7 @@ MEASURED = {"all": 0.88, "'it', by its mask": 0.97}
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    return evaluate_in_context(24, compare_each=8).as_dict()
+    return evaluate_in_context(24, compare_each=4).as_dict()
 
 
 @pytest.mark.parametrize("group", MEASURED)

@@ -13,10 +13,9 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.ranks.fellows import Fellows, fellows
 from reelpatch.headless.hosts.ranks.shared_run import SharedRun
 from reelpatch.headless.loaded_recipe import LoadedRecipe
-from reelpatch.headless.models.chosen_recipe import AskedModels
+from reelpatch.headless.models.chosen_recipe import AskedModels, RunKind
 from reelpatch.headless.rendering import RecipeHost
 from reelpatch.progress import silent
-from reelpatch.recipes import Recipe
 from reelpatch.sampling.noise import draw_noise
 
 _DONE, _UNEXPECTED, _BAD_INPUT = 0, 1, 2  # as the command's own exit codes
@@ -28,8 +27,7 @@ class Fellow(LoadedRecipe):
 
     is_shared = True
 
-    @staticmethod
-    def check(recipe: Recipe) -> None: ...
+    kind = RunKind(lambda _recipe: None)
 
 
 def follow() -> int:

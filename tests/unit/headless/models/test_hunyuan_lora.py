@@ -14,7 +14,8 @@ from reelpatch.errors import BadInput
 from reelpatch.families.kinds import Kind
 from reelpatch.headless.commands.main import DONE, main
 from reelpatch.headless.editor import Editor
-from reelpatch.headless.models.lora import ChosenLora, apply_lora, merge_lora, remove_lora
+from reelpatch.headless.models.chosen_lora import ChosenLora
+from reelpatch.headless.models.lora import apply_lora, merge_lora, remove_lora
 from reelpatch.recipes import recipe
 from reelpatch.sampling.strengths import StrengthSchedule
 from reelpatch.weights.weight_files import expect_weights

@@ -7,10 +7,10 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
+from benchmarks.worker_processes import workers_of
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import BAD_INPUT, DONE
 from reelpatch.headless.runs.pair_set.side_by_side import devices_for
@@ -37,12 +37,6 @@ def started(file: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", code, "pairs", str(file), "--out", str(out), *SETTINGS, *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, start_new_session=True)
-
-
-def workers_of(process: int) -> list[psutil.Process]:
-    """The processes that make pairs for it."""
-    found = psutil.Process(process).children(recursive=True)
-    return [one for one in found if "spawn_main" in " ".join(one.cmdline())]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

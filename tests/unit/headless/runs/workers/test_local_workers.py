@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED
 from reelpatch.headless.runs.workers.local import LocalWorkers
 from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
@@ -43,16 +43,6 @@ def started(path: Path, *options: str) -> subprocess.Popen[bytes]:
     code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "batch", str(path), *options]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
-
-
-def workers_of(process: int) -> list[psutil.Process]:
-    """The processes that make jobs for it, and nothing else that it started: copies of one that makes none itself."""
-    made: list[psutil.Process] = []
-    for one in psutil.Process(process).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # ended in between
-            if "forkserver" in " ".join(one.cmdline()) and one.ppid() != process:
-                made.append(one)
-    return made
 
 
 def leftovers(folder: Path) -> list[str]:
