@@ -31,7 +31,13 @@ def request_(tmp_path: Path) -> EditRequest:
     write_video(Video(moving_square(17), Fraction(10)), clip)
     film, output = tmp_path / "film.mkv", tmp_path / "out.mkv"
     return EditRequest(
-        clip, "Remove the square.", recipe="videocof", grounding_film=film, output=output, window_frames=9
+        clip,
+        "Remove the square.",
+        recipe="videocof",
+        grounding_film=film,
+        output=output,
+        window_frames=9,
+        steps=4,
     )
 
 
