@@ -14,7 +14,7 @@ from reelpatch.headless.demo.evaluate import Report, evaluate
 
 BARS = {
     "recolour, one object": 0.90,
-    # 0.77 of 47 are done among 256, where the bar of 0.70 is met; the 15 here may be two standard errors off.
+    # 0.83 of 47 are done among 256, where the bar of 0.70 is met; the 8 here may be two standard errors off.
     "recolour, two objects": 0.55,
     "remove": 0.80,
     "background": 0.85,
