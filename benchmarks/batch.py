@@ -44,8 +44,8 @@ from reelpatch.progress import silent
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = {"servers": 16}
-"""Of 255. Before they are written both hosts' pixels differ in single bytes at most, by rounding, and where one does, H.264 codes the
-blocks around it and the frames after it otherwise: 12 was seen, of the up to 85 that H.264 itself is off. All other ways give the same bits.
+"""Of 255. The hosts add up in other orders, and where a byte is rounded otherwise, H.264 codes the blocks around it and the frames after
+it otherwise: 12 was seen, of the up to 85 that H.264 itself is off. Pixels before it were not compared. All other ways give the same bits.
 """
 Fields = dict[str, Any]
 

@@ -157,15 +157,7 @@ class LoadContextModels(io.ComfyNode):
             ),
             search_aliases=["videocof", "bernini", "in-context", "load all"],
             inputs=recipe_inputs(_in_context(), "low_noise"),
-            outputs=[
-                io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Edit in context."),
-                io.Vae.Output(tooltip="The Wan2.1 VAE."),
-                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
-                io.Model.Output(
-                    display_name="low-noise model",
-                    tooltip="For Guidance schedule; nothing where the recipe has one model for all steps.",
-                ),
-            ],
+            outputs=outputs_with_experts("Edit in context"),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -244,6 +236,19 @@ def _in_context() -> list[str]:
         name
         for name, record in RECIPES.items()
         if record.segments is not None and not record.edit_kind.has_module
+    ]
+
+
+def outputs_with_experts(used_by: str) -> list[io.Output]:
+    """What `loaded_with_experts` gives, of which the node of that name takes the backbone."""
+    return [
+        io.Model.Output(tooltip=f"The backbone with the recipe's LoRAs; for {used_by}."),
+        io.Vae.Output(tooltip="The Wan2.1 VAE."),
+        io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
+        io.Model.Output(
+            display_name="low-noise model",
+            tooltip="For Guidance schedule; nothing where the recipe has one model for all steps.",
+        ),
     ]
 
 

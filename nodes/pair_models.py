@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from reelpatch.recipes import RECIPES
 
-from .load_models import found_or_told, loaded_with_experts, recipe_inputs
+from .load_models import found_or_told, loaded_with_experts, outputs_with_experts, recipe_inputs
 
 
 class LoadPairModels(io.ComfyNode):
@@ -23,15 +23,7 @@ class LoadPairModels(io.ComfyNode):
             ),
             search_aliases=["pair", "insedit", "prompt-to-prompt", "load all"],
             inputs=recipe_inputs(_sharing(), "low_noise"),
-            outputs=[
-                io.Model.Output(tooltip="The backbone with the recipe's LoRAs; for Paired generation."),
-                io.Vae.Output(tooltip="The Wan2.1 VAE."),
-                io.Clip.Output(display_name="text encoder", tooltip="For CLIP Text Encode."),
-                io.Model.Output(
-                    display_name="low-noise model",
-                    tooltip="For Guidance schedule; nothing where the recipe has one model for all steps.",
-                ),
-            ],
+            outputs=outputs_with_experts("Paired generation"),
             hidden=[io.Hidden.unique_id],
         )
 
