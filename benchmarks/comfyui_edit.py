@@ -28,17 +28,18 @@ from reelpatch.families.wan.sizes import WAN_14B
 from reelpatch.plan.memory import GIB, RESERVED_BYTES
 from reelpatch.recipes import recipe
 
-SIZE, CAP_GIB = os.environ["REELPATCH_BENCHMARK"].split()
+SIZE, CAP_GIB, FRAMES = os.environ["REELPATCH_BENCHMARK"].split()
 FILE = "benchmark_vace_{}_fp8_e4m3fn.safetensors"
 FULL = SIZE == "full"
 TURNS = 2
-SHAPE = (73, 480, 832) if FULL else (9, 32, 48)  # frames, height, width
+SHAPE = (int(FRAMES), *((480, 832) if FULL else (32, 48)))  # frames, height, width
 # Width, feed-forward, blocks, hints.
 MODEL = (
     (WAN_14B.dim, WAN_14B.ffn_dim, WAN_14B.num_blocks, WAN_14B.num_vace_blocks) if FULL else (128, 96, 4, 2)
 )
 VAE_DIM = 96 if FULL else 8
-AT_MOST = 1e-2 if FULL else 1e-4
+# In half precision, which a card computes in, orders of sums differ over 4 steps; that both do the same is tested in fp32, on the CPU.
+AT_MOST = 5e-2 if torch.cuda.is_available() else 1e-4
 STAGES = ("encode", "sample", "decode")
 
 

@@ -1,8 +1,9 @@
 """Whole edits in ComfyUI at full size, ours against its own nodes: `python -m benchmarks.comfyui_gpu`.
 
-832x480, 73 frames, 14B in fp8, Ditto's four steps. Finds ComfyUI as the host tests do (COMFYUI_PATH, COMFYUI_PYTHON).
+832x480, 73 frames (`--frames`), 14B in fp8, Ditto's four steps. Finds ComfyUI as the host tests do (COMFYUI_PATH, COMFYUI_PYTHON).
 Weights are random: a file of 17 GB is made in --folder and stays there for the next time. Contenders take turns, for which
-a card of 48 GB holds all weights; on a smaller one each turn loads them anew, for both alike. `--tiny` needs no card.
+a card of 48 GB holds all weights; on a smaller one each turn loads them anew, for both alike. `--tiny` needs no card; with `--card` it
+takes one.
 """
 
 import argparse
@@ -24,15 +25,17 @@ NAMES = {
 }
 
 
-def measure(folder: Path, caps: Sequence[float], *, is_tiny: bool) -> dict[str, Any]:
+def measure(
+    folder: Path, caps: Sequence[float], frames: int, *, is_tiny: bool, is_on_cpu: bool
+) -> dict[str, Any]:
     """The figures of a run without a cap, and of one for each cap in GiB."""
-    size = "tiny" if is_tiny else "full"
-    options = ON_CPU if is_tiny else ()
-    total = 0.0 if is_tiny else card_gib()
+    size = ("tiny" if is_tiny else "full", str(frames))
+    options = ON_CPU if is_on_cpu else ()
+    total = 0.0 if is_on_cpu else card_gib()
     found: dict[str, Any] = {"machine": results.machine(), "free": _told(size, folder, 0, options)}
     for cap in caps:
         # ComfyUI plans by what the card has free, so it is told to leave alone what a smaller card would not have.
-        reserved = () if is_tiny else ("--reserve-vram", f"{total - cap:.2f}")
+        reserved = () if is_on_cpu else ("--reserve-vram", f"{total - cap:.2f}")
         try:
             found[f"{cap:g} GiB"] = _told(size, folder, cap, (*options, *reserved))
         except results.Disagree as error:
@@ -40,9 +43,9 @@ def measure(folder: Path, caps: Sequence[float], *, is_tiny: bool) -> dict[str, 
     return found
 
 
-def _told(size: str, folder: Path, cap: float, options: Sequence[str]) -> dict[str, Any]:
+def _told(size: tuple[str, str], folder: Path, cap: float, options: Sequence[str]) -> dict[str, Any]:
     began = time.perf_counter()
-    found = run_inside(SUITE, folder, size, f"{cap:g}", options=options)
+    found = run_inside(SUITE, folder, size[0], f"{cap:g}", size[1], options=options)
     name = f"cap {cap:g} GiB" if cap else "no cap"
     sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
     return found
@@ -88,6 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--tiny", action="store_true", help="the same at a size that any machine can run, on the CPU"
     )
+    parser.add_argument("--card", action="store_true", help="with --tiny: on the card")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="length of the clip, 4n + 1 (73; 9 with --tiny)"
+    )
     parser.add_argument(
         "--caps",
         type=float,
@@ -105,7 +112,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            found = measure(folder, options.caps, is_tiny=options.tiny)
+            found = measure(
+                folder,
+                options.caps,
+                options.frames or (9 if options.tiny else 73),
+                is_tiny=options.tiny,
+                is_on_cpu=options.tiny and not options.card,
+            )
         except Absent as reason:
             parser.error(str(reason))
     title = "Tiny sizes: these figures say nothing of speed" if options.tiny else "Edits in ComfyUI on a GPU"

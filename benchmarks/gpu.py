@@ -1,13 +1,14 @@
 """What one GPU does at full size: `python -m benchmarks.gpu`, in under ten minutes, 40 GB of memory for the whole of it.
 
 Weights are random and made on the fly (14B and its edit module); nothing is downloaded. `--tiny --device cpu` runs the
-same code in seconds, to see that it works. Outputs are compared before anything is timed.
+same code in seconds, to see that it works. Outputs are compared before anything is timed. `--only` measures some of it; results
+are written after each section, so that a run which is stopped keeps what it has.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch.nn import functional
 
 from benchmarks import results, seams
 from benchmarks.attention_kernels import attention_kernels
-from benchmarks.attention_kernels import rows as attention_rows
+from benchmarks.gpu_table import table
 from benchmarks.memory_caps import memory_caps
 from benchmarks.models import FULL, TINY, Contenders, Inputs, Sizes, make_contenders, make_inputs
 from benchmarks.timing import Times, interleaved, ratio
@@ -38,6 +39,10 @@ from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_unipc
 
 Section = dict[str, Any]
+OnSection = Callable[[Section], None]
+# In the order in which they run; those of contenders share their weights.
+OF_CONTENDERS = ("forwards", "edits")
+SECTIONS = ("products", *OF_CONTENDERS, "attention", "vae", "seams", "caps")
 PRODUCT_ERROR = 0.05  # of products in fp8, by norm
 FULL_VAE_DIM = 96
 
@@ -68,7 +73,7 @@ class Setting:
             8192,
             FULL_VAE_DIM,
             (73, 480, 832),
-            turns=5,
+            turns=3,
             agree=1e-2,
         )
 
@@ -154,6 +159,7 @@ def edits(setting: Setting, contenders: Contenders, top: float) -> Section:
         times = interleaved(
             {"edit": lambda guidance=guidance: sample(guidance)},
             turns=max(1, setting.turns // 2),
+            warm_up=0,  # forwards of this length were run before
             wait=setting.wait,
         )["edit"]
         found[name] = times.as_dict() | {"forwards": passes} | _rate(passes * flops, times, top)
@@ -205,9 +211,9 @@ def vae(setting: Setting) -> Section:
         one = Vae(model)
         latents = one.encode(video)
         runs = {"encode": partial(one.encode, video), "decode": partial(one.decode, latents)}
-        times = interleaved(runs, turns=2, warm_up=0, wait=setting.wait)
-        for stage, timed in times.items():
-            peak = _peak(setting, runs[stage])
+        for stage, run in runs.items():
+            peak = _peak(setting, run)  # which warms up too
+            timed = interleaved({stage: run}, turns=2, warm_up=0, wait=setting.wait)[stage]
             found[f"{stage}, {name}"] = timed.as_dict() | {"peak_allocated_gib": peak}
     return found
 
@@ -246,28 +252,37 @@ def _peak(setting: Setting, run: Callable[[], object]) -> float | None:
     return torch.cuda.max_memory_allocated() / 2**30
 
 
-def measure(setting: Setting) -> Section:
-    """All sections; each leaves the memory that it took."""
+def measure(setting: Setting, only: Collection[str] = (), on_section: OnSection = lambda _: None) -> Section:
+    """The sections, all or only these; each leaves the memory that it took. `on_section` gets all that there is after each."""
     found: Section = {"machine": results.machine()}
     top = ceiling(setting)
     found["matmul_tflop_per_s"] = top / 1e12
-    found["products"] = _timed("products", lambda: products(setting))
-    found |= _of_contenders(setting, top)
-    found["attention"] = _timed("attention", lambda: kernels(setting))
-    found["vae"] = _timed("vae", lambda: vae(setting))
-    found["seams"] = _timed("seams", lambda: tiles(setting))
-    found["caps"] = _timed(
-        "caps", lambda: memory_caps(setting.sizes, setting.inputs(setting.long), setting.device, setting.wait)
-    )
-    return found
+    contenders: list[Contenders] = []
 
+    def lent() -> Contenders:
+        if not contenders:
+            contenders.append(make_contenders(setting.sizes, device=setting.device, dtype=setting.dtype))
+        return contenders[0]
 
-def _of_contenders(setting: Setting, top: float) -> Section:
-    contenders = make_contenders(setting.sizes, device=setting.device, dtype=setting.dtype)
-    return {
-        "forwards": _timed("forwards", lambda: forwards(setting, contenders, top)),
-        "edits": _timed("edits", lambda: edits(setting, contenders, top)),
+    runs: dict[str, Callable[[], Section]] = {
+        "products": lambda: products(setting),
+        "forwards": lambda: forwards(setting, lent(), top),
+        "edits": lambda: edits(setting, lent(), top),
+        "attention": lambda: kernels(setting),
+        "vae": lambda: vae(setting),
+        "seams": lambda: tiles(setting),
+        "caps": lambda: memory_caps(
+            setting.sizes, setting.inputs(setting.long), setting.device, setting.wait
+        ),
     }
+    for name in SECTIONS:
+        if only and name not in only:
+            continue
+        if name not in OF_CONTENDERS:
+            contenders.clear()
+        found[name] = _timed(name, runs[name])
+        on_section(found)
+    return found
 
 
 def _timed(name: str, section: Callable[[], Any]) -> Any:
@@ -279,63 +294,20 @@ def _timed(name: str, section: Callable[[], Any]) -> Any:
     return found
 
 
-def table(found: Section, title: str) -> list[str]:
-    """The figures as Markdown."""
-    lines = [f"# {title}", ""]
-    lines += [f"{name}: {value}  " for name, value in found["machine"].items() if value is not None]
-    lines += [f"matmul: {found['matmul_tflop_per_s']:.0f} TFLOP/s  ", ""]
-    lines += [
-        "| forward | ours | diffusers | ours / diffusers | of a matmul's rate |",
-        "|---|---|---|---|---|",
-    ]
-    for name, one in found["forwards"].items():
-        lines.append(
-            f"| {name} | {one['ours']['median_s']:.3f} s | {one['diffusers']['median_s']:.3f} s | "
-            f"{one['ratio']:.3f} ({one['ratio_p10']:.3f}-{one['ratio_p90']:.3f}) | {one['ours']['of_matmul']:.0%} |"
-        )
-    one = found["products"]
-    lines += [
-        "",
-        f"One fp8 feed-forward layer multiplied in fp8 takes {one['ratio']:.3f} ({one['ratio_p10']:.3f}-"
-        f"{one['ratio_p90']:.3f}) of the time with widened weights, {one['relative_error']:.1%} off.",
-        *("", "| stage | seconds |", "|---|---|"),
-    ]
-    lines += [
-        f"| 4 steps, {name}: {one['forwards']} forwards | {one['median_s']:.2f} |"
-        for name, one in found["edits"].items()
-    ]
-    lines += [f"| VAE, {name} | {one['median_s']:.2f} |" for name, one in found["vae"].items()]
-    lines += attention_rows(found["attention"])
-    lines += [
-        "",
-        f"Where tiles of the VAE meet, {found['seams']['against_whole']:.3f} of a whole picture's change.",
-    ]
-    lines += [
-        "",
-        "| cap | blocks streamed | forward | slowdown | peak allocated | taken |",
-        "|---|---|---|---|---|---|",
-    ]
-    for cap, one in found["caps"].items():
-        if "skipped" in one:
-            lines.append(f"| {cap} | not measured: {one['skipped']} | | | | |")
-            continue
-        peak, taken = (
-            "not measured" if one.get(name) is None else f"{one[name]:.2f} GiB"
-            for name in ("peak_allocated_gib", "taken_gib")
-        )
-        lines.append(
-            f"| {cap} | {one['streamed']} of {one['blocks']} | {one['median_s']:.3f} s | "
-            f"{one['slowdown']:.3f} | {peak} | {taken} |"
-        )
-    return lines
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cuda", help="%(default)s, or cpu with --tiny")
     parser.add_argument("--tiny", action="store_true", help="the same at a size that any machine can run")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=(),
+        metavar="SECTION",
+        help=f"of {', '.join(SECTIONS)} (all)",
+    )
     parser.add_argument("--out", type=Path, default=results.FOLDER, metavar="DIR", help="where results go")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
@@ -343,12 +315,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("there is no CUDA device here: use --tiny --device cpu to try the code.")
     if device.type != "cuda" and not options.tiny:
         parser.error("the full size takes a CUDA device: use --tiny to try the code without one.")
-    found = measure(Setting.of(device, is_tiny=options.tiny))
     name = "gpu_tiny" if options.tiny else "gpu"
     title = "Tiny sizes: these figures say nothing of speed" if options.tiny else "Measured on a GPU"
-    lines = table(found, title)
-    results.write(name, found, lines, options.out)
-    sys.stdout.write("\n".join(lines) + "\n")
+
+    def write(found: Section) -> None:
+        results.write(name, found, table(found, title), options.out)
+
+    found = measure(Setting.of(device, is_tiny=options.tiny), options.only, write)
+    sys.stdout.write("\n".join(table(found, title)) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from reelpatch.plan.models import models_of
 from reelpatch.recipes import recipe
 
 CAPS_GIB = (24, 16, 12, 8, 6)
-TURNS = 3
+TURNS = 2
 PIECES_DIFFER = 1e-2
 FP8 = torch.float8_e4m3fn
 _MATRICES = (".attn1.to_", ".attn2.to_", ".ffn.net.", "self_attn.", "cross_attn.", ".ffn.", "_proj.")

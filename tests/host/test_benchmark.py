@@ -45,13 +45,13 @@ def test_a_cap_that_is_too_small_is_told_beside_the_others(monkeypatch: pytest.M
         "edits": {"core": one},
     }
 
-    def told(_size: str, _folder: Path, cap: float, _options: object) -> object:
+    def told(_size: tuple[str, str], _folder: Path, cap: float, _options: object) -> object:
         if cap:
             raise results.Disagree("Traceback ...\ntorch.OutOfMemoryError: CUDA out of memory.")
         return run
 
     monkeypatch.setattr(comfyui_gpu, "_told", told)
-    found = comfyui_gpu.measure(Path(), (6.0,), is_tiny=True)
+    found = comfyui_gpu.measure(Path(), (6.0,), 9, is_tiny=True, is_on_cpu=True)
     lines = comfyui_gpu.table(found, "x")
     assert "| 6 GiB | not measured: torch.OutOfMemoryError: CUDA out of memory. | | | | | | |" in lines
     assert any("| none | ComfyUI's own nodes | 2.00 | 0.50, 1.00, 0.50 |" in line for line in lines)

@@ -42,6 +42,15 @@ def test_every_stage_runs_at_a_tiny_size(tmp_path: Path) -> None:
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".md"]
 
 
+def test_one_section_alone_is_measured_and_written(tmp_path: Path) -> None:
+    gpu.main(["--tiny", "--device", "cpu", "--only", "products", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "gpu_tiny.json").read_text(encoding="utf-8"))
+    assert found.keys() == {"machine", "matmul_tflop_per_s", "products"}
+    table = (tmp_path / "gpu_tiny.md").read_text(encoding="utf-8")
+    assert "multiplied in fp8" in table
+    assert "| forward |" not in table
+
+
 def test_contenders_that_disagree_are_not_timed() -> None:
     contenders = make_contenders(TINY, device=CPU, dtype=torch.float32)
     given = make_inputs(2, 4, 6, device=CPU, dtype=torch.float32)
