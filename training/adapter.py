@@ -36,6 +36,7 @@ log = logging.getLogger("reelpatch.training")
 
 MODELS = Path(scenes.__file__).parent / "models"
 FILE = "reelpatch_demo_edit_adapter.safetensors"
+FINISHED = MODELS / "diffusion_models" / FILE
 # Of each step: clips by instruction and mask, clips with a picture, and pictures alone.
 NUM_PLAIN, NUM_SHOWN, NUM_STILLS = 7, 3, 12
 # Shards at the first step, and after how many steps another comes in: training begins before all is encoded.
@@ -224,12 +225,12 @@ def timed_scenes(folder: Path) -> adapter_scenes.SceneFolder:
     )
 
 
-def train_by_time(folder: Path, start: Path, positions: str, options: timed.Options) -> None:
-    """As `timed.train`, from a finished file on; the file goes into the folder that the options name."""
-    adapter = Adapter(positions, start)
+def train_by_time(folder: Path, options: timed.Options, positions: str = "aligned") -> float:
+    """As `timed.train`, from the finished file on; what comes of it goes into the folder that the options name."""
+    adapter = Adapter(positions, FINISHED)
     arriving = timed.Arriving(timed_scenes(folder), ends_at=options.ends_at)
     batches = Batches(lambda _: arriving(), adapter.texts, factor=options.factor)
-    timed.train(
+    return timed.train(
         adapter.model,
         adapter.optimizer(TIMED_LR * options.rate),
         Timed(adapter.model, batches),
@@ -311,17 +312,16 @@ def main() -> None:
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     until = time.monotonic() + 60 * options.minutes
-    finished = MODELS / "diffusion_models" / FILE
     if by_time := timed.Options.of(options):
-        train_by_time(options.folder, finished, options.positions, by_time)
+        train_by_time(options.folder, by_time, options.positions)
         return
-    learned, start = (further(options.further), finished) if options.further else (FROM_THE_BASE, None)
+    learned, start = (further(options.further), FINISHED) if options.further else (FROM_THE_BASE, None)
     try:
         tensors = train(options.folder, learned, until=until, positions=options.positions, start=start)
     except run.OutOfTime:
         log.info("the time is over: the same command goes on")
         return
-    write(tensors, finished, options.positions)
+    write(tensors, FINISHED, options.positions)
 
 
 if __name__ == "__main__":

@@ -242,12 +242,12 @@ def timed_scenes(folder: Path, models: Path = MODELS) -> SceneFolder:
     return SceneFolder(partial(shipped_vae, models), folder, TIMED_SEED, TIMED_COUNTS)
 
 
-def train_by_time(folder: Path, models: Path, options: timed.Options) -> None:
+def train_by_time(folder: Path, options: timed.Options, models: Path = MODELS) -> float:
     """As `timed.train`; the module's file goes into the folder that the options name."""
     family = Family.of(models)
     arriving = timed.Arriving(timed_scenes(folder), ends_at=options.ends_at)
     batches = Batches(lambda _: arriving(), Texts(family.plain.embed_text), factor=options.factor)
-    timed.train(
+    return timed.train(
         family.plain.vace,
         family.optimizer(options.rate),
         Timed(family, batches),
@@ -266,7 +266,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if by_time := timed.Options.of(options):
-        train_by_time(options.folder, options.models, by_time)
+        train_by_time(options.folder, by_time, options.models)
         return
     export_module(train(options.folder, options.models), options.models)
 

@@ -31,7 +31,7 @@ class PictureFamily(DemoFamily):
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
         rotary = rotary_of(grid, tuple(rotary_positions(grid.frames)), latents.device)
         mask = latents.new_zeros(len(latents), MASK_CHANNELS, *latents.shape[2:])
-        mask[:, :, 0] = 1
+        mask[:, :, 0].fill_(1)
         time_BD = self.time_embedding(sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         seen = torch.cat([latents, mask, condition], dim=1)

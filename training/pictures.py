@@ -159,12 +159,12 @@ def timed_scenes(folder: Path) -> FilmFolder:
     return FilmFolder(partial(shipped_vae, MODELS), folder, TIMED_SEED, timed_example)
 
 
-def train_by_time(folder: Path, options: timed.Options) -> None:
+def train_by_time(folder: Path, options: timed.Options) -> float:
     """As `timed.train`, from the finished weights on; the file goes into the folder that the options name."""
     family = restore_pictures(MODELS).to(run.DEVICE)
     arriving = timed.Arriving(timed_scenes(folder), ends_at=options.ends_at)
     batches = Batches(lambda _: arriving(), Texts(family.text_rows), factor=options.factor)
-    timed.train(
+    return timed.train(
         family,
         optimizer_of(family, TIMED_LR * options.rate),
         Timed(family, batches),

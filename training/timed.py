@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import psutil
+import torch
 from torch import Tensor, nn
 
 from training import run
@@ -26,7 +28,7 @@ log = logging.getLogger("reelpatch.training")
 WARMUP_STEPS = 100
 AVERAGING = 18  # the power of Karras et al. 2024, 'Analyzing and improving the training dynamics', section 3.1: about the last tenth counts
 KEEP_EVERY_S = 60.0
-LOOK_EVERY_S = 5.0  # for further scenes
+LOOK_EVERY_S = 8.0  # for further scenes
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -63,7 +65,8 @@ class Options:
         """None where no time was given."""
         if options.finish_in is None:
             return None
-        ends_at = time.monotonic() + options.finish_in
+        used_s = time.time() - psutil.Process().create_time()
+        ends_at = time.monotonic() + options.finish_in - used_s
         return cls(ends_at, options.out, options.factor, options.rate, options.captured)
 
 
@@ -112,19 +115,22 @@ def train(
     options: Options,
     *,
     keep: Callable[[run.Average], None],
-) -> None:
-    """Train until the time is over; `keep` gets the averaged weights now and then, and at the end.
+) -> float:
+    """Train until the time is over; `keep` gets the averaged weights now and then, and at the end. Returns the steps per second of the second half.
 
     With `captured` the loss of every kind of step is recorded once as a CUDA graph.
+    Raises: `FloatingPointError` for a loss that is not finite.
     """
     ends_at, captured = options.ends_at, options.captured
     average = run.Average(module)
     stage.draw(0)  # waits for the first scenes
     began = kept_at = time.monotonic()
     compute = Captured(module, stage.loss) if captured else stage.loss
-    step = 0
+    step, loss, half = 0, torch.zeros(()), (0, began)
     while (now := time.monotonic()) < ends_at:
         share = (now - began) / (ends_at - began)
+        if share < 0.5:
+            half = step, now
         loss = compute(*stage.draw(step))
         if not captured:
             loss.backward()
@@ -135,8 +141,18 @@ def train(
         if step % 100 == 0:
             log.info("step %d, %.2f of the time, loss %.5f", step, share, loss.item())
         if now - kept_at > KEEP_EVERY_S:
+            check_finite(loss)
             keep(average)
             kept_at = now
         step += 1
+    check_finite(loss)
+    pace = (step - half[0]) / (time.monotonic() - half[1])
     keep(average)
-    log.info("%d steps in %.1f s", step, time.monotonic() - began)
+    log.info("%d steps in %.1f s, %.1f a second at last", step, time.monotonic() - began, pace)
+    return pace
+
+
+def check_finite(loss: Tensor) -> None:
+    """Raises: `FloatingPointError` for one that is not."""
+    if not math.isfinite(loss.item()):
+        raise FloatingPointError("the loss is not finite: try a lower --rate.")
