@@ -22,7 +22,6 @@ from torch import Tensor
 
 from reelpatch.edits.adapter.layout import POSITIONS_KEY, AdapterLayout
 from reelpatch.headless.demo import scenes
-from reelpatch.headless.demo.evaluate_in_context import evaluate_in_context
 from training import adapter_scenes, export, run, timed
 from training.adapter_model import InContext
 from training.adapter_scenes import FIRST_SEED, SHARD, Encoder, Scenes
@@ -307,6 +306,10 @@ def main() -> None:
     timed.add_options(parser)
     options = parser.parse_args()
     if options.judge:
+        from reelpatch.headless.demo.evaluate_in_context import (
+            evaluate_in_context,
+        )  # needs more than training
+
         report = evaluate_in_context(options.judge, compare_each=4)
         sys.stdout.write(f"{json.dumps(report.as_dict(), indent=1)}\n")
         return
