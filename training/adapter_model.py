@@ -5,6 +5,8 @@ What differs from how a host runs the same weights is as in `model.py`, and that
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,16 @@ from reelpatch.edits.adapter.layout import AdapterLayout
 from reelpatch.edits.adapter.module import AdapterModule
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.rotary import rotary_angles, timed_positions
-from training.model import DIM, LATENT_CHANNELS, NUM_HEADS, TEXT_ROWS, DemoFamily, padding_bias, sinusoid
+from training.model import (
+    DIM,
+    LATENT_CHANNELS,
+    NUM_HEADS,
+    TEXT_ROWS,
+    DemoFamily,
+    padding_bias,
+    sinusoid,
+    turned,
+)
 
 
 class InContext(nn.Module):
@@ -64,20 +75,21 @@ class InContext(nn.Module):
             ],
             dim=1,
         )
-        rotary = self._rotary(grid, len(behind))
+        rotary = _rotary_of(self.adapter.layout, grid, len(behind), latents.device)
         for block in family.blocks:
             x = block(x, modulation, text_BTD, rotary, attention=_attention)
         return family.head.unpatched(x[:, n : 2 * n], time_BD, latents.shape)
 
-    def _rotary(self, grid: TokenGrid, references: int) -> Tensor:
-        layout, still = self.adapter.layout, TokenGrid(1, grid.rows, grid.columns)
-        places = [
-            timed_positions(grid, layout.source_times(grid.frames)),
-            timed_positions(grid, None),
-            *(timed_positions(still, (layout.reference_time(grid.frames, i),)) for i in range(references)),
-        ]
-        angles = rotary_angles(torch.cat(places), DIM // NUM_HEADS)
-        return torch.stack((angles.cos(), angles.sin()), dim=-1).float().unsqueeze(1)
+
+@cache
+def _rotary_of(layout: AdapterLayout, grid: TokenGrid, references: int, device: torch.device) -> Tensor:
+    still = TokenGrid(1, grid.rows, grid.columns)
+    places = [
+        timed_positions(grid, layout.source_times(grid.frames)),
+        timed_positions(grid, None),
+        *(timed_positions(still, (layout.reference_time(grid.frames, i),)) for i in range(references)),
+    ]
+    return turned(rotary_angles(torch.cat(places), DIM // NUM_HEADS)).to(device)
 
 
 def _tokens(embedded: Tensor) -> Tensor:

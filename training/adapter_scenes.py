@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +15,18 @@ from torch import Tensor
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.context_scenes import Asked, ContextExample, context_example, faded
 from training import run, whole_clip
-from training.latents import Statistics
+from training.further_scenes import edits_at
+from training.latents import published
+from training.shard_folder import Shard, ShardFolder
 
-log = logging.getLogger("reelpatch.training")
-
-FIRST_SEED, SHARD, CLIPS_AT_ONCE = 20_000_000, 256, 16
+FIRST_SEED, SHARD = 20_000_000, 256
+TIMED_SEED = 25_000_000  # of the scenes of a training by time, which learns what was done least well
 # What is asked in turn, by seed; the hard ones have more than their share.
 TURNS: tuple[Asked, ...] = (
     *("plain", "plain", "reference", "plain", "ramp", "plain", "reference", "pointed"),
     *("plain", "plain", "reference", "plain", "ramp", "window", "reference", "plain"),
 )
+ENOUGH_SHARDS = 6  # to begin with
 FADED_SHARE = 0.3  # of ramps go the other way
 
 
@@ -48,7 +49,7 @@ class Scenes:
     def is_style(self) -> Tensor:
         """Which scenes are restyled, `[N]` bool."""
         asked = {text for style in scenes.STYLES for text in scenes.style_wordings(style)}
-        return torch.tensor([words[0] in asked for words in self.wordings])
+        return torch.tensor([words[0] in asked for words in self.wordings], device=run.DEVICE)
 
 
 def scene_of(seed: int) -> ContextExample:
@@ -67,15 +68,32 @@ def scene_of(seed: int) -> ContextExample:
     return faded(one) if asked == "ramp" and rng.random() < FADED_SHARE else one
 
 
+def timed_scene_of(seed: int) -> ContextExample:
+    """The same for a training by time: eight times four seeds in turn, three of them four edits of one scene each."""
+    place = seed % 4
+    match seed // 4 % 8:
+        case 0 | 1 | 2:
+            return ContextExample(edits_at(seed // 4)[place], "plain")
+        case 3:
+            return context_example(seed, "reference", kind="recolour", num_things=1 + place % 2)
+        case 4:
+            asked: tuple[Asked, ...] = ("ramp", "window", "pointed", "reference")
+            return context_example(seed, asked[place])
+        case 5:
+            return context_example(seed, "plain", kind="style" if place < 2 else None)
+        case 6:
+            also: tuple[Asked, ...] = ("ramp", "whole", "continued", "window")
+            return context_example(seed, also[place])
+        case _:
+            return scene_of(seed)
+
+
 class Encoder:
     """The VAE that ships, and what it makes of black and of nothing."""
 
     def __init__(self, vae: AutoencoderKLWan) -> None:
         self._vae = vae.eval()
-        mean, std = (
-            torch.tensor(vae.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std")
-        )
-        self._statistics = Statistics(mean, std)
+        self._statistics = published(vae)
         self._masks: dict[bytes, Tensor] = {}
         self._black = self._encode(
             [np.zeros((scenes.NUM_FRAMES, scenes.SIZE_PX, scenes.SIZE_PX, 3), np.float32)]
@@ -85,7 +103,10 @@ class Encoder:
     def _encode(self, clips: Sequence[scenes.Frames]) -> Tensor:
         video = torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3) * 2 - 1
         with run.fast_arithmetic():
-            parts = [whole_clip.encode(self._vae, part).float() for part in video.split(CLIPS_AT_ONCE)]
+            parts = [
+                whole_clip.encode(self._vae, part.to(run.DEVICE)).float().cpu()
+                for part in video.split(run.CLIPS_AT_ONCE)
+            ]
         return self._statistics.normalise(torch.cat(parts)).half()
 
     def _encode_masks(self, masks: Sequence[scenes.Frames]) -> Tensor:
@@ -97,9 +118,8 @@ class Encoder:
             )
         return torch.stack([self._masks[mask.tobytes()] for mask in masks])
 
-    def shard(self, first_seed: int) -> dict[str, object]:
-        """What `Scenes` holds, of `SHARD` seeds."""
-        examples = [scene_of(first_seed + i) for i in range(SHARD)]
+    def shard(self, examples: Sequence[ContextExample]) -> Shard:
+        """What `Scenes` holds, of `SHARD` examples."""
         masks = self._black.repeat(SHARD, 1, 1, 1, 1)
         masked = [i for i, one in enumerate(examples) if one.mask is not None]
         masks[masked] = self._encode_masks([examples[i].example.mask for i in masked])
@@ -124,15 +144,35 @@ def _rgb(mask: scenes.Frames) -> scenes.Frames:
     return np.repeat(mask[..., None], 3, axis=-1)
 
 
-def load(folder: Path, encoder: Encoder, num_shards: int, first_seed: int = FIRST_SEED) -> Scenes:
-    """The first so many shards of scenes from `first_seed` on, encoded into `folder` where they are not there yet."""
-    parts: list[dict[str, object]] = []
-    for number in range(num_shards):
-        path = folder / "adapter_scenes" / f"{number:04d}.pt"
-        if not path.exists():
-            run.save_atomically(encoder.shard(first_seed + number * SHARD), path)
-            log.info("encoded shard %d", number)
-        parts.append(torch.load(path, weights_only=True))
-    names = ("source", "target", "mask", "reference", "has_reference", "is_still")
-    tensors = {name: torch.cat([part[name] for part in parts]) for name in names}  # type: ignore[misc]  # of tensors
-    return Scenes(**tensors, wordings=[words for part in parts for words in part["wordings"]])  # type: ignore[union-attr]
+class SceneFolder:
+    """Shards of `SHARD` seeds, in a part of `folder`; `encoder` is asked for where one is to be made."""
+
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Callable[[], Encoder],
+        first_seed: int,
+        scene: Callable[[int], ContextExample] = scene_of,
+    ) -> None:
+        def encoded(number: int) -> Shard:
+            first = first_seed + number * SHARD
+            return encoder().shard([scene(seed) for seed in range(first, first + SHARD)])
+
+        self.shards = ShardFolder(folder / "adapter_scenes", encoded)
+        self._joined: Scenes | None = None
+
+    def first(self, count: int) -> Scenes:
+        """The scenes of the first so many shards."""
+        return self._of(self.shards.first(count))
+
+    def ready(self) -> Scenes | None:
+        """Those of the shards that are there, if there are a few."""
+        parts = self.shards.there()
+        return self._of(parts) if len(parts) >= ENOUGH_SHARDS else None
+
+    def _of(self, parts: list[Shard]) -> Scenes:
+        if self._joined is None or len(self._joined.wordings) != len(parts) * SHARD:
+            names = ("source", "target", "mask", "reference", "has_reference", "is_still")
+            tensors = {name: torch.cat([part[name] for part in parts]) for name in names}
+            self._joined = Scenes(**tensors, wordings=[words for part in parts for words in part["wordings"]])
+        return self._joined

@@ -38,6 +38,13 @@ def draw(shards: Shards, step: int) -> tuple[Tensor, list[str], torch.Generator]
     return rows, ["" if drop else text for drop, text in zip(dropped, sentences, strict=True)], generator
 
 
+def levels(count: int, generator: torch.Generator) -> Tensor:
+    """Noise levels `[count]` on the device that trains, spread evenly before they are shifted by `SHIFT`."""
+    places = torch.randperm(count, generator=generator, device=run.DEVICE)
+    u = (places + torch.rand(count, generator=generator, device=run.DEVICE)) / count
+    return SHIFT * u / (1 + (SHIFT - 1) * u)
+
+
 def loss_of(family: DemoFamily, shards: Shards, step: int) -> Tensor:
     """The flow-matching loss of a step: velocity = noise - clean, noise levels shifted by `SHIFT`.
 

@@ -6,10 +6,10 @@ as clips of 9 frames, and with their first frame given as the recipe shows it, 1
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +19,16 @@ from reelpatch.clips.given_frame import GivenFrame
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.scenes import Example, Scene, Thing
 from reelpatch.recipes import recipe
-from training import latents, run
-from training.latents import Shards, Statistics, encode_examples, joined
-
-log = logging.getLogger("reelpatch.training")
+from training import latents
+from training.latents import Shards, encode_examples, joined, published
+from training.shard_folder import Shard, ShardFolder
 
 FIRST_SEED, SEEDS_OF_A_SHARD = 35_000_000, 1000
 # Of a shard: scenes with all of their edits in 9 frames, clips as all stages draw them, scenes with their edits after a given frame.
-NUM_SCENES, NUM_OTHERS, NUM_GIVEN = 56, 112, 22
+COUNTS = (56, 112, 22)
+# Those of a training by time: more masks in time, which the module did less well after the first.
+TIMED_SEED, TIMED_COUNTS = 37_500_000, (44, 160, 22)
+ENOUGH_SHARDS = 6  # to begin with
 HELD_FRAMES = recipe("demo").held_frames
 
 
@@ -55,6 +57,12 @@ def edits_of(seed: int) -> list[Example]:
         taken = {edit.instruction for edit in edits}
         edits.append(_edit(rng, seed, scene, kind, thing, taken))
     return edits
+
+
+@lru_cache(maxsize=1)
+def edits_at(seed: int) -> list[Example]:
+    """As `edits_of`, for who takes them one by one."""
+    return edits_of(seed)
 
 
 def _edit(
@@ -114,44 +122,50 @@ def first_frame_given(example: Example) -> Example:
     )
 
 
-def examples_of(first: int) -> tuple[list[Example], list[Example]]:
-    """The examples of a shard that begins with a seed: those of 9 frames, and those after a given one."""
-    others, given = first + NUM_SCENES, first + NUM_SCENES + NUM_OTHERS
+def examples_of(first: int, counts: tuple[int, int, int] = COUNTS) -> tuple[list[Example], list[Example]]:
+    """The examples of a shard that begins with a seed: those of 9 frames, and those after a given one; `counts` as `COUNTS`."""
+    num_scenes, num_others, num_given = counts
+    others, given = first + num_scenes, first + num_scenes + num_others
     plain = [edit for seed in range(first, others) for edit in edits_of(seed)]
     plain += [other_of(seed) for seed in range(others, given)]
     return plain, [
-        first_frame_given(edit) for seed in range(given, given + NUM_GIVEN) for edit in edits_of(seed)
+        first_frame_given(edit) for seed in range(given, given + num_given) for edit in edits_of(seed)
     ]
 
 
 class SceneFolder:
-    """Shards of scenes, encoded by the shipped VAE into a folder as they are asked for."""
+    """Shards of scenes in a part of `folder`; the VAE is asked for where one is to be made."""
 
-    def __init__(self, vae: AutoencoderKLWan, folder: Path) -> None:
-        self._vae, self._folder = vae.eval(), folder / "further_scenes"
-        mean, std = (
-            torch.tensor(vae.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std")
-        )
-        self._statistics = Statistics(mean, std)
-        self._shards: list[dict[str, Any]] = []
+    def __init__(
+        self,
+        vae: Callable[[], AutoencoderKLWan],
+        folder: Path,
+        first_seed: int = FIRST_SEED,
+        counts: tuple[int, int, int] = COUNTS,
+    ) -> None:
+        def encoded(number: int) -> Shard:
+            plain, given = examples_of(first_seed + number * SEEDS_OF_A_SHARD, counts)
+            statistics = published(vae())
+            return {
+                part: encode_examples(vae(), statistics, one)
+                for part, one in (("plain", plain), ("given", given))
+            }
+
+        self.shards = ShardFolder(folder / "further_scenes", encoded)
+        self._num_joined = 0
         self._joined: Scenes | None = None
 
     def first(self, count: int) -> Scenes:
         """The examples of the first `count` shards."""
-        if self._joined is None or len(self._shards) != count:
-            self._shards = self._shards[:count] + [self._shard(n) for n in range(len(self._shards), count)]
-            self._joined = Scenes(
-                *(joined([shard[part] for shard in self._shards]) for part in ("plain", "given"))
-            )
-        return self._joined
+        return self._of(self.shards.first(count))
 
-    def _shard(self, number: int) -> dict[str, Any]:
-        path = self._folder / f"{number:04d}.pt"
-        if not path.exists():
-            plain, given = examples_of(FIRST_SEED + number * SEEDS_OF_A_SHARD)
-            parts = {"plain": plain, "given": given}
-            run.save_atomically(
-                {part: encode_examples(self._vae, self._statistics, one) for part, one in parts.items()}, path
-            )
-            log.info("encoded shard %d", number)
-        return torch.load(path, weights_only=True)
+    def ready(self) -> Scenes | None:
+        """Those of the shards that are there, if there are a few."""
+        parts = self.shards.there()
+        return self._of(parts) if len(parts) >= ENOUGH_SHARDS else None
+
+    def _of(self, parts: list[Shard]) -> Scenes:
+        if self._joined is None or self._num_joined != len(parts):
+            self._joined = Scenes(*(joined([shard[part] for shard in parts]) for part in ("plain", "given")))
+            self._num_joined = len(parts)
+        return self._joined

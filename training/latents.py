@@ -20,7 +20,6 @@ from training import run, whole_clip
 log = logging.getLogger("reelpatch.training")
 
 SHARD = 256
-CLIPS_AT_ONCE = 16
 FIRST_SEED = 10_000_000
 NUM_AS_JUDGED = (
     6144  # scenes as they are drawn for the judge too; what comes after them is what is hard to learn
@@ -38,6 +37,13 @@ class Statistics:
         return (latents - self.mean) / self.std
 
 
+def published(vae: AutoencoderKLWan) -> Statistics:
+    """Those that are wired into code that runs the VAE, and that hold for a finished one."""
+    return Statistics(
+        *(torch.tensor(vae.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
+    )
+
+
 @dataclass(frozen=True)
 class Shards:
     """All encoded scenes: latents `[N, 16, T, 8, 8]` (normalised, float16), folded masks `[N, 64, T, 8, 8]` bool."""
@@ -49,7 +55,7 @@ class Shards:
     wordings: list[list[str]]
 
     def context(self, rows: Tensor) -> Tensor:
-        """The 96 channels of the chosen scenes, float32, on the device that trains."""
+        """The 96 channels of the chosen scenes, float32, on the device that trains; `rows` are where the scenes are."""
         parts = [self.inactive[rows].float(), self.reactive[rows].float(), self.mask[rows].float()]
         return torch.cat(parts, dim=1).to(run.DEVICE)
 
@@ -122,7 +128,7 @@ def encode_examples(
             video = video * torch.from_numpy(np.stack(masks)).permute(0, 4, 1, 2, 3)
         keys = [clip.numpy().tobytes() for clip in video]
         distinct = dict(zip(keys, video, strict=True))
-        parts = torch.stack(list(distinct.values())).split(CLIPS_AT_ONCE)
+        parts = torch.stack(list(distinct.values())).split(run.CLIPS_AT_ONCE)
         latents = statistics.normalise(torch.cat([_encode(vae, part) for part in parts])).half()
         places = {key: place for place, key in enumerate(distinct)}
         return latents[[places[key] for key in keys]]

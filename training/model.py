@@ -8,6 +8,7 @@ pads text to 512 are one row that counts many times (`log(count)` added to its a
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from reelpatch.edits.vace.module import VaceConfig, VaceModule
 from reelpatch.families.attention import sdpa
 from reelpatch.families.lattice import TokenGrid
 from reelpatch.families.wan.block import WanBlock
-from reelpatch.families.wan.rotary import rotary_table
+from reelpatch.families.wan.rotary import rotary_angles, timed_positions
 from training.words import MAX_TOKENS, WORDS
 
 DIM, FFN_DIM, NUM_HEADS, NUM_LAYERS = 128, 512, 1, 8
@@ -112,7 +113,7 @@ class DemoFamily(nn.Module):
         """
         strength = torch.ones_like(sigma) if strength is None else strength
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
-        rotary = rotary_table(grid, DIM // NUM_HEADS, device=latents.device)
+        rotary = rotary_of(grid, None, latents.device)
         editors: Any = self.vace.vace_blocks
         time_BD = self.time_embedding(sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
@@ -147,6 +148,22 @@ def attention(q_BNAE: Tensor, k_BTAE: Tensor, v_BTAE: Tensor) -> Tensor:
 
 def padding_bias(like: Tensor) -> Tensor:
     """What is added to scores of the `TEXT_ROWS` rows, `[1, TEXT_ROWS]`."""
-    bias = torch.zeros(1, TEXT_ROWS, dtype=like.dtype, device=like.device)
+    return _padding_bias(like.dtype, like.device)
+
+
+@cache
+def _padding_bias(dtype: torch.dtype, device: torch.device) -> Tensor:
+    bias = torch.zeros(1, TEXT_ROWS, dtype=dtype)
     bias[0, -1] = math.log(WAN_TEXT_ROWS - MAX_TOKENS)
-    return bias
+    return bias.to(device)
+
+
+@cache
+def rotary_of(grid: TokenGrid, times: tuple[int, ...] | None, device: torch.device) -> Tensor:
+    """The rotary table of a grid whose frames lie at these places in time (None: 0, 1, 2 and so on), made once."""
+    return turned(rotary_angles(timed_positions(grid, times), DIM // NUM_HEADS)).to(device)
+
+
+def turned(angles: Tensor) -> Tensor:
+    """The rotary table of angles in radians `[N, E / 2]`: `[N, 1, E / 2, 2]` float32."""
+    return torch.stack((angles.cos(), angles.sin()), dim=-1).float().unsqueeze(1)

@@ -46,17 +46,27 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            updates: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                velocity = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
-                velocity.lerp_(weight.grad, 1 - group["momentum"])
-                update = weight.grad.lerp(velocity, group["momentum"]).flatten(1)
-                updates.setdefault(update.shape, []).append((weight, update))
-            for (rows, columns), pairs in updates.items():
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not weights:
+                continue
+            gradients = [weight.grad for weight in weights]
+            velocities = [self._velocity(weight) for weight in weights]
+            torch._foreach_lerp_(velocities, gradients, 1 - group["momentum"])
+            updates = torch._foreach_lerp(gradients, velocities, group["momentum"])
+            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
+            for weight, update in zip(weights, updates, strict=True):
+                flat = update.flatten(1)
+                alike.setdefault(flat.shape, []).append((weight, flat))
+            for (rows, columns), pairs in alike.items():
                 gain = max(1.0, rows / columns) ** 0.5
                 together = orthogonalise(torch.stack([update for _, update in pairs]).to(self._dtype))
-                for (weight, _), update in zip(pairs, together, strict=True):
-                    weight.add_(update.view_as(weight), alpha=-group["lr"] * gain)
+                moves = together.to(pairs[0][0].dtype) * (-group["lr"] * gain)
+                shaped = [move.view_as(weight) for move, (weight, _) in zip(moves, pairs, strict=True)]
+                torch._foreach_add_([weight for weight, _ in pairs], shaped)
         return loss
+
+    def _velocity(self, weight: Tensor) -> Tensor:
+        state = self.state[weight]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(weight)
+        return state["momentum"]

@@ -5,7 +5,7 @@ Encoded once, in shards that a killed run keeps.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from torch import Tensor
 from reelpatch.edits.reasoning.settings import PLAIN_FRAMES, REASONING_FRAMES
 from reelpatch.headless.demo import scenes
 from training import run, whole_clip
-from training.latents import Statistics
-
-log = logging.getLogger("reelpatch.training")
+from training.further_scenes import edits_at
+from training.latents import published
+from training.shard_folder import Shard, ShardFolder
 
 FIRST_SEED, NUM_SCENES, SHARD = 40_000_000, 5120, 256
 NUM_FILMS = 1024  # of the scenes, the first, have the way too
@@ -29,7 +29,8 @@ WAY = REASONING_FRAMES // 4 - 1  # latent frames between the picture and its edi
 NUM_GRAYS = (
     12  # scenes that the gray far behind a picture is measured on, which says next to nothing of the picture
 )
-_FILMS_AT_ONCE = 16
+TIMED_SEED = 45_000_000  # of the scenes of a training by time
+ENOUGH_SHARDS = NUM_FILMS // SHARD  # to begin with
 
 
 def scenes_at(step: int) -> int:
@@ -60,7 +61,7 @@ class Films:
     def films(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The same of films whose frames go over from the picture to the edit, [B, 16, 8, 8, 8] each."""
         first, last = self.pair[rows].float().split(1, dim=2)
-        shares = torch.arange(1, WAY + 1).view(-1, 1, 1) / (WAY + 1)
+        shares = torch.arange(1, WAY + 1, device=first.device).view(-1, 1, 1) / (WAY + 1)
         way = torch.lerp(self.still[rows].float()[:, :, None], last, shares)
         grays = self.later_grays.float().expand(len(rows), -1, -1, -1, -1)
         condition = [first, self.gray[rows].float()[:, :, None], grays]
@@ -72,57 +73,78 @@ def example(seed: int) -> scenes.Example:
     return scenes.example(seed, mask_kind="none")
 
 
-class FilmFolder:
-    """The films of `first_seed` onwards, in `folder`, encoded by `vae` as they are asked for, going on where an earlier run stopped."""
+def timed_example(seed: int) -> scenes.Example:
+    """The same for a training by time: half of them four edits of one scene each, a quarter styles."""
+    match seed // 4 % 4:
+        case 0 | 1:
+            return edits_at(seed // 4)[seed % 4]
+        case 2:
+            return scenes.example(seed, kind="style", mask_kind="none")
+        case _:
+            return example(seed)
 
-    def __init__(self, vae: AutoencoderKLWan, folder: Path, first_seed: int = FIRST_SEED) -> None:
-        self._vae, self._folder, self._first_seed = vae, folder, first_seed
+
+class FilmFolder:
+    """The films of `first_seed` onwards, in `folder`; the VAE is asked for where some are to be encoded."""
+
+    def __init__(
+        self,
+        vae: Callable[[], AutoencoderKLWan],
+        folder: Path,
+        first_seed: int = FIRST_SEED,
+        scene: Callable[[int], scenes.Example] = example,
+    ) -> None:
+        def encoded(number: int) -> Shard:
+            first, has_stills = first_seed + number * SHARD, (number + 1) * SHARD <= NUM_FILMS
+            examples = [scene(seed) for seed in range(first, first + SHARD)]
+            return _encode_shard(vae(), examples, has_stills=has_stills)
+
+        self.shards = ShardFolder(folder / "films", encoded)
+        self._vae, self._grays_path = vae, folder / "grays.pt"
         self._films: Films | None = None
 
-    @torch.no_grad()
     def first(self, count: int) -> Films:
         """The films of the first `count` scenes, whole shards."""
-        if self._films is None or len(self._films.wordings) < count:
-            self._films = self._read(count)
+        self.make_grays()
+        return self._of(self.shards.first(count // SHARD))
+
+    def ready(self) -> Films | None:
+        """Those that are there, if there are a few."""
+        parts = self.shards.there()
+        enough = len(parts) >= ENOUGH_SHARDS and self._grays_path.exists()
+        return self._of(parts) if enough and "still" in parts[0] else None
+
+    def _of(self, parts: list[Shard]) -> Films:
+        if self._films is None or len(self._films.wordings) != len(parts) * SHARD:
+            tensors = {
+                name: torch.cat([part[name] for part in parts if name in part])
+                for name in ("pair", "still", "gray")
+            }
+            wordings = [words for part in parts for words in part["wordings"]]
+            grays = torch.load(self._grays_path, map_location=run.DEVICE, weights_only=True)
+            self._films = Films(**tensors, later_grays=grays, wordings=wordings)
         return self._films
 
-    def _read(self, count: int) -> Films:
-        parts = []
-        for shard in range(count // SHARD):
-            path = self._folder / "films" / f"{shard:04d}.pt"
-            if not path.exists():
-                has_stills = (shard + 1) * SHARD <= NUM_FILMS
-                first = self._first_seed + shard * SHARD
-                run.save_atomically(_encode_shard(self._vae, first, has_stills=has_stills), path)
-                log.info("encoded %d of %d scenes", (shard + 1) * SHARD, NUM_SCENES)
-            parts.append(torch.load(path, weights_only=True))
-        tensors = {
-            name: torch.cat([part[name] for part in parts if name in part])
-            for name in ("pair", "still", "gray")
-        }
-        wordings = [words for part in parts for words in part["wordings"]]
-        return Films(**tensors, later_grays=self._grays(), wordings=wordings)
-
-    def _grays(self) -> Tensor:
-        path = self._folder / "grays.pt"
-        if not path.exists():
+    def make_grays(self) -> None:
+        """The gray frames far behind a picture, where they were not measured yet."""
+        if not self._grays_path.exists():
             films = [
-                _encode(self._vae, _film(one[None], 0.5, REASONING_FRAMES))
-                for one in _pictures(FIRST_SEED, NUM_GRAYS)[0]
+                _encode(self._vae(), _film(one[None], 0.5, REASONING_FRAMES))
+                for one in _pictures([example(FIRST_SEED + i) for i in range(NUM_GRAYS)])[0]
             ]
-            run.save_atomically(torch.cat(films).float().mean(0, keepdim=True)[:, :, 2:].half(), path)
-        return torch.load(path, weights_only=True)
+            grays = torch.cat(films).float().mean(0, keepdim=True)[:, :, 2:].half()
+            run.save_atomically(grays, self._grays_path)
 
 
-def _encode_shard(
-    vae: AutoencoderKLWan, first: int, *, has_stills: bool
-) -> dict[str, Tensor | list[list[str]]]:
-    before, after = _pictures(first, SHARD)
+def _encode_shard(vae: AutoencoderKLWan, examples: Sequence[scenes.Example], *, has_stills: bool) -> Shard:
+    before, after = _pictures(examples)
 
     def encoded(later: scenes.Frames | float) -> Tensor:
         parts = [
             _encode(vae, _film(before[at], later if isinstance(later, float) else later[at], PLAIN_FRAMES))
-            for at in (slice(row, row + _FILMS_AT_ONCE) for row in range(0, SHARD, _FILMS_AT_ONCE))
+            for at in (
+                slice(row, row + run.CLIPS_AT_ONCE) for row in range(0, len(before), run.CLIPS_AT_ONCE)
+            )
         ]
         return torch.cat(parts)
 
@@ -131,13 +153,12 @@ def _encode_shard(
         **stills,
         "pair": encoded(after),
         "gray": encoded(0.5)[:, :, 1],
-        "wordings": [list(example(first + number).wordings) for number in range(SHARD)],
+        "wordings": [list(one.wordings) for one in examples],
     }
 
 
-def _pictures(first: int, count: int) -> tuple[scenes.Frames, scenes.Frames]:
+def _pictures(examples: Sequence[scenes.Example]) -> tuple[scenes.Frames, scenes.Frames]:
     """The pictures of scenes and their edits, [B, H, W, 3] each."""
-    examples = [example(seed) for seed in range(first, first + count)]
     return np.stack([e.source[0] for e in examples]), np.stack([e.target[0] for e in examples])
 
 
@@ -148,9 +169,10 @@ def _film(pictures: scenes.Frames, later: scenes.Frames | float, frames: int) ->
     return films
 
 
+@torch.no_grad()
 def _encode(vae: AutoencoderKLWan, films: scenes.Frames) -> Tensor:
     """[B, F, H, W, 3] in [0, 1] to normalised latents, as the backbone reads them."""
     video = torch.from_numpy(films).permute(0, 4, 1, 2, 3) * 2 - 1
-    mean, std = (torch.tensor(vae.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
     with run.fast_arithmetic():
-        return Statistics(mean, std).normalise(whole_clip.encode(vae, video).float()).half()
+        latents = whole_clip.encode(vae, video.to(run.DEVICE)).float().cpu()
+    return published(vae).normalise(latents).half()

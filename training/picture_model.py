@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from reelpatch.edits.reasoning.drop import rotary_positions
 from reelpatch.families.lattice import TokenGrid
-from reelpatch.families.wan.rotary import rotary_angles, timed_positions
-from training.model import DIM, LATENT_CHANNELS, NUM_HEADS, TEXT_WIDTH, DemoFamily, attention, sinusoid
+from training.model import DIM, LATENT_CHANNELS, TEXT_WIDTH, DemoFamily, attention, rotary_of, sinusoid
 from training.restore import restore_family
 
 MASK_CHANNELS = 4
@@ -30,10 +29,9 @@ class PictureFamily(DemoFamily):
     def velocity(self, latents: Tensor, condition: Tensor, sigma: Tensor, text_BTD: Tensor) -> Tensor:
         """The velocity of noisy `latents` at `sigma` [B], beside what the condition shows, [B, 16, T, h, w] each."""
         grid = TokenGrid(latents.shape[2], latents.shape[3] // 2, latents.shape[4] // 2)
-        angles = rotary_angles(timed_positions(grid, rotary_positions(grid.frames)), DIM // NUM_HEADS)
-        rotary = torch.stack((angles.cos(), angles.sin()), dim=-1).float().unsqueeze(1)
+        rotary = rotary_of(grid, tuple(rotary_positions(grid.frames)), latents.device)
         mask = latents.new_zeros(len(latents), MASK_CHANNELS, *latents.shape[2:])
-        mask[:, :, 0] = 1
+        mask[:, :, 0].fill_(1)
         time_BD = self.time_embedding(sinusoid(1000 * sigma))
         modulation = self.time_projection(time_BD).unflatten(1, (6, DIM))
         seen = torch.cat([latents, mask, condition], dim=1)

@@ -48,6 +48,13 @@ def build() -> AutoencoderKLWan:
     return vae
 
 
+def shipped(models: Path) -> AutoencoderKLWan:
+    """The finished VAE of a models folder, on the device that trains."""
+    vae = build()
+    restore_vae(vae, models)
+    return vae.eval()
+
+
 def _inflate(conv: nn.Conv3d | nn.Conv2d) -> None:
     with torch.no_grad():
         newest = conv.weight[:, :, -1] if isinstance(conv, nn.Conv3d) else conv.weight

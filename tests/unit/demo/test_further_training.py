@@ -14,7 +14,7 @@ from torch import Tensor
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.judge import judge
 from reelpatch.recipes import recipe
-from training import further, latents, picture_films, vae
+from training import further, latents, picture_films, run, vae
 from training.further_scenes import (
     FIRST_SEED,
     SEEDS_OF_A_SHARD,
@@ -25,6 +25,7 @@ from training.further_scenes import (
 )
 from training.model import DemoFamily
 from training.restore import restore_family, restore_vae
+from training.words import encode
 
 SEEDS = range(FIRST_SEED, FIRST_SEED + 12)
 
@@ -109,34 +110,56 @@ def test_steps_are_the_recipe_s_and_end_where_they_should() -> None:
     """A transformer that is right everywhere has no error, and one that is not is asked about at each of the recipe's levels."""
     generator = torch.Generator().manual_seed(0)
     clean = torch.randn(2, 16, 3, 8, 8, generator=generator)
-    part = further.Part(clean, torch.zeros(2, 96, 3, 8, 8), torch.zeros(2, 1, 4))
+    noise = torch.randn(clean.shape, generator=generator)
+    part = further.Part(clean, torch.zeros(2, 96, 3, 8, 8), torch.zeros(2, 1, 4), noise)
     levels: list[float] = []
 
     def right(x: Tensor, sigma: Tensor, *_: Any) -> Tensor:
         levels.append(float(sigma[0]))
         return (x - clean) / sigma.view(-1, 1, 1, 1, 1)
 
-    assert further.few_steps_loss(right, part, generator).item() < 1e-8  # type: ignore[arg-type]  # a function in its place
+    assert further.few_steps_loss(right, part).item() < 1e-8  # type: ignore[arg-type]  # a function in its place
     shift, steps = recipe("demo").shift, recipe("demo").steps
     expected = [shift * u / (1 + (shift - 1) * u) for u in (1 - i / steps for i in range(steps))]
     assert levels == pytest.approx(expected)
     assert all(a > b for a, b in pairwise(levels))
-    wrong = further.few_steps_loss(lambda x, *_: 0 * x, part, generator)  # type: ignore[arg-type, return-value]
+    wrong = further.few_steps_loss(lambda x, *_: 0 * x, part)  # type: ignore[arg-type, return-value]
     assert wrong.item() > 1
+
+
+def drawn_part(family: DemoFamily, generator: torch.Generator) -> further.Part:
+    """Two examples of four latent frames."""
+    clean, noise = torch.randn(2, 2, 16, 4, 8, 8, generator=generator)
+    context = torch.randn(2, 96, 4, 8, 8, generator=generator)
+    text = family.embed_text(encode(["remove it", "make the circle blue"]))
+    return further.Part(clean, context, text, noise, torch.tensor([0.3, 0.8]))
+
+
+def test_steps_at_once_are_those_one_by_one(family: DemoFamily, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same error and the same gradients, whichever way a GPU or a CPU is spared."""
+    monkeypatch.setattr(run, "has_fast_bfloat16", lambda: False)
+    fast = further.with_lora(family, load_file(further.MODELS / further.LORA))
+    family.vace.requires_grad_(True)
+    part = drawn_part(family, torch.Generator().manual_seed(0))
+    losses, gradients = [], []
+    for loss_of in (further.few_steps_loss, further.few_steps_loss_at_once):
+        loss = loss_of(fast, part)
+        family.vace.zero_grad()
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append([parameter.grad.clone() for parameter in family.vace.parameters()])  # type: ignore[union-attr]  # all have one
+    torch.testing.assert_close(losses[0], losses[1])
+    for one, other in zip(*gradients, strict=True):
+        # fp32 sums of four steps in another order, of numbers up to the largest of them.
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
 
 
 def test_the_module_alone_gets_gradients(family: DemoFamily) -> None:
     fast = further.with_lora(family, load_file(further.MODELS / further.LORA))
     family.vace.requires_grad_(True)
     generator = torch.Generator().manual_seed(0)
-    part = further.Part(
-        torch.randn(1, 16, 4, 8, 8, generator=generator),
-        torch.randn(1, 96, 4, 8, 8, generator=generator),
-        further.Texts(family)(["remove it"]),
-    )
-    (
-        further.few_steps_loss(fast, part, generator) + further.many_steps_loss(family, part, generator)
-    ).backward()
+    part = drawn_part(family, generator)
+    (further.few_steps_loss(fast, part) + further.many_steps_loss(family, part)).backward()
     learn = {name for name, parameter in family.named_parameters() if parameter.grad is not None}
     assert learn == {f"vace.{name}" for name, _ in family.vace.named_parameters()}
     assert all(parameter.grad is None for name, parameter in fast.named_parameters() if "vace" not in name)
