@@ -16,8 +16,17 @@ from typing import Any
 import pytest
 
 MODES = {"classic": False, "nodes 2.0": True}  # ways of drawing nodes: whether it is the modern one
-Told = dict[str, Any]
 DRIVERS = Path(__file__).parent / "browser"
+
+
+class Told(dict[str, Any]):
+    """What a visit found, by section; to ask for a section that failed fails the test, with what the section waited for."""
+
+    def __getitem__(self, name: str) -> Any:
+        found = super().__getitem__(name)
+        if isinstance(found, Told) and found.keys() == {"failed"}:
+            pytest.fail(dict.__getitem__(found, "failed"), pytrace=False)
+        return found
 
 
 def needed() -> tuple[str, str, str]:
@@ -32,7 +41,7 @@ def needed() -> tuple[str, str, str]:
     return node, chromium, folder
 
 
-def driven(driver: str, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+def driven(driver: str, job: dict[str, Any], folder: Path) -> Told:
     """What a driver found on its visit; `folder` keeps its profile, its job and its result."""
     node, chromium, packages = needed()
     more = {"chromium": chromium, "profile": str(folder / "profile"), "pictures": str(folder)}
@@ -46,4 +55,4 @@ def driven(driver: str, job: dict[str, Any], folder: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((folder / "result.json").read_text())
+    return json.loads((folder / "result.json").read_text(), object_hook=Told)

@@ -14,16 +14,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.host import comfy
 
 ROOT = Path(__file__).parents[2]
 START_S, RUN_S = 600, 900  # long, for machines that are busy with other things
 POLL_S = 0.1
+PORTS = 3  # that are tried
+Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,6 @@ def running(base: Path, models: Path) -> Iterator[Server]:
     (base / "input").mkdir()
     (base / "custom_nodes" / "reelpatch").symlink_to(ROOT)
     (base / "models").symlink_to(models)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     options: tuple[str, ...] = (
         "--cpu",
         "--disable-auto-launch",
@@ -84,27 +84,39 @@ def running(base: Path, models: Path) -> Iterator[Server]:
     )
     front_end = os.environ.get("COMFYUI_FRONT_END")
     options += ("--front-end-root", front_end) if front_end else ()
-    command = [python, "main.py", *options, "--base-directory", str(base), "--port", str(port)]
+    command = [python, "main.py", *options, "--base-directory", str(base)]
+    until = time.monotonic() + START_S
+    for _ in range(PORTS):
+        with _started(command, checkout, base) as (server, process):
+            if _is_ready(server, process, until):
+                yield server
+                return
+    raise RuntimeError((base / "log").read_text()[-3000:])
+
+
+@contextmanager
+def _started(command: list[str], checkout: Path, base: Path) -> Iterator[tuple[Server, Process]]:
+    """A server on a port that is free now; another process may take it before the server does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with (base / "log").open("w") as log:
+        environment = {**os.environ, "PYTHONPATH": ""}
         process = subprocess.Popen(
-            command, cwd=checkout, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": ""}
+            [*command, "--port", str(port)], cwd=checkout, stdout=log, stderr=log, env=environment
         )
         try:
-            server = Server(f"http://127.0.0.1:{port}", base, process.pid)
-            _wait(server, process)
-            yield server
+            yield Server(f"http://127.0.0.1:{port}", base, process.pid), process
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_S
+def _is_ready(server: Server, process: Process, until: float) -> bool:
+    """Waits until the server answers, and not another one on its port; false where it has ended or took too long."""
     while time.monotonic() < until and process.poll() is None:
-        try:
-            server.ask("/system_stats")
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(POLL_S)
-        else:
-            return
-    raise RuntimeError((server.base / "log").read_text()[-3000:])
+        with suppress(OSError, HTTPException, ValueError, LookupError):  # whoever has the port
+            if str(server.base) in server.ask("/system_stats")["system"]["argv"]:
+                return True
+        time.sleep(POLL_S)
+    return False

@@ -53,7 +53,7 @@ def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytes
         "run": WORKFLOWS[0].name,
         "blueprint": BLUEPRINT,
     }
-    return {**driven("drive.cjs", job, folder), "modern": MODES[request.param]}
+    return Told(driven("drive.cjs", job, folder), modern=MODES[request.param])
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_a_template_is_opened_large_enough_to_read(told: Told, workflow: Workflo
 
 @pytest.mark.parametrize("workflow", APPS, ids=lambda workflow: workflow.name)
 def test_an_app_asks_for_a_few_things_with_a_line_each(pages: Told, workflow: Workflow) -> None:
-    asked = pages["apps"]["asked"][app_path(workflow).stem]
+    asked = pages["apps"][app_path(workflow).stem]
     ui = json.loads(app_path(workflow).read_text(encoding="utf-8"))
     inputs = ui["extra"]["linearData"]["inputs"]
     assert asked["labels"] == [widget for _, widget, _ in inputs]
@@ -231,7 +231,7 @@ def test_an_app_asks_for_a_few_things_with_a_line_each(pages: Told, workflow: Wo
 
 
 def test_an_app_is_run_and_shows_the_result(pages: Told, server: Server) -> None:
-    run = pages["apps"]["run"]
+    run = pages["appRun"]
     assert run["ended"]["kind"] == "execution_success", run
     (history,) = server.ask(f"/history/{run['ended']['detail']['prompt_id']}").values()
     outputs = history["outputs"].values()

@@ -267,7 +267,8 @@ def test_a_server_that_is_killed_leaves_every_job_done_once(
         heard += line.decode()
         if f"{servers[1].url} begins line" in line.decode():
             break
-    time.sleep(1.0)
+    while not servers[1].ask("/queue")["queue_running"]:
+        time.sleep(0.02)
     os.kill(servers[1].pid, signal.SIGKILL)
     heard += process.stderr.read().decode()
     assert process.wait() == DONE, heard

@@ -54,13 +54,13 @@ def saved(told: Told, server: Server) -> list[Path]:
 
 
 def test_the_chosen_video_is_shown_before_any_run(told: Told) -> None:
-    assert told["fresh"]["clip"] == CLIP
-    assert told["fresh"]["said"] == {"film": "", "masks": "", "linked": ""}
-    assert told["complaints"] == []
+    assert told["drawn"]["fresh"]["clip"] == CLIP
+    assert told["drawn"]["fresh"]["said"] == {"film": "", "masks": "", "linked": ""}
+    assert told["drawn"]["complaints"] == []
 
 
 def test_a_box_is_drawn_moved_and_given_a_ramp(told: Told) -> None:
-    texts = told["texts"]
+    texts = told["drawn"]["texts"]
     assert json.loads(texts["empty"])["regions"] == []
     shape = {"kind": "box", "centre": [0.3, 0.325], "size": [0.4, 0.35]}
     box = region(texts["box"])
@@ -76,26 +76,26 @@ def test_a_box_is_drawn_moved_and_given_a_ramp(told: Told) -> None:
 
 def test_undo_and_redo_are_the_editors_own(told: Told) -> None:
     """ComfyUI, which undoes whole graphs on the same keys, leaves the node alone."""
-    texts = told["texts"]
+    texts = told["drawn"]["texts"]
     assert texts["undone"] == texts["keyframes"]
     assert texts["redone"] == texts["ramp"]
-    assert told["isSame"]
+    assert told["drawn"]["isSame"]
 
 
 def test_it_is_there_again_after_saving_and_opening_the_page(told: Told) -> None:
-    assert told["reloaded"]["text"] == told["texts"]["ramp"]
+    assert told["reloaded"]["text"] == told["drawn"]["texts"]["ramp"]
     assert told["reloaded"]["clip"] == CLIP
-    assert told["copies"]["pasted"] == told["texts"]["ramp"]
+    assert told["copies"]["pasted"] == told["drawn"]["texts"]["ramp"]
 
 
 def test_a_subgraph_finds_the_video_outside_of_it(told: Told) -> None:
     inside = told["copies"]["inside"]
-    assert (inside["text"], inside["clip"]) == (told["texts"]["ramp"], CLIP)
+    assert (inside["text"], inside["clip"]) == (told["drawn"]["texts"]["ramp"], CLIP)
 
 
 def test_the_overlay_is_the_engines_mask(told: Told) -> None:
     """Half a level apart, which is rounding to bytes."""
-    track = read_track(told["texts"]["ramp"])
+    track = read_track(told["drawn"]["texts"]["ramp"])
     real = TrackRenderer(track, (64, 64), Moments(9, Fraction(8))).part(0, 9).numpy()
     assert np.abs(overlays(told) - real * 255).max() <= 0.5 + 1e-4
     assert [frame.max() > 0 for frame in real] == [False] + [True] * 8
@@ -111,12 +111,12 @@ def test_the_mask_that_was_used_is_the_overlay(told: Told, server: Server) -> No
 def test_the_text_is_in_the_prompt_and_in_what_was_saved(told: Told, server: Server) -> None:
     (history,) = server.ask(f"/history/{told['run']['detail']['prompt_id']}").values()
     (node,) = [one for one in history["prompt"][2].values() if one["class_type"] == "ReelpatchMaskTrack"]
-    assert node["inputs"]["track"] == told["texts"]["ramp"]
+    assert node["inputs"]["track"] == told["drawn"]["texts"]["ramp"]
     picture = Image.open(saved(told, server)[0])
     (drawn,) = [
         one for one in json.loads(picture.info["workflow"])["nodes"] if one["type"] == "ReelpatchMaskTrack"
     ]
-    assert drawn["widgets_values"][0] == told["texts"]["ramp"]
+    assert drawn["widgets_values"][0] == told["drawn"]["texts"]["ramp"]
 
 
 def test_keys_alone_do_all_of_it(told: Told) -> None:

@@ -1,6 +1,9 @@
 // Uses blueprints as a person does: finds one by its words, places it, connects a video, presses Run, unpacks it.
 
 const path = require("path");
+const { still } = require("./rest.cjs");
+const { pressRun, ran } = require("./runs.cjs");
+const { done } = require("./steps.cjs");
 
 /** Every blueprint of this pack, opened by itself: what it is queued as, and what once it is taken apart. */
 async function opened(page) {
@@ -21,17 +24,8 @@ async function opened(page) {
 /** Searches for a blueprint, places it in an empty graph, gives it a video, and runs it; then takes it apart. */
 async function used(page, { words, video, widgets }, pictures) {
   await page.evaluate(() => window.app.graph.clear());
-  await page.waitForTimeout(1000);
-  const { width, height } = page.viewportSize();
-  await page.mouse.dblclick(width / 2, height / 2);
-  await page.waitForTimeout(1500);
-  await page.keyboard.type(words);
-  await page.waitForTimeout(1500);
-  await page.screenshot({ path: path.join(pictures, "blueprint found.png") });
-  await page.keyboard.press("Enter");
-  await page.waitForTimeout(1500);
-  await page.mouse.click(width / 2, height / 2);
-  await page.waitForFunction(() => window.app.graph.nodes.length === 1);
+  await still(page);
+  await searched(page, words, path.join(pictures, "blueprint found.png"));
   await page.evaluate(
     async ([file, values]) => {
       const [node] = window.app.graph.nodes;
@@ -42,9 +36,6 @@ async function used(page, { words, video, widgets }, pictures) {
       load.connect(0, node, 0);
       for (const [name, value] of Object.entries(values))
         node.widgets.find((one) => one.name === name).value = value;
-      window.ended = null;
-      for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-        window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
     },
     [video, widgets],
   );
@@ -52,25 +43,69 @@ async function used(page, { words, video, widgets }, pictures) {
     const node = window.app.graph.nodes.find((one) => one.isSubgraphNode?.());
     return { title: node.title, widgets: node.widgets.map((one) => one.name) };
   });
-  await page.getByTestId("queue-button").first().click();
-  await page.waitForFunction(() => window.ended);
-  await page.waitForTimeout(1500);
+  const ended = await ran(page, () => pressRun(page));
   await page.screenshot({ path: path.join(pictures, "blueprint after the run.png") });
-  const ended = await page.evaluate(() => window.ended);
   const left = await unpacked(page);
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await page.waitForTimeout(500);
+  await still(page);
   await page.screenshot({ path: path.join(pictures, "blueprint unpacked.png") });
   return { ...told, ended, unpacked: left };
 }
 
+/** Places the only node of an empty graph, in the middle of the page: a double click, its words, Enter, and a click. */
+async function searched(page, words, picture) {
+  const { width, height } = page.viewportSize();
+  const [left, top] = [width / 2, height / 2];
+  const field = page.getByRole("dialog").locator("input[role=combobox]");
+  await done(
+    "the search box, ready to be typed into",
+    async () => {
+      if (!(await field.isVisible())) await page.mouse.dblclick(left, top);
+    },
+    async () => (await field.isVisible()) && field.evaluate((one) => one === document.activeElement),
+  );
+  const first = page.getByRole("option").filter({ hasText: new RegExp(words, "i") }).first();
+  await done(
+    `"${words}" among what the search box finds`,
+    async () => {
+      await field.fill("");
+      await page.keyboard.type(words);
+    },
+    async () => (await first.isVisible()) && (await first.getAttribute("aria-selected")) === "true",
+  );
+  await page.screenshot({ path: picture });
+  const count = () => page.evaluate(() => window.app.graph.nodes.length);
+  await done(
+    "the blueprint's node",
+    async () => {
+      if (!(await count())) await field.press("Enter");
+    },
+    async () => (await count()) === 1,
+  );
+  const isPlaced = () => page.evaluate(() => !window.app.graph.nodes[0].flags.ghost);
+  await done(
+    "the blueprint's node to be put down",
+    async () => {
+      if (!(await isPlaced())) await page.mouse.click(left, top);
+    },
+    isPlaced,
+  );
+  await field.waitFor({ state: "hidden" });
+}
+
 /** Takes the subgraph apart: the types of the nodes that it leaves, and what they are queued as. */
 async function unpacked(page) {
-  await page.evaluate(async () => {
-    window.app.canvas.select(window.app.graph.nodes.find((one) => one.isSubgraphNode?.()));
-    await window.app.extensionManager.command.execute("Comfy.Graph.UnpackSubgraph");
-  });
-  await page.waitForFunction(() => !window.app.graph.nodes.some((one) => one.isSubgraphNode?.()));
+  await done(
+    "the subgraph to be taken apart",
+    () =>
+      page.evaluate(async () => {
+        const whole = window.app.graph.nodes.find((one) => one.isSubgraphNode?.());
+        if (!whole) return;
+        window.app.canvas.select(whole);
+        await window.app.extensionManager.command.execute("Comfy.Graph.UnpackSubgraph");
+      }),
+    () => page.evaluate(() => !window.app.graph.nodes.some((one) => one.isSubgraphNode?.())),
+  );
   return page.evaluate(async () => ({
     types: window.app.graph.nodes.map((one) => one.type),
     prompt: (await window.app.graphToPrompt()).output,

@@ -1,6 +1,9 @@
 // Uses the player of the node Compare as a person does: keys, mouse, finger, buttons; tells what it showed.
 
 const path = require("path");
+const { still } = require("./rest.cjs");
+const { ran } = require("./runs.cjs");
+const { done, unchanged, until } = require("./steps.cjs");
 
 const NODE = "ReelpatchCompare";
 
@@ -23,13 +26,26 @@ function pixels(page) {
   });
 }
 
-async function until(page, isSo) {
-  for (let waited = 0; waited < 600; waited += 1) {
-    const state = await stateOf(page);
-    if (isSo(state)) return state;
-    await page.waitForTimeout(100);
-  }
-  throw new Error(`the player stays at ${JSON.stringify(await stateOf(page))}`);
+/** The state of the player once it is so; `what` says what is waited for. */
+async function shown(page, what, isSo) {
+  let state = null;
+  const told = async () => isSo((state = await stateOf(page)));
+  await until(`the player ${what}`, told).catch((error) => {
+    throw new Error(`${error.message}; it stays at ${JSON.stringify(state)}`);
+  });
+  return state;
+}
+
+/** Presses a key on the player's picture until the player is as the key makes it, for keys that may be pressed once more. */
+async function pressed(page, key, what, isSo) {
+  let state = null;
+  const act = async () => {
+    if (isSo(await stateOf(page))) return;
+    await page.locator(".reelpatch-compare canvas").focus();
+    await page.keyboard.press(key);
+  };
+  await done(`the player ${what} by the key "${key}"`, act, async () => isSo((state = await stateOf(page))));
+  return state;
 }
 
 /** Brings the node into view, large. */
@@ -39,7 +55,7 @@ async function closeUp(page) {
     window.app.canvas.ds.fitToBounds(node.boundingRect, { zoom: 0.6 });
     window.app.canvas.setDirty(true, true);
   }, NODE);
-  await page.waitForTimeout(1500);
+  await still(page);
 }
 
 /** Moves a finger from one place to another, as a touch screen tells it. */
@@ -56,51 +72,41 @@ async function swiped(page, from, to) {
 
 async function compared(page, pictures) {
   const states = {};
-  states.loaded = await until(page, (state) => state.isReady && state.isPlaying);
+  states.loaded = await shown(page, "to play", (state) => state.isReady && state.isPlaying);
   await closeUp(page);
   const canvas = page.locator(".reelpatch-compare canvas");
-  const box = await canvas.boundingBox();
-  const shown = Math.min(box.width, box.height); // the demo's clip is square
-  const at = (share) => [box.x + (box.width - shown) / 2 + share * shown, box.y + box.height / 2];
+  const box = await unchanged("the player's place", () => canvas.boundingBox());
+  const side = Math.min(box.width, box.height); // the demo's clip is square
+  const at = (share) => [box.x + (box.width - side) / 2 + share * side, box.y + box.height / 2];
 
-  await canvas.focus();
-  await page.keyboard.press(" ");
-  states.paused = await until(page, (state) => !state.isPlaying);
-  const steps = states.paused.frame ? [",", "."] : [".", ","];
+  states.paused = await pressed(page, " ", "to stop", (state) => !state.isPlaying);
+  const { frame } = states.paused;
   states.steps = [];
-  for (const key of steps) {
-    await page.keyboard.press(key);
-    await page.waitForTimeout(500);
-    states.steps.push((await stateOf(page)).frame);
-  }
-  await page.keyboard.press("ArrowRight");
-  states.arrow = await stateOf(page);
+  for (const [key, to] of frame ? [[",", frame - 1], [".", frame]] : [[".", 1], [",", 0]])
+    states.steps.push((await pressed(page, key, `at frame ${to}`, (state) => state.frame === to)).frame);
+  states.arrow = await pressed(page, "ArrowRight", "to move its line", (state) => state.share > 0.5);
 
   await page.mouse.move(...at(0.5));
   await page.mouse.down();
   await page.mouse.move(...at(0.3), { steps: 4 });
   await page.mouse.move(...at(0.25));
   await page.mouse.up();
-  states.dragged = await stateOf(page);
+  states.dragged = await shown(page, "to follow the mouse", (state) => Math.abs(state.share - 0.25) <= 0.02);
   await page.screenshot({ path: path.join(pictures, "compare wipe.png") });
   await swiped(page, at(0.5), at(0.75));
-  states.swiped = await stateOf(page);
+  states.swiped = await shown(page, "to follow the finger", (state) => Math.abs(state.share - 0.75) <= 0.02);
 
-  const seen = { wipe: await pixels(page) };
+  const drawn = () => unchanged("the player's picture", () => pixels(page));
+  const seen = { wipe: await drawn() };
   await page.getByRole("button", { name: "Side by side" }).click();
-  await page.waitForTimeout(500);
-  seen.side = await pixels(page);
-  states.side = await stateOf(page);
+  states.side = await shown(page, "to show both sides", (state) => state.mode === "side");
+  seen.side = await drawn();
   await page.screenshot({ path: path.join(pictures, "compare side.png") });
-  await canvas.focus();
-  await page.keyboard.press("3");
-  await page.waitForTimeout(500);
-  seen.difference = await pixels(page);
-  states.difference = await stateOf(page);
+  states.difference = await pressed(page, "3", "to show the difference", (state) => state.mode === "difference");
+  seen.difference = await drawn();
   await page.screenshot({ path: path.join(pictures, "compare difference.png") });
-  await page.keyboard.press("1");
-  await page.keyboard.press("m");
-  states.last = await stateOf(page);
+  await pressed(page, "1", "to wipe", (state) => state.mode === "wipe");
+  states.last = await pressed(page, "m", "to sound", (state) => !state.isMuted);
   return { states, seen };
 }
 
@@ -122,17 +128,13 @@ async function figures(page, pictures) {
     clip.connect(0, measure, "before");
     clip.connect(0, measure, "after");
     canvas.ds.fitToBounds([-50, -80, 1600, 900], { zoom: 0.95 });
-    window.ended = null;
-    await window.app.queuePrompt(0, 1);
   });
-  await page.waitForFunction(() => window.ended);
-  await page.waitForFunction(() => [...document.querySelectorAll(".reelpatch-text")].every((one) => one.textContent));
-  await page.waitForTimeout(2000);
+  const { kind } = await ran(page, () => page.evaluate(() => window.app.queuePrompt(0, 1)));
+  const texts = () =>
+    page.evaluate(() => [...document.querySelectorAll(".reelpatch-text")].map((one) => one.innerText));
+  await until("words on both nodes", async () => (await texts()).filter((one) => one.trim()).length === 2);
   await page.screenshot({ path: path.join(pictures, "figures.png") });
-  return page.evaluate(() => ({
-    ended: window.ended.kind,
-    texts: [...document.querySelectorAll(".reelpatch-text")].map((one) => one.innerText),
-  }));
+  return { ended: kind, texts: await unchanged("the words", texts) };
 }
 
 module.exports = { compared, figures };

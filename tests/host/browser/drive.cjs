@@ -6,8 +6,10 @@ const path = require("path");
 const blueprints = require("./blueprints.cjs");
 const { compared, figures } = require("./compare.cjs");
 const { look, onSmallScreen, openedAsTemplate } = require("./looks.cjs");
-const { browser, opened, watched } = require("./open.cjs");
+const { browser, opened, reopened, watched } = require("./open.cjs");
 const { placed, still } = require("./rest.cjs");
+const { pressRun, ranAnew } = require("./runs.cjs");
+const { sections } = require("./steps.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
@@ -16,16 +18,22 @@ async function main() {
   try {
     const page = await opened(context, job);
     const seen = watched(page);
-    const templates = await onSmallScreen(page, async () => {
-      const found = {};
-      for (const name of job.templates) found[name] = await template(page, name, seen, `${name}.png`);
-      return found;
+    const section = sections(page, job.pictures, async () => {
+      await reopened(page);
+      seen.take();
     });
-    const run = await pressedRun(page, job.run, seen);
-    const comparison = { ...(await compared(page, job.pictures)), complaints: seen.take() };
-    const told = await figures(page, job.pictures);
-    const used = { ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() };
-    fs.writeFileSync(job.result, JSON.stringify({ templates, run, comparison, figures: told, used }));
+    const found = { templates: {} };
+    await onSmallScreen(page, async () => {
+      for (const name of job.templates)
+        found.templates[name] = await section(`template ${name}`, () => template(page, name, seen, `${name}.png`));
+    });
+    found.run = await section("run", () => pressedRun(page, job.run, seen));
+    const comparison = async () => ({ ...(await compared(page, job.pictures)), complaints: seen.take() });
+    found.comparison = await section("comparison", comparison, ["run"]);
+    found.figures = await section("figures", () => figures(page, job.pictures));
+    const used = async () => ({ ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() });
+    found.used = await section("blueprint", used);
+    fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
   }
@@ -61,22 +69,13 @@ async function fitted(page) {
   await still(page);
 }
 
-/** Loads a template, presses Run, and waits for the end. */
+/** Loads a template, presses Run, and waits for the end, and for the clip that was made to come into its node. */
 async function pressedRun(page, name, seen) {
   await template(page, name, seen, "before the run.png");
-  // Nothing from a run before: every node works, and says what it has to say.
-  await page.request.post(`${job.url}/free`, { data: { unload_models: true, free_memory: true } });
-  await page.waitForTimeout(3000);
-  await page.evaluate(() => {
-    window.ended = null;
-    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
-  });
-  await page.getByTestId("queue-button").first().click();
-  await page.waitForFunction(() => window.ended);
-  await page.waitForTimeout(3000); // the clip that was made comes into its node
+  const ended = await ranAnew(page, () => pressRun(page));
+  await still(page);
   await page.screenshot({ path: path.join(job.pictures, "after the run.png") });
-  return { ended: await page.evaluate(() => window.ended), boxes: await placed(page), complaints: seen.take() };
+  return { ended, boxes: await placed(page), complaints: seen.take() };
 }
 
 main().catch((error) => {

@@ -1,6 +1,8 @@
 // What a new user sees: a template as the Templates dialog opens it on a small screen, and apps as pages to fill in.
 
 const path = require("path");
+const { ranAnew } = require("./runs.cjs");
+const { unchanged, until } = require("./steps.cjs");
 
 const SCREEN = { width: 1440, height: 900 };
 
@@ -47,65 +49,34 @@ function look(page) {
   });
 }
 
-/** Every app: the names of what it asks for, and their lines of words. The first is run. */
-async function apps(page, names, pictures) {
-  const asked = {};
-  let run = null;
-  for (const name of names) {
-    await openedAsTemplate(page, name);
-    const items = page.getByTestId("app-mode-widget-item");
-    await items.first().waitFor();
-    if (!run) await page.waitForTimeout(2000); // the tour comes late, and once
-    await welcomed(page);
-    asked[name] = await unchanged(page, async () => ({
-      labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
-      lines: await items.getByTestId("app-mode-widget-description").allInnerTexts(),
-    }));
-    await page.screenshot({ path: path.join(pictures, `app ${name}.png`) });
-    run ??= await pressedRun(page, pictures);
-  }
-  return { asked, run };
-}
-
-/** What `read` gives once it gives the same at several looks, one after the other. */
-async function unchanged(page, read) {
-  let found = await read();
-  for (let same = 0; same < 4; ) {
-    await page.waitForTimeout(100);
-    const now = await read();
-    same = JSON.stringify(now) === JSON.stringify(found) ? same + 1 : 0;
-    found = now;
-  }
-  return found;
-}
-
-/** Puts away the tour that the front end offers where an app is opened for the first time. */
-async function welcomed(page) {
-  const skip = page.getByRole("button", { name: "Skip", exact: true });
-  if (!(await skip.isVisible())) return;
-  await skip.click();
-  await skip.waitFor({ state: "hidden" });
-}
-
-async function pressedRun(page, pictures) {
-  // Nothing from a run before: what was kept would not be shown again.
-  await page.request.post(new URL("/free", page.url()).href, { data: { unload_models: true, free_memory: true } });
-  await page.waitForTimeout(3000);
-  await page.evaluate(() => {
-    window.ended = null;
-    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
-  });
-  await page.getByTestId("linear-run-button").getByRole("button", { name: "Run" }).click();
-  await page.waitForFunction(() => window.ended);
-  await page.waitForTimeout(3000);
-  await page.screenshot({ path: path.join(pictures, "app after the run.png") });
-  return page.evaluate(() => ({
-    ended: window.ended,
-    shown: [...document.querySelectorAll("video")]
-      .filter((one) => one.getBoundingClientRect().width > 200)
-      .map((one) => one.src),
+/** An app: the names of what it asks for, and their lines of words. */
+async function asked(page, name, pictures) {
+  await openedAsTemplate(page, name);
+  const items = page.getByTestId("app-mode-widget-item");
+  await items.first().waitFor();
+  const told = await unchanged(`what ${name} asks for`, async () => ({
+    labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
+    lines: await items.getByTestId("app-mode-widget-description").allInnerTexts(),
   }));
+  await page.screenshot({ path: path.join(pictures, `app ${name}.png`) });
+  return told;
+}
+
+/** Runs an app: how that ended, and the clips that are then shown large. */
+async function appRun(page, name, pictures) {
+  await asked(page, name, pictures);
+  const run = page.getByTestId("linear-run-button").getByRole("button", { name: "Run" });
+  const ended = await ranAnew(page, () => run.click());
+  const large = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll("video")]
+        .filter((one) => one.getBoundingClientRect().width > 200)
+        .map((one) => one.src),
+    );
+  await until("the app's result", async () => (await large()).length);
+  const shown = await unchanged("the app's result", large);
+  await page.screenshot({ path: path.join(pictures, "app after the run.png") });
+  return { ended, shown };
 }
 
 /** Which widgets of Guidance schedule are gray, without a recipe's settings, with them, and without them again. */
@@ -127,4 +98,4 @@ async function grayed(page) {
   });
 }
 
-module.exports = { apps, grayed, look, onSmallScreen, openedAsTemplate };
+module.exports = { appRun, asked, grayed, look, onSmallScreen, openedAsTemplate };

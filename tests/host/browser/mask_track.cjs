@@ -3,9 +3,11 @@
 
 const fs = require("fs");
 const path = require("path");
-const { browser, opened, ready, watched } = require("./open.cjs");
+const { browser, opened, reopened, watched } = require("./open.cjs");
+const { pressRun, ran } = require("./runs.cjs");
+const { TRY_MS, done, sections } = require("./steps.cjs");
 const editor = require("./track_editor.cjs");
-const { tools } = require("./track_tools.cjs");
+const { begun, tools } = require("./track_tools.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 const SCREEN = { width: 1440, height: 900 };
@@ -15,16 +17,24 @@ async function main() {
   try {
     const page = await opened(context, job);
     const seen = watched(page);
-    await graphed(page);
-    await page.keyboard.press("Escape"); // dialogs that the template brings up
-    await editor.closeUp(page);
-    const found = { fresh: await editor.told(page), ...(await drawn(page)) };
-    found.complaints = seen.take();
-    found.reloaded = await savedAndReloaded(page);
-    found.overlays = await editor.overlays(page, found.reloaded.clip.frames);
-    found.run = await run(page);
-    found.copies = await copied(page);
-    found.tools = await tools(page, job.pictures);
+    const section = sections(page, job.pictures, async () => {
+      await reopened(page);
+      await begun(page);
+    });
+    const found = {};
+    found.drawn = await section("drawn", async () => {
+      await graphed(page);
+      await page.keyboard.press("Escape"); // dialogs that the template brings up
+      await editor.closeUp(page);
+      return { fresh: await editor.told(page), ...(await drawn(page)), complaints: seen.take() };
+    });
+    found.reloaded = await section("saved and reloaded", () => savedAndReloaded(page), ["drawn"]);
+    const overlays = () => editor.overlays(page, found.reloaded.clip.frames);
+    found.overlays = await section("overlays", overlays, ["saved and reloaded"]);
+    found.run = await section("run", () => ran(page, () => pressRun(page)), ["saved and reloaded"]);
+    found.copies = await section("copies", () => copied(page), ["saved and reloaded"]);
+    await section("blank workflow", () => begun(page));
+    found.tools = await tools(page, job.pictures, section);
     fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
@@ -85,29 +95,27 @@ async function drawn(page) {
 
 /** Saves the workflow by its keys, and opens the page anew. */
 async function savedAndReloaded(page) {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.keyboard.press("Control+s");
   const name = page.getByRole("dialog").getByRole("textbox");
-  await name.fill(job.modern ? "drawn in 2.0" : "drawn");
-  await page.keyboard.press("Enter");
-  await page.waitForFunction(() => window.app.extensionManager.workflow.activeWorkflow?.isPersisted);
-  await page.reload();
-  await ready(page);
+  await done(
+    "the dialog that asks for a name",
+    async () => {
+      if (await name.isVisible()) return;
+      await page.evaluate(() => document.activeElement?.blur());
+      await page.keyboard.press("Control+s");
+    },
+    () => name.isVisible(),
+  );
+  await done(
+    "the workflow to be saved",
+    async () => {
+      await name.fill(job.modern ? "drawn in 2.0" : "drawn", { timeout: TRY_MS });
+      await name.press("Enter", { timeout: TRY_MS });
+    },
+    () => page.evaluate(() => Boolean(window.app.extensionManager.workflow.activeWorkflow?.isPersisted)),
+  );
+  await reopened(page);
   await editor.closeUp(page);
   return editor.told(page);
-}
-
-/** Presses Run, and waits for the end. */
-async function run(page) {
-  await page.evaluate(() => {
-    window.ended = null;
-    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
-  });
-  await page.getByTestId("queue-button").first().click();
-  await page.waitForFunction(() => window.ended);
-  await page.waitForTimeout(1000);
-  return page.evaluate(() => window.ended);
 }
 
 /** The node copied and pasted, and in a subgraph: what the editor of each then shows. */

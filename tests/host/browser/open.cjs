@@ -1,8 +1,8 @@
 // Chromium with ComfyUI's front end in it, ready to be used; and what the page complains of.
 
 const { chromium } = require("playwright-core");
+const { STEP_MS } = require("./steps.cjs");
 
-const PATIENCE_MS = 600_000; // long, for machines that are busy with other things
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -16,7 +16,7 @@ const ARGUMENTS = [
 
 /** A browser with a profile of its own: `job` is {chromium, profile}. */
 function browser(job, viewport) {
-  const how = { executablePath: job.chromium, headless: true, viewport, timeout: PATIENCE_MS, args: ARGUMENTS };
+  const how = { executablePath: job.chromium, headless: true, viewport, timeout: STEP_MS, args: ARGUMENTS };
   return chromium.launchPersistentContext(job.profile, how);
 }
 
@@ -27,12 +27,21 @@ async function opened(context, job) {
     "Comfy.VueNodes.Enabled": job.modern,
     "LiteGraph.Canvas.MinFontSizeForLOD": 0, // words in the pictures, however small
   };
-  await context.request.post(`${job.url}/settings`, { data: settings, timeout: PATIENCE_MS });
+  await context.request.post(`${job.url}/settings`, { data: settings, timeout: STEP_MS });
   const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(job.url, { timeout: PATIENCE_MS });
+  page.setDefaultTimeout(STEP_MS);
+  // The tour that the front end offers where an app is opened for the first time comes late, and once.
+  const skip = page.getByRole("button", { name: "Skip", exact: true });
+  await page.addLocatorHandler(skip, () => skip.click());
+  await page.goto(job.url);
   await ready(page);
   return page;
+}
+
+/** Opens the page anew. */
+async function reopened(page) {
+  await page.reload();
+  await ready(page);
 }
 
 /** Waits for the pack's nodes and for a graph. */
@@ -57,4 +66,4 @@ function watched(page) {
   };
 }
 
-module.exports = { PATIENCE_MS, browser, opened, ready, watched };
+module.exports = { browser, opened, reopened, watched };

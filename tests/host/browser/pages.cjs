@@ -6,8 +6,9 @@ const fs = require("fs");
 const blueprints = require("./blueprints.cjs");
 const { clicked } = require("./clicks.cjs");
 const { inChinese } = require("./language.cjs");
-const { apps, grayed } = require("./looks.cjs");
-const { browser, opened } = require("./open.cjs");
+const { appRun, asked, grayed } = require("./looks.cjs");
+const { browser, opened, reopened } = require("./open.cjs");
+const { sections } = require("./steps.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
@@ -15,12 +16,15 @@ async function main() {
   const context = await browser(job, { width: 1440, height: 900 });
   try {
     const page = await opened(context, job);
-    const queued = await blueprints.opened(page);
-    const gray = await grayed(page);
-    const dialog = await clicked(page, job.run, job.pictures);
-    const inApp = await apps(page, job.apps, job.pictures);
-    const chinese = await inChinese(page, job.run, job.pictures);
-    fs.writeFileSync(job.result, JSON.stringify({ queued, gray, dialog, apps: inApp, chinese }));
+    const section = sections(page, job.pictures, () => reopened(page));
+    const found = { apps: {} };
+    found.queued = await section("queued blueprints", () => blueprints.opened(page));
+    found.gray = await section("gray widgets", () => grayed(page));
+    found.dialog = await section("Templates dialog", () => clicked(page, job.run, job.pictures));
+    for (const name of job.apps) found.apps[name] = await section(`app ${name}`, () => asked(page, name, job.pictures));
+    found.appRun = await section("app's run", () => appRun(page, job.apps[0], job.pictures));
+    found.chinese = await section("Chinese", () => inChinese(page, job.run, job.pictures));
+    fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
   }

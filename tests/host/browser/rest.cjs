@@ -1,15 +1,15 @@
 // Where nodes lie on the page, and the wait until nothing moves there any more.
 
-const { PATIENCE_MS } = require("./open.cjs");
+const { STEP_MS } = require("./steps.cjs");
 
 const SAME_TIMES = 4; // looks, with the page's own frames drawn in between
 
 /** Waits until every node is drawn and nothing moves, comes or goes any more. */
 async function still(page) {
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + STEP_MS;
   let before = "";
   for (let same = 0; same < SAME_TIMES; ) {
-    if (Date.now() > until) throw new Error(`the page does not come to rest: ${before}`);
+    if (Date.now() > until) throw new Error(`waited ${STEP_MS / 1000} s for the page to come to rest: ${before}`);
     const { rest, isDrawn } = await page.evaluate(async () => {
       await new Promise((waited) => setTimeout(waited, 50));
       const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));

@@ -1,5 +1,7 @@
 // Hands and eyes for the editor of the node Mask track.
 
+const steps = require("./steps.cjs");
+
 const TYPE = "ReelpatchMaskTrack";
 
 /** What the editor of the graph that is open says of itself. */
@@ -10,14 +12,24 @@ function told(page) {
   }, TYPE);
 }
 
-/** Waits until the editor shows what it is asked for. */
-async function until(page, isSo) {
-  for (let waited = 0; waited < 600; waited += 1) {
-    const state = await told(page);
-    if (isSo(state)) return state;
-    await page.waitForTimeout(100);
-  }
-  throw new Error(`the editor stays at ${JSON.stringify(await told(page))}`);
+/** The state of the editor once it is so; `what` says what is waited for. */
+async function until(page, what, isSo) {
+  let state = null;
+  const look = async () => isSo((state = await told(page)));
+  await steps.until(`the editor ${what}`, look).catch((error) => {
+    throw new Error(`${error.message}; it stays at ${JSON.stringify(state)}`);
+  });
+  return state;
+}
+
+/** The editor's state once its mask is that of its text. */
+function masked(page) {
+  return until(page, "to show its mask", (state) => state.isMaskShown);
+}
+
+/** The editor's state once it has the demo's film too. */
+function filmed(page) {
+  return until(page, "to show its film and its mask", (state) => state.clip.frames === 9 && state.isMaskShown);
 }
 
 /** Brings the node into view, large, and waits for its film and its mask. */
@@ -30,8 +42,13 @@ async function closeUp(page) {
     canvas.ds.fitToBounds([left - 40, top - 20, width + 300, height + 40], { zoom: 0.98 });
     canvas.setDirty(true, true);
   }, TYPE);
-  await until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
-  await page.waitForTimeout(1000);
+  await filmed(page);
+  await placeOf(page);
+}
+
+/** Where the picture lies on the page, once it stays there. */
+function placeOf(page) {
+  return steps.unchanged("the editor's place", () => stage(page).boundingBox());
 }
 
 function stage(page) {
@@ -40,7 +57,7 @@ function stage(page) {
 
 /** `at` is a place of the square picture on the page; `drag` moves the mouse from one to another. */
 async function hands(page) {
-  const box = await stage(page).boundingBox();
+  const box = await placeOf(page);
   const side = Math.min(box.width, box.height);
   const [left, top] = [box.x + (box.width - side) / 2, box.y + (box.height - side) / 2];
   return { at: (x, y) => [left + x * side, top + y * side], drag: (from, to) => drag(page, from, to) };
@@ -52,7 +69,7 @@ async function drag(page, from, to) {
   await page.mouse.move((from[0] + to[0]) / 2, (from[1] + to[1]) / 2, { steps: 4 });
   await page.mouse.move(...to, { steps: 4 });
   await page.mouse.up();
-  await until(page, (state) => state.isMaskShown);
+  await masked(page);
 }
 
 /** Drags a handle of the timeline to where a frame begins. */
@@ -72,7 +89,7 @@ async function write(page, track) {
     },
     [TYPE, JSON.stringify({ mask_track: 1, units: "fractions", times: "seconds", ...track })],
   );
-  await until(page, (state) => state.isMaskShown);
+  await masked(page);
 }
 
 /** The mask that lies over each frame, as the page has it: rows of values from 0 to 255. */
@@ -81,7 +98,7 @@ async function overlays(page, frames) {
   await page.keyboard.press("Home");
   const found = [];
   for (let frame = 0; frame < frames; frame += 1) {
-    await until(page, (state) => state.frame === frame && state.isMaskShown);
+    await until(page, `at frame ${frame}`, (state) => state.frame === frame && state.isMaskShown);
     const pixels = await page.evaluate(() => {
       const canvas = document.querySelector(".reelpatch-track .mask");
       const { width, height } = canvas;
@@ -102,24 +119,18 @@ function identity(page) {
   }, TYPE);
 }
 
-/**
- * How long the page's script takes to draw another frame of a track of 20 regions with 50 keyframes each, in ms: the middle of
- * many, and the longest.
- */
-function scriptTime(page) {
-  return page.evaluate((type) => {
-    const { reelpatchTrack } = window.app.canvas.graph.nodes.find((one) => one.type === type);
-    const box = { kind: "box", centre: [0.5, 0.5], size: [0.2, 0.2] };
-    const keyframes = Array.from({ length: 50 }, (_, place) => ({ at: place / 50, position: [place / 50, 0.5] }));
-    const regions = Array.from({ length: 20 }, () => ({ shape: box, keyframes }));
-    reelpatchTrack.text = JSON.stringify({ mask_track: 1, units: "fractions", times: "seconds", regions });
-    const times = Array.from({ length: 101 }, (_, place) => {
-      const before = performance.now();
-      reelpatchTrack.seek(place % 9);
-      return performance.now() - before;
-    }).sort((one, other) => one - other);
-    return { middle: times[50], longest: times[100] };
-  }, TYPE);
-}
-
-module.exports = { TYPE, closeUp, dragOnTimeline, hands, identity, overlays, scriptTime, stage, told, until, write };
+module.exports = {
+  TYPE,
+  closeUp,
+  dragOnTimeline,
+  filmed,
+  hands,
+  identity,
+  masked,
+  overlays,
+  placeOf,
+  stage,
+  told,
+  until,
+  write,
+};

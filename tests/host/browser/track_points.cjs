@@ -7,7 +7,7 @@ const editor = require("./track_editor.cjs");
 async function points(page, pictures) {
   const { at, drag } = await editor.hands(page);
   const stage = editor.stage(page);
-  const shown = () => editor.until(page, (state) => state.isMaskShown);
+  const shown = () => editor.masked(page);
   await editor.write(page, {
     regions: [
       {
@@ -50,7 +50,7 @@ async function outlines(page) {
   const found = {};
   for (const [name, key, frame] of [["first", "Home", 0], ["last", "End", frames - 1]]) {
     await page.keyboard.press(key);
-    await editor.until(page, (state) => state.frame === frame);
+    await editor.until(page, `at frame ${frame}`, (state) => state.frame === frame);
     found[name] = await page.evaluate(() =>
       document
         .querySelector(".reelpatch-track .shape")
@@ -60,7 +60,8 @@ async function outlines(page) {
     );
   }
   await page.keyboard.press("Home");
-  return { ...found, text: (await editor.until(page, (state) => state.frame === 0 && state.isMaskShown)).text };
+  const { text } = await editor.until(page, "at its first frame", (state) => state.frame === 0 && state.isMaskShown);
+  return { ...found, text };
 }
 
 /** Twice and a quarter as close by keys, then the wheel; moved; drawn on; and the whole picture again. */
@@ -78,8 +79,7 @@ async function closely(page, pictures) {
   await editor.stage(page).focus();
   await page.mouse.move(...at(0.5, 0.5));
   await page.mouse.wheel(0, -200);
-  await page.waitForTimeout(200); // Chromium hands wheels on by itself
-  const byWheel = (await editor.told(page)).zoom;
+  const byWheel = (await editor.until(page, "nearer by the wheel", (state) => state.zoom !== byKeys)).zoom;
   await page.keyboard.press("0");
   return { byKeys, byWheel, text, whole: (await editor.told(page)).zoom };
 }
@@ -96,9 +96,9 @@ async function ofAll(page) {
   await field("All: smooth over frames", "2");
   await field("All: grow", "-0.05");
   await field("All: feather", "0.1");
-  const said = await editor.until(page, (state) => state.isMaskShown);
+  const said = await editor.masked(page);
   await field("All: feather", "500");
-  const tooFar = await editor.until(page, (state) => state.said.masks !== "");
+  const tooFar = await editor.until(page, "to refuse the feather", (state) => state.said.masks !== "");
   await field("All: feather", "0");
   return { text: said.text, tooFar: tooFar.said.masks, without: (await editor.told(page)).text };
 }

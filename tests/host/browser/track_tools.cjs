@@ -34,7 +34,7 @@ async function byKeys(page) {
   const texts = {};
   const keys = async (name, ...pressed) => {
     for (const key of pressed) await page.keyboard.press(key);
-    texts[name] = (await editor.until(page, (state) => state.isMaskShown)).text;
+    texts[name] = (await editor.masked(page)).text;
   };
   await editor.stage(page).focus();
   await keys("ellipse", "n", "Delete", "e", "Enter");
@@ -92,10 +92,11 @@ async function byText(page) {
   };
   await page.getByRole("button", { name: "JSON text of the track" }).click();
   await write('{"mask_track": 1, "units": "fractions", "times": "frames", "regions": [{"shape": {"kind": "star"}}]}');
-  const wrong = await editor.until(page, (state) => state.said.masks !== "");
+  const wrong = await editor.until(page, "to refuse the text", (state) => state.said.masks !== "");
   const message = await page.locator(".reelpatch-track .message").innerText();
   await write('{"mask_track": 1, "units": "pixels", "times": "frames", "regions": [{"shape": {"kind": "whole"}}]}');
-  const right = await editor.until(page, (state) => state.isMaskShown && state.said.masks === "");
+  const isRight = (state) => state.isMaskShown && state.said.masks === "";
+  const right = await editor.until(page, "to take the text", isRight);
   await page.getByRole("button", { name: "JSON text of the track" }).click();
   await editor.stage(page).focus();
   for (let step = 0; step < 2; step += 1) await page.keyboard.press("Control+z");
@@ -107,9 +108,9 @@ async function played(page) {
   await editor.stage(page).focus();
   await page.keyboard.press("Home");
   await page.keyboard.press(" ");
-  await editor.until(page, (state) => state.isPlaying && state.frame > 2);
+  await editor.until(page, "to play", (state) => state.isPlaying && state.frame > 2);
   await page.keyboard.press(" ");
-  const stopped = await editor.until(page, (state) => !state.isPlaying);
+  const stopped = await editor.until(page, "to stop", (state) => !state.isPlaying);
   await page.keyboard.press(",");
   return { stopped: stopped.frame, stepped: (await editor.told(page)).frame };
 }
@@ -143,15 +144,14 @@ function words(page) {
 /** Frames that no file is known of, before and after a run. */
 async function fromRun(page) {
   await graphed(page, ["GetVideoComponents", "ImageInvert"]);
-  await page.waitForTimeout(1500);
-  const before = await editor.told(page);
+  const before = await editor.until(page, "to say that it has no film", (state) => state.said.film !== "");
   await page.evaluate(async () => {
     window.app.graph.nodes
       .find((one) => one.type === "ReelpatchMaskTrack")
       .widgets.find((one) => one.name === "fps").value = 8;
     await window.app.queuePrompt(0, 1);
   });
-  const after = await editor.until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
+  const after = await editor.filmed(page);
   return { before, after };
 }
 
@@ -167,11 +167,12 @@ async function connected(page) {
       given.widgets.find((one) => one.name === name).value = value;
     given.connect(0, graph.nodes.find((one) => one.type === "ReelpatchMaskTrack"), "masks");
   });
-  await editor.until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
+  await editor.filmed(page);
   await editor.write(page, { regions: [{ shape: { kind: "masks" } }] });
-  const before = await editor.until(page, (state) => state.said.masks !== "");
+  const before = await editor.until(page, "to speak of its masks", (state) => state.said.masks !== "");
   await page.evaluate(() => window.app.queuePrompt(0, 1));
-  const after = await editor.until(page, (state) => state.said.masks !== before.said.masks && state.isMaskShown);
+  const isOther = (state) => state.said.masks !== before.said.masks && state.isMaskShown;
+  const after = await editor.until(page, "to have the run's masks", isOther);
   const [mask] = await editor.overlays(page, 1);
   return { before: before.said.masks, after: after.said.masks, values: [...new Set(mask.values)] };
 }
@@ -187,12 +188,9 @@ async function inApp(page, pictures) {
     form.extra = { ...form.extra, linearMode: true, linearData: { inputs: [[track, "track"]], outputs: [seen] } };
     await window.app.loadGraphData(form, true, true, "an app", { openSource: "template" });
   });
-  const skip = page.getByRole("button", { name: "Skip", exact: true });
   await page.getByTestId("app-mode-widget-item").first().waitFor();
-  if (await skip.isVisible()) await skip.click();
-  await editor.until(page, (state) => state.clip.frames === 9 && state.isMaskShown);
-  await page.waitForTimeout(1000);
-  const box = await editor.stage(page).boundingBox();
+  await editor.filmed(page);
+  const box = await editor.placeOf(page);
   const { at, drag } = await editor.hands(page);
   await page.getByRole("button", { name: "Draw a box (B)" }).click();
   await drag(at(0.2, 0.2), at(0.6, 0.6));
@@ -202,22 +200,32 @@ async function inApp(page, pictures) {
   return { box, text: (await editor.told(page)).text, queued };
 }
 
-async function tools(page, pictures) {
+/** A graph of its own, with the editor large in view. */
+async function begun(page) {
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.NewBlankWorkflow"));
   await graphed(page);
   await editor.closeUp(page);
-  const found = { keys: await byKeys(page), mouse: await byMouse(page, pictures), text: await byText(page) };
-  found.played = await played(page);
-  found.unnamed = await unnamed(page);
-  found.words = await words(page);
-  found.points = await points(page, pictures);
-  found.closely = await closely(page, pictures);
-  found.ofAll = await ofAll(page);
-  found.script = await editor.scriptTime(page);
-  found.fromRun = await fromRun(page);
-  found.connected = await connected(page);
-  found.app = await inApp(page, pictures);
+}
+
+/** Each tool in a section of its own: `section` as in steps.cjs, which calls `begun` after one that failed. */
+async function tools(page, pictures, section) {
+  const found = {};
+  const works = {
+    keys: () => byKeys(page),
+    mouse: () => byMouse(page, pictures),
+    text: () => byText(page),
+    played: () => played(page),
+    unnamed: () => unnamed(page),
+    words: () => words(page),
+    points: () => points(page, pictures),
+    closely: () => closely(page, pictures),
+    ofAll: () => ofAll(page),
+    fromRun: () => fromRun(page),
+    connected: () => connected(page),
+    app: () => inApp(page, pictures),
+  };
+  for (const [name, work] of Object.entries(works)) found[name] = await section(`tools, ${name}`, work);
   return found;
 }
 
-module.exports = { connected, graphed, tools };
+module.exports = { begun, tools };

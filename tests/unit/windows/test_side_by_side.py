@@ -24,7 +24,7 @@ from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
 
 NUM_WINDOWS = 4  # of 9 frames each, which begin at 0, 4, 8 and 12
-GIVE_UP_S = 60  # only a run that would wait for ever takes so long
+GIVE_UP_S = 600  # only a run that would wait for ever takes so long
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_all_end_together(tmp_path: Path, ending: str) -> None:
             launcher.send_signal(signal.SIGINT)
         else:
             os.kill(workers[1], signal.SIGKILL)
-        assert launcher.wait(timeout=120) != 0
+        assert launcher.wait(timeout=600) != 0  # long, for machines that are busy with other things
     assert not any(_is_running(worker) for worker in workers)
     said = sentences(log.read_text())
     assert len(said) == 1, log.read_text()
