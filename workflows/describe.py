@@ -15,6 +15,7 @@ from typing import Any
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
 from workflows.beside_nodes import Several, several_results
+from workflows.chinese_lines import chinese_line, chinese_slot
 from workflows.chinese_notes import chinese_note
 from workflows.chinese_titles import chinese_title
 from workflows.edit_subgraphs import (
@@ -202,15 +203,23 @@ def files() -> dict[Path, dict[str, Any]]:
 
 
 def in_chinese(forms: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What the page puts in the place of titles, and of notes, by the graphs' numbers, where its language is Chinese."""
+    """What the page puts in the place of English words where its language is Chinese; notes by the graphs' numbers."""
     notes: dict[str, list[str]] = {}
-    titles: set[str] = set()
+    titles, slots, lines = set[str](), set[str](), set[str]()
     for ui in forms:
         (words,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
         notes[ui["id"]] = [words, chinese_note(words)]
         for one in (ui, *ui["definitions"]["subgraphs"]):
             titles |= {thing["title"] for thing in (*one["nodes"], *one["groups"])}
-    return {"titles": {title: chinese_title(title) for title in sorted(titles)}, "notes": notes}
+        for one in ui["definitions"]["subgraphs"]:
+            slots |= {slot["name"] for slot in (*one["inputs"], *one["outputs"])}
+        lines |= {shown["description"] for *_, shown in ui["extra"]["linearData"]["inputs"]}
+    return {
+        "titles": {title: chinese_title(title) for title in sorted(titles)},
+        "slots": {name: chinese_slot(name) for name in sorted(slots)},
+        "lines": {line: chinese_line(line) for line in sorted(lines)},
+        "notes": notes,
+    }
 
 
 def paths(workflow: Workflow) -> tuple[Path, Path]:
