@@ -1,4 +1,5 @@
-// The pack's templates in Chinese, where that is the page's language: titles of nodes and groups, and notes. The host has no place for these.
+// The pack's templates and apps in Chinese, where that is the page's language: titles of nodes and groups, notes, lines of apps, and the
+// names of what a subgraph takes and gives. The host has no place for these.
 
 import { app } from "../../scripts/app.js";
 
@@ -14,11 +15,19 @@ function words() {
 }
 
 /** Puts them into a workflow that is about to be opened; what a person has written there stays. */
-function translate(form, { titles, notes }) {
+function translate(form, { titles, slots, lines, notes }) {
+  const inside = new Set((form.definitions?.subgraphs ?? []).map((graph) => graph.id));
   for (const graph of [form, ...(form.definitions?.subgraphs ?? [])]) {
-    if (graph !== form) graph.name = titles[graph.name] ?? graph.name;
+    if (graph !== form) {
+      graph.name = titles[graph.name] ?? graph.name;
+      for (const slot of [...graph.inputs, ...graph.outputs]) slot.label ??= slots[slot.name];
+    }
+    for (const node of graph.nodes ?? [])
+      if (inside.has(node.type)) for (const slot of [...node.inputs, ...node.outputs]) slot.label ??= slots[slot.name];
     for (const one of [...(graph.nodes ?? []), ...(graph.groups ?? [])]) one.title = titles[one.title] ?? one.title;
   }
+  for (const [, , shown] of form.extra?.linearData?.inputs ?? [])
+    if (shown?.description) shown.description = lines[shown.description] ?? shown.description;
   const [english, chinese] = notes[form.id];
   for (const node of form.nodes ?? [])
     if (node.type === NOTE && node.widgets_values?.[0] === english) node.widgets_values = [chinese];

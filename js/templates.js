@@ -2,13 +2,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-
-const PACK = "reelpatch";
-
-async function known() {
-  const answer = await fetch(new URL("./templates.json", import.meta.url));
-  return answer.ok ? answer.json() : { order: [] };
-}
+import { PACK, templateOrder } from "./pack.js";
 
 /** Those that the order names, as it names them; then the rest as they were. */
 function inOrder(names, order) {
@@ -25,7 +19,7 @@ app.registerExtension({
     api.getWorkflowTemplates = async function (...given) {
       const templates = await listed.apply(this, given);
       if (!Array.isArray(templates?.[PACK])) return templates;
-      return { ...templates, [PACK]: inOrder(templates[PACK], (await known()).order) };
+      return { ...templates, [PACK]: inOrder(templates[PACK], await templateOrder()) };
     };
   },
 });

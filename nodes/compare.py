@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import folder_paths
 from comfy_api.latest import InputImpl, Types, io
 
+from reelpatch.clips.shown_beside import shown_beside
 from reelpatch.clips.stacked_pair import Stack, stack
 from reelpatch.media.stacked_files import stacked_files
 
-from .incoming_clip import FORMS, pair_of
+from .incoming_clip import FORMS, frames_of
+from .node_message import say
 from .video_file import file_of, is_file
 
 _CRF = 10  # finer than for keeping: what is compared is the clips, not the codec
@@ -40,7 +42,10 @@ class Compare(io.ComfyNode):
                 io.MultiType.Input(
                     "after",
                     FORMS,
-                    tooltip="The clip as it became, of the same length and size; its sound is heard.",
+                    tooltip=(
+                        "The clip as it became; its sound is heard. Before is shown at its length and size, and the node says "
+                        "what was done to it."
+                    ),
                 ),
                 io.Float.Input(
                     "fps",
@@ -53,6 +58,7 @@ class Compare(io.ComfyNode):
                 ),
             ],
             outputs=[],
+            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -66,10 +72,12 @@ class Compare(io.ComfyNode):
             made = stacked_files(
                 file_of(before, "before"), file_of(after, "after"), target, crf=_CRF, fps=asked
             )
-            look = _Look(made.look, made.num_frames, made.source, made.fps)
+            look = _Look(made.look, made.num_frames, made.source, made.fps, made.told)
         else:
             look = _of_frames(before, after, target, asked)
         (height, width), (source_height, source_width) = look.stack.size, look.source
+        if look.told:
+            say(cls, look.told)
         film = {
             **{"filename": name, "subfolder": "", "type": "temp"},
             **{"width": width, "height": height, "source": (source_width, source_height)},
@@ -79,21 +87,22 @@ class Compare(io.ComfyNode):
 
 
 class _Look(NamedTuple):
-    """How both lie in the film; `source` is the (height, width) that the clips have."""
+    """How both lie in the film; `source` is the (height, width) of the second clip, `told` what of the first is not as it was."""
 
     stack: Stack
     num_frames: int
     source: tuple[int, int]
     fps: Fraction
+    told: str
 
 
 def _of_frames(before: Any, after: Any, target: Path, asked: Fraction | None) -> _Look:
-    first, second = pair_of(before, after)
+    first, second = frames_of(before), frames_of(after)
+    beside = shown_beside(first.measures, second.measures)
     fps = asked or second.fps or first.fps or Fraction(16)
-    both = stack(first.frames, second.frames)
+    both = stack(beside.frames(first.frames), second.frames)
     _save(both.frames, fps, second.sound or first.sound, target)
-    _, height, width, _ = first.frames.shape
-    return _Look(both, len(both.frames), (height, width), fps)
+    return _Look(both, len(both.frames), second.measures.size, fps, beside.told)
 
 
 def _save(frames: Any, rate: Fraction, sound: Any, path: Path) -> None:

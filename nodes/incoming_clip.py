@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from reelpatch.clips.frames import check_clip
+from reelpatch.clips.shown_beside import Measures
 from reelpatch.clips.worked_clip import WorkedClip
 from reelpatch.errors import BadInput
 
@@ -21,6 +22,12 @@ class IncomingClip(NamedTuple):
     frames: Tensor
     fps: Fraction | None
     sound: Any
+
+    @property
+    def measures(self) -> Measures:
+        """Its length, size and rate."""
+        num_frames, height, width, _ = self.frames.shape
+        return Measures(num_frames, (height, width), self.fps)
 
 
 def frames_of(value: Any) -> IncomingClip:
@@ -42,12 +49,7 @@ def pair_of(before: Any, after: Any) -> tuple[IncomingClip, IncomingClip]:
     first, second = frames_of(before), frames_of(after)
     if first.frames.shape != second.frames.shape:
         raise BadInput(
-            f"before has {_measure(first.frames)} and after {_measure(second.frames)}: connect two clips of one length "
+            f"before has {first.measures.describe()} and after {second.measures.describe()}: connect two clips of one length "
             "and size, such as clip of Clip and frames of Finish clip."
         )
     return first, second
-
-
-def _measure(clip: Tensor) -> str:
-    frames, height, width, _ = clip.shape
-    return f"{frames} frame{'s' * (frames != 1)} of {width}x{height}"

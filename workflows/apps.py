@@ -49,7 +49,7 @@ Asked = tuple[str, str, dict[str, str]]
 
 def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
     """`extra.linearData.inputs`: number of a node, name of its widget, and what stands with it."""
-    own = [(node, widget, _of_material(prepared, node)) for node, widget in prepared.asked]
+    own = [(node, widget, _of_material(prepared, recipe, node)) for node, widget in prepared.asked]
     job = prepared.task
     of_job = [
         (job, name, _of_job(name, recipe)) for name in _ASKED if name in job.widgets and name not in job.links
@@ -59,11 +59,14 @@ def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
     ]
 
 
-def _of_material(prepared: Prepared, node: Node) -> str:
+def _of_material(prepared: Prepared, recipe: Recipe, node: Node) -> str:
     if node.type in _OF_TYPE:
         return _OF_TYPE[node.type]
-    is_whole = "first_frame" not in prepared.task.widgets and not node.title.startswith("Mask")
-    return "every frame, own size and rate" if node.title == "Video" and is_whole else node.title
+    if node.title != "Video" or "first_frame" in prepared.task.widgets:
+        return node.title
+    if "prompt" in prepared.task.widgets:  # a VACE task, which takes no more than its recipe was made for
+        return f"at most {recipe.frames} frames of {recipe.width}x{recipe.height}"
+    return "every frame, own size and rate"
 
 
 def _of_job(name: str, recipe: Recipe) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from reelpatch.recipes import RECIPES, Recipe
 from workflows.apps import asked
 from workflows.beside_nodes import Several, several_results
+from workflows.chinese_lines import chinese_line, chinese_slot
 from workflows.chinese_notes import chinese_note
 from workflows.chinese_titles import chinese_title
 from workflows.edit_subgraphs import (
@@ -40,6 +41,7 @@ from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
+_USUAL_PX, _LOW_PX = 330, 220  # of a result; where it stands under edit and comparison
 SHOWN = FOLDER.parent / "js" / "templates.json"  # what the page has to know of them
 CHINESE = FOLDER.parent / "js" / "templates.zh.json"
 
@@ -77,7 +79,7 @@ def _last_stages(
     workflow: Workflow, recipe: Recipe, prepared: Prepared, shown: list[Node], first: int
 ) -> list[Stage]:
     """The edit and its results; under each other beside an editor, so that all of it can be read on a small screen."""
-    if any(node.type == "ReelpatchMaskTrack" for node in prepared.between):
+    if _has_editor(prepared):
         return [Stage(f"{first} Edit", VIOLET, [prepared.task, *shown])]
     results = [Stage(f"{first + 1} Result", RED, shown)]
     if workflow.is_pair:  # too tall for one column
@@ -137,15 +139,23 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
     made = prepared.task["VIDEO"]
     if isinstance(workflow.beside, Several):
         return several_results(made, prepared.between[0])
-    results = [save_video(made, prepared.task[NAME])]
-    has_editor = any(node.type == "ReelpatchMaskTrack" for node in prepared.between)  # which leaves no room
-    if workflow.is_part and not has_editor:
-        results.insert(0, compare(prepared.task[BEFORE], made))
-    if workflow.prepare and not workflow.is_of_a_part:
-        results.append(_look(prepared.task[TO_LOOK_AT]))
-    if workflow.compares:
-        results.insert(0, compare(prepared.material[0]["VIDEO"], made))
-    return results
+    before, height_px = _before(workflow, prepared), _LOW_PX if _has_editor(prepared) else _USUAL_PX
+    saved = save_video(made, prepared.task[NAME], height_px)
+    if before is None:
+        return [saved, _look(prepared.task[TO_LOOK_AT])]
+    return [compare(before, made), saved]
+
+
+def _has_editor(prepared: Prepared) -> bool:
+    """Whether an editor as large as its clip takes up most of the screen."""
+    return any(node.type == "ReelpatchMaskTrack" for node in prepared.between)
+
+
+def _before(workflow: Workflow, prepared: Prepared) -> Output | None:
+    """What the result is compared with; nothing where a task makes a clip of stills, or of none."""
+    if workflow.is_part:
+        return prepared.task[BEFORE]
+    return prepared.material[0]["VIDEO"] if workflow.prepare is None else prepared.before
 
 
 def _both(pair: Node) -> list[Node]:
@@ -193,15 +203,23 @@ def files() -> dict[Path, dict[str, Any]]:
 
 
 def in_chinese(forms: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What the page puts in the place of titles, and of notes, by the graphs' numbers, where its language is Chinese."""
+    """What the page puts in the place of English words where its language is Chinese; notes by the graphs' numbers."""
     notes: dict[str, list[str]] = {}
-    titles: set[str] = set()
+    titles, slots, lines = set[str](), set[str](), set[str]()
     for ui in forms:
         (words,) = (node["widgets_values"][0] for node in ui["nodes"] if node["type"] == "MarkdownNote")
         notes[ui["id"]] = [words, chinese_note(words)]
         for one in (ui, *ui["definitions"]["subgraphs"]):
             titles |= {thing["title"] for thing in (*one["nodes"], *one["groups"])}
-    return {"titles": {title: chinese_title(title) for title in sorted(titles)}, "notes": notes}
+        for one in ui["definitions"]["subgraphs"]:
+            slots |= {slot["name"] for slot in (*one["inputs"], *one["outputs"])}
+        lines |= {shown["description"] for *_, shown in ui["extra"]["linearData"]["inputs"]}
+    return {
+        "titles": {title: chinese_title(title) for title in sorted(titles)},
+        "slots": {name: chinese_slot(name) for name in sorted(slots)},
+        "lines": {line: chinese_line(line) for line in sorted(lines)},
+        "notes": notes,
+    }
 
 
 def paths(workflow: Workflow) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reelpatch.recipes import Recipe
-from workflows.graph import Node
+from workflows.graph import Node, Output
 from workflows.material_nodes import (
     CLIP,
     FIRST,
@@ -27,17 +27,21 @@ from workflows.material_nodes import (
     load_video,
     mask_of_video,
 )
-from workflows.task_subgraph import TASK_KINDS, task_subgraph
+from workflows.task_subgraph import TASK_KINDS, TO_LOOK_AT, task_subgraph
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What stands before the task's node, the node, and the widgets of an app beside the task's own."""
+    """What stands before the task's node, the node, and the widgets of an app beside the task's own.
+
+    `before` is what the result is compared with, where that is not the same for all of a kind.
+    """
 
     material: Sequence[Node]
     task: Node
     between: Sequence[Node] = ()
     asked: Sequence[tuple[Node, str]] = field(default_factory=tuple[tuple[Node, str], ...])
+    before: Output | None = None
 
 
 class TaskGraph(NamedTuple):
@@ -68,20 +72,21 @@ def _control(recipe: Recipe, owner: str) -> Prepared:
     depth.title = "Depth instead of edges"
     task = task_subgraph(TASK_KINDS["control"], recipe, _prompt(owner), owner=owner)
     node = task.node({"video": edges["control map"], "fps": edges["fps"]})
-    return Prepared([video], node, [edges, depth], [(video, "file")])
+    return Prepared([video], node, [edges, depth], [(video, "file")], video["VIDEO"])
 
 
 def _inpaint(recipe: Recipe, owner: str) -> Prepared:
     video, mask = load_video("Video", CLIP), load_mask("Mask: white is made up", MASK)
     task = task_subgraph(TASK_KINDS["inpaint"], recipe, _prompt(owner), owner=owner)
     node = task.node({"video": video["VIDEO"], "mask": mask["MASK"]})
-    return Prepared([video, mask], node, asked=[(video, "file"), (mask, "image")])
+    return Prepared([video, mask], node, (), [(video, "file"), (mask, "image")], video["VIDEO"])
 
 
 def _outpaint(recipe: Recipe, owner: str) -> Prepared:
     video = load_video("Video", CLIP)
     task = task_subgraph(TASK_KINDS["outpaint"], recipe, _prompt(owner), owner=owner)
-    return Prepared([video], task.node({"video": video["VIDEO"]}), asked=[(video, "file")])
+    node = task.node({"video": video["VIDEO"]})
+    return Prepared([video], node, (), [(video, "file")], node[TO_LOOK_AT])
 
 
 def _extend(recipe: Recipe, owner: str) -> Prepared:
@@ -98,7 +103,7 @@ def _swap(recipe: Recipe, owner: str) -> Prepared:
     task = task_subgraph(TASK_KINDS["swap"], recipe, _prompt(owner), owner=owner)
     node = task.node({"video": video["VIDEO"], "mask": mask["MASK"], "reference": still["IMAGE"]})
     asked = [(video, "file"), (masking, "file"), (still, "image")]
-    return Prepared([video, masking], node, [still, mask], asked)
+    return Prepared([video, masking], node, [still, mask], asked, video["VIDEO"])
 
 
 def _try_on(recipe: Recipe, owner: str) -> Prepared:
@@ -115,7 +120,7 @@ def _try_on(recipe: Recipe, owner: str) -> Prepared:
         }
     )
     asked = [(video, "file"), (masking, "file"), (still, "image")]
-    return Prepared([video, masking], node, [still, edges], asked)
+    return Prepared([video, masking], node, [still, edges], asked, video["VIDEO"])
 
 
 TASK_GRAPHS = (

@@ -138,12 +138,6 @@ class Workflow:
         return self.clip == LONG_CLIP
 
     @property
-    def compares(self) -> bool:
-        """Whether before and after are shown in one player: the result has every frame, and there is room."""
-        is_whole = self.prepare is None and self.first_frame is None
-        return is_whole and not self.track and not isinstance(self.beside, Several)
-
-    @property
     def is_in_context(self) -> bool:
         """Whether it edits a clip beside its source."""
         record = RECIPES[self.recipe]

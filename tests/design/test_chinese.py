@@ -46,10 +46,17 @@ def test_every_help_page_has_a_chinese_one(page: Path) -> None:
     assert len(re.findall(r"^- \*\*", chinese, re.MULTILINE)) == len(items)
 
 
-def test_every_title_and_note_of_a_template_has_chinese_words() -> None:
-    """Every line of a note but names of files and what models read; the numbers are those of the English one."""
+def test_every_word_of_a_template_has_chinese_words() -> None:
+    """Titles, names of sockets, lines of apps, and every line of a note but names of files and what models read.
+
+    The numbers are those of the English ones.
+    """
     words = json.loads((ROOT / "js" / "templates.zh.json").read_text(encoding="utf-8"))
-    assert all(CHINESE.search(title) for title in words["titles"].values())
+    for kind in ("titles", "slots", "lines"):
+        assert words[kind]
+        for english, chinese in words[kind].items():
+            assert CHINESE.search(chinese), english
+            assert re.findall(r"\d+", chinese) == re.findall(r"\d+", english), english
     assert len(words["notes"]) == len({path.stem for path in (ROOT / "workflows").glob("*.json")})
     for english, chinese in words["notes"].values():
         pairs = list(zip(english.split("\n"), chinese.split("\n"), strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 
@@ -16,6 +16,12 @@ class Facts(NamedTuple):
     rate: Fraction
     size: tuple[int, int]
     sound_s: float
+
+
+def compared(history: dict[str, Any]) -> list[tuple[int, Fraction, tuple[int, int]]]:
+    """Number of frames, rate and size of what Compare shows, as history has it of a run."""
+    told = [film for output in history["outputs"].values() for film in output.get("reelpatch_compare", [])]
+    return [(one["frames"], Fraction(one["fps"]), tuple(one["source"])) for one in told]
 
 
 def facts(path: Path) -> Facts:

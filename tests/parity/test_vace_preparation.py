@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.clips.cover import cover
 from reelpatch.edits.vace.context import build_context
-from reelpatch.edits.vace.sizing import cover
 from reelpatch.edits.vace.task_layouts import VaceInput
 from reelpatch.edits.vace.tasks import Sizing, TaskMaterial, build_task
 from reelpatch.media.stills import read_still

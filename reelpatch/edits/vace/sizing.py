@@ -12,16 +12,14 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from reelpatch.clips.cover import cover
 from reelpatch.clips.frames import Size
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 
 Sampling = Literal["first", "uniform"]
-_WHOLE = 255
 _MULTIPLE, _PER_LATENT = WAN.lattice.size_multiple, WAN.lattice.frames_per_latent
 
 
@@ -157,30 +155,6 @@ def even_picks(frames: int, count: int, times_s: Sequence[Fraction] | None = Non
     ends = [*(end for _, end in pairwise(starts)), starts[-1] + last_s]
     step = (starts[-1] + ends[-1]) / 2 / max(1, count - 1)
     return tuple(bisect_left(ends, index * step) for index in range(count))
-
-
-def cover(images: Tensor, size: Size) -> Tensor:
-    """Images scaled, aspect kept, to cover the size, and cropped to it at their centre.
-
-    Bicubic with antialiasing on 8-bit values, as published; images that have the size already are not touched.
-
-    Shapes: [F, h, w, C] in [0, 1] -> [F, *size, C].
-    """
-    height, width = images.shape[1:3]
-    if (height, width) == size:
-        return images
-    scale = max(size[1] / width, size[0] / height)
-    scaled = (round(scale * height), round(scale * width))
-    top, left = (scaled[0] - size[0]) // 2, (scaled[1] - size[1]) // 2
-    covered = images.new_empty(len(images), *size, images.shape[3], dtype=torch.float32)
-    for source, target in zip(
-        images, covered, strict=True
-    ):  # one by one: a clip of floats fills memory as it is
-        pixels = source.permute(2, 0, 1).mul(_WHOLE).round().to(torch.uint8)
-        pixels = F.interpolate(pixels[None], size=scaled, mode="bicubic", antialias=True)[0]
-        pixels = pixels[:, top : top + size[0], left : left + size[1]]
-        target.copy_(pixels.permute(1, 2, 0).float() / _WHOLE)
-    return covered
 
 
 def _named(size: Size) -> str:

@@ -7,12 +7,13 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from reelpatch.clips.cover import cover
 from reelpatch.clips.frames import Box, Size, check_clip
 from reelpatch.clips.mask_cover import Cover
 from reelpatch.clips.masks import check_mask
 from reelpatch.clips.references import check_reference
 from reelpatch.edits.vace import task_layouts as tasks
-from reelpatch.edits.vace.sizing import Sampling, SizePlan, TokenBudget, cover, plan_size
+from reelpatch.edits.vace.sizing import Sampling, SizePlan, TokenBudget, plan_size
 from reelpatch.edits.vace.task_layouts import Sides, VaceInput
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN

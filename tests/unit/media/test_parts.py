@@ -96,6 +96,23 @@ def test_two_films_of_which_one_has_sound(clip: Path, tmp_path: Path) -> None:
     with av.open(str(both)) as container:
         assert len(container.streams.audio) == 1
     assert stacked_files(clip, after, both, crf=10, fps=Fraction(4)).fps == 4
-    write_video(Video(source.frames[:-1], FPS), after)
-    with pytest.raises(BadInput, match="24 frames of 40x48 and after 23 frames"):
-        stacked_files(clip, after, both, crf=10)
+
+
+def test_a_film_beside_a_shorter_and_smaller_one_is_shown_as_that_is(clip: Path, tmp_path: Path) -> None:
+    """The frames of the same numbers, halved; the sound of all of it is not put under a part."""
+    after, both = tmp_path / "after.mp4", tmp_path / "both.mp4"
+    source = read_video(clip, folder_fps=FPS)
+    small = source.frames[4:20, ::2, ::2]
+    write_video(Video(small, FPS), after)
+    made = stacked_files(clip, after, both, crf=10)
+    assert (made.num_frames, made.source, made.look.size) == (16, small.shape[1:3], small.shape[1:3])
+    assert made.told.startswith(
+        "Before (24 frames of 40x48) is shown as after is (16 frames of 20x24): scaled"
+    )
+    shown = read_video(both, folder_fps=FPS)
+    height, width = made.look.size
+    halved = source.frames[:16].reshape(16, height, 2, width, 2, 3).mean((2, 4))
+    assert len(shown.frames) == 16
+    assert abs(shown.frames[:, :height, :width] - halved).mean() < 4  # codec and filter, of 255
+    with av.open(str(both)) as container:
+        assert len(container.streams.audio) == 0

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpatch.edits.vace.sizing import TokenBudget, cover, even_picks, plan_size
+from reelpatch.clips.cover import cover
+from reelpatch.edits.vace.sizing import TokenBudget, even_picks, plan_size
 from reelpatch.errors import BadInput
 
 SMALL, LARGE = TokenBudget.of(81, 480, 832), TokenBudget.of(81, 720, 1280)
