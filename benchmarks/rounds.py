@@ -2,7 +2,7 @@
 
 `python -m benchmarks.rounds --rounds 10`: in each round 40 jobs by two local workers of which one is killed, by a Ray cluster
 of two nodes of which one is lost, and by two ComfyUI servers of which one is killed (COMFYUI_PATH). A round counts where every job is done
-once, by results equal to those of one process alone (those of servers as in `benchmarks.batch`), and where no half file is left.
+once, by results equal to those of one process alone (those of servers within 1 of 255), and where no half file is left.
 """
 
 from __future__ import annotations
