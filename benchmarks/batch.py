@@ -1,80 +1,40 @@
-"""Demo jobs in every way that a batch is made: equal results, what a batch adds, and what is left when workers are killed.
+"""Demo jobs in every way that a batch is made: equal results, what a batch adds, and a loss in each way.
 
-`python -m benchmarks.batch`: 40 jobs by calls of the editor, as a batch in this process, and on two local workers; `--ray` adds a Ray
-cluster of two nodes on this machine, `--servers` two ComfyUI servers (COMFYUI_PATH), `--kill 10` rounds in which workers are killed at
-random. What a batch adds is processor time of one thread, by calls and batch in turns (`--rounds`), so that what drifts meets both alike.
+`python -m benchmarks.batch --ray --servers`: 40 jobs by calls of the editor, as a batch in this process, by one and by two local workers,
+by a Ray cluster of two nodes on this machine, and by two ComfyUI servers (COMFYUI_PATH); then by two of each of which one is lost, as in
+`benchmarks.rounds`. What a batch adds is processor time of one thread, by calls and batch in turns (`--rounds`), so that what drifts
+meets both alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from fractions import Fraction
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks import results
-from benchmarks.worker_processes import workers_of
+from benchmarks.demo_jobs import TOLERANCE, as_process, check, difference, job_file, jobs
+from benchmarks.rounds import loss_lines, one_round
+from benchmarks.two_workers import WAYS
 from reelpatch.headless.commands.batch_fields import JobParser
 from reelpatch.headless.commands.edit import request_of as edit_request
 from reelpatch.headless.commands.enhance import request_of as enhance_request
 from reelpatch.headless.commands.main import build_parser
 from reelpatch.headless.commands.main import main as reelpatch
-from reelpatch.headless.demo import scenes
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.running import models_for, run_job
 from reelpatch.headless.runs.batch.verbs import key_of, settings_of
-from reelpatch.media.video_io import Video, read_video
-from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
-
-ROOT = Path(__file__).parents[1]
-TOLERANCE = {"servers": 16}
-"""Of 255. The hosts add up in other orders, and where a byte is rounded otherwise, H.264 codes the blocks around it and the frames after
-it otherwise: 12 was seen, of the up to 85 that H.264 itself is off. Pixels before it were not compared. All other ways give the same bits.
-"""
-Fields = dict[str, Any]
-
-
-def material(folder: Path) -> Path:
-    """Four clips of the demo, held out from its training."""
-    for number in range(4):
-        scene = scenes.random_scene(np.random.default_rng(scenes.HELD_OUT + number), 2)
-        pixels = (scenes.render(scene) * 255).round().astype(np.uint8)
-        write_video(Video(pixels, Fraction(8)), folder / f"clip{number}.mp4")
-    return folder
-
-
-def jobs(number: int, ending: str) -> list[Fields]:
-    """Two edits and an enhancement by turns, each with a seed of its own."""
-    told = ("make it sepia", "make the red circle blue", "remove the green square")
-    found: list[Fields] = []
-    for seed in range(number):
-        one: Fields = {"verb": "edit", "instruction": told[seed % len(told)]}
-        if seed % 3 == 2:
-            one = {"verb": "enhance"}
-        found.append(one | {"clip": f"clip{seed % 4}.mp4", "seed": seed, "output": f"{seed}{ending}"})
-    return found
-
-
-def job_file(folder: Path, number: int, ending: str = ".mkv") -> Path:
-    path = material(folder) / "jobs.jsonl"
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in jobs(number, ending)), encoding="utf-8")
-    return path
 
 
 def by_calls(folder: Path, number: int) -> float:
@@ -120,60 +80,10 @@ def overhead(place: Callable[[str], Path], number: int, rounds: int) -> dict[str
     return {"rounds": found, "adds": statistics.median(one["adds"] for one in found) if found else None}
 
 
-def as_process(folder: Path, number: int, threads: int, *options: str, ending: str = ".mkv") -> float:
-    """Wall seconds of the command as a process of its own."""
-    path = job_file(folder, number, ending)
-    began = time.perf_counter()
-    check(started(path, threads, *options).wait(), folder)
-    return time.perf_counter() - began
-
-
-def started(path: Path, threads: int, *options: str) -> subprocess.Popen[bytes]:
-    code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, "batch", str(path), *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        stderr=(path.parent / "log").open("w"),
-    )
-
-
-def check(code: int, folder: Path) -> None:
-    if code:
-        raise results.Disagree(f"the batch in {folder} ended with code {code}")
-
-
-def difference(one: Path, other: Path, number: int, ending: str) -> int:
-    """The largest of all pixels of all results, of 255."""
-
-    def frames(folder: Path, name: int) -> Any:
-        return read_video(folder / f"{name}{ending}", folder_fps=Fraction(1)).frames.astype(int)
-
-    return max(int(np.abs(frames(one, name) - frames(other, name)).max()) for name in range(number))
-
-
-def killed(folder: Path, number: int, seed: int) -> dict[str, int]:
-    """What is left of a batch on two workers of which some are killed at random; all of it is done, or this is no result."""
-    path, chance = job_file(folder, number), random.Random(seed)
-    process, kills = started(path, 1, "--devices", "cpu,cpu"), 0
-    while process.poll() is None:
-        time.sleep(1 + 4 * chance.random())
-        workers = workers_of(process.pid) if process.poll() is None else []
-        if workers and kills < 4:
-            chance.choice(workers).send_signal(signal.SIGKILL)
-            kills += 1
-    check(process.wait(), folder)
-    report = json.loads((folder / "jobs_report" / "report.json").read_text(encoding="utf-8"))
-    half = [one.name for one in folder.iterdir() if ".part" in one.name]
-    if report["counts"]["done"] != number or half:
-        raise results.Disagree(f"{report['counts']}, half files {half}")
-    return {"kills": kills, "tries": sum(len(job["tries"]) for job in report["jobs"])}
-
-
-def measure(number: int, *, ray: bool, servers: bool, rounds: int, killed_rounds: int) -> dict[str, Any]:
-    """All that is asked for."""
+def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
+    """All that is asked for, and a loss in each way. Raises: `Disagree` where results differ, or something is left undone."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as top, ExitStack() as open_until_end:
+    with tempfile.TemporaryDirectory() as top:
 
         def place(name: str) -> Path:
             (Path(top) / name).mkdir()
@@ -182,72 +92,55 @@ def measure(number: int, *, ray: bool, servers: bool, rounds: int, killed_rounds
         found: dict[str, Any] = {
             "jobs": number,
             "overhead": overhead(place, number, rounds),
-            "wall_s": {
-                "one worker, two threads": as_process(place("one"), number, 2),
-                "two workers, one thread each": as_process(place("two"), number, 1, "--devices", "cpu,cpu"),
-            },
             "differences": {},
         }
-        ways: dict[str, str] = {"batch": ".mkv", "two": ".mkv"}
-        if ray:
-            found["wall_s"]["Ray, two nodes"] = _by_ray(place("ray"), number, open_until_end)
-            ways["ray"] = ".mkv"
-        for name, ending in ways.items():
-            found["differences"][name] = difference(Path(top) / "calls", Path(top) / name, number, ending)
-        if servers:
-            urls = _servers(Path(top), open_until_end)
-            found["wall_s"]["two ComfyUI servers"] = as_process(
-                place("servers"), number, 1, "--comfyui", urls, ending=".mp4"
-            )
-            as_process(place("mp4"), number, 1, ending=".mp4")
-            found["differences"]["servers"] = difference(
-                Path(top) / "mp4", Path(top) / "servers", number, ".mp4"
-            )
-        for name, largest in found["differences"].items():
-            if largest > TOLERANCE.get(name, 0):
-                raise results.Disagree(f"{name}: results differ by {largest} of 255")
-        found["killed"] = [killed(place(f"killed{seed}"), number, seed) for seed in range(killed_rounds)]
+        alone = {".mkv": Path(top) / "calls", ".mp4": place("alone")}
+        found["wall_s"] = {
+            "one": as_process(alone[".mp4"], number, 1, ending=".mp4"),
+            "threads": as_process(place("threads"), number, 2),
+        }
+        made = {"batch": Path(top) / "batch"}
+        for way in ways:
+            make, ending = WAYS[way]
+            made[way] = place(way)
+            with contextmanager(make)(random.Random(0)) as (options, _take_away):
+                found["wall_s"][way] = as_process(made[way], number, 1, *options, ending=ending)
+        for way, folder in made.items():
+            ending = WAYS[way][1] if way in WAYS else ".mkv"
+            off = difference(alone[ending], folder, number, ending)
+            if off > TOLERANCE.get(way, 0):
+                raise results.Disagree(f"{way}: results differ by {off} of 255")
+            found["differences"][way] = off
+        found["losses"] = [
+            one_round(place(f"loss_{way}"), alone[WAYS[way][1]], way, number, 0) for way in ways
+        ]
         return found
 
 
-def _by_ray(folder: Path, number: int, until_end: ExitStack) -> float:
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    until_end.callback(cluster.shutdown)
-    cluster.add_node(num_cpus=1)
-    return as_process(folder, number, 1, "--ray", str(cluster.address))
-
-
-def _servers(top: Path, until_end: ExitStack) -> str:
-    from tests.host.server import running
-
-    models = ROOT / "reelpatch" / "headless" / "demo" / "models"
-    urls: list[str] = []
-    for name in ("server1", "server2"):
-        (top / name).mkdir()
-        urls.append(until_end.enter_context(running(top / name, models)).url)
-    return ",".join(urls)
+_NAMES = {
+    **{"batch": "as a batch, in one process with the calls", "one": "one worker, one thread"},
+    **{"threads": "one worker, two threads", "workers": "two workers, one thread each"},
+    **{"ray": "Ray, two nodes of one thread", "servers": "two ComfyUI servers"},
+}
 
 
 def table(found: Mapping[str, Any]) -> list[str]:
     """The figures to read."""
     lines = [f"# {found['jobs']} demo jobs as batches", ""]
     lines += [f"{name}: {value}  " for name, value in found["machine"].items()]
-    lines += [
+    lines += ["", *_overhead_lines(found["overhead"])]
+    lines += ["| way | wall time | results differ from calls of the editor by, of 255 |", "|---|---|---|"]
+    for way, name in _NAMES.items():
+        seconds, off = found["wall_s"].get(way), found["differences"].get(way, "")
+        if seconds is not None or off != "":
+            lines.append(f"| {name} | {'' if seconds is None else f'{seconds:.0f} s'} | {off} |")
+    return [
+        *lines,
         "",
-        *_overhead_lines(found["overhead"]),
-        "| way | wall time | results differ by, of 255 |",
-        "|---|---|---|",
+        "The same with one of the two lost at a random time:",
+        "",
+        *loss_lines(found["losses"]),
     ]
-    names = {"two workers, one thread each": "two", "Ray, two nodes": "ray", "two ComfyUI servers": "servers"}
-    for way, seconds in found["wall_s"].items():
-        lines.append(f"| {way} | {seconds:.0f} s | {found['differences'].get(names.get(way, ''), '')} |")
-    for one in found["killed"]:
-        lines.append(
-            f"\n{one['kills']} workers killed at random: every job done once, {one['tries']} tried again, no half file."
-        )
-    return lines
 
 
 def _overhead_lines(found: Mapping[str, Any]) -> list[str]:
@@ -270,16 +163,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ray", action="store_true")
     parser.add_argument("--servers", action="store_true")
     parser.add_argument("--rounds", type=int, default=3, help="of calls and batch in turns (%(default)s)")
-    parser.add_argument("--kill", type=int, default=0, metavar="ROUNDS")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
-    found = measure(
-        options.jobs,
-        ray=options.ray,
-        servers=options.servers,
-        rounds=options.rounds,
-        killed_rounds=options.kill,
-    )
+    ways = ["workers", *(["ray"] if options.ray else []), *(["servers"] if options.servers else [])]
+    found = measure(options.jobs, ways, options.rounds)
     found = {"machine": results.machine(), **found}
     sys.stdout.write(f"{results.write('batch', found, table(found), options.out)}\n")
 

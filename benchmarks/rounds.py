@@ -2,7 +2,7 @@
 
 `python -m benchmarks.rounds --rounds 10`: in each round 40 jobs by two local workers of which one is killed, by a Ray cluster
 of two nodes of which one is lost, and by two ComfyUI servers of which one is killed (COMFYUI_PATH). A round counts where every job is done
-once, by results equal to those of one process alone (those of servers as in `benchmarks.batch`), and where no half file is left.
+once, by results equal to those of one process alone (those of servers within 1 of 255), and where no half file is left.
 """
 
 from __future__ import annotations
@@ -10,73 +10,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks import results
-from benchmarks.batch import TOLERANCE, as_process, check, difference, job_file, started
-from benchmarks.worker_processes import workers_of
+from benchmarks.demo_jobs import TOLERANCE, as_process, check, difference, job_file, started
+from benchmarks.two_workers import WAYS, TakeAway
 
 WITHIN_S = 20.0
 """How long after work has begun something is taken away at the latest."""
-TakeAway = Callable[[subprocess.Popen[bytes]], None]
-
-
-def workers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:
-    """Two processes of this machine."""
-
-    def kill_one(batch: subprocess.Popen[bytes]) -> None:
-        if found := workers_of(batch.pid):
-            chance.choice(found).send_signal(signal.SIGKILL)
-
-    yield ("--devices", "cpu,cpu"), kill_one
-
-
-def ray(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:  # noqa: ARG001 -- as the other ways
-    """Two nodes of one core beside a head without any."""
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    try:
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        yield (
-            ("--ray", cluster.address),
-            lambda _batch: cluster.remove_node(nodes[1], allow_graceful=False),
-        )
-    finally:
-        cluster.shutdown()
-
-
-def servers(chance: random.Random) -> Generator[tuple[tuple[str, ...], TakeAway]]:
-    """Two ComfyUI servers."""
-    from tests.host.server import ROOT, running
-
-    with tempfile.TemporaryDirectory() as top, ExitStack() as until_end:
-        found: list[Any] = []
-        for name in ("one", "two"):
-            (Path(top) / name).mkdir()
-            models = ROOT / "reelpatch" / "headless" / "demo" / "models"
-            found.append(until_end.enter_context(running(Path(top) / name, models)))
-        yield (
-            ("--comfyui", ",".join(one.url for one in found)),
-            lambda _batch: os.kill(chance.choice(found).pid, signal.SIGKILL),
-        )
-
-
-WAYS = {"workers": (workers, ".mkv"), "ray": (ray, ".mkv"), "servers": (servers, ".mp4")}
 
 
 def one_round(
@@ -142,9 +94,9 @@ def measure(
     return found
 
 
-def table(found: Sequence[dict[str, Any]], number: int) -> list[str]:
-    """The figures to read."""
-    lines = [f"# {number} demo jobs, with losses at random times", "", "| taken away | rounds | of them while jobs ran | jobs tried again | results differ by, of 255 |", "|---|---|---|---|---|"]  # fmt: skip
+def loss_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What was taken away, as a table."""
+    lines = ["| taken away | rounds | of them while jobs ran | jobs tried again | results differ by, of 255 |", "|---|---|---|---|---|"]  # fmt: skip
     for way, what in (("workers", "one of two workers"), ("ray", "one of two nodes"), ("servers", "one of two ComfyUI servers")):  # fmt: skip
         mine = [one for one in found if one["way"] == way]
         if mine:
@@ -152,6 +104,13 @@ def table(found: Sequence[dict[str, Any]], number: int) -> list[str]:
             taken, off = sum(one["is_taken"] for one in mine), max(one["differs_by"] for one in mine)
             lines.append(f"| {what} | {len(mine)} | {taken} | {tried} | {off} |")
     return [*lines, "", "Every job of every round was done once, and no half file was left."]
+
+
+def table(found: Mapping[str, Any]) -> list[str]:
+    """The figures to read."""
+    lines = [f"# {found['jobs']} demo jobs, with losses at random times", ""]
+    lines += [f"{name}: {value}  " for name, value in found["machine"].items()]
+    return [*lines, "", *loss_lines(found["rounds"])]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -172,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     found = measure(options.jobs, options.rounds, options.ways.split(","), options.within, options.minutes)
     everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": found}
-    sys.stdout.write(f"{results.write('rounds', everything, table(found, options.jobs), options.out)}\n")
+    sys.stdout.write(f"{results.write('rounds', everything, table(everything), options.out)}\n")
 
 
 if __name__ == "__main__":

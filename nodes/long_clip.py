@@ -96,6 +96,7 @@ class EditLongClip(io.ComfyNode):
         held_frames: int = 1,
         at_frame: int = 0,
         times_in_result: bool = False,
+        lossless: bool = False,
         **finish: Any,
     ) -> io.NodeOutput:
         _check_models(model, edit_module, vae, positive)
@@ -113,11 +114,9 @@ class EditLongClip(io.ComfyNode):
             fitted = asked_size(width, height), chosen_fit(fit), WAN.lattice, first
             window = partial(EditWindow, times_in_result=times_in_result)
             return run_long(
-                *(cls, clip),
-                prefix=filename_prefix,
-                mask=where if isinstance(where, Path) else None,
-                num_steps=len(sigmas) - 1,
+                *(cls, clip, filename_prefix, where if isinstance(where, Path) else None, len(sigmas) - 1),
                 work=lambda told: window(render_of(told.on_step), *masked, *fitted),
+                lossless=lossless,
                 **_told_of(part, first, clip),
             )
 

@@ -70,6 +70,7 @@ class EnhanceLongClip(io.ComfyNode):
         seed: int,
         negative: Any = None,
         accept_damage: bool = False,
+        lossless: bool = False,
     ) -> io.NodeOutput:
         check_vae(vae)
         guider, sampler, sigmas = enhancer_run(model, positive, negative, recipe, last_steps)
@@ -79,7 +80,8 @@ class EnhanceLongClip(io.ComfyNode):
             enhancer = WindowEnhancer(guider, vae, sampler, sigmas, told.on_step)
             return EnhanceWindow(enhancer, seed, asked_size(width, height), chosen_fit(fit), WAN.lattice)
 
-        return run_long(cls, clip, prefix=filename_prefix, mask=None, num_steps=len(sigmas) - 1, work=work)
+        settled = cls, clip, filename_prefix, None, len(sigmas) - 1
+        return run_long(*settled, work=work, lossless=lossless)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ def long_edit_inputs() -> list[io.Input]:
         skip_hints_input(),
         *_first_frame(),
         times_in_result_input(),
+        _lossless(),
     ]
 
 
@@ -46,6 +47,7 @@ def long_enhance_inputs() -> list[io.Input]:
         *_sizes(),
         *_name_and_seed("reelpatch/long_clip_enhanced"),
         _accept_damage(),
+        _lossless(),
     ]
 
 
@@ -62,6 +64,16 @@ def _accept_damage() -> io.Input:
         optional=True,
         advanced=True,
         tooltip="Work on a damaged video too, its hurt frames as they decode; otherwise it is refused, with how many there are.",
+    )
+
+
+def _lossless() -> io.Input:
+    return io.Boolean.Input(
+        "lossless",
+        default=False,
+        optional=True,
+        advanced=True,
+        tooltip="Keep every pixel as it was made (H.264 in RGB, a larger mp4 that browsers do not play); Save Video copies it.",
     )
 
 

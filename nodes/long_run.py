@@ -74,17 +74,19 @@ class Told:
 def run_long(
     node: type[io.ComfyNode],
     clip: CutClip,
-    *,
     prefix: str,
     mask: Path | None,
     num_steps: int,
+    *,
     work: Callable[[Told], Work],
+    lossless: bool = False,
     notes: Iterable[str] = (),
     more: Mapping[str, str] | None = None,
 ) -> io.NodeOutput:
     """The finished video, made now or before by this very graph; `num_steps` are those of one window.
 
-    `notes` are sentences to show before work, `more` is what decides the result beside the graph and the files.
+    `lossless` is as in `write_video`. `notes` are sentences to show before work, `more` is what decides the result beside the
+    graph and the files.
 
     Raises: `BadInput` as `run_windows`, and where another ComfyUI is making it.
     """
@@ -99,7 +101,8 @@ def run_long(
     record = _record(prefix, run, clip)
     try:
         return _made_or_found(
-            node, record, run, replace(clip, tags=workflow_tags(node)), mask, num_steps, work, notes
+            *(node, record, run, replace(clip, tags=workflow_tags(node)), mask, num_steps, work, notes),
+            lossless=lossless,
         )
     except BaseException:
         record.give_up()
@@ -115,6 +118,8 @@ def _made_or_found(
     num_steps: int,
     work: Callable[[Told], Work],
     notes: Iterable[str],
+    *,
+    lossless: bool,
 ) -> io.NodeOutput:
     target = record.target
     with owned_output(target):
@@ -126,7 +131,7 @@ def _made_or_found(
             return _shown(target)
         inputs = ("video", clip.header.path), ("mask", mask)
         check_output(target, inputs)
-        sound = announce_result(clip.result, target)
+        sound = announce_result(clip.result, target, lossless=lossless)
         told = Told(node, clip, num_steps, [*filter(None, notes), *sound.losses])
         of_window = work(told)
 
@@ -134,7 +139,7 @@ def _made_or_found(
             told.begin_window(job.number)
             return of_window(job, on_progress)
 
-        run_windows(clip, target, run, begun, told.on_progress, sound=sound)
+        run_windows(clip, target, run, begun, told.on_progress, sound=sound, lossless=lossless)
         record.finish()
     return _shown(target)
 

@@ -185,7 +185,7 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
             "accept_damage": False,
             **{"mask_channel": "auto", "mask_threshold": -1.0},
             **{"skip_hints": recipe.skip_hints, "held_frames": recipe.held_frames, "at_frame": 0},
-            "times_in_result": recipe.times_in_result,
+            **{"times_in_result": recipe.times_in_result, "lossless": False},
         },
         widget_types={
             **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},
@@ -212,7 +212,7 @@ def _enhance_long_clip(recipe: Recipe, given: Node) -> Node:
             **{"recipe": recipe.name, "last_steps": 0, "window_frames": recipe.frames, "overlap": 0},
             **{"fit": "pad", "width": 0, "height": 0},
             **_name_and_seed("reelpatch/enhance"),
-            "accept_damage": False,
+            **{"accept_damage": False, "lossless": False},
         },
         widget_types={
             **{"recipe": "COMBO", "last_steps": "INT", "window_frames": "INT", "seed": "INT"},

@@ -60,19 +60,18 @@ def test_two_servers_make_what_one_s_own_machine_makes(
     servers: tuple[Server, Server], models_folder: Path, tmp_path: Path
 ) -> None:
     folder = material(tmp_path)
-    path = write_jobs(folder / "jobs.jsonl", jobs(8), models_folder)
+    exact = [job | {"lossless": True} for job in jobs(8)]
+    path = write_jobs(folder / "jobs.jsonl", exact, models_folder)
     assert batch(path, "--comfyui", urls(servers)) == DONE
     made = report(path)["jobs"]
     assert {job["worker"] for job in made} == {one.url for one in servers}
     (folder / "here").mkdir()
-    here = [job | {"output": f"here/{job['output']}"} for job in jobs(8)]
+    here = [job | {"output": f"here/{job['output']}"} for job in exact]
     assert batch(write_jobs(folder / "here.jsonl", here, models_folder)) == DONE
-    for job in jobs(8):
+    for job in exact:
         ours, theirs = frames(folder / "here" / job["output"]), frames(folder / job["output"])
-        # The hosts add up in other orders; where a byte is rounded otherwise, H.264 may code the blocks around it otherwise.
-        difference = np.abs(ours.astype(int) - theirs)
-        assert difference.max() <= 8, (job, difference.max())
-        assert difference.mean() <= 0.05, (job, difference.mean())
+        # The hosts add up in other orders, so that a byte may be rounded otherwise.
+        assert np.abs(ours.astype(int) - theirs).max() <= 1, job
     assert batch(path, "--comfyui", urls(servers)) == DONE
     assert states(path) == ["done before"] * 8
 

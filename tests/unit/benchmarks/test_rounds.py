@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks import rounds
-from benchmarks.batch import job_file
+from benchmarks.demo_jobs import job_file
 from benchmarks.results import Disagree
 from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import DONE, main
@@ -51,7 +51,7 @@ def test_a_round_with_a_killed_worker(alone: Path, tmp_path: Path, monkeypatch: 
     assert "SIGKILL" in found["tries"][0]
     assert found["is_taken"]
     assert found["differs_by"] == 0
-    assert "| one of two workers | 1 | 1 | 1 | 0 |" in rounds.table([found], JOBS)
+    assert "| one of two workers | 1 | 1 | 1 | 0 |" in rounds.loss_lines([found])
 
 
 def written(folder: Path, *, lines: tuple[int, ...] = (1, 2), half: str = "", other: bool = False) -> None:

@@ -31,6 +31,7 @@ _PLACES = {
     "window-frames": ("Edit long clip.window_frames", "Enhance long clip.window_frames"),
     "overlap": ("Edit long clip.overlap", "Enhance long clip.overlap"),
     "accept-damage": ("Edit long clip.accept_damage", "Enhance long clip.accept_damage"),
+    "lossless": ("Edit long clip.lossless", "Enhance long clip.lossless"),
     "skip-hints": ("Edit long clip.skip_hints",),
     "times-in-result": ("Edit long clip.times_in_result",),
     "grow": ("Edit long clip.grow", "Finish clip.grow"),
