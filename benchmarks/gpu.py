@@ -42,7 +42,7 @@ Section = dict[str, Any]
 OnSection = Callable[[Section], None]
 # In the order in which they run; those of contenders share their weights.
 OF_CONTENDERS = ("forwards", "edits")
-SECTIONS = ("products", *OF_CONTENDERS, "attention", "vae", "seams", "caps")
+SECTIONS = ("products", *OF_CONTENDERS, "attention", "caps", "vae", "seams")
 PRODUCT_ERROR = 0.05  # of products in fp8, by norm
 FULL_VAE_DIM = 96
 
