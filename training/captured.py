@@ -34,6 +34,7 @@ class Captured:
                 parameter.grad = torch.zeros_like(parameter)
                 self._gradients.append(parameter.grad)
         self._recorded: dict[str, _Recorded] = {}
+        self._pool = torch.cuda.graph_pool_handle()  # one after the other, they share memory
 
     def __call__(self, kind: str, parts: Parts) -> Tensor:
         if kind not in self._recorded:
@@ -54,7 +55,7 @@ class Captured:
                 self._compute(kind, own)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=aside):
+        with torch.cuda.graph(graph, pool=self._pool, stream=aside):
             loss = self._compute(kind, own)
         return _Recorded(graph, own, loss)
 

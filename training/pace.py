@@ -33,6 +33,8 @@ FOLDERS: dict[str, Callable[[Path], timed.Folder[object]]] = {
 def tried(name: str, folder: Path, form: str, out: Path, seconds: float) -> str:
     """A line on one form."""
     factor, captured = int(form.removesuffix("c")), form.endswith("c")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     try:
         ends_at = time.monotonic() + seconds
         pace = TRAININGS[name](folder, timed.Options(ends_at, out, factor, 1.0, captured))

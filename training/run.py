@@ -22,7 +22,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 WARMUP_STEPS = 30
 EMA_DECAY = 0.996
 SAVE_EVERY_S = 120.0
-CLIPS_AT_ONCE = 128 if DEVICE.type == "cuda" else 16  # through the VAE
+CLIPS_AT_ONCE = 64 if DEVICE.type == "cuda" else 16  # through the VAE
 
 
 class OutOfTime(Exception):
