@@ -171,4 +171,4 @@ def _cap(device: torch.device, gib: int | None) -> None:
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(device).total_memory
     share = 1.0 if gib is None else (gib * GIB - RESERVED_BYTES) / total
-    torch.cuda.set_per_process_memory_fraction(share, device)
+    torch.cuda.set_per_process_memory_fraction(share, torch.cuda.current_device())

@@ -31,9 +31,8 @@ pytestmark = [
 ]
 
 CLIP = Path(__file__).parents[2] / "workflows" / "reelpatch_demo_clip.mp4"
-# In fp32 a GPU convolves with ten bits of mantissa (TF32), unless told otherwise: the VAE is then some 1e-3 off, and an edit of several
-# steps begins there. 8-bit frames are 59 dB off by rounding alone.
-LIKE_DB = 45.0
+# Frames of 8 bits are 59 dB off by rounding alone: what is nearer than that is the same clip.
+SAME_DB = 59.0
 
 
 def clip() -> Tensor:
@@ -61,7 +60,7 @@ def picture(device: str, dtype: str) -> Tensor:
 
 def shared(device: str, dtype: str) -> Tensor:
     editor = Editor(recipe("demo-shared-attention"), device=device, dtype=dtype)
-    caption = "red circle and green square in front of the forest"
+    caption = "red circle and green square in front of the ocean"
     return editor.edit(clip(), caption.replace("red", "blue"), caption=caption, seed=1)
 
 
@@ -70,8 +69,10 @@ Edit = Callable[[str, str], Tensor]
 
 
 @pytest.mark.parametrize("edit", ALL)
-def test_the_same_edit_as_on_the_cpu(edit: Edit) -> None:
-    assert psnr(edit("cuda", "fp32"), edit("cpu", "fp32")) >= LIKE_DB
+def test_the_same_edit_as_on_the_cpu(edit: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fp32 throughout: left alone, a GPU convolves with ten bits of mantissa (TF32), and the VAE is some 1e-3 off."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert psnr(edit("cuda", "fp32"), edit("cpu", "fp32")) >= SAME_DB
 
 
 @pytest.mark.parametrize("edit", ALL)
@@ -109,4 +110,4 @@ def test_edits_are_done_in_every_dtype(dtype: str) -> None:
 def test_noise_is_that_of_the_cpu_and_a_run_repeats_itself() -> None:
     one, again = by_instruction("cuda", "bf16"), by_instruction("cuda", "bf16")
     assert psnr(one, again) >= 55  # kernels of a card may add up in another order each time
-    assert psnr(one, by_instruction("cpu", "fp32")) >= 30
+    assert psnr(one, by_instruction("cpu", "fp32")) >= 45  # 61 dB between these dtypes on a CPU
