@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 _POLL_S = 0.004
@@ -56,26 +57,31 @@ def forked(
 
 def _start(name: str, call: Callable[[], int]) -> _Child:
     files = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    return _Child(name, fork_of(call, *(file.fileno() for file in files)), time.monotonic(), files)
+
+
+def fork_of(call: Callable[[], int], out: int, err: int) -> int:
+    """The number of a process that makes a call, ends with what it returns, and writes to these open files."""
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
-    if pid == 0:
-        # What was left in cycles stays: to close a decoder here would wait for threads that are in the parent alone.
-        gc.freeze()
-        code = CRASHED
-        try:
-            for number, file in enumerate(files, 1):
-                os.dup2(file.fileno(), number)
-            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-            code = call()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    return _Child(name, pid, time.monotonic(), files)
+    if pid:
+        return pid
+    # What was left in cycles stays: to close a decoder here would wait for threads that are in the parent alone.
+    gc.freeze()
+    code = CRASHED
+    try:
+        for number, file in enumerate((out, err), 1):
+            os.dup2(file, number)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        code = call()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _reaped(running: list[_Child], limit_s: float) -> Iterator[Ended]:
@@ -99,3 +105,39 @@ def _content(file: IO[Any]) -> str:
     file.seek(0)
     with file:
         return file.read().decode("utf-8", "replace")
+
+
+class Running:
+    """A call at work in a process forked from this one, ended on the way out; what it says goes to a file."""
+
+    def __init__(self, call: Callable[[], int], log: Path) -> None:
+        with log.open("wb") as said:
+            self.pid = fork_of(call, said.fileno(), said.fileno())
+        self._code: int | None = None
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            self.send_signal(signal.SIGKILL)
+            self.wait()
+
+    def poll(self) -> int | None:
+        """The exit code, or None as long as it works."""
+        return self._waited(os.WNOHANG)
+
+    def wait(self) -> int:
+        """The exit code; of a process that a signal ended, its negative."""
+        code = self._waited(0)
+        assert code is not None
+        return code
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def _waited(self, how: int) -> int | None:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, how)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.forked import forked
 from tests.golden import tiny_wan
-from tests.unit.headless.hosts.ranks.launched import run_module
+from tests.unit.headless.hosts.ranks import spread_cases
 from tests.unit.headless.hosts.ranks.spread_cases import CASES, COUNTED, COUNTS, WIDTH, tiny_models
 
 # Sums of products in another order; the numbers are up to 2.6.
@@ -29,8 +30,8 @@ def alone() -> dict[str, Tensor]:
 def by_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what two processes made, and four."""
     folder = tmp_path_factory.mktemp("together")
-    ended = run_module("tests.unit.headless.hosts.ranks.spread_cases", str(folder))
-    assert ended.returncode == 0, ended.stderr
+    (ended,) = forked([("together", lambda: spread_cases.main(folder))])
+    assert ended.code == 0, ended.err
     return folder
 
 
