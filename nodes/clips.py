@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from comfy_api.latest import InputImpl, Types, io
+from comfy_api.latest import Types, io
 from torch import Tensor
 
 from reelpatch.clips.references import trim_references
@@ -15,6 +15,7 @@ from reelpatch.families.wan.family import WAN
 from .host_vae import family_of_vae
 from .incoming_clip import frames_of
 from .node_message import say
+from .recorded import recorded
 from .sockets import REFERENCES, WORKED_CLIP
 from .widgets import (
     MORE_PIXELS,
@@ -161,7 +162,7 @@ class FinishClip(io.ComfyNode):
                 ),
                 io.Image.Output(display_name="frames", tooltip="The same frames."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
 
     @classmethod
@@ -181,7 +182,7 @@ class FinishClip(io.ComfyNode):
             )
         frames = clip.finished(edited[0].clamp(0, 1), mask, chosen_finish(**how))
         components = Types.VideoComponents(images=frames, audio=clip.sound, frame_rate=clip.fps)
-        return io.NodeOutput(InputImpl.VideoFromComponents(components), frames)
+        return io.NodeOutput(recorded(cls, components), frames)
 
 
 def _source(video: Any, images: Tensor | None, fps: float) -> tuple[Tensor, Fraction, Any]:

@@ -30,6 +30,24 @@ def graph_of(node: type[io.ComfyNode]) -> dict[str, Any]:
     return found
 
 
+# Inputs of nodes, and what they are told as, in this order; texts are those of CLIP Text Encode.
+_ASKED = {
+    **{name: name for name in ("instruction", "instructions", "text", "recipe", "strength", "seed", "seeds")},
+    "noise_seed": "seed",
+}
+
+
+def asked_in(graph: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person has typed or chosen in a graph as `graph_of` gives it: of each name its values, one alone without a list."""
+    found: dict[str, list[Any]] = {}
+    nodes = [node["inputs"] for node in graph.values() if isinstance(node, Mapping)]
+    for name, told in _ASKED.items():
+        for value in (inputs[name] for inputs in nodes if name in inputs):
+            if not _is_link(value) and value not in ("", *found.get(told, [])):
+                found.setdefault(told, []).append(value)
+    return {told: values[0] if len(values) == 1 else values for told, values in found.items()}
+
+
 def _is_link(value: Any) -> bool:
     return isinstance(value, list) and isinstance(value[0] if value else None, str)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import comfy.utils
 import folder_paths
-from comfy_api.latest import InputImpl, io, ui
+from comfy_api.latest import io, ui
 
 import reelpatch
 from reelpatch.families.wan.family import WAN
@@ -27,9 +27,10 @@ from reelpatch.windows.plan_windows import plan_windows, usual_overlap
 from reelpatch.windows.window_run import CutClip, WindowJob, Work, run_windows
 from reelpatch.windows.window_store import FinishedWindow
 
-from .graph_facts import graph_of, item_of_list, workflow_tags
+from .graph_facts import asked_in, graph_of, item_of_list, workflow_tags
 from .node_message import say
 from .output_place import output_place
+from .recorded import RecordedFile
 from .result_record import Record, claimed
 
 
@@ -128,7 +129,7 @@ def _made_or_found(
                 node,
                 f"{target.name} was finished by this very graph before; delete it to have it made again.",
             )
-            return _shown(target)
+            return _shown(record)
         inputs = ("video", clip.header.path), ("mask", mask)
         check_output(target, inputs)
         sound = announce_result(clip.result, target, lossless=lossless)
@@ -141,7 +142,7 @@ def _made_or_found(
 
         run_windows(clip, target, run, begun, told.on_progress, sound=sound, lossless=lossless)
         record.finish()
-    return _shown(target)
+    return _shown(record)
 
 
 def windows_of(path: Path, window_frames: int, overlap: int, accept_damage: bool) -> CutClip:
@@ -166,12 +167,15 @@ def _record(prefix: str, run: Mapping[str, Any], clip: CutClip) -> Record:
         "frames": clip.plan.clip_frames,
         "size": [width, height],
         "frames per second": str(clip.fps),
+        **asked_in(run["graph"]),
+        **item_of_list(),
         "nodes": run["graph"],
     }
     return claimed(folder, name, mark, about)
 
 
-def _shown(target: Path) -> io.NodeOutput:
+def _shown(record: Record) -> io.NodeOutput:
+    target = record.target
     below = target.relative_to(folder_paths.get_output_directory()).parent.as_posix()
     saved = ui.SavedResult(target.name, "" if below == "." else below, io.FolderType.output)
-    return io.NodeOutput(InputImpl.VideoFromFile(str(target)), ui=ui.PreviewVideo([saved]))
+    return io.NodeOutput(RecordedFile(target, record.of_a_copy()), ui=ui.PreviewVideo([saved]))

@@ -32,6 +32,10 @@ class Record:
         """Says when the result was finished."""
         _write(self.path, {**self.about, "finished": _now()})
 
+    def of_a_copy(self) -> dict[str, Any]:
+        """What is said of a copy: all but the mark, by which the graph finds its own."""
+        return {name: value for name, value in self.about.items() if name != MARK}
+
     def give_up(self) -> None:
         """Takes the record of a run away that left nothing: no result, and no window to go on from."""
         if not _is_in_use(self.target):
@@ -52,6 +56,11 @@ def claimed(folder: Path, name: str, mark: str, about: Mapping[str, Any]) -> Rec
     record = Record(target, {"reelpatch": reelpatch.__version__, MARK: mark, "begun": _now(), **about})
     _write(record.path, record.about)
     return record
+
+
+def is_free_for_record(path: Path) -> bool:
+    """Whether there is nothing yet, or a record of an older result."""
+    return not path.exists() or "reelpatch" in _read(path)
 
 
 def _names(folder: Path, name: str) -> Iterator[Path]:

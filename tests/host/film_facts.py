@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,21 @@ def compared(history: dict[str, Any]) -> list[tuple[int, Fraction, tuple[int, in
     """Number of frames, rate and size of what Compare shows, as history has it of a run."""
     told = [film for output in history["outputs"].values() for film in output.get("reelpatch_compare", [])]
     return [(one["frames"], Fraction(one["fps"]), tuple(one["source"])) for one in told]
+
+
+def recorded(path: Path) -> dict[str, Any]:
+    """What the record beside a film says; of a graph whose nodes it names, what was asked, and its measures."""
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert record["reelpatch"]
+    assert record["finished"]
+    assert any(node["class"].startswith("ReelpatchLoad") for node in record["nodes"].values())
+    return record
+
+
+def prompt_in(path: Path) -> dict[str, Any]:
+    """The graph that a film carries."""
+    with av.open(str(path)) as container:
+        return json.loads(container.metadata["prompt"])
 
 
 def facts(path: Path) -> Facts:

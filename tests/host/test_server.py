@@ -17,7 +17,7 @@ from PIL import Image
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
-from tests.host.film_facts import Facts, compared, facts
+from tests.host.film_facts import Facts, compared, facts, prompt_in, recorded
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture, without_sam3
 from tests.unit.media.test_clip_matrix import film
@@ -140,6 +140,7 @@ def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> 
     assert source.name.startswith("red_circle_in_front_of_a_night_sky")
     assert target.name.startswith("blue_circle_in_front_of_a_night_sky")
     assert facts(source) == facts(target) == Facts(9, Fraction(8), (64, 64), 0.0)
+    assert prompt_in(source) == prompt_in(target) == prompt
     if onset == 0:
         assert "Two clips of 9 frames, 64x64, at 8 frames per second, without sound" in note_of(workflow)
     before, after = (read_video(path, folder_fps=Fraction(1)).frames.astype(int) for path in (source, target))
@@ -171,6 +172,10 @@ def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: 
         assert made[4:8] == b"ftyp"
         assert made != clip_path.read_bytes()
         check_note(workflow, facts(path), source)
+        record = recorded(path)
+        assert (record["frames"], tuple(record["size"])) == (facts(path).frames, facts(path).size)
+        assert (record.get("seed"), record.get("seeds")) in ((1, None), (None, "1-2"))
+        assert record["recipe"] in ("demo", "demo-enhance")
         assert compared(history) == ([] if workflow.name in NOT_COMPARED else [facts(path)[:3]])
 
 

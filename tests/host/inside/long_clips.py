@@ -51,10 +51,15 @@ def film(name: str, num_frames: int, **changes: Any) -> Any:
     return InputImpl.VideoFromFile(str(path), **changes)
 
 
-def edited(
+def edited(video: Any, **inputs: Any) -> Path:
+    """The file that the node makes; `inputs` as `edited_video` takes them."""
+    return Path(edited_video(video, **inputs).get_stream_source())
+
+
+def edited_video(
     video: Any, *, seed: int = 3, graph: Any = GRAPH, vae: Any = None, extra: Any = None, **inputs: Any
-) -> Path:
-    """The file that the node makes, run as ComfyUI runs it; `extra` is what the browser sends with a graph."""
+) -> Any:
+    """The VIDEO that the node makes, run as ComfyUI runs it; `extra` is what the browser sends with a graph."""
     node = nodes.NODE_CLASS_MAPPINGS["ReelpatchEditLongClip"]
     hidden = {io.Hidden.prompt: graph, io.Hidden.unique_id: "7", io.Hidden.extra_pnginfo: extra}
     clone = node.PREPARE_CLASS_CLONE({"hidden_inputs": hidden})
@@ -66,7 +71,7 @@ def edited(
         **{"filename_prefix": "reelpatch/long", **inputs},
     }
     (made,) = make_locked_method_func(node, "execute", clone)(**given).result
-    return Path(made.get_stream_source())
+    return made
 
 
 def graph(seed: int) -> Any:

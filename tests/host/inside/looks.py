@@ -65,6 +65,20 @@ def check_compare_shows_large_clips_smaller():
     assert (film["width"], film["height"], film["source"]) == (1280, 13, (1600, 16))
 
 
+def check_compare_shows_a_longer_and_larger_source_as_its_result_is():
+    """As a VACE task works on the first frames of a clip, at a smaller size."""
+    result = frames(5, (32, 48))
+    source = torch.cat([result, frames(4, (32, 48), seed=9)]).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    shown, _ = told("ReelpatchCompare", before=source, after=result)
+    (film,) = shown["reelpatch_compare"]
+    assert (film["frames"], film["source"], film["after"]) == (5, (48, 32), (0, 32))
+    made = _film(film["filename"]).get_components().images
+    above, below = made[:, :32], made[:, 32:]
+    off = (above - below).abs().mean()  # by the codec, and the filter that made it smaller
+    assert off < (above - below.roll(1, 0)).abs().mean() / 2
+    assert off < (above - below.roll(1, 2)).abs().mean() / 2
+
+
 def check_measure_tells_draws_and_writes():
     before = frames(6, (48, 64))
     after = before.clone()
@@ -211,7 +225,7 @@ def check_what_cannot_be_is_refused():
     register()
     files()
     return [
-        refused(lambda: told("ReelpatchCompare", before=nine, after=five), "9 frames of 48x32", "5 frames"),
+        refused(lambda: told("ReelpatchMeasure", before=nine, after=five), "9 frames of 48x32", "5 frames"),
         refused(lambda: told("ReelpatchCompare", before=nine[..., :1], after=nine), "without alpha"),
         refused(lambda: told("ReelpatchMeasure", before=nine, after=frames(9, (32, 32))), "48x32", "32x32"),
         refused(lambda: told("ReelpatchMeasure", before=nine, after=nine, mask=mask[:, :8]), "48x8"),

@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from bad_input import refused
 from comfy.cli_args import args
-from comfy_api.latest import InputImpl
+from comfy_api.internal import make_locked_method_func
+from comfy_api.latest import InputImpl, io
 from comfy_execution.utils import CurrentNodeContext
-from long_clips import LENGTH, LongVae, edited, film, graph
+from long_clips import LENGTH, LongVae, edited, edited_video, film, graph
 from looks import told
+from nodes_alone import EchoVae, _fitted, _video
 from tiny import call, frames
 
+import nodes
 from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
@@ -58,6 +61,72 @@ def check_a_record_says_what_a_result_was_made_with():
     assert record["nodes"] == {"7": {"class": "ReelpatchEditLongClip", "inputs": {"seed": 310}}}
     assert (record["clip"], record["frames"]) == ("told.mp4", LENGTH)
     assert record["begun"] <= record["finished"]
+
+
+def _with_hidden(name, prompt, **inputs):
+    """The outputs of a node of a graph, run as ComfyUI runs it."""
+    node = nodes.NODE_CLASS_MAPPINGS[name]
+    hidden = {io.Hidden.prompt: prompt, io.Hidden.unique_id: "7", io.Hidden.extra_pnginfo: None}
+    return make_locked_method_func(node, "execute", node.PREPARE_CLASS_CLONE({"hidden_inputs": hidden}))(
+        **inputs
+    ).result
+
+
+def _saved(video, prefix):
+    _with_hidden("SaveVideo", {}, video=video, filename_prefix=prefix, format="auto")
+
+
+def check_what_save_video_writes_has_its_record_beside_it():
+    """Of frames and of a kept film; neither in other folders, nor where ComfyUI keeps no metadata."""
+    images, video = _video(num_frames=5, size=(32, 48))
+    clip, samples = _fitted(video)[0], {"samples": torch.zeros(1, 16, 2, 4, 6)}
+    asked = {
+        "7": {"class_type": "ReelpatchFinishClip", "inputs": {"seed": 330, "recipe": "demo", "text": ""}}
+    }
+    made, _ = _with_hidden("ReelpatchFinishClip", asked, samples=samples, vae=EchoVae(images), clip=clip)
+    kept = edited_video(film("kept", LENGTH), graph=graph(331), filename_prefix="reelpatch/kept")
+    output, elsewhere = (
+        Path(folder_paths.get_output_directory()) / "beside",
+        Path(folder_paths.get_temp_directory()),
+    )
+    elsewhere.mkdir(exist_ok=True)
+    args.disable_metadata = False
+    try:
+        for result, name in ((made, "made"), (kept, "kept")):
+            _saved(result, f"beside/{name}")
+            result.save_to(str(elsewhere / f"{name}.mp4"))
+    finally:
+        args.disable_metadata = True
+    of_made, of_kept = (
+        json.loads((output / f"{name}_00001_.json").read_text(encoding="utf-8")) for name in ("made", "kept")
+    )
+    assert of_made.pop("finished")
+    assert of_made.pop("reelpatch")
+    graph_told = {"7": {"class": "ReelpatchFinishClip", "inputs": asked["7"]["inputs"]}}
+    measures = {"frames": 5, "size": [48, 32], "frames per second": "10"}
+    assert of_made == {**measures, "recipe": "demo", "seed": 330, "nodes": graph_told}
+    assert (of_kept["clip"], of_kept["seed"], of_kept["frames"]) == ("kept.mp4", 331, LENGTH)
+    assert "mark" not in of_kept, "the graph would take the copy for its own"
+    assert not list(elsewhere.glob("made.json")) + list(elsewhere.glob("kept.json"))
+    for result, name in ((made, "made"), (kept, "kept")):
+        _saved(result, f"beside/{name}")
+        assert (output / f"{name}_00002_.mp4").is_file()
+        assert not (output / f"{name}_00002_.json").exists()
+
+
+def check_a_record_of_somebody_s_is_not_written_over():
+    images, video = _video(num_frames=5, size=(32, 48))
+    clip, samples = _fitted(video)[0], {"samples": torch.zeros(1, 16, 2, 4, 6)}
+    made, _ = _with_hidden("ReelpatchFinishClip", graph(340), samples=samples, vae=EchoVae(images), clip=clip)
+    mine = Path(folder_paths.get_output_directory()) / "somebody.json"
+    mine.write_text("{}", encoding="utf-8")
+    args.disable_metadata = False
+    try:
+        made.save_to(str(mine.with_suffix(".mp4")))
+    finally:
+        args.disable_metadata = True
+    assert mine.with_suffix(".mp4").is_file()
+    assert mine.read_text(encoding="utf-8") == "{}"
 
 
 def check_another_graph_gets_another_name_and_the_same_one_its_result():
