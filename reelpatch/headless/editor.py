@@ -17,7 +17,6 @@ from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.pair_maker import host_of
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.chosen_recipe import EDITS
-from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.progress import OnProgress, silent
 from reelpatch.sampling.noise import FrameNoise
 
@@ -106,8 +105,11 @@ class Editor(LoadedRecipe):
         if isinstance(self.recipe.method, SegmentLayout | PairCanvas):
             self.recipe.method.check_references(len(references))
         self.prepare(plan.frames, plan.size, len(references))
-        with explain_out_of_memory(self.device):
-            prompt = self.recipe.prompt_for(instruction, references=len(references))
+        prompt = self.recipe.prompt_for(instruction, references=len(references))
+
+        def made() -> Tensor:
             host = host_of(self, prompt, on_progress, references=len(references), caption=caption)
             material = Material(clip, plan, mask, references, first_frame)
             return render(host, self.work, material, seed=seed, on_progress=on_progress, on_lead=on_grounding)
+
+        return self.with_room(made)

@@ -7,7 +7,6 @@ from reelpatch.edits.render import make_latents
 from reelpatch.edits.work import Material
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.chosen_recipe import ENHANCES
-from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
 from reelpatch.sampling.noise import FrameNoise
@@ -53,12 +52,14 @@ class Enhancer(LoadedRecipe):
         """The enhanced latents [16, n + 1, H / 8, W / 8] of frames [4n + 1, H, W, 3], of legal size."""
         height, width = frames.shape[1:3]
         self.prepare(len(frames), (height, width))
-        with explain_out_of_memory(self.device):
+
+        def made() -> Tensor:
             host = RecipeHost.for_text(self, caption, on_progress)
             material = Material(frames, plan_fit(*frames.shape[:3], lattice=self.recipe.lattice))
             return make_latents(host, self.work, material, seed=seed, on_progress=on_progress).cpu()
 
+        return self.with_room(made)
+
     def decoded(self, latents: Tensor, on_progress: OnProgress = silent) -> Tensor:
         """The frames [4n + 1, H, W, 3] of latents, in [0, 1]."""
-        with explain_out_of_memory(self.device):
-            return decode(self, latents, on_progress)
+        return self.with_room(lambda: decode(self, latents, on_progress))

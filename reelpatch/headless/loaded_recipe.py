@@ -2,7 +2,7 @@
 
 import logging
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -29,6 +29,7 @@ from reelpatch.headless.models.float8_products import multiply_in_float8
 from reelpatch.headless.models.loaded_transformer import LoadedTransformer
 from reelpatch.headless.models.lora import AppliedLora, LoraReport, apply_lora, merge_lora
 from reelpatch.headless.models.machine_options import MachineOptions
+from reelpatch.headless.models.out_of_memory import OutOfMemory, explain_out_of_memory
 from reelpatch.headless.models.placement import Placement, place
 from reelpatch.headless.models.read_ahead import ReadAhead
 from reelpatch.headless.models.recipe_files import RecipeFiles
@@ -47,6 +48,10 @@ from reelpatch.sampling.strengths import StrengthSchedule
 _log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded", bound="LoadedRecipe")
+Made = TypeVar("Made")
+
+# Where the card's memory ended, the plan is made for so much of it, again and again down to half.
+SMALLER = 0.85
 
 
 class LoadedRecipe(ChosenRecipe):
@@ -80,6 +85,7 @@ class LoadedRecipe(ChosenRecipe):
         self.family = start_models(recipe.model_family)
         self.lora_reports: tuple[LoraReport, ...] = ()
         self._placement: Placement | None = None
+        self._job: Job | None = None  # that `prepare` was asked for
         self.texts: TextReader = open_texts(
             recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
         )
@@ -118,22 +124,59 @@ class LoadedRecipe(ChosenRecipe):
 
         Raises: `BadInput` for a run that does not fit the limit that was asked for.
         """
+        cards = 1 if self.sharing is None else self.sharing.ranks.count
+        self._job = Job(self.recipe, frames, size, references, cards=cards)
         if self.card_bytes is not None:
-            self._placement = place(
-                Job(
-                    self.recipe,
-                    frames,
-                    size,
-                    references,
-                    cards=1 if self.sharing is None else self.sharing.ranks.count,
-                ),
-                self.files,
-                [lora.path for lora in self.loras],
-                dtype=self.dtype,
-                vae_dtype=self.vae_dtype,
-                card=self.card_bytes,
-                is_limited=self.machine.vram_limit is not None,
+            self._placement = self._place(
+                self._job, self.card_bytes, is_limited=self.machine.vram_limit is not None
             )
+
+    def _place(self, job: Job, card: int, *, is_limited: bool = False) -> Placement:
+        loras = [lora.path for lora in self.loras]
+        dtypes = {"dtype": self.dtype, "vae_dtype": self.vae_dtype}
+        return place(job, self.files, loras, **dtypes, card=card, is_limited=is_limited)
+
+    def with_room(self, run: Callable[[], Made]) -> Made:
+        """What `run` returns; where the card's memory ends in it, it runs again with more of the weights streamed.
+
+        What other programs hold of the card, and what an allocator loses, is in no plan. The result is the same one, but for rounding
+        where blocks then run over shorter pieces. `run` comes after `prepare`, and begins from nothing.
+        Raises: `OutOfMemory` where that does not help.
+        """
+        least = 0 if self.card_bytes is None else self.card_bytes // 2
+        while True:
+            try:
+                with explain_out_of_memory(self.device):
+                    return run()
+            except OutOfMemory:
+                if not self._leaves_more_room(least):
+                    raise
+            # Not within the exception, which holds what the run had on the card.
+            self._vae = None
+            self._drop_transformer()
+            free_memory()
+            assert self._placement is not None
+            _log.warning(
+                "The memory of %s ended: it begins again. %s", self.device, self._placement.describe()
+            )
+
+    def _leaves_more_room(self, least: int) -> bool:
+        """Whether a plan for a smaller card, of `least` bytes or more, is another one; it is then the plan."""
+        if (
+            self.card_bytes is None
+            or self._job is None
+            or self._placement is None
+            or self.sharing is not None
+        ):
+            return False
+        before = (self._placement, self._placement.piece)
+        while self.card_bytes * SMALLER > least:
+            self.card_bytes = int(self.card_bytes * SMALLER)
+            after = self._place(self._job, self.card_bytes)
+            if (after, after.piece) != before:
+                self._placement = after
+                return True
+        return False
 
     @property
     def placement(self) -> Placement | None:

@@ -18,7 +18,6 @@ from reelpatch.headless.hosts.wan_host import SeenPicture
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.chosen_recipe import PICTURES
 from reelpatch.headless.models.embedded_texts import KEPT_ENCODER_BYTES
-from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.picture_encoder import PictureEncoder, load_picture_encoder
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes import Recipe
@@ -82,32 +81,36 @@ class PictureEditor(LoadedRecipe):
         area = (self.recipe.height, self.recipe.width)
         fit = fit or fit_picture((picture.shape[0], picture.shape[1]), lattice, area)
         self.prepare(frames, fit.size)
-        with explain_out_of_memory(self.device):
-            positive, negative = (
-                self.text(text, on_progress),
-                self.negative(self.recipe.guidance, on_progress),
-            )
-            seen = self._see(fit.fit(picture), on_progress)
-            models = self.transformer(on_progress)
-            denoiser = Denoiser(
-                models.backbone,
-                positive,
-                sigmas_of(self.recipe),
-                negative=negative,
-                guidance=self.recipe.guidance,
-                on_step=models.at_step,
-                picture=seen,
-                predict=self.family.predict,
-            )
-            noise = draw_noise(lattice.latent_shape(frames, fit.size), seed)
-            drop = Drop(self.how.reasoning_steps) if self.how.reasoning_steps else None
-            latents = self.sample(denoiser, noise, seed, on_progress, between=drop)
-            del models, denoiser
-            self.make_room_for_decoding()
-            on_progress("decoding", 0, 1)
-            film = as_clip(decode_film(latents, self.vae.decode).cpu())
-            on_progress("decoding", 1, 1)
+        film = self.with_room(lambda: self._film(text, fit.fit(picture), fit.size, seed, on_progress))
         return EditedPicture(film[-1] if self.how.enlarges else fit.restore(film[-1]), film)
+
+    def _film(
+        self, text: str, picture: Tensor, size: tuple[int, int], seed: int, on_progress: OnProgress
+    ) -> Tensor:
+        """The frames [F, h, w, 3] from a picture of that size, (height, width), to its edit."""
+        lattice, frames = self.recipe.lattice, self.recipe.frames
+        positive, negative = self.text(text, on_progress), self.negative(self.recipe.guidance, on_progress)
+        seen = self._see(picture, on_progress)
+        models = self.transformer(on_progress)
+        denoiser = Denoiser(
+            models.backbone,
+            positive,
+            sigmas_of(self.recipe),
+            negative=negative,
+            guidance=self.recipe.guidance,
+            on_step=models.at_step,
+            picture=seen,
+            predict=self.family.predict,
+        )
+        noise = draw_noise(lattice.latent_shape(frames, size), seed)
+        drop = Drop(self.how.reasoning_steps) if self.how.reasoning_steps else None
+        latents = self.sample(denoiser, noise, seed, on_progress, between=drop)
+        del models, denoiser
+        self.make_room_for_decoding()
+        on_progress("decoding", 0, 1)
+        film = as_clip(decode_film(latents, self.vae.decode).cpu())
+        on_progress("decoding", 1, 1)
+        return film
 
     def _see(self, picture: Tensor, on_progress: OnProgress) -> SeenPicture:
         """What the backbone is shown of a picture of working size; the last one is remembered, for further seeds."""

@@ -16,7 +16,6 @@ from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models.chosen_recipe import PAIRS
 from reelpatch.headless.models.embedded_texts import padded_text
-from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.rendering import RecipeHost, decode
 from reelpatch.progress import OnProgress, silent
 from reelpatch.recipes.levels import sigmas_of
@@ -128,13 +127,16 @@ class PairMaker(LoadedRecipe):
         prepared = Prepared(
             (channels, rest[0], rest[1], rest[2]), seen=Pair(None, onset_latents(pair.onset, lattice))
         )
-        with explain_out_of_memory(self.device):
+
+        def made() -> tuple[Tensor, Tensor]:
             host = SharingHost.for_captions(self, pair.source, pair.target, on_progress)
             noise = draw_pair(prepared.shape, pair.seed, is_shared=pair.same_noise)
             start = Start(prepared, noise, pair.seed)
             settings = replace(host.settings, method=replace(method, change=pair.change))
             latents = host.sample_rows(self.work, start, on_progress, settings=settings)
-            source, target = (decode(self, one, on_progress) for one in latents)
+            return decode(self, latents[0], on_progress), decode(self, latents[1], on_progress)
+
+        source, target = self.with_room(made)
         return source, before_onset(source, target, pair.onset)
 
 
