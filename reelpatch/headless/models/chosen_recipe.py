@@ -102,7 +102,7 @@ class ChosenRecipe:
         self.vae_dtype = DTYPES[checked_vae_dtype(asked.machine.vae_dtype)]
         if asked.machine.float8_products:
             check_multiplies_float8(self.device)
-        self.card_bytes = card_bytes(self.device, asked.machine.vram_limit)
+        self.card_bytes: int | None = card_bytes(self.device, asked.machine.vram_limit)
         self._text_check = text_check_of(recipe.model_family)
         self._text_check.check_files(self.files)
 

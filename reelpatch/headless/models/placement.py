@@ -61,9 +61,9 @@ def card_bytes(device: torch.device, limit_gib: float | None) -> int | None:
     if limit_gib is None:
         return total
     allowed = min(total, int(limit_gib * GIB))
-    # What the driver takes is outside PyTorch's account, but within the limit. PyTorch takes no card without its number here.
-    card = torch.cuda.current_device() if device.index is None else device.index
-    torch.cuda.set_per_process_memory_fraction(max(0.0, allowed - RESERVED_BYTES) / total, card)
+    # What the driver takes is outside PyTorch's account, but within the limit. The card is asked for by its number here.
+    numbered = torch.empty(0, device=device).device
+    torch.cuda.set_per_process_memory_fraction(max(0.0, allowed - RESERVED_BYTES) / total, numbered)
     return allowed
 
 
