@@ -1,5 +1,6 @@
 """What several tests share: a models folder of tiny random weights in the true formats, and small clips."""
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -65,6 +66,16 @@ LONGEST_FIRST = (
 
 WORDS = ("<pad>", "</s>", "<unk>", "make", "it", "sepia", "blue", "remove", "the", "circle")
 State = dict[str, Tensor]
+
+
+def pytest_collection() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collections leave out all that the imports have made, which stays."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

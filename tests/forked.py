@@ -5,6 +5,7 @@ that forks should have done no work in several threads, which a fork does not ta
 """
 
 import gc
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -67,6 +68,7 @@ def fork_of(call: Callable[[], int], out: int, err: int) -> int:
     pid = os.fork()
     if pid:
         return pid
+    multiprocessing.forkserver._forkserver.__init__()  # that of its parent is none of its own
     # What was left in cycles stays: to close a decoder here would wait for threads that are in the parent alone.
     gc.freeze()
     code = CRASHED
@@ -108,19 +110,28 @@ def _content(file: IO[Any]) -> str:
 
 
 class Running:
-    """A call at work in a process forked from this one, ended on the way out; what it says goes to a file."""
+    """A call at work in a process forked from this one; the part of `subprocess.Popen` that tests use.
 
-    def __init__(self, call: Callable[[], int], log: Path) -> None:
-        with log.open("wb") as said:
-            self.pid = fork_of(call, said.fileno(), said.fileno())
+    What it says goes to `log`, or can be read from `stderr`.
+    """
+
+    def __init__(self, call: Callable[[], int], log: Path | None = None) -> None:
         self._code: int | None = None
+        if log is not None:
+            with log.open("wb") as said:
+                self.pid = fork_of(call, said.fileno(), said.fileno())
+            return
+        read, write = os.pipe()
+        self.pid = fork_of(call, write, write)
+        os.close(write)
+        self.stderr = os.fdopen(read, "rb")
 
     def __enter__(self) -> "Running":
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.poll() is None:
-            self.send_signal(signal.SIGKILL)
+            self.kill()
             self.wait()
 
     def poll(self) -> int | None:
@@ -133,8 +144,18 @@ class Running:
         assert code is not None
         return code
 
+    def heard(self) -> str:
+        """All that is yet to be read of what it says, once it and all that it has started have ended."""
+        with self.stderr:
+            said = self.stderr.read().decode()
+        self.wait()
+        return said
+
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
     def _waited(self, how: int) -> int | None:
         if self._code is None:

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from benchmarks.worker_processes import workers_of
-from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.runs.workers.local import LocalWorkers
+from tests.forked import Running
 from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
 
-ROOT = Path(__file__).parents[5]
 Captured = pytest.CaptureFixture[str]
 
 
@@ -34,15 +34,20 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_one(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of results that one process has made."""
     path = write_batch(tmp_path_factory.mktemp("one"), twelve_jobs(), models_folder)
-    assert started(path).wait() == DONE
+    process = started(path)
+    assert (process.heard(), process.wait())[1] == DONE
     return path.parent
 
 
-def started(path: Path, *options: str) -> subprocess.Popen[bytes]:
-    """`reelpatch batch` as a process of its own."""
-    code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "batch", str(path), *options]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+def started(path: Path, *options: str) -> Running:
+    """`reelpatch batch` as a process of its own, in a session of its own, with one thread."""
+
+    def call() -> int:
+        os.setsid()
+        torch.set_num_threads(1)
+        return main(["batch", str(path), *options])
+
+    return Running(call)
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -60,8 +65,8 @@ def test_two_workers_make_what_one_makes_and_load_each_recipe_once_at_most(
     jobs = twelve_jobs()
     path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
-    heard = process.communicate()[1].decode()
-    assert process.returncode == DONE, heard
+    heard = process.heard()
+    assert process.wait() == DONE, heard
     made = report(path)["jobs"]
     assert [job["state"] for job in made] == ["done"] * 12
     for job in jobs:
@@ -87,8 +92,8 @@ def test_workers_that_are_killed_at_random_leave_every_job_done_once(
     path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
     killed = _kill_some(process, 2, random.Random(3))
-    heard = process.communicate()[1].decode()
-    assert process.returncode == DONE, heard
+    heard = process.heard()
+    assert process.wait() == DONE, heard
     assert killed  # twice, unless the jobs were done first
     assert [job["state"] for job in report(path)["jobs"]] == ["done"] * 12
     assert heard.count("its process was ended by SIGKILL") >= 1, heard
@@ -99,10 +104,9 @@ def test_workers_that_are_killed_at_random_leave_every_job_done_once(
     assert not leftovers(tmp_path)
 
 
-def _kill_some(process: subprocess.Popen[bytes], times: int, chance: random.Random) -> int:
+def _kill_some(process: Running, times: int, chance: random.Random) -> int:
     """Kills workers that have begun, at random times, as long as the batch runs. The number of those killed."""
     killed, old = 0, set[int]()
-    assert process.stderr is not None
     while process.poll() is None and killed < times:
         time.sleep(0.2 + chance.random())
         grown = [one for one in workers_of(process.pid) if one.pid not in old and is_at_work(one)]
@@ -151,7 +155,6 @@ def test_ctrl_c_keeps_what_is_finished(to_all: bool, models_folder: Path, tmp_pa
     jobs = [twelve_jobs()[0], *(job | {"output": f"s{n}.mkv"} for n, job in enumerate(slow))]
     path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
-    assert process.stderr is not None
     heard = b""
     for line in process.stderr:
         heard += line
@@ -176,7 +179,6 @@ def test_workers_end_with_their_parent(models_folder: Path, tmp_path: Path) -> N
     jobs = [job | {"steps": 40} for job in twelve_jobs() if job["verb"] == "edit"]
     path = write_batch(tmp_path, jobs, models_folder)
     process = started(path, "--devices", "cpu,cpu")
-    assert process.stderr is not None
     for line in process.stderr:
         if b"begins line" in line:
             break
