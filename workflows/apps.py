@@ -75,8 +75,8 @@ def _of_job(job: Node, name: str, recipe: Recipe) -> str:
     if name == "recipe":
         return needs_in_short(recipe)
     if name == "instruction":
-        example = min(recipe.examples, key=len, default=_ANY_CHANGE)
-        return example if len(example) <= LONGEST_LINE else _ANY_CHANGE
+        examples = [f"e.g. {one}" for one in sorted(recipe.examples, key=len)]
+        return examples[0] if examples and len(examples[0]) <= LONGEST_LINE else _ANY_CHANGE
     if name == "seed":
         licence = _licence(recipe)
         line = f"weights: {licence}"

@@ -362,7 +362,7 @@ WORKFLOWS = (
         Workflow(
             *(name, title, recipe, RECIPES[recipe].examples[number]),
             prepare=partial(prepare_picture, instruction=RECIPES[recipe].examples[number]),
-            how=HOW,
+            how="" if recipe.startswith("demo") else HOW,  # the demo's note says what it knows
             is_app=number == 0,
         )
         for number, (name, title, recipe) in enumerate(PICTURES)
