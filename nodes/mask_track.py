@@ -75,7 +75,7 @@ class TrackNode(io.ComfyNode):
                     default=_TRACK,
                     multiline=True,
                     extra_dict=_DRAWN,
-                    tooltip="The track as JSON: units, times and regions, as the help page and docs/mask_track.md tell.",
+                    tooltip="Where and when the clip is edited, as it is drawn here. It is kept as JSON, which the help page tells of.",
                 ),
                 io.Float.Input(
                     "fps",

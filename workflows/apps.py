@@ -52,7 +52,9 @@ def asked(prepared: Prepared, recipe: Recipe) -> list[Asked]:
     own = [(node, widget, _of_material(prepared, recipe, node)) for node, widget in prepared.asked]
     job = prepared.task
     of_job = [
-        (job, name, _of_job(name, recipe)) for name in _ASKED if name in job.widgets and name not in job.links
+        (job, name, _of_job(job, name, recipe))
+        for name in _ASKED
+        if name in job.widgets and name not in job.links
     ]
     return [
         (str(node.id), widget, {"description": line}) for node, widget, line in [*own, *of_job][:MOST_ASKED]
@@ -69,17 +71,17 @@ def _of_material(prepared: Prepared, recipe: Recipe, node: Node) -> str:
     return "every frame, own size and rate"
 
 
-def _of_job(name: str, recipe: Recipe) -> str:
+def _of_job(job: Node, name: str, recipe: Recipe) -> str:
     if name == "recipe":
         return needs_in_short(recipe)
     if name == "instruction":
-        example = min(recipe.examples, key=len, default=_ANY_CHANGE)
-        return example if len(example) <= LONGEST_LINE else _ANY_CHANGE
+        examples = [f"e.g. {one}" for one in sorted(recipe.examples, key=len)]
+        return examples[0] if examples and len(examples[0]) <= LONGEST_LINE else _ANY_CHANGE
     if name == "seed":
         licence = _licence(recipe)
         line = f"weights: {licence}"
         return line if len(line) <= LONGEST_LINE else licence.partition(",")[0]
-    if name == "first_frame" and recipe.segments is not None:
+    if name == "first_frame" and not job.widgets[name]:
         return "counted from 0"
     return _LINES[name]
 

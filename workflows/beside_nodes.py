@@ -40,9 +40,12 @@ class Added(NamedTuple):
 
 
 class Beside(Protocol):
-    """Nodes between a video and its edit, and the title of their column."""
+    """Nodes between a video and its edit."""
 
-    title: str
+    @property
+    def title(self) -> str:
+        """Of their column."""
+        ...
 
     def nodes(self, video: Output) -> Added:
         """The nodes, for the video of Load Video."""

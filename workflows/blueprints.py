@@ -8,6 +8,7 @@ from typing import Any
 
 from reelpatch.recipes import RECIPES
 from workflows.beside_nodes import mask_by_word
+from workflows.caption_subgraph import OF_THE_CLIP, caption_subgraph
 from workflows.channel_subgraph import channel_subgraph
 from workflows.context_subgraph import context_subgraph
 from workflows.edit_subgraphs import edit_subgraph, enhance_subgraph
@@ -32,6 +33,7 @@ def blueprints() -> list[Subgraph]:
         channel_subgraph(RECIPES["capybara"], RECIPES["capybara"].examples[0]),
         picture_subgraph(RECIPES["chronoedit-8step"], PICTURE_INSTRUCTION),
         pair_subgraph(RECIPES["shared-attention-1.3b"], OF_A_DOG),
+        caption_subgraph(RECIPES["shared-attention-1.3b"], OF_THE_CLIP),
         mask_by_word(""),
         *(task_subgraph(kind, RECIPES["vdot"], PROMPT) for kind in TASK_KINDS.values()),
     ]

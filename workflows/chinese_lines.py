@@ -94,6 +94,6 @@ def chinese_line(line: str) -> str:
         return f"最多 {found[1]} 帧,{found[2]}"
     if line.startswith("weights: ") or any(one.licence.startswith(line) for one in RECIPES.values()):
         return f"权重:{line.removeprefix('weights: ')}"
-    if any(line in one.examples for one in RECIPES.values()):
-        return f"例如:{line}"
+    if line.startswith("e.g. "):
+        return f"例如:{line.removeprefix('e.g. ')}"
     return chinese_title(line)

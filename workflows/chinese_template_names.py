@@ -52,6 +52,9 @@ NAMES = {
     "Wan2.1 1.3B: make a pair of clips, before and after a change, in 50 steps": (
         "Wan2.1 1.3B:50 步生成改变前后的一对片段"
     ),
+    "Wan2.1 1.3B: edit a video by two captions, with nothing trained for it, in 50 steps": (
+        "Wan2.1 1.3B:50 步按两条描述编辑视频,没有为此训练过"
+    ),
     "ChronoEdit: edit a picture in 8 steps": "ChronoEdit:8 步编辑图片",
     "ChronoEdit: imagine the way to the edit for 10 of 50 steps": "ChronoEdit:50 步中用 10 步想象通往编辑的过程",
     "Demo: edit a picture on any machine": "演示:在任何机器上编辑图片",

@@ -27,6 +27,7 @@ _NODES = {
     "Edit video by an edit adapter": "用编辑适配器编辑视频",
     "Edit video by channels": "按通道编辑视频",
     "Edit video by instruction": "按指令编辑视频",
+    "Edit video by two captions": "按两条描述编辑视频",
     "Edit video in context": "在上下文中编辑视频",
     "Edit video side by side": "并排编辑视频",
     "Enhance long clip": "增强长片段",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workflows.beside_nodes import HOW_BY_WORD, HOW_SEVERAL, HOW_WITH_STYLE, SAM3, SAM3_URL
+from workflows.caption_subgraph import HOW as HOW_BY_CAPTIONS
 from workflows.channel_subgraph import HOW as HOW_BY_CHANNELS
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import HOW_ON_CANVAS, HOW_WITH_ADAPTER, HOW_WITH_DEMO_ADAPTER
@@ -72,6 +73,11 @@ HOWS = {
         "写两条描述 **source** 和 **target**,除要改变的之外完全相同,并在 **change** 中说明是哪种改变:*colour*(颜色)、*insertion*(添加)、"
         "*removal*(移除)、*background*(背景)、*motion*(动作),其他用 *local*。设了 **onset**,该帧之前两个片段相同。换 **seed** 就是另一对。"
         "没有为此训练过,有些会失败:两个都要看。要成套数据(含遮罩、测量和训练器读取的列表),请用命令行 `reelpatch pairs`(docs/pairs.md)。"
+    ),
+    HOW_BY_CAPTIONS: (
+        "在 **source** 中描述视频现在的样子,在 **target** 中写同样的话,只改要改变的部分,并在 **change** 中说明是哪种改变:*colour*(颜色)、"
+        "*insertion*(添加)、*removal*(移除)、*background*(背景)、*motion*(动作),其他用 *local*。没有为此训练过:比 *VideoCoF*、*Ditto* "
+        "等训练过的方法保留得少,做得也少。遮罩保留其他所有像素。"
     ),
     HOW_OF_PICTURES: (
         "用 80 到 100 个英文词说明改什么、留什么。**配方**会带来全部设置和文件:日常用 *chronoedit-8step*,未蒸馏用 *chronoedit*,需要当作动作来想的用 "

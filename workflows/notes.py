@@ -19,7 +19,8 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
     asked = (
         ["## How", how] if how else ["## It knows", *(f"- {one}" for one in recipe.examples[:_MOST_EXAMPLES])]
     )
-    whole_clip = "first_frame" not in job.widgets and "fps" not in job.widgets and recipe.sharing is None
+    is_part = "first_frame" in job.widgets
+    whole_clip = not is_part and "fps" not in job.widgets and recipe.sharing is None
     text = "\n".join(
         [
             f"# {title}",
@@ -32,7 +33,7 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
             *asked,
             "",
             "## What it needs",
-            *needs(recipe, _what(recipe, whole_clip=whole_clip)),
+            *needs(recipe, _what(recipe, is_part=is_part, whole_clip=whole_clip)),
             f"- Licence of the weights: **{recipe.licence}**, from {recipe.source}",
             "",
             *_files(recipe, models),
@@ -42,10 +43,10 @@ def note(title: str, recipe: Recipe, job: Node, models: Node, how: str = "") -> 
     return Node("MarkdownNote", "Read me", [], widgets={"": text}, width=WIDTH, height=HEIGHT)
 
 
-def _what(recipe: Recipe, *, whole_clip: bool) -> str:
+def _what(recipe: Recipe, *, is_part: bool, whole_clip: bool) -> str:
     if recipe.picture is not None:
         return "picture"
-    if recipe.sharing is not None:
+    if recipe.sharing is not None and not is_part:
         return f"pair of {recipe.frames} frames"
     return f"window of {recipe.frames} frames" if whole_clip else f"run of {recipe.frames} frames"
 
@@ -62,7 +63,7 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
             f"The picture at its own size; all of it is worked on, at about as many pixels as {recipe.width}x{recipe.height} "
             "has. What a mask keeps are its own pixels."
         )
-    if recipe.sharing is not None:
+    if recipe.sharing is not None and "first_frame" not in widgets:
         return (
             f"Two clips of {recipe.frames} frames, {recipe.width}x{recipe.height}, at {recipe.fps:g} frames per second, without sound: the "
             "*source*, which shows its caption, and the *target*, which shows the other. Both are saved, each under its caption."
@@ -74,7 +75,7 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
             f"windows of {recipe.frames} that share {usual_overlap(recipe.frames, recipe.lattice)}{size}."
         )
     if "first_frame" in widgets:
-        is_own = any(file.unpublished or not file.url for file in recipe.files)
+        is_own = recipe.sharing is not None or any(file.unpublished or not file.url for file in recipe.files)
         whose = "as the recipe has it" if is_own else "as published"
         return (
             f"From frame {widgets['first_frame']} on, {widgets['frames'] or recipe.frames} frames at "

@@ -71,17 +71,12 @@ def pair_subgraph(recipe: Recipe, captions: Captions, *, owner: str = BLUEPRINT)
     )
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"])
-    encoder = models["text encoder"]
-    words = [
-        text_node("Caption of the source", captions.source, encoder, given[SOURCE]),
-        text_node("Caption of the target", captions.target, encoder, given[TARGET]),
-        text_node("Negative prompt", "", encoder, settings["negative prompt"]),
-    ]
-    pair = _paired_generation(recipe, captions.change, given, models, settings, words)
+    words = pair_texts(captions, given, models, settings)
+    pair = paired_generation(recipe, captions.change, given, models, settings, words)
     negative, low_noise = words[-1]["CONDITIONING"], models["low-noise model"]
     shown = Sampled(pair["MODEL"], pair["LATENT"], pair["positive"], negative, settings["SAMPLER"], low_noise)
     run = sampling(shown, settings, given["seed"])
-    both = _finish_pair(run[-1]["output"], models["VAE"])
+    both = finish_pair(run[-1]["output"], models["VAE"])
     clips = {name: _video(name, both, settings["fps"]) for name in (SOURCE, TARGET)}
     names = {name: result_name(None, given[name], getattr(captions, name)) for name in (SOURCE, TARGET)}
     for name, node in names.items():
@@ -120,9 +115,28 @@ def prepare_pair(recipe: Recipe, owner: str, *, captions: Captions) -> Prepared:
     return Prepared([], pair_subgraph(recipe, captions, owner=owner).node())
 
 
-def _paired_generation(
-    recipe: Recipe, change: str, given: Node, models: Node, settings: Node, words: list[Node]
+def pair_texts(captions: Captions, given: Node, models: Node, settings: Node) -> list[Node]:
+    """Both captions, which come from outside, and the recipe's negative prompt."""
+    encoder = models["text encoder"]
+    return [
+        text_node("Caption of the source", captions.source, encoder, given[SOURCE]),
+        text_node("Caption of the target", captions.target, encoder, given[TARGET]),
+        text_node("Negative prompt", "", encoder, settings["negative prompt"]),
+    ]
+
+
+def paired_generation(
+    recipe: Recipe,
+    change: str,
+    given: Node,
+    models: Node,
+    settings: Node,
+    words: list[Node],
+    clip: Node | None = None,
 ) -> Node:
+    """Paired generation of two captions; with `clip`, that is the source."""
+    chosen = [name for name in ("recipe", "change", "onset") if name in dict(given.outputs)]
+    of_clip = {} if clip is None else {"vae": models["VAE"], "clip": clip["clip"]}
     source, target = (one["CONDITIONING"] for one in words[:2])
     return Node(
         "ReelpatchPairedGeneration",
@@ -134,7 +148,8 @@ def _paired_generation(
         },
         links={
             **{"model": models["MODEL"], "source": source, "target": target},
-            **{name: given[name] for name in ("recipe", "change", "onset")},
+            **{name: given[name] for name in chosen},
+            **of_clip,
             **{name: settings[name] for name in ("width", "height", "frames")},
         },
         widgets={
@@ -152,7 +167,8 @@ def _paired_generation(
     )
 
 
-def _finish_pair(samples: Output, vae: Output) -> Node:
+def finish_pair(samples: Output, vae: Output) -> Node:
+    """Finish pair, of what was sampled."""
     return Node(
         "ReelpatchFinishPair",
         "Finish pair",

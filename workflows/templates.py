@@ -16,6 +16,8 @@ from workflows.beside_nodes import (
     Several,
     Style,
 )
+from workflows.caption_subgraph import HOW as HOW_BY_CAPTIONS
+from workflows.caption_subgraph import OF_THE_CLIP, prepare_by_captions
 from workflows.channel_subgraph import HOW as HOW_BY_CHANNELS
 from workflows.channel_subgraph import prepare_by_channels
 from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
@@ -79,11 +81,7 @@ PICTURES = (
         "ChronoEdit: imagine the way to the edit for 10 of 50 steps",
         "chronoedit-reasoning",
     ),
-    (
-        "Demo - edit a picture on any machine",
-        "Demo: edit a picture on any machine",
-        "demo-picture",
-    ),
+    ("Demo - edit a picture on any machine", "Demo: edit a picture on any machine", "demo-picture"),
 )
 TRACKS = (
     (
@@ -114,7 +112,7 @@ class Workflow:
     `own` are files in place of the recipe's. `first_frame` makes it the published preset: from that frame on, with the
     recipe's number of frames and its rate; without, every frame is worked on. `prepare` lays out a task, and `how` says how to
     use it; without, a clip is edited by instruction, or enhanced where the recipe enhances. `edited_frame` is a picture of frame 0
-    that the clip is to follow, and `track` says where and when it is edited; `beside` are more nodes between clip and edit. One that `is_app` is also shipped as an app: a page
+    that the clip is to follow, and `track` says where and when it is edited; `beside` are more nodes between clip and edit. One `by_captions` edits a clip by what it shows and what it is to show. One that `is_app` is also shipped as an app: a page
     to fill in, without the graph.
     """
 
@@ -130,6 +128,7 @@ class Workflow:
     edited_frame: str = ""
     track: str = ""
     beside: Beside | None = None
+    by_captions: bool = False
     is_app: bool = False
 
     @property
@@ -145,8 +144,8 @@ class Workflow:
 
     @property
     def is_of_a_part(self) -> bool:
-        """Whether a part of the clip is edited with all of its source in sight: in context, or by channels."""
-        return self.is_in_context or RECIPES[self.recipe].channels is not None
+        """Whether a part of the clip is edited with all of its source in sight: in context, by channels, or by captions."""
+        return self.is_in_context or RECIPES[self.recipe].channels is not None or self.by_captions
 
     @property
     def is_part(self) -> bool:
@@ -156,7 +155,7 @@ class Workflow:
     @property
     def is_pair(self) -> bool:
         """Whether it makes two clips of nothing but words."""
-        return RECIPES[self.recipe].sharing is not None
+        return RECIPES[self.recipe].sharing is not None and not self.by_captions
 
     @property
     def is_picture(self) -> bool:
@@ -350,11 +349,20 @@ WORKFLOWS = (
         )
         for name, title, recipe, captions in PAIRS
     ),
+    Workflow(
+        "Wan - edit a video by two captions (50 steps)",
+        "Wan2.1 1.3B: edit a video by two captions, with nothing trained for it, in 50 steps",
+        "shared-attention-1.3b",
+        OF_THE_CLIP.target,
+        prepare=partial(prepare_by_captions, captions=OF_THE_CLIP),
+        how=HOW_BY_CAPTIONS,
+        by_captions=True,
+    ),
     *(
         Workflow(
             *(name, title, recipe, RECIPES[recipe].examples[number]),
             prepare=partial(prepare_picture, instruction=RECIPES[recipe].examples[number]),
-            how=HOW,
+            how="" if recipe.startswith("demo") else HOW,  # the demo's note says what it knows
             is_app=number == 0,
         )
         for number, (name, title, recipe) in enumerate(PICTURES)

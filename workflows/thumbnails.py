@@ -54,6 +54,7 @@ OF_A_PART = {
     "EasyV2V - edit a video with your own adapter (50 steps)": "make the green square pink",
     "Capybara - edit a video (50 steps)": "change the background to the ocean",
     "ReCo - edit a video (50 steps)": "make the red circle yellow",
+    "Wan - edit a video by two captions (50 steps)": "make the green square blue",
 }
 
 

@@ -22,6 +22,7 @@ MAIN_JOBS = {
     "Enhance video",
     "Edit picture by reasoning",
     "Make a pair of clips",
+    "Edit video by two captions",
 }
 
 

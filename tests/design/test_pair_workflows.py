@@ -32,3 +32,32 @@ def test_a_pair_is_made_at_the_size_and_length_of_its_recipe(workflow: Workflow)
     assert told in note_of(workflow)
     asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
     assert {widget for _, widget, _ in asked} == {"source", "target", "change", "onset", "recipe", "seed"}
+
+
+def test_a_clip_is_edited_by_captions_at_the_length_of_its_recipe() -> None:
+    """The clip is Paired generation's source, and what Finish clip gives back at its own size; the note says how good it is."""
+    (workflow,) = (one for one in WORKFLOWS if one.by_captions)
+    recipe, (_, api) = RECIPES[workflow.recipe], forms(workflow)
+    (pair,), (clip,), (finish,) = (
+        inputs(workflow, kind)
+        for kind in ("ReelpatchPairedGeneration", "ReelpatchClip", "ReelpatchFinishClip")
+    )
+    assert pair["clip"] == finish["clip"]
+    assert api[pair["clip"][0]]["class_type"] == "ReelpatchClip"
+    assert api[finish["samples"][0]]["class_type"] == "ReelpatchFinishPair"
+    assert finish["samples"][1] == 2  # the target's latent
+    for name, slot in {"width": 5, "height": 6, "frames": 7, "fps": 8}.items():
+        assert (api[clip[name][0]]["class_type"], clip[name][1]) == ("ReelpatchRecipe", slot)
+    texts = [one["text"] for one in inputs(workflow, "CLIPTextEncode")]
+    (called,) = inputs(workflow, "ReelpatchResultName")
+    assert called["instruction"] == texts[1]
+    note = note_of(workflow)
+    assert (
+        f"From frame 0 on, {recipe.frames} frames at {recipe.fps:g} frames per second, as the recipe" in note
+    )
+    assert "Nothing was trained for it" in note
+    asked = forms(workflow)[0]["extra"]["linearData"]["inputs"]
+    assert {widget for _, widget, _ in asked} == {
+        *("file", "source", "target"),
+        *("change", "recipe", "first_frame"),
+    }

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
+
+from reelpatch.recipes import RECIPES
+from tests.design.workflow_forms import note_of
+from workflows.templates import Workflow
 
 
 class Facts(NamedTuple):
@@ -50,3 +55,17 @@ def facts(path: Path) -> Facts:
             return Facts(frames, Fraction(rate or 0), size, 0.0)
         samples = sum(frame.samples for frame in container.decode(audio=0))
         return Facts(frames, Fraction(rate or 0), size, round(samples / container.streams.audio[0].rate, 1))
+
+
+def check_note(workflow: Workflow, made: Facts, source: Path) -> None:
+    """What a template's note says comes out of it did; `source` is the clip that it was run on, by the demo's recipe."""
+    note = note_of(workflow)
+    if "Every frame of the video, at its own size and rate, with its sound" in note:
+        assert made == facts(source)
+    elif workflow.prepare:
+        assert "At most" in note
+        record = RECIPES["demo"]
+        assert made.frames <= record.frames
+        assert made.size[0] * made.size[1] <= record.width * record.height
+    else:
+        assert re.search(r"From frame \d+ on, \d+ frames at", note)  # run by test_what_a_note_says_comes_out

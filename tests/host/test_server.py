@@ -17,9 +17,16 @@ from PIL import Image
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
-from tests.host.film_facts import Facts, compared, facts, prompt_in, recorded
+from tests.host.film_facts import Facts, check_note, compared, facts, prompt_in, recorded
 from tests.host.server import RUN_S, Server, running
-from tests.host.tiny_prompt import models_with_backbone, tiny_in_context, tiny_picture, without_sam3
+from tests.host.tiny_prompt import (
+    FILES,
+    models_with_backbone,
+    tiny_in_context,
+    tiny_pair,
+    tiny_picture,
+    without_sam3,
+)
 from tests.unit.media.test_clip_matrix import film
 from workflows.beside_nodes import MaskByWord, Several
 from workflows.blueprints import blueprints
@@ -50,7 +57,6 @@ TINY = {
     "ReelpatchTask": {"width": 32, "height": 32, "frames": 9},
 }
 CLIP = {"LoadVideo": {"file": "clip.mp4"}}  # of edits; tasks have the material that comes along
-FILES = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
 
 
 def tiny(workflow: Workflow) -> dict[str, Any]:
@@ -118,17 +124,7 @@ def test_a_shipped_workflow_in_context_runs(server: Server, workflow: Workflow) 
 def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> None:
     """By the demo's recipe: both clips, as its note says, each saved under its caption; the second one's from frame 5 on."""
     onset = 0 if workflow.recipe.startswith("demo") else 5
-    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
-    captions = iter((ON_SHAPES.source, ON_SHAPES.target))
-    for node in prompt.values():
-        given = node["inputs"]
-        given |= {"recipe": "demo-shared-attention"} if "recipe" in given else {}
-        given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
-        given |= {"onset": onset} if "onset" in given else {}
-        if node["class_type"] == "ReelpatchResultName":
-            given["instruction"] = next(captions)
-        if node["_meta"]["title"].startswith("Caption of"):
-            given["text"] = ON_SHAPES.source if "source" in node["_meta"]["title"] else ON_SHAPES.target
+    prompt = tiny_pair(workflow, onset)
     history = server.run(prompt)
     assert history["status"]["status_str"] == "success", told(history)
     films: dict[str, Path] = {}
@@ -177,20 +173,6 @@ def test_a_shipped_workflow_runs(server: Server, workflow: Workflow, clip_path: 
         assert (record.get("seed"), record.get("seeds")) in ((1, None), (None, "1-2"))
         assert record["recipe"] in ("demo", "demo-enhance")
         assert compared(history) == ([] if workflow.name in NOT_COMPARED else [facts(path)[:3]])
-
-
-def check_note(workflow: Workflow, made: Facts, source: Path) -> None:
-    """What a template's note says comes out of it did; `source` is the clip that it was run on, by the demo's recipe."""
-    note = note_of(workflow)
-    if "Every frame of the video, at its own size and rate, with its sound" in note:
-        assert made == facts(source)
-    elif workflow.prepare:
-        assert "At most" in note
-        record = RECIPES["demo"]
-        assert made.frames <= record.frames
-        assert made.size[0] * made.size[1] <= record.width * record.height
-    else:
-        assert re.search(r"From frame \d+ on, \d+ frames at", note)  # run by test_what_a_note_says_comes_out
 
 
 def told(history: dict[str, Any]) -> str:
@@ -309,6 +291,22 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
     _, frames, rate = map(int, said.groups())
     assert (made.frames, made.rate, made.size) == (frames, rate, given.size)
     assert made.sound_s == pytest.approx(made.frames / rate, abs=0.1)  # to a tenth; a frame of AAC has 0.02 s
+
+
+def test_a_clip_is_edited_by_two_captions(server: Server) -> None:
+    """By the demo's recipe: the clip's frames, size and rate, under the second caption."""
+    (workflow,) = (one for one in WORKFLOWS if one.by_captions)
+    prompt = tiny_pair(workflow)
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", told(history)
+    (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
+    made = server.base / "output" / saved["subfolder"] / saved["filename"]
+    source = server.base / "input" / "reelpatch_demo_clip.mp4"
+    assert facts(made) == facts(source)
+    assert compared(history) == [facts(made)[:3]]
+    assert set(recorded(made)["text"]) == {ON_SHAPES.source, ON_SHAPES.target}
+    before, after = (read_video(path, folder_fps=Fraction(1)).frames.astype(int) for path in (source, made))
+    assert abs(before - after).mean() > 4  # of 255
 
 
 # One of each place where a run can be refused: a loader, the clip, the edit, and in mid-sampling.

@@ -14,8 +14,10 @@ from reelpatch.recipes import RECIPES
 from reelpatch.weights.header import identify
 from tests.golden import tiny_adapter, tiny_pictures
 from workflows.describe import paths
+from workflows.pair_subgraph import ON_SHAPES
 from workflows.templates import Workflow
 
+FILES = ("backbone", "edit_module", "lora", "second_lora", "vae", "text_encoder")
 DEMO_BACKBONE = "reelpatch_demo_t2v_bf16.safetensors"
 BACKBONE = "tiny_pictures.safetensors"
 ADAPTER = "tiny_adapter.safetensors"
@@ -91,6 +93,20 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
         if node["class_type"] == "LoadVideo" and not has_adapter:  # whose mask is of the shipped clip's size
             given["file"] = "clip.mp4"
     return made
+
+
+def tiny_pair(workflow: Workflow, onset: int = 0) -> dict[str, Any]:
+    """One that takes two captions, by the demo's recipe and in its words."""
+    prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
+    for node in prompt.values():
+        given, title = node["inputs"], node["_meta"]["title"]
+        given |= {"recipe": "demo-shared-attention"} if "recipe" in given else {}
+        given |= {name: "recipe" for name in FILES if isinstance(given.get(name), str)}
+        given |= {"onset": onset} if "onset" in given else {}
+        caption = ON_SHAPES.source if "source" in title else ON_SHAPES.target
+        given |= {"instruction": caption} if title.startswith("Name of the") else {}
+        given |= {"text": caption} if title.startswith("Caption of") else {}
+    return prompt
 
 
 def _loaded_apart(
