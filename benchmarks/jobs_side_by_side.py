@@ -62,7 +62,7 @@ def batch(folder: Path, number: int, at_once: int, seconds: dict[str, float]) ->
     """Wall and processor seconds of a batch in this process."""
     folder.mkdir()
     path = job_file(folder, number)
-    with slow(seconds), mock.patch.object(run, "AT_ONCE", at_once):
+    with slow(seconds), mock.patch.object(run, "at_once", return_value=at_once):
         began, began_cpu = time.perf_counter(), time.process_time()
         check(reelpatch(["batch", str(path)]), folder)
         return time.perf_counter() - began, time.process_time() - began_cpu

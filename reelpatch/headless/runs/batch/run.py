@@ -1,14 +1,19 @@
 """The jobs of a batch in one process: each recipe is loaded once, and what is finished is told at once.
 
-Edits and enhancements of one recipe run two at a time: while one is denoised, the next clip is read and the last result is written.
+Edits and enhancements of one recipe run two at a time where there is room: while one is denoised, the next clip is read and the last result is
+written.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 
+import torch
+
+from reelpatch.headless.models.device_choice import choose_device
 from reelpatch.headless.runs.batch.job import Job, State
 from reelpatch.headless.runs.batch.make import JobMaker
 from reelpatch.headless.runs.batch.planning import Spelled
@@ -21,6 +26,12 @@ from reelpatch.progress import OnProgress
 AT_ONCE = 2
 """Jobs whose clips are in memory at one time."""
 _log = logging.getLogger(__name__)
+
+
+def at_once(device: torch.device, num_threads: int, num_cores: int) -> int:
+    """How many jobs are made at one time: one where the models have all cores of the processor, from which the other would only take."""
+    is_free = device.type != "cpu" or num_threads < num_cores
+    return AT_ONCE if is_free else 1
 
 
 def run_jobs(jobs: Sequence[Job], report: Report, on_progress: OnProgress, spelled: Spelled) -> None:
@@ -69,15 +80,17 @@ class _Run:
 
     def make(self, jobs: Sequence[Job], goes_beside: bool) -> None:
         """Jobs of one recipe. Raises: `KeyboardInterrupt` with what the job that ran has kept."""
-        if goes_beside and len(jobs) > 1:
-            self._make_side_by_side(jobs)
+        device = choose_device(jobs[0].request.device)
+        number = min(len(jobs), at_once(device, torch.get_num_threads(), os.cpu_count() or 1))
+        if goes_beside and number > 1:
+            self._make_side_by_side(jobs, number)
             return
         for job in jobs:
             self._make_one(job)
 
-    def _make_side_by_side(self, jobs: Sequence[Job]) -> None:
+    def _make_side_by_side(self, jobs: Sequence[Job], at_one_time: int) -> None:
         turns = Turns()
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job") as threads:
+        with ThreadPoolExecutor(at_one_time, thread_name_prefix="job") as threads:
             made = [
                 threads.submit(self._make_one, job, Turn(turns, number)) for number, job in enumerate(jobs)
             ]

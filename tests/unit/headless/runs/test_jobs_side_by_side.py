@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.runs import edit, enhance
-from reelpatch.headless.runs.batch.run import AT_ONCE
+from reelpatch.headless.runs.batch import run
+from reelpatch.headless.runs.batch.run import AT_ONCE, at_once
 from reelpatch.headless.runs.batch.turns import Turn, Turns
 from reelpatch.windows import window_run
 from tests.unit.headless.runs.batch_jobs import Fields, alone, batch, frames, report, states, write_batch
@@ -33,6 +35,12 @@ def several_jobs() -> list[Fields]:
     ]
     jobs += [{"verb": "enhance", "clip": "a.mp4"}, {"verb": "enhance", "clip": "b.mp4", "seed": 9}]
     return [job | {"output": f"{number}.mkv"} for number, job in enumerate(jobs)]
+
+
+@pytest.fixture(autouse=True)
+def _room_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cores there are."""
+    monkeypatch.setattr(run, "at_once", lambda *_: AT_ONCE)
 
 
 class Watched:
@@ -151,6 +159,12 @@ def test_what_goes_wrong_at_reading_denoising_or_writing_stops_no_other(
     assert states(path) == ["done", "not done", "not done", "not done", "done"]
     assert batch(path) == DONE
     assert states(path) == ["done before", "done", "done", "done", "done before"]
+
+
+def test_a_processor_whose_cores_are_all_taken_makes_one_job_at_a_time() -> None:
+    assert at_once(torch.device("cpu"), num_threads=2, num_cores=2) == 1
+    assert at_once(torch.device("cpu"), num_threads=1, num_cores=2) == AT_ONCE
+    assert at_once(torch.device("cuda"), num_threads=2, num_cores=2) == AT_ONCE
 
 
 @pytest.fixture
