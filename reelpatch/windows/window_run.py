@@ -138,7 +138,7 @@ def find_windows(
     return CutClip(header, plan_windows(num_frames, length, overlap, lattice))
 
 
-def run_windows(
+def run_windows(  # noqa: PLR0913 -- what hosts settle of a run
     clip: CutClip,
     target: Path,
     run: Mapping[str, Any],
@@ -147,12 +147,13 @@ def run_windows(
     *,
     lossless: bool = False,
     sound: SoundPlan | None = None,
+    on_made: Callable[[], None] = lambda: None,
 ) -> None:
     """Works through the windows that are not finished yet, then writes the result and takes the windows away.
 
     The one window of a short clip is written at once; it is kept only where that fails.
     `run` is as in `WindowStore`, `lossless` as in `write_video`; its "clip" and "mask" are stamps of these files. `sound`
-    is what `announce_result` found, if it was called.
+    is what `announce_result` found, if it was called. `on_made` is called when all windows are made, before the result is written.
     Guarantees: the result has the same bytes however often the run was stopped, and is made of one state of its sources.
     Raises: `BadInput` where something cannot be written, and for a source that was changed during the run; finished
         windows stay. `KeyboardInterrupt` with what stays.
@@ -160,13 +161,18 @@ def run_windows(
     sound = sound or announce_result(clip.result, target, lossless=lossless)
     windows = clip.plan.windows
     if len(windows) == 1:
-        _run_one(clip, target, run, work, on_progress, sound, lossless=lossless)
+        window, kept = _the_one(clip, target, run, work, on_progress)
+        on_made()
+        with kept_if_writing_fails(kept, window.pictures):
+            video = replace(clip.result, frames=window.pictures)
+            write_video(video, target, lossless=lossless, sound=sound)
         return
     store = WindowStore(target, run)
     store.open()
     _say_where_it_begins(store, len(windows))
     try:
         _WindowsInTurn(clip, target, run, store, work, on_progress).make()
+        on_made()
         _check_sources(run)
         _write(clip, store, target, sound, lossless=lossless)
     except KeyboardInterrupt:
@@ -198,17 +204,10 @@ class _StoredPictures:
             yield from self.store.pictures(number)
 
 
-def _run_one(
-    clip: CutClip,
-    target: Path,
-    run: Mapping[str, Any],
-    work: Work,
-    on_progress: OnProgress,
-    sound: SoundPlan,
-    *,
-    lossless: bool,
-) -> None:
-    """A clip that is one window: what an earlier run made but could not write is taken up instead of being made."""
+def _the_one(
+    clip: CutClip, target: Path, run: Mapping[str, Any], work: Work, on_progress: OnProgress
+) -> tuple[FinishedWindow, KeptWork]:
+    """Of a clip that is one window: what an earlier run made but could not write is taken up instead of being made."""
     kept = KeptWork(target, run)
     window = kept.found()
     if window is None:
@@ -216,9 +215,7 @@ def _run_one(
             job = _job(clip, _pictures(clip, reader, 0), 0, {})
             _check_sources(run)
             window = work(job, on_progress)
-    with kept_if_writing_fails(kept, window.pictures):
-        video = replace(clip.result, frames=window.pictures)
-        write_video(video, target, lossless=lossless, sound=sound)
+    return window, kept
 
 
 @dataclass(frozen=True, eq=False)

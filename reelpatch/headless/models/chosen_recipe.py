@@ -123,6 +123,9 @@ class ChosenRecipe:
         self.recipe = recipe
         return self
 
+    def hand_over(self) -> None:
+        """Says that this run asks nothing more of the models: a job that waits for them may go on."""
+
     @property
     def weight_files(self) -> list[tuple[str, Path]]:
         """Every file of weights, with what it is called."""

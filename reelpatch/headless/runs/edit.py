@@ -197,4 +197,8 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         **({"caption": request.caption} if request.caption else {}),
         **({"times of the mask": "in the result"} if work.times_in_result and mask is not None else {}),
     }
-    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)
+    run_windows(
+        *(clip, request.target, run, work, on_progress),
+        lossless=request.lossless,
+        on_made=editor.hand_over,
+    )

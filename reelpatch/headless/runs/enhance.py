@@ -106,7 +106,11 @@ def enhance_ahead(
 def _enhance(request: EnhanceRequest, clip: CutClip, enhancer: Enhancer, on_progress: OnProgress) -> None:
     run = _run_of(request, clip, enhancer)
     work = replace(_work(request, enhancer), ahead=_ahead(request, run).found)
-    run_windows(clip, request.target, run, work, on_progress, lossless=request.lossless)
+    run_windows(
+        *(clip, request.target, run, work, on_progress),
+        lossless=request.lossless,
+        on_made=enhancer.hand_over,
+    )
     remove_ahead(request.target)
 
 
