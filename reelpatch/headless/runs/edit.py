@@ -4,6 +4,7 @@ import logging
 import time
 from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -178,7 +179,14 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         partial(render, on_grounding=None if film is None else film.write) if is_other else None,
         editor.recipe.times_in_result,
     )
-    run = identity(editor, clip.plan) | {
+    told_in_result = work.times_in_result and mask is not None
+    asked = clip, request.target, _run_of(request, clip, editor, told_in_result), work, on_progress
+    run_windows(*asked, lossless=request.lossless, on_made=editor.hand_over)
+
+
+def _run_of(request: EditRequest, clip: CutClip, editor: Editor, is_in_result: bool) -> dict[str, Any]:
+    """What decides the result; `is_in_result` where the times of the mask act there alone."""
+    return identity(editor, clip.plan) | {
         "clip": stamp(request.clip),
         "frame rate": str(clip.fps),
         "instruction": request.instruction,
@@ -195,10 +203,5 @@ def edit_clip(  # noqa: PLR0913 -- all that a run has found out
         **({} if request.first_frame is None else {"first frame": stamp(request.first_frame)}),
         **({"at frame": request.at_frame} if request.at_frame else {}),
         **({"caption": request.caption} if request.caption else {}),
-        **({"times of the mask": "in the result"} if work.times_in_result and mask is not None else {}),
+        **({"times of the mask": "in the result"} if is_in_result else {}),
     }
-    run_windows(
-        *(clip, request.target, run, work, on_progress),
-        lossless=request.lossless,
-        on_made=editor.hand_over,
-    )

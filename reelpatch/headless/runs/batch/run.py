@@ -7,6 +7,7 @@ written.
 import logging
 import os
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
@@ -77,6 +78,7 @@ class _Run:
         self._begun = sum(job.is_done for job in jobs)
         self._all = self._begun + sum(job.state is State.WAITING for job in jobs)
         self._one_at_a_time = threading.Lock()
+        self._last_end_s = time.monotonic()
 
     def make(self, jobs: Sequence[Job], goes_beside: bool) -> None:
         """Jobs of one recipe. Raises: `KeyboardInterrupt` with what the job that ran has kept."""
@@ -116,7 +118,8 @@ class _Run:
             if turn is not None:
                 turn.end()
         with self._one_at_a_time:
-            self._left.end(job)
+            before_s, self._last_end_s = self._last_end_s, time.monotonic()
+            self._left.end(job, self._last_end_s - before_s)
             progress.end(job)
             self._report.write(self._jobs, ended=job)
 

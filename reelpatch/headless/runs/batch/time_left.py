@@ -15,13 +15,13 @@ class TimeLeft:
         self._num_workers, self._waiting_weight = num_workers, sum(self._waiting.values())
         self._done_weight, self._done_s = 0.0, 0.0
 
-    def end(self, job: Job) -> None:
-        """Takes a job out of those that wait, and where it is done, its seconds as a measure for them."""
+    def end(self, job: Job, seconds: float | None = None) -> None:
+        """Takes a job out of those that wait, and where it is done, its seconds as a measure for them; `seconds` where others ran beside it."""
         weight = self._waiting.pop(id(job), 0.0)
         self._waiting_weight -= weight
         if job.is_done:
             self._done_weight += weight
-            self._done_s += job.seconds or 0
+            self._done_s += (job.seconds or 0) if seconds is None else seconds
 
     def __str__(self) -> str:
         """In words; empty before the first job is done, and after the last."""
