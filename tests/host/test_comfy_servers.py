@@ -255,7 +255,7 @@ def test_a_server_that_is_killed_leaves_every_job_done_once(
     servers: tuple[Server, Server], models_folder: Path, tmp_path: Path
 ) -> None:
     folder = material(tmp_path)
-    mine = [job | {"steps": 60} if job["verb"] == "edit" else job for job in jobs(6)]
+    mine = [job | {"steps": 30} if job["verb"] == "edit" else job for job in jobs(6)]
     path = write_jobs(folder / "jobs.jsonl", mine, models_folder)
     code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "batch", str(path), "--comfyui", urls(servers)]

@@ -3,9 +3,8 @@
 import gc
 import json
 import os
-import subprocess
+import signal
 import sys
-import textwrap
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.runs.batch import run as batch_run
+from tests.forked import forked
 from tests.unit.headless.runs.batch_jobs import (
     alone,
     batch,
@@ -125,32 +125,23 @@ def test_ctrl_c_keeps_finished_jobs_and_finished_windows(
     assert not list(tmp_path.glob("*.windows"))
 
 
-KILLED = """
-    import os, signal, sys
-    from reelpatch.headless.commands.main import main
-    from reelpatch.headless.runs.batch import run
-
-    told = run._Progress.told
-
-    def killing(self, stage, done, total):
-        told(self, stage, done, total)
-        if self._number == 4 and "denoising" in stage and done:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    run._Progress.told = killing
-    sys.exit(main(sys.argv[1:]))
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_that_is_killed_goes_on_with_every_job_done_once(models_folder: Path, tmp_path: Path) -> None:
     jobs = twelve_jobs()[:6]
     path = write_batch(tmp_path, jobs, models_folder)
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), "batch", str(path)]
-    code = subprocess.run(
-        command, check=False, cwd=Path(__file__).parents[4], env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    assert code.returncode == -9
+    told = batch_run._Progress.told
+
+    def killing(self: Any, stage: str, done: int, total: int) -> None:
+        told(self, stage, done, total)
+        if self._number == 4 and "denoising" in stage and done:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run() -> int:
+        batch_run._Progress.told = killing
+        return batch(path)
+
+    (ended,) = forked([("killed", run)])
+    assert ended.code == -signal.SIGKILL, ended.err
     killed = {job["output"]: job for job in report(path)["jobs"]}
     assert sorted(job["state"] for job in killed.values()) == ["done"] * 3 + ["waiting"] * 3
     for name, job in killed.items():

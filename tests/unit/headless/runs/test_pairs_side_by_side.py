@@ -1,7 +1,6 @@
 """Several processes make a data set of pairs as one does: the same to the byte, and whole when any of them is killed."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -12,8 +11,9 @@ import torch
 
 from benchmarks.worker_processes import workers_of
 from reelpatch.errors import BadInput
-from reelpatch.headless.commands.main import BAD_INPUT, DONE
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.runs.pair_set.side_by_side import devices_for
+from tests.forked import Running
 from tests.unit.headless.runs.pair_lines import LENIENT, LINES, SETTINGS, contents, pairs, write
 
 Captured = pytest.CaptureFixture[str]
@@ -31,12 +31,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, Path
     torch.set_num_threads(threads)
 
 
-def started(file: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
+def started(file: Path, out: Path, *options: str) -> Running:
     """`reelpatch pairs` as a process of its own, whose workers have one thread each, as the run that it is compared to."""
-    code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "pairs", str(file), "--out", str(out), *SETTINGS, *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+
+    def call() -> int:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        return main(["pairs", str(file), "--out", str(out), *SETTINGS, *options])
+
+    return Running(call)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -50,7 +52,7 @@ def test_two_processes_that_are_killed_make_the_same_set_in_the_end(
     while process.poll() is None and not any(out.glob("00000?")):
         time.sleep(0.02)
     process.kill()
-    heard = process.communicate()[1].decode()  # which ends when its workers have, too
+    heard = process.heard()  # which ends when its workers have, too
     assert any(out.glob("00000?")), heard
     for place in out.glob("00000?"):  # none is there in part
         assert {path.name for path in place.iterdir()} == {
@@ -67,8 +69,8 @@ def test_two_processes_that_are_killed_make_the_same_set_in_the_end(
         for one in workers_of(process.pid)[:1]:
             one.kill()
             killed += 1
-    heard = process.communicate()[1].decode()
-    assert process.returncode == DONE, heard
+    heard = process.heard()
+    assert process.wait() == DONE, heard
     assert ("its process was ended by SIGKILL" in heard) == bool(killed)
     assert contents(out) == whole_before
 
