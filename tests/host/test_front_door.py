@@ -39,7 +39,8 @@ def test_the_demo_is_two_clicks_away(told: Told, server: Server) -> None:
 
 
 def test_its_button_is_put_away_by_a_setting(told: Told) -> None:
-    assert not any("Reelpatch" in words for words in told["withoutButton"])
+    assert told["withButton"] == ["Reelpatch demo"]
+    assert told["withoutButton"] == []
 
 
 def test_an_app_is_chinese_where_the_page_is(told: Told) -> None:

@@ -14,18 +14,25 @@ async function main() {
   const context = await browser(job, { width: 1440, height: 900 });
   try {
     const page = await opened(context, job);
+    const withButton = await buttons(page);
     const demo = await byButton(page);
     await set(page, "Comfy.Locale", "zh");
     const chinese = await appInChinese(page);
     await set(page, "Reelpatch.DemoButton", false);
     await page.goto(job.url);
     await page.waitForFunction(() => window.LiteGraph?.registered_node_types?.["ReelpatchApplyEdit"]);
-    await page.getByTestId("queue-button").first().waitFor();
-    const withoutButton = await page.getByTestId("action-bar-buttons").getByRole("button").allInnerTexts();
-    fs.writeFileSync(job.result, JSON.stringify({ demo, chinese, withoutButton }));
+    const withoutButton = await buttons(page);
+    fs.writeFileSync(job.result, JSON.stringify({ demo, chinese, withButton, withoutButton }));
   } finally {
     await context.close();
   }
+}
+
+/** The words of what extensions have put beside Run; the page may have opened an app, which shows none of it. */
+async function buttons(page) {
+  const bar = page.getByTestId("action-bar-buttons").first();
+  await bar.waitFor({ state: "attached" });
+  return bar.locator("button").allTextContents();
 }
 
 function set(page, name, value) {
@@ -35,7 +42,9 @@ function set(page, name, value) {
 /** From the page as it stands to the first result by the mouse alone: what was clicked, and how the run ended. */
 async function byButton(page) {
   const clicks = [];
-  await page.getByTestId("action-bar-buttons").getByRole("button", { name: "without a download" }).click();
+  // Front ends name it by its tooltip, or by its words.
+  const named = { name: /Reelpatch demo|without a download/ };
+  await page.getByTestId("action-bar-buttons").getByRole("button", named).click();
   clicks.push("Reelpatch demo");
   await page.waitForFunction(() => window.app.graph.nodes.some((node) => node.type === "ReelpatchCompare"));
   await still(page);
