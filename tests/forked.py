@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _POLL_S = 0.004
+_HANGS_S = 600.0
 _RSS_BYTES = 1 if sys.platform == "darwin" else 1024
 CRASHED = 70  # exit code of a call that raised
 
@@ -136,11 +137,19 @@ class Running:
 
     def poll(self) -> int | None:
         """The exit code, or None as long as it works."""
-        return self._waited(os.WNOHANG)
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
 
     def wait(self) -> int:
-        """The exit code; of a process that a signal ended, its negative."""
-        code = self._waited(0)
+        """The exit code; of a process that a signal ended, its negative. One that hangs is killed, so that its test ends."""
+        ends = time.monotonic() + _HANGS_S
+        while self.poll() is None:
+            if time.monotonic() > ends:
+                self.kill()
+            time.sleep(_POLL_S)
+        code = self.poll()
         assert code is not None
         return code
 
@@ -156,9 +165,3 @@ class Running:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-    def _waited(self, how: int) -> int | None:
-        if self._code is None:
-            pid, status = os.waitpid(self.pid, how)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code
