@@ -300,8 +300,9 @@ export class TrackEditor {
   }
 }
 
-/** ComfyUI undoes whole graphs on Ctrl+Z, but leaves elements alone that say that they hold text. */
+/** ComfyUI undoes whole graphs on Ctrl+Z, but leaves elements alone that say that they hold text: by `type`, in newer front ends as editable. */
 function keepKeys(target) {
-  if (target.tagName !== "INPUT" && target.type !== "textarea")
-    Object.defineProperty(target, "type", { value: "textarea" });
+  if (target.tagName === "INPUT" || target.type === "textarea") return;
+  Object.defineProperty(target, "type", { value: "textarea" });
+  Object.defineProperty(target, "isContentEditable", { value: true });
 }

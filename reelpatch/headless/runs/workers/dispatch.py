@@ -99,15 +99,20 @@ class _Run:
             if not self._workers.is_free(worker):
                 continue
             job = self._waiting.take(worker, self._held, self._here - {worker})
+            # It counts as running before anything is said of it: whoever hears that may press Ctrl-C.
             if job is not None:
+                self._runs(worker, job)
                 _log.info("%s begins line %d: %s.", worker, job.line, job.verb)
                 self.ahead.begin(job)
             elif self._workers.share_files and (job := self.ahead.take()) is not None:
+                self._runs(worker, job)
                 _log.info("%s makes window %d of line %d ahead.", worker, (job.window or 0) + 1, job.line)
             else:
                 continue
-            self._running[worker], self._held[worker] = job, self._workers.group_of(job)
             self._workers.begin(worker, job)
+
+    def _runs(self, worker: str, job: Job) -> None:
+        self._running[worker], self._held[worker] = job, self._workers.group_of(job)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Told):

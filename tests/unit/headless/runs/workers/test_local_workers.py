@@ -18,6 +18,7 @@ import torch
 from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.runs.workers.local import LocalWorkers
+from reelpatch.media.output_lock import lock_path
 from tests.forked import Running
 from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
 
@@ -158,9 +159,12 @@ def test_ctrl_c_keeps_what_is_finished(to_all: bool, models_folder: Path, tmp_pa
     heard = b""
     for line in process.stderr:
         heard += line
-        # One is done, and another one begins after it: there is something to keep, and something to stop.
-        if b"begins line" in line and b"is done by" in heard:
+        if b"is done by" in line:
             break
+    # There is something to keep; and something to stop, once another job has taken its output.
+    slow_ones = [lock_path(tmp_path / job["output"]) for job in jobs[1:]]
+    while not any(path.exists() for path in slow_ones):
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT) if to_all else process.send_signal(signal.SIGINT)
     heard += process.stderr.read()
     assert process.wait() == STOPPED, heard
