@@ -161,9 +161,9 @@ def test_ctrl_c_keeps_what_is_finished(to_all: bool, models_folder: Path, tmp_pa
         heard += line
         if b"is done by" in line:
             break
-    # There is something to keep; and something to stop, once another job has taken its output.
+    # There is something to keep, once the report has it; and something to stop, once another job has taken its output.
     slow_ones = [lock_path(tmp_path / job["output"]) for job in jobs[1:]]
-    while not any(path.exists() for path in slow_ones):
+    while "done" not in states(path) or not any(one.exists() for one in slow_ones):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT) if to_all else process.send_signal(signal.SIGINT)
     heard += process.stderr.read()
