@@ -2,7 +2,7 @@
 
 Ditto on a clip of 832x480 and 73 frames from mp4 to mp4, all files at full size, under `--vram-limit`. The weights are zeros in
 files that take no room, so that nothing is downloaded: memory is that of any weights, the seconds are none to go by. Other work on
-the card counts as taken: let none be there. `--tiny` runs the demo on the CPU, to see that the code works.
+the card counts as taken: let none be there.
 """
 
 import argparse
@@ -22,7 +22,6 @@ from benchmarks import results
 from benchmarks.full_size_files import write_ditto
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
-from reelpatch.recipes import recipe
 
 CAPS_GIB = (12.0, 8.0, 6.0)
 STEPS = 1
@@ -43,7 +42,7 @@ def write_clip(path: Path, frames: int, size: tuple[int, int]) -> None:
 
 def measure(folder: Path, caps: Sequence[float], frames: int, size: tuple[int, int]) -> Section:
     """The plan and the run under each cap in GiB."""
-    write_ditto(folder, recipe("ditto-global"))
+    write_ditto(folder)
     clip = folder / "clip.mp4"
     write_clip(clip, frames, size)
     found: Section = {"machine": results.machine(), "frames": frames, "size": [*size], "caps": {}}

@@ -1,7 +1,7 @@
-"""What one GPU does at full size: `python -m benchmarks.gpu`, in under ten minutes, 40 GB of memory for the whole of it.
+"""What one GPU does at full size: `python -m benchmarks.gpu`, in 40 GB of memory.
 
 Weights are random and made on the fly (14B and its edit module); nothing is downloaded. `--tiny --device cpu` runs the
-same code in seconds, to see that it works. Outputs are compared before anything is timed. `--only` measures some of it; results
+same code, to see that it works. Outputs are compared before anything is timed. `--only` measures some of it; results
 are written after each section, so that a run which is stopped keeps what it has.
 """
 

@@ -21,29 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from tests.unit.weights.fixtures import models
-from tests.unit.weights.fixtures.files import kijai, lora, plain, prefixed, write
+from benchmarks.full_size_files import write_ditto
 
 ROOT = Path(__file__).parents[1]
 Seconds = dict[str, float]
-_ATTENTION = tuple(f"{kind}_attn.{layer}" for kind in ("self", "cross") for layer in "qkvo")
-
-
-def write_files(folder: Path) -> float:
-    """The files of the recipe as it names them; their size in GB, none of which is on the disk."""
-    headers = {
-        "diffusion_models/Wan2_1-T2V-14B_fp8_e4m3fn": kijai(models.t2v_14b(), "F8_E4M3"),
-        "diffusion_models/ditto_global_comfy": plain(models.vace_module_14b(), "BF16"),
-        "loras/Wan21_CausVid_14B_T2V_lora_rank32_v2": lora(models.t2v_14b(), 32, "BF16", layers=_ATTENTION),
-        "vae/Wan2_1_VAE_bf16": prefixed(plain(models.vae_2_1(), "BF16"), "model."),
-        "text_encoders/umt5-xxl-enc-bf16": plain(models.umt5_xxl(), "BF16"),
-    }
-    num_bytes = 0
-    for name, header in headers.items():
-        path = folder / f"{name}.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        num_bytes += write(path, header).stat().st_size
-    return num_bytes / 1e9
 
 
 def to_a_plan(folder: Path) -> Seconds:
@@ -60,7 +41,7 @@ def measure(turns: int) -> dict[str, Any]:
     """All figures, of so many processes each."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top)
-        size_gb = write_files(folder)
+        size_gb = write_ditto(folder)
         plans = [to_a_plan(folder) for _ in range(turns)]
         starts = [json.loads(_output(["benchmarks.sparse_start", top], folder)) for _ in range(turns)]
     found: dict[str, Any] = {"files_gb": size_gb, "turns": turns, "plan": _median(plans)}

@@ -17,7 +17,7 @@ from reelpatch.headless.demo.context_scenes import Asked, ContextExample, contex
 from training import run, whole_clip
 from training.further_scenes import edits_at
 from training.latents import published
-from training.shard_folder import Shard, ShardFolder
+from training.shard_folder import JoinedShards, Shard, ShardFolder
 
 FIRST_SEED, SHARD = 20_000_000, 256
 TIMED_SEED = 25_000_000  # of the scenes of a training by time, which learns what was done least well
@@ -144,7 +144,7 @@ def _rgb(mask: scenes.Frames) -> scenes.Frames:
     return np.repeat(mask[..., None], 3, axis=-1)
 
 
-class SceneFolder:
+class SceneFolder(JoinedShards[Scenes]):
     """Shards of `SHARD` seeds, in a part of `folder`; `encoder` is asked for where one is to be made."""
 
     def __init__(
@@ -158,21 +158,10 @@ class SceneFolder:
             first = first_seed + number * SHARD
             return encoder().shard([scene(seed) for seed in range(first, first + SHARD)])
 
-        self.shards = ShardFolder(folder / "adapter_scenes", encoded)
-        self._joined: Scenes | None = None
+        super().__init__(ShardFolder(folder / "adapter_scenes", encoded), _joined, ENOUGH_SHARDS)
 
-    def first(self, count: int) -> Scenes:
-        """The scenes of the first so many shards."""
-        return self._of(self.shards.first(count))
 
-    def ready(self) -> Scenes | None:
-        """Those of the shards that are there, if there are a few."""
-        parts = self.shards.there()
-        return self._of(parts) if len(parts) >= ENOUGH_SHARDS else None
-
-    def _of(self, parts: list[Shard]) -> Scenes:
-        if self._joined is None or len(self._joined.wordings) != len(parts) * SHARD:
-            names = ("source", "target", "mask", "reference", "has_reference", "is_still")
-            tensors = {name: torch.cat([part[name] for part in parts]) for name in names}
-            self._joined = Scenes(**tensors, wordings=[words for part in parts for words in part["wordings"]])
-        return self._joined
+def _joined(parts: list[Shard]) -> Scenes:
+    names = ("source", "target", "mask", "reference", "has_reference", "is_still")
+    tensors = {name: torch.cat([part[name] for part in parts]) for name in names}
+    return Scenes(**tensors, wordings=[words for part in parts for words in part["wordings"]])

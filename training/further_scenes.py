@@ -21,7 +21,7 @@ from reelpatch.headless.demo.scenes import Example, Scene, Thing
 from reelpatch.recipes import recipe
 from training import latents
 from training.latents import Shards, encode_examples, joined, published
-from training.shard_folder import Shard, ShardFolder
+from training.shard_folder import JoinedShards, Shard, ShardFolder
 
 FIRST_SEED, SEEDS_OF_A_SHARD = 35_000_000, 1000
 # Of a shard: scenes with all of their edits in 9 frames, clips as all stages draw them, scenes with their edits after a given frame.
@@ -133,7 +133,7 @@ def examples_of(first: int, counts: tuple[int, int, int] = COUNTS) -> tuple[list
     ]
 
 
-class SceneFolder:
+class SceneFolder(JoinedShards[Scenes]):
     """Shards of scenes in a part of `folder`; the VAE is asked for where one is to be made."""
 
     def __init__(
@@ -151,21 +151,8 @@ class SceneFolder:
                 for part, one in (("plain", plain), ("given", given))
             }
 
-        self.shards = ShardFolder(folder / "further_scenes", encoded)
-        self._num_joined = 0
-        self._joined: Scenes | None = None
+        super().__init__(ShardFolder(folder / "further_scenes", encoded), _joined, ENOUGH_SHARDS)
 
-    def first(self, count: int) -> Scenes:
-        """The examples of the first `count` shards."""
-        return self._of(self.shards.first(count))
 
-    def ready(self) -> Scenes | None:
-        """Those of the shards that are there, if there are a few."""
-        parts = self.shards.there()
-        return self._of(parts) if len(parts) >= ENOUGH_SHARDS else None
-
-    def _of(self, parts: list[Shard]) -> Scenes:
-        if self._joined is None or self._num_joined != len(parts):
-            self._joined = Scenes(*(joined([shard[part] for shard in parts]) for part in ("plain", "given")))
-            self._num_joined = len(parts)
-        return self._joined
+def _joined(parts: list[Shard]) -> Scenes:
+    return Scenes(*(joined([shard[part] for shard in parts]) for part in ("plain", "given")))

@@ -19,7 +19,7 @@ from reelpatch.headless.demo import scenes
 from training import run, whole_clip
 from training.further_scenes import edits_at
 from training.latents import published
-from training.shard_folder import Shard, ShardFolder
+from training.shard_folder import JoinedShards, Shard, ShardFolder
 
 FIRST_SEED, NUM_SCENES, SHARD = 40_000_000, 5120, 256
 NUM_FILMS = 1024  # of the scenes, the first, have the way too
@@ -84,7 +84,7 @@ def timed_example(seed: int) -> scenes.Example:
             return example(seed)
 
 
-class FilmFolder:
+class FilmFolder(JoinedShards[Films]):
     """The films of `first_seed` onwards, in `folder`; the VAE is asked for where some are to be encoded."""
 
     def __init__(
@@ -99,31 +99,26 @@ class FilmFolder:
             examples = [scene(seed) for seed in range(first, first + SHARD)]
             return _encode_shard(vae(), examples, has_stills=has_stills)
 
-        self.shards = ShardFolder(folder / "films", encoded)
+        super().__init__(ShardFolder(folder / "films", encoded), self._films, ENOUGH_SHARDS)
         self._vae, self._grays_path = vae, folder / "grays.pt"
-        self._films: Films | None = None
 
     def first(self, count: int) -> Films:
         """The films of the first `count` scenes, whole shards."""
         self.make_grays()
-        return self._of(self.shards.first(count // SHARD))
+        return super().first(count // SHARD)
 
     def ready(self) -> Films | None:
-        """Those that are there, if there are a few."""
-        parts = self.shards.there()
-        enough = len(parts) >= ENOUGH_SHARDS and self._grays_path.exists()
-        return self._of(parts) if enough and "still" in parts[0] else None
+        """Those that are there, if there are a few, and the first ones among them, which have stills."""
+        return super().ready() if self._grays_path.exists() and self.shards.has(0) else None
 
-    def _of(self, parts: list[Shard]) -> Films:
-        if self._films is None or len(self._films.wordings) != len(parts) * SHARD:
-            tensors = {
-                name: torch.cat([part[name] for part in parts if name in part])
-                for name in ("pair", "still", "gray")
-            }
-            wordings = [words for part in parts for words in part["wordings"]]
-            grays = torch.load(self._grays_path, map_location=run.DEVICE, weights_only=True)
-            self._films = Films(**tensors, later_grays=grays, wordings=wordings)
-        return self._films
+    def _films(self, parts: list[Shard]) -> Films:
+        tensors = {
+            name: torch.cat([part[name] for part in parts if name in part])
+            for name in ("pair", "still", "gray")
+        }
+        wordings = [words for part in parts for words in part["wordings"]]
+        grays = torch.load(self._grays_path, map_location=run.DEVICE, weights_only=True)
+        return Films(**tensors, later_grays=grays, wordings=wordings)
 
     def make_grays(self) -> None:
         """The gray frames far behind a picture, where they were not measured yet."""
