@@ -1,6 +1,6 @@
 """Ditto's files under their published names at full size: true headers, zeros for numbers, no room taken on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -15,14 +15,14 @@ LAYERS = ("q", "k", "v", "o", "ffn.0", "ffn.2")
 _WORDS = {word: number for number, word in enumerate(("<pad>", "</s>", "<unk>", "make", "it"))}
 
 
-def write_ditto(folder: Path) -> float:
+def write_ditto(folder: Path, lora_layers: Sequence[str] = LAYERS) -> float:
     """The five files that the recipe of Ditto takes, the backbone in fp8, in a models folder; their size in GB, none of which is on the disk."""
     ditto = recipe("ditto-global")
     backbone = published.t2v_14b()
     headers: dict[Role, Header] = {
         "backbone": files.kijai(backbone, "F8_E4M3"),
         "module": files.plain(published.vace_module_14b(), "BF16"),
-        "lora": files.lora(backbone, RANK, "BF16", layers=LAYERS),
+        "lora": files.lora(backbone, RANK, "BF16", layers=lora_layers),
         "vae": files.plain(published.vae_2_1(), "BF16"),
         "text_encoder": files.plain(published.umt5_xxl(), "BF16"),
     }

@@ -25,6 +25,8 @@ from benchmarks.full_size_files import write_ditto
 
 ROOT = Path(__file__).parents[1]
 Seconds = dict[str, float]
+# Layers of the LoRA.
+_ATTENTION = tuple(f"{kind}_attn.{layer}" for kind in ("self", "cross") for layer in "qkvo")
 
 
 def to_a_plan(folder: Path) -> Seconds:
@@ -41,7 +43,7 @@ def measure(turns: int) -> dict[str, Any]:
     """All figures, of so many processes each."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top)
-        size_gb = write_ditto(folder)
+        size_gb = write_ditto(folder, _ATTENTION)
         plans = [to_a_plan(folder) for _ in range(turns)]
         starts = [json.loads(_output(["benchmarks.sparse_start", top], folder)) for _ in range(turns)]
     found: dict[str, Any] = {"files_gb": size_gb, "turns": turns, "plan": _median(plans)}
