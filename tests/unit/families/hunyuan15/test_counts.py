@@ -90,6 +90,7 @@ def test_parameters_are_those_of_the_text_encoders() -> None:
                 feed_forward_proj="gated-gelu",
             )
         )
+    glyphs.encoder.embed_tokens = glyphs.shared  # transformers 5.0 ties them only where it loads itself
     norm = 3584  # the last one, which is not run
     of_glyphs = sum(parameter.numel() for parameter in glyphs.parameters())
     assert GlyphSizes().parameters == of_glyphs
