@@ -32,9 +32,11 @@ class OutOfTime(Exception):
 def has_fast_bfloat16() -> bool:
     """Whether the machine computes in bf16: a GPU, or a CPU with AVX512-BF16.
 
-    Without such units bf16 products are emulated, more than a hundred times slower than fp32.
+    Without such units bf16 products are emulated, more than a hundred times slower than fp32. A torch that cannot say what a
+    processor has (2.9) counts as on one without.
     """
-    return DEVICE.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return DEVICE.type == "cuda" or bool(capabilities.get("avx512_bf16", False))
 
 
 if DEVICE.type == "cuda":
