@@ -20,7 +20,7 @@ MAX_STEPS = 1000  # as many as the models were trained on
 MAX_SIDE = 32_768
 MAX_NUMBER = 1e6
 MAX_FPS = 10_000
-_SEEDS = -(2**63), 2**64 - 1  # as PyTorch takes them
+_MAX_SEED = 2**63 - 1
 _SHOWN_CHARACTERS = 40
 
 
@@ -40,8 +40,8 @@ def steps(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A seed as PyTorch takes it."""
-    return _whole(text, *_SEEDS)
+    """A seed, of at most `_MAX_SEED`."""
+    return _whole(text, -_MAX_SEED, _MAX_SEED)
 
 
 def number(text: str) -> float:
@@ -52,7 +52,7 @@ def number(text: str) -> float:
         value = math.nan
     if not abs(value) <= MAX_NUMBER:  # NaN is not either
         raise argparse.ArgumentTypeError(
-            f"'{_shown(text)}' is no number from {-MAX_NUMBER:.0f} to {MAX_NUMBER:.0f}, write it as 1 or 0.5"
+            f"'{_shown(text)}' is no number up to {MAX_NUMBER:.0f}, write it as 1 or 0.5"
         )
     return value
 
@@ -60,7 +60,7 @@ def number(text: str) -> float:
 def _whole(text: str, least: int, most: int) -> int:
     value = int(text) if re.fullmatch(r"[+-]?\d{1,20}", text) else most + 1
     if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"'{_shown(text)}' is no whole number from {least} to {most}")
+        raise argparse.ArgumentTypeError(f"'{_shown(text)}' is no whole number up to {most}")
     return value
 
 
