@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from reelpatch.headless.commands.main import BAD_INPUT, main
+from reelpatch.headless.commands.main import BAD_INPUT, STOPPED, main
+from reelpatch.headless.demo import command as demo
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.recipe_files import SHIPPED_MODELS
@@ -163,6 +164,17 @@ def test_a_file_in_place_of_a_folder(
     assert main(["demo", "--out", str(clip_path)]) == BAD_INPUT
     assert "is a file, but the demo makes several" in capsys.readouterr().err
     assert clip_path.read_bytes() == before
+
+
+def test_a_stopped_demo_says_where_its_files_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "run_demo", stopped)
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == STOPPED
+    assert f"what is finished lies in {tmp_path / 'demo'}" in capsys.readouterr().err
 
 
 def test_a_device_in_place_of_a_clip(refused: Refused) -> None:
