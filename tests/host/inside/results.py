@@ -235,6 +235,7 @@ def check_several_edits_are_every_combination():
         refused(partial(_several, clips, "a", wrong), said)
     refused(partial(_several, clips, "\n", "1"), "there is no instruction")
     refused(partial(_several, clips, "a", "1-256"), "these are 512 edits")
+    refused(partial(_several, {"video_0": None}, "a", "1"), "no clip is connected")
 
 
 def _several(clips, instructions, seeds):
