@@ -153,7 +153,8 @@ class LoadedRecipe(ChosenRecipe):
                     return run()
             except OutOfMemory:
                 if not self._leaves_more_room():
-                    self._room = room  # a run that fits in no way says nothing of the next one
+                    self._room = room  # a run that fits in no way says nothing of the next one,
+                    self._drop_transformer()  # and leaves it the card
                     raise
             # Not within the exception, which holds what the run had on the card.
             self._vae = None

@@ -111,6 +111,7 @@ def test_a_run_that_fits_in_no_way_says_nothing_of_the_next(
     editor = Editor(recipe("demo"), models_folder)
     with pytest.raises(OutOfMemory):
         editor.edit(CLIP, "make it sepia")
+    assert not editor.layers_held  # the next one has the card to itself
     is_full = False
     editor.edit(CLIP, "make it sepia")
     assert loads[-1] == loads[0] > 0
