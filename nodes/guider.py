@@ -8,6 +8,7 @@ from typing import Any
 import comfy.sampler_helpers
 import comfy.samplers
 from comfy.model_patcher import ModelPatcher, set_model_options_patch_replace
+from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from reelpatch.errors import BadInput
@@ -15,7 +16,7 @@ from reelpatch.sampling.condition_sets import Chain, ConditionSet, Sees
 from reelpatch.sampling.guidance import GuidancePlan
 from reelpatch.sampling.schedules import high_noise_steps, step_of
 
-from .host import SEES_KEY, num_references
+from .host import SEES_KEY, STEPS_KEY, num_references
 
 
 class ScheduledGuider(comfy.samplers.CFGGuider):
@@ -71,6 +72,9 @@ class ScheduledGuider(comfy.samplers.CFGGuider):
             return self.plan
         if self.inner_model is not self.low_noise.model:
             self._take_over(self.low_noise, x)
+        # What follows the steps around the transformer's forward hangs on the first expert, and knows its own LoRAs alone.
+        for wrapper in self.low_noise.get_wrappers(WrappersMP.DIFFUSION_MODEL, STEPS_KEY):
+            wrapper.paths.at_step(step, len(sigmas) - 1)
         return self.plan.for_low_noise()
 
     def _take_over(self, low_noise: ModelPatcher, x: Tensor) -> None:

@@ -11,6 +11,7 @@ from comfy.cli_args import args
 from comfy_api.latest import InputImpl, Types, io
 
 import reelpatch
+from reelpatch.errors import BadInput
 
 from .graph_facts import asked_in, graph_of, item_of_list
 from .result_record import Record, is_free_for_record
@@ -67,10 +68,12 @@ def _write_beside(path: Any, about: About) -> None:
     if not target.is_relative_to(Path(folder_paths.get_output_directory()).resolve()):
         return
     record = Record(target, about)
-    if not is_free_for_record(record.path):
-        _log.warning("%s is not ours: what %s was made with is not written.", record.path.name, target.name)
-        return
     try:
-        record.finish()
-    except OSError as error:
+        if is_free_for_record(record.path):
+            record.finish()
+        else:
+            _log.warning(
+                "%s is not ours: what %s was made with is not written.", record.path.name, target.name
+            )
+    except (BadInput, OSError) as error:
         _log.warning("what %s was made with cannot be written beside it (%s).", target.name, error)

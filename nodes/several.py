@@ -62,6 +62,8 @@ class Several(io.ComfyNode):
         if not asked:
             raise BadInput("there is no instruction: write one on each line.", setting="instructions")
         given = [video for video in videos.values() if video is not None]
+        if not given:
+            raise BadInput("no clip is connected, or what is connected hands none on: connect Load Video.")
         edits = list(product(given, asked, seeds_of(seeds)))
         if len(edits) > _MOST:
             raise BadInput(

@@ -13,7 +13,7 @@ class BadInput(ValueError):
 
     def __init__(self, message: str, *, setting: str | Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.settings = (setting,) if isinstance(setting, str) else tuple(setting)
+        self.settings = tuple(filter(None, (setting,) if isinstance(setting, str) else setting))
 
     def naming(self, spelled: Callable[[str], str]) -> str:
         """The sentence with the settings as `spelled`, "... use at least 1 (--steps)."; one that it spells as "" is left out."""

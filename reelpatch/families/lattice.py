@@ -56,7 +56,10 @@ class Lattice:
         Raises: BadInput for a length that is not legal; the message offers the legal ones below and above.
         """
         if frames < 1:
-            raise BadInput(f"a clip of {frames} frames cannot be edited: give one with at least 1 frame.")
+            raise BadInput(
+                f"a clip of {frames} frames cannot be edited: give one with at least 1 frame.",
+                setting="frames",
+            )
         step = self.frames_per_latent
         steps, extra = divmod(frames - 1, step)
         if extra:

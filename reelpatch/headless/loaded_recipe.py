@@ -86,6 +86,7 @@ class LoadedRecipe(ChosenRecipe):
         self.lora_reports: tuple[LoraReport, ...] = ()
         self._placement: Placement | None = None
         self._job: Job | None = None  # that `prepare` was asked for
+        self._room = self.card_bytes  # less, where the card's memory has ended
         self.texts: TextReader = open_texts(
             recipe.model_family, self.files, dtype=self.dtype, device=self.device, is_kept=machine.keeps_texts
         )
@@ -126,10 +127,12 @@ class LoadedRecipe(ChosenRecipe):
         """
         cards = 1 if self.sharing is None else self.sharing.ranks.count
         self._job = Job(self.recipe, frames, size, references, cards=cards)
-        if self.card_bytes is not None:
-            self._placement = self._place(
-                self._job, self.card_bytes, is_limited=self.machine.vram_limit is not None
-            )
+        if self.card_bytes is None or self._room is None:
+            return
+        is_limited = self.machine.vram_limit is not None
+        self._placement = self._place(self._job, self.card_bytes, is_limited=is_limited)
+        if self._room < self.card_bytes:
+            self._placement = self._place(self._job, self._room)
 
     def _place(self, job: Job, card: int, *, is_limited: bool = False) -> Placement:
         loras = [lora.path for lora in self.loras]
@@ -143,13 +146,15 @@ class LoadedRecipe(ChosenRecipe):
         where blocks then run over shorter pieces. `run` comes after `prepare`, and begins from nothing.
         Raises: `OutOfMemory` where that does not help.
         """
-        least = 0 if self.card_bytes is None else self.card_bytes // 2
+        room = self._room
         while True:
             try:
                 with explain_out_of_memory(self.device):
                     return run()
             except OutOfMemory:
-                if not self._leaves_more_room(least):
+                if not self._leaves_more_room():
+                    self._room = room  # a run that fits in no way says nothing of the next one,
+                    self._drop_transformer()  # and leaves it the card
                     raise
             # Not within the exception, which holds what the run had on the card.
             self._vae = None
@@ -160,19 +165,20 @@ class LoadedRecipe(ChosenRecipe):
                 "The memory of %s ended: it begins again. %s", self.device, self._placement.describe()
             )
 
-    def _leaves_more_room(self, least: int) -> bool:
-        """Whether a plan for a smaller card, of `least` bytes or more, is another one; it is then the plan."""
+    def _leaves_more_room(self) -> bool:
+        """Whether a plan for a smaller card, of half its bytes or more, is another one; it is then the plan."""
         if (
             self.card_bytes is None
+            or self._room is None
             or self._job is None
             or self._placement is None
             or self.sharing is not None
         ):
             return False
         before = (self._placement, self._placement.piece)
-        while self.card_bytes * SMALLER > least:
-            self.card_bytes = int(self.card_bytes * SMALLER)
-            after = self._place(self._job, self.card_bytes)
+        while self._room * SMALLER > self.card_bytes // 2:
+            self._room = int(self._room * SMALLER)
+            after = self._place(self._job, self._room)
             if (after, after.piece) != before:
                 self._placement = after
                 return True

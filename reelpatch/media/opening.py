@@ -69,7 +69,7 @@ def check_is_file(path: Path) -> None:
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}): check the path.") from error
     if not stat.S_ISREG(mode):
-        kind = "a named pipe" if stat.S_ISFIFO(mode) else "no file that can be read twice"
+        kind = "a named pipe" if stat.S_ISFIFO(mode) else "a folder" if stat.S_ISDIR(mode) else "a device"
         raise BadInput(f"{path} is {kind}, not a file: write what it holds to a file, and give that.")
 
 

@@ -24,7 +24,7 @@ def saved_at(path: Path, setting: str = "output") -> Generator[Path]:
 
     Raises: `BadInput` naming the setting, for a folder that is missing, closed or full.
     """
-    part = beside(path, f".{path.stem}", f".{os.getpid()}.part")
+    part = beside(path, f".{path.name}", f".{os.getpid()}.part")
     try:
         yield part
         if part.exists():

@@ -44,13 +44,13 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(found, key=_by_number)
 
 
-def read_still(path: Path) -> NDArray[np.uint8]:
+def read_still(path: Path, *, setting: str = "") -> NDArray[np.uint8]:
     """An image, upright, as [H, W, 3], or [H, W, 4] where parts of it are transparent.
 
     Raises: `BadInput` when it is missing, damaged or no image, and for an animation.
     """
-    with open_still(path) as file:
-        check_one_picture(file, path, "image")
+    with open_still(path, setting=setting) as file:
+        check_one_picture(file, path, "image", setting=setting)
         return upright_pixels(file)
 
 

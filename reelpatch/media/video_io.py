@@ -165,19 +165,3 @@ def folder_frames(folder: Path) -> Generator[Frames]:
 
 def _size(image: Frames) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
-
-
-def first_frames(video: Video, frames: int | None, clip: Path) -> Video:
-    """The first frames of a clip, and its sound as far as they go, where only a part was asked for.
-
-    Raises: `BadInput` for more frames than there are.
-    """
-    if frames is None:
-        return video
-    num_frames = len(video.frames)
-    if not 1 <= frames <= num_frames:
-        raise BadInput(
-            f"{frames} frames were asked for, but {clip} has {num_frames}: use 1 to {num_frames}.",
-            setting="frames",
-        )
-    return replace(video.cut(frames), frames=video.frames[:frames]) if frames < num_frames else video

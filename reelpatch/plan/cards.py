@@ -89,12 +89,6 @@ def find_card(name: str) -> Card | None:
     return next((card for card in CARDS if card.name.lower().split()[-1] in words), None)
 
 
-def forward_seconds(card: Card, work: Work) -> float:
-    """One forward with every edit, at the rates of the best kernels, without the small operations."""
-    attention = work.forward.self_attention + work.forward.cross_attention
-    return work.forward.linear / (card.linear * TERA) + attention / (card.attention * TERA)
-
-
 def duration(
     card: Card,
     work: Work,

@@ -37,7 +37,7 @@ class OnMachine:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of one edit, on one machine or more."""
+    """The plan of one edit, on one machine or more; of a long clip that of one of its `windows`, after each other."""
 
     job: Job
     models: Models
@@ -45,6 +45,7 @@ class Plan:
     machines: tuple[OnMachine, ...]
     reasoning: tuple[ReasoningCost, ...] = ()
     lighter: tuple[LighterRun, ...] = ()
+    windows: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """In plain types, for `--json`. Units are in the names; GB are 10^9 bytes, GiB are 2^30."""
@@ -54,6 +55,7 @@ class Plan:
             "recipe": job.recipe.name,
             "licence": job.recipe.licence,
             "clip": {"frames": job.frames, "width": width, "height": height, "references": job.references},
+            "windows": self.windows,
             "edits": job.contexts,
             "cards": {
                 "number": job.cards,

@@ -43,8 +43,8 @@ def report_for_node(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def verdict(one: OnMachine) -> str:
-    """Whether it fits, and by how much, in a few words: "fits: 8.1 of 12 GiB, 12 of 40 blocks streamed"."""
+def verdict(one: OnMachine, windows: int = 1) -> str:
+    """Whether it fits, and by how much, in a few words: "fits: 8.1 of 12 GiB, 12 of 40 blocks streamed"; the time is that of one of so many windows."""
     memory = one.memory
     if not one.fits:
         return f"DOES NOT FIT: needs {one.missing}"
@@ -59,12 +59,15 @@ def verdict(one: OnMachine) -> str:
     if memory.is_vae_tiled:
         parts.append("VAE in tiles")
     if len(one.durations) == 1:
-        parts.append(f"~{_span(one.durations[0].total)}")
+        times = f"{windows} times " if windows > 1 else ""
+        parts.append(f"{times}~{_span(one.durations[0].total)}")
     return ", ".join(parts)
 
 
 def _lines(plan: Plan) -> Iterator[_Line]:
-    yield from (f"{verdict(one)} ({one.machine.card or one.machine.name})" for one in plan.machines)
+    yield from (
+        f"{verdict(one, plan.windows)} ({one.machine.card or one.machine.name})" for one in plan.machines
+    )
     yield ""
     yield from _work(plan)
     for one in plan.machines:
@@ -79,6 +82,8 @@ def _work(plan: Plan) -> Iterator[_Line]:
     references = f", {job.references} references" if job.references else ""
     edits = f", {job.contexts} edits at once" if job.contexts > 1 else ""
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
+    if plan.windows > 1:
+        yield _Row("windows", f"{plan.windows} of so many frames; all that follows is of one of them")
     grid, forwards = job.grid, len(list(job.passes()))
     own = f"{grid.tokens:,} = {grid.frames} x {grid.rows} x {grid.columns}"
     own += ", of each of two clips" if job.rows > 1 else ""

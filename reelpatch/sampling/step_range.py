@@ -1,26 +1,10 @@
-"""The part of a run in which something acts, by its steps and by its noise levels."""
+"""The part of a run in which something acts, by its steps."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reelpatch.errors import BadInput
-
-if TYPE_CHECKING:  # recipes and plans are read without waiting for torch
-    from torch import Tensor
-
-
-@dataclass(frozen=True)
-class NoiseRange:
-    """The sigmas above `low`, up to and including `high`."""
-
-    low: float
-    high: float
-
-    def __contains__(self, sigma: float) -> bool:
-        return self.low < sigma <= self.high
 
 
 @dataclass(frozen=True)
@@ -47,19 +31,3 @@ class StepRange:
     def active(self, step: int, num_steps: int) -> bool:
         """Whether the step, counted from 0, is within the window."""
         return self.start <= step / num_steps <= self.end
-
-    def noise_range(self, sigmas: Tensor) -> NoiseRange:
-        """The window as noise levels, for a host that knows the sigma of a call but not its step.
-
-        A level counts as the step it is used in, down to where the next step starts: so the timesteps that a
-        solver cuts to whole numbers, and the inner levels of solvers with several calls a step, fall right.
-
-        Shapes: sigmas [num_steps + 1], falling, as the solver gets them.
-        Guarantees: agrees with `active` as long as no two steps share a whole timestep.
-        """
-        levels: list[float] = sigmas.tolist()
-        num_steps = len(levels) - 1
-        steps = [step for step in range(num_steps) if self.active(step, num_steps)]
-        if not steps:
-            return NoiseRange(0.0, 0.0)
-        return NoiseRange(levels[steps[-1] + 1], levels[steps[0]] if steps[0] else math.inf)

@@ -23,7 +23,7 @@ from reelpatch.media.saving import not_written, saved_at
 
 _NAME = "latents"
 _DIGEST_BYTES = 32
-_OURS = re.compile(r"\.?[0-9a-f]{32}_\d{5,}\.(safetensors|\d+\.part)")
+_OURS = re.compile(r"\.?[0-9a-f]{32}_\d{5,}\.safetensors(\.\d+\.part)?")
 
 
 @dataclass(frozen=True)

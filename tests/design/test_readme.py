@@ -42,6 +42,17 @@ def test_links_and_pictures_are_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_tables_have_a_head_and_all_their_columns(page: Path) -> None:
+    """Rows that a blank line parts from the head of their table are shown as plain text."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        head, below, *rows = [*table.splitlines(), ""]
+        assert re.fullmatch(r"[|:\s-]+", below), head
+        columns = {len(re.findall(r"(?<!\\)\|", row)) for row in (head, below, *rows) if row}
+        assert len(columns) == 1, head
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_are_commands(page: Path) -> None:
     """Commands in blocks parse, make has its targets, and what pytest and python are pointed at exists."""
     text = page.read_text(encoding="utf-8")

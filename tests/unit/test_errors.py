@@ -12,7 +12,8 @@ def test_each_host_spells_the_setting() -> None:
     assert str(error) == "0 steps were asked for: use at least 1."
     assert error.naming(as_option) == "0 steps were asked for: use at least 1 (--steps)."
     assert error.naming(lambda _: "") == str(error)
-    assert BadInput("there is no clip.").naming(as_option) == "there is no clip."
+    for none in ((), ""):
+        assert BadInput("there is no clip.", setting=none).naming(as_option) == "there is no clip."
 
 
 def test_several_settings_may_correct_it() -> None:

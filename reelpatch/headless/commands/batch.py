@@ -168,6 +168,8 @@ def _read(parsers: Mapping[str, argparse.ArgumentParser], options: argparse.Name
             jobs.append(
                 Job.wrong(line.number, str(line.fields.get("verb", ""))[:20], error.naming(as_option))
             )
+    if not jobs:
+        raise BadInput(f"the file of jobs {options.jobs} has defaults, but no job: write one on each line.")
     return jobs
 
 

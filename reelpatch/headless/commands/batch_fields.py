@@ -4,6 +4,7 @@ import argparse
 import glob
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import chain, product
 from pathlib import Path
@@ -160,8 +161,10 @@ def _arguments(parser: argparse.ArgumentParser, job: Fields) -> list[str]:
         if name in _NEVER:
             raise BadInput(f"the field {name} says how a verb answers, not what it makes: leave it out.")
         if name != "verb" and name not in known:
+            near = get_close_matches(name, known, 1, 0.7)
+            hint = f", did you mean {near[0]!r}" if near else ""
             raise BadInput(
-                f"the line has a field {name[:_SHOWN]!r}, which is no option of {job['verb']}: see `reelpatch {job['verb']} --help`."
+                f"the line has a field {name[:_SHOWN]!r}, which is no option of {job['verb']}{hint}: see `reelpatch {job['verb']} --help`."
             )
     for name, action in known.items():
         value = job.get(name)
@@ -180,8 +183,12 @@ def _arguments(parser: argparse.ArgumentParser, job: Fields) -> list[str]:
 
 def _several(name: str, action: argparse.Action, values: Any) -> list[Any]:
     if not isinstance(action.default, list):
-        raise BadInput(f"the field {name} has several values, but may be given once: give one text.")
+        raise BadInput(_once(name))
     return list(values)
+
+
+def _once(name: str) -> str:
+    return f"the field {name} has several values, but may be given once: give one text."
 
 
 def _option(name: str, action: argparse.Action, value: Any) -> str:
@@ -200,6 +207,8 @@ def _may_stand_alone(action: argparse.Action) -> bool:
 
 def _text(name: str, value: Any) -> str:
     """How a value is written on a command line."""
+    if isinstance(value, list):
+        raise BadInput(_once(name))
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise BadInput(f"the field {name} has no text or number: write its value as on the command line.")
     return str(value)

@@ -220,7 +220,12 @@ class _TableText:
 def _table_lines(file: BinaryIO) -> Iterator[Line]:
     with file:
         text = _TableText(file)
-        rows, names = csv.reader(text, strict=True), list[str]()
+        lines = iter(text)
+        head = next((line for line in lines if line.strip() or text.wrong), "")
+        rows = csv.reader(
+            chain([head], lines), delimiter=_delimiter(head), skipinitialspace=True, strict=True
+        )
+        names = list[str]()
         while True:
             try:
                 row = next(rows)
@@ -247,6 +252,11 @@ def _table_lines(file: BinaryIO) -> Iterator[Line]:
                 )
             else:
                 yield _row(text.number, _cells(names, row))
+
+
+def _delimiter(head: str) -> str:
+    """What stands between the columns of a table: a comma, or what spreadsheets write where that is the decimal sign."""
+    return next((one for one in ",;\t" if one in head), ",")
 
 
 def _row(number: int, fields: Fields) -> Line:

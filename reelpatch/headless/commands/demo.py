@@ -42,6 +42,11 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     if options.evaluate < 0:
         raise BadInput(f"--evaluate is {options.evaluate}: give the number of clips, or 0 for none.")
-    with console.progress_bars() as on_progress:
-        answer = run_demo(options.out, options.evaluate, recipe=options.recipe, on_progress=on_progress)
+    try:
+        with console.progress_bars() as on_progress:
+            answer = run_demo(options.out, options.evaluate, recipe=options.recipe, on_progress=on_progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; what is finished lies in {options.out}, and the same command begins anew."
+        ) from None
     return answer, listing(answer)

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any, NoReturn
 
 import reelpatch
@@ -36,6 +37,7 @@ from reelpatch.media.disk_faults import disk_fault
 _VERBS = (
     edit, picture, demo, recipes, inspect, enhance, plan, task, pairs, batch, workflows, rewrite, convert, measure, compare,
 )  # fmt: skip
+_SHOWN = 80
 DONE, UNEXPECTED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
@@ -59,6 +61,7 @@ stderr. Exit codes: 0 done, 1 unexpected error, 2 something to correct in what w
 
 _NO_VALUE = re.compile(r"argument (?:\S+/)?(--[\w-]+): expected .*argument")
 _NOT_KNOWN = re.compile(r"unrecognized arguments: (-\S*)")
+_TOO_MANY = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,6 +84,10 @@ class _Parser(argparse.ArgumentParser):
         if found := _NOT_KNOWN.match(message):
             raise BadInput(
                 f"there is no option {found[1]}: see {self.prog} --help; a name that begins with a dash is written ./-NAME."
+            )
+        if found := _TOO_MANY.fullmatch(message):
+            raise BadInput(
+                f"nothing takes {shorten(found[1], _SHOWN)!r}, which stands behind the rest: put a text of several words in quotes."
             )
         raise BadInput(f"{message}: see {self.prog} --help.")
 

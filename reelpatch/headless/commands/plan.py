@@ -63,7 +63,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--frames",
         type=option_values.whole,
         metavar="N",
-        help="length in frames, 4n + 1 (the clip's or the recipe's)",
+        help="length in frames, 4n + 1, worked on at once (the clip's or the recipe's; of a longer clip a window's)",
     )
     add_fit(add)
     add(
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     recipe = _settings(options)
     dtype, offload = _choices(options)
     machines = _machines(options)
-    frames, size = _working_size(options, recipe)
+    frames, size, windows = _working_size(options, recipe)
     if options.cards > 1:
         check_shareable(recipe)
     job = Job(
@@ -114,6 +114,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     )
     found = headers_found(recipe, options.models)
     plan = plan_edit(job, found, machines, dtype=dtype, vae_dtype=options.vae_dtype, offload=offload)
+    plan = replace(plan, windows=windows)
     return plan.as_dict(), report(plan)
 
 
@@ -166,10 +167,11 @@ def _machines(options: argparse.Namespace) -> tuple[Any, ...]:
     return (Machine("stated machine", int(ram), None if vram is None else int(vram), named), here)
 
 
-def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[int, int]]:
-    frames, size = recipe.frames, (recipe.height, recipe.width)
+def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[int, int], int]:
+    """Length and size of what is worked on at once, and how many such windows there are."""
+    frames, size, windows = recipe.frames, (recipe.height, recipe.width), 1
     if recipe.picture is not None:
-        return options.frames or frames, _picture_size(options, size, recipe)
+        return options.frames or frames, _picture_size(options, size, recipe), 1
     if options.clip is not None:
         from reelpatch.media.clip_size import clip_size
 
@@ -179,10 +181,10 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
                 f"{options.frames} frames were asked for, but {options.clip} has {length}: "
                 f"use 1 to {length} (--frames)."
             )
-        frames = length
+        frames, windows = (length, 1) if options.frames is not None else _windows(length, options, recipe)
     frames = frames if options.frames is None else options.frames
     if options.fit is None:
-        return frames, options.size or size
+        return frames, options.size or size, windows
     from reelpatch.clips.frames import plan_fit
     from reelpatch.headless.runs.request import size_for
 
@@ -193,7 +195,20 @@ def _working_size(options: argparse.Namespace, recipe: Any) -> tuple[int, tuple[
         size=size_for(options.size, options.fit, recipe, size),
         method=options.fit,
     )
-    return plan.frames, plan.size
+    return plan.frames, plan.size, windows
+
+
+def _windows(length: int, options: argparse.Namespace, recipe: Any) -> tuple[int, int]:
+    """How long the windows are that `edit` works on a clip in, unless told otherwise, and how many."""
+    if length <= recipe.frames:
+        return length, 1
+    from reelpatch.windows.plan_windows import plan_windows, usual_overlap
+
+    if options.fit is None:
+        recipe.lattice.latent_frames(length)  # refuses what is not legal
+    overlap = usual_overlap(recipe.frames, recipe.lattice)
+    windows = plan_windows(length, recipe.frames, overlap, recipe.lattice).windows
+    return windows[0].frames, len(windows)
 
 
 def _picture_size(options: argparse.Namespace, size: tuple[int, int], recipe: Any) -> tuple[int, int]:

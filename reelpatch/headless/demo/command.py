@@ -99,6 +99,8 @@ def _judged(recipe: str, num_scenes: int, on_progress: OnProgress) -> dict[str, 
 
 def _check_folder(out: Path) -> None:
     """The demo replaces its own files; what has their names in a folder without its clips is somebody else's."""
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out} is a file, but the demo makes several: name a new folder (--out).")
     is_its_own = (out / "clips" / f"00_{SHOWN[0][0]}.mp4").exists()
     taken = next((path for path in (out / _FILM, out / _SHEET) if path.exists()), None)
     if taken is not None and not is_its_own:

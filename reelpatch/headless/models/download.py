@@ -62,8 +62,13 @@ def download(files: Sequence[WeightFile], folder: Path, *, allows_http: bool = F
     plan = [_planned(file, folder, allows_http=allows_http) for file in dict.fromkeys(files)]
     plan = list({one.target: one for one in plan}.values())  # VDOT's one file has two roles
     _check_room(plan, folder)
-    for one in plan:
-        _fetch(one)
+    try:
+        for one in plan:
+            _fetch(one)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; what was fetched is kept in {folder}, and the same command goes on where it stopped."
+        ) from None
     return tuple(one.target for one in plan)
 
 

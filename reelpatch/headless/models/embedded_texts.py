@@ -67,10 +67,12 @@ class Instructions:
             self._encoder = load_text_encoder(
                 self._path, dtype=self._dtype, device=self._device, is_streamed=is_streamed
             )
-        rows = self._encoder.embed(text).cpu()
-        if self._is_large:
-            self._encoder = None
-            free_memory()
+        try:
+            rows = self._encoder.embed(text).cpu()
+        finally:
+            if self._is_large:
+                self._encoder = None
+                free_memory()
         if self._cache:
             self._cache.keep(clean(text), self._path, self._dtype, rows)
         return rows

@@ -127,11 +127,6 @@ def set_factors(model: nn.Module, factors: Mapping[str, Tensor]) -> None:
         model.get_submodule(key.removesuffix(".weight")).register_buffer("factor", factor, persistent=False)
 
 
-def nonfinite_key(model: nn.Module) -> str | None:
-    """The name of the first weight that holds a NaN or an infinity, for files too large to be looked through at load."""
-    return next((key for key, tensor in model.state_dict().items() if not is_finite(tensor)), None)
-
-
 def _homes(
     file: KnownFile, rename: Callable[[str], Homes], expected: Mapping[str, Tensor], ignored: Collection[str]
 ) -> dict[str, tuple[str, ...]]:

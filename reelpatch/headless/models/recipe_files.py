@@ -130,7 +130,8 @@ def known_models_folder(recipe: Recipe, models: Path | None) -> Path | None:
     if models is None and comfyui:
         models = Path(comfyui) / "models"
     if models is not None and not models.is_dir():
-        raise BadInput(f"the models folder {models} does not exist: give one that does (--models).")
+        found = "is a file" if models.is_file() else "does not exist"
+        raise BadInput(f"the models folder {models} {found}: give a folder that is there (--models).")
     return models
 
 

@@ -64,8 +64,8 @@ def at_hand(part: nn.Module) -> Generator[None]:
     if sending is None:
         yield
         return
-    sending.send()
     try:
+        sending.send()
         yield
     finally:
         sending.leave()

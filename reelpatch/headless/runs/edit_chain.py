@@ -56,6 +56,18 @@ def _make(chain: Sequence[EditRequest], models: Editor, on_progress: OnProgress)
     target = chain[-1].target
     folder = beside(target, f".{target.name}", ".edits")
     folder.mkdir(exist_ok=True)
+    try:
+        return _in_order(chain, folder, models, on_progress)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"{str(stop) or 'stopped.'} Edits that are finished are kept in {folder}: the same command goes on after them."
+        ) from None
+
+
+def _in_order(
+    chain: Sequence[EditRequest], folder: Path, models: Editor, on_progress: OnProgress
+) -> RunResult:
+    target = chain[-1].target
     clip = chain[0].clip
     suffix = (
         ".mkv" if target.suffix.lower() == ".mkv" else ".mp4"

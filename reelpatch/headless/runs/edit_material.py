@@ -42,4 +42,4 @@ def opened_mask(request: EditRequest, clip: CutClip) -> Generator[WindowMask | N
 
 def read_references(request: EditRequest) -> tuple[Tensor, ...]:
     """Its pictures, [h, w, 3 | 4] in [0, 1]. Raises: `BadInput` as `read_still`."""
-    return tuple(to_floats(read_still(path)) for path in request.references)
+    return tuple(to_floats(read_still(path, setting="reference")) for path in request.references)

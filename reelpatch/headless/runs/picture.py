@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from reelpatch.clips.bytes_and_floats import to_bytes
 from reelpatch.headless.models.lora import LoraReport
 from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.headless.rewriting.rewriter import Rewritten
+from reelpatch.headless.runs.identity import request_identity, stamped_weights
+from reelpatch.headless.runs.picture_folder import PictureFolder
 from reelpatch.headless.runs.picture_material import Material, check_outputs, read_material
 from reelpatch.headless.runs.picture_request import PictureRequest, picture_settings
 from reelpatch.headless.runs.rewriting import comment_of, rewritten_picture
 from reelpatch.media.contact_sheet import SheetRow, contact_sheet, thumbnail
 from reelpatch.media.output_check import refuse_inputs
 from reelpatch.media.output_lock import owns_output
-from reelpatch.media.pictures import pictures_at
+from reelpatch.media.pictures import pictures_at, read_picture
 from reelpatch.media.saving import saved_at
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
@@ -113,26 +116,12 @@ def run_picture(
     request, said = rewritten_picture(request, settings)
     editor.check_text(editor.how.instruction(request.instruction))
     _announce(request, settings, editor)
-    if not request.has_one_result:
-        request.target.mkdir(exist_ok=True)
-    rows: list[SheetRow] = []
-    results: list[PictureResult] = []
-    for path in paths:
-        material = read_material(request, path, settings)
-        row = SheetRow(path.name, [thumbnail(material.picture.pixels)], ["as it was"])
-        for seed, made in _edited(request, material, editor, on_progress):
-            output = _output(request, path, seed)
-            with saved_at(output) as part:
-                Image.fromarray(made).save(part, format="PNG", pnginfo=_png_text(said))
-            results.append(PictureResult(path, seed, output, (made.shape[0], made.shape[1])))
-            row.pictures.append(thumbnail(made))
-            row.captions.append(f"seed {seed}")
-        rows.append(row)
-    sheet = _written_sheet(request, rows)
+    run = _Run(request, settings, editor, _png_text(said), on_progress)
+    results = run.one() if request.has_one_result else run.several(paths)
     return PictureRun(
         output=request.target,
-        results=tuple(results),
-        sheet=sheet,
+        results=results,
+        sheet=None if request.has_one_result else request.target / SHEET,
         film=request.reasoning_film,
         recipe=settings,
         device=str(editor.device),
@@ -170,37 +159,84 @@ def _announce(request: PictureRequest, settings: Recipe, editor: PictureEditor) 
         _log.warning("%s", warning)
 
 
-def _edited(
-    request: PictureRequest, material: Material, editor: PictureEditor, on_progress: OnProgress
-) -> Iterator[tuple[int, Pixels]]:
-    """The results of one picture, each with its seed; the film, if one is wanted, is written on the way."""
-    for seed in range(request.seed, request.seed + request.seeds):
-        made = editor.edit(
+@dataclass(frozen=True)
+class _Run:
+    """All edits of a request by one editor; `text` goes into every result."""
+
+    request: PictureRequest
+    settings: Recipe
+    editor: PictureEditor
+    text: PngInfo
+    on_progress: OnProgress
+
+    def one(self) -> tuple[PictureResult, ...]:
+        """The result of one picture and one seed."""
+        request = self.request
+        made = self._edited(read_material(request, request.image, self.settings), request.seed)
+        with saved_at(request.target) as part:
+            self._save(made, part)
+        return (PictureResult(request.image, request.seed, request.target, made.shape[:2]),)
+
+    def several(self, paths: Sequence[Path]) -> tuple[PictureResult, ...]:
+        """The results of several pictures or seeds and their sheet, all of which appear at once.
+
+        Raises: `KeyboardInterrupt` with how many are kept.
+        """
+        folder = PictureFolder(self.request.target)
+        try:
+            results = self._into(folder, paths)
+            folder.finish()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; {folder.num_made} of {len(paths) * self.request.seeds} pictures are finished and kept in {folder.path}: "
+                "the same command goes on from there."
+            ) from None
+        finally:
+            folder.give_up()
+        return results
+
+    def _into(self, folder: PictureFolder, paths: Sequence[Path]) -> tuple[PictureResult, ...]:
+        request, results, rows = self.request, list[PictureResult](), list[SheetRow]()
+        weights = stamped_weights(self.editor.files)
+        for path in paths:
+            material = read_material(request, path, self.settings)
+            row = SheetRow(path.name, [thumbnail(material.picture.pixels)], ["as it was"])
+            for seed in range(request.seed, request.seed + request.seeds):
+                name = _name(request, path, seed)
+                alone = replace(request, image=path, seed=seed, seeds=1)
+                made_of = request_identity(alone, self.editor, weights)
+                found = folder.found(name, made_of)
+                if found is None:
+                    save = partial(self._save, self._edited(material, seed))
+                    found = folder.add(name, made_of, save)
+                made = read_picture(found).pixels
+                results.append(PictureResult(path, seed, request.target / name, made.shape[:2]))
+                row.pictures.append(thumbnail(made))
+                row.captions.append(f"seed {seed}")
+            rows.append(row)
+        folder.add(SHEET, {}, lambda part: contact_sheet(rows).save(part, format="PNG"))
+        return tuple(results)
+
+    def _edited(self, material: Material, seed: int) -> Pixels:
+        """One result; the film, if one is wanted, is written on the way."""
+        made = self.editor.edit(
             material.worked.picture,
-            request.instruction,
+            self.request.instruction,
             seed=seed,
             fit=material.worked.fit,
-            on_progress=on_progress,
+            on_progress=self.on_progress,
         )
-        if request.reasoning_film is not None:
-            film = Video(to_bytes(made.film), Fraction(editor.recipe.fps))
-            write_video(film, request.reasoning_film)
-        yield seed, to_bytes(material.worked.finished(made.picture))
+        if self.request.reasoning_film is not None:
+            film = Video(to_bytes(made.film), Fraction(self.editor.recipe.fps))
+            write_video(film, self.request.reasoning_film)
+        return to_bytes(material.worked.finished(made.picture))
+
+    def _save(self, made: Pixels, part: Path) -> None:
+        Image.fromarray(made).save(part, format="PNG", pnginfo=self.text)
 
 
-def _output(request: PictureRequest, path: Path, seed: int) -> Path:
-    if request.has_one_result:
-        return request.target
+def _name(request: PictureRequest, path: Path, seed: int) -> str:
     # Pictures of one name and of different kinds keep apart.
     kind = path.suffix.lower().removeprefix(".")
     numbered = f"_seed{seed}" if request.seeds > 1 else ""
-    return request.target / f"{path.stem}_{kind}{numbered}_edited.png"
-
-
-def _written_sheet(request: PictureRequest, rows: list[SheetRow]) -> Path | None:
-    if request.has_one_result:
-        return None
-    path = request.target / SHEET
-    with saved_at(path) as part:
-        contact_sheet(rows).save(part, format="PNG")
-    return path
+    return f"{path.stem}_{kind}{numbered}_edited.png"

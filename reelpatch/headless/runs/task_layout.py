@@ -55,7 +55,7 @@ def lay_out(request: TaskRequest) -> LaidOut:
         last=_frames(request.last),
         mask=None if request.mask is None else _mask(request.mask, request.asked_mask, source),
         boxes=request.boxes,
-        references=tuple(to_floats(read_still(path)) for path in request.references),
+        references=tuple(to_floats(read_still(path, setting="reference")) for path in request.references),
         sides=request.sides,
         keep=_kept(request, source, sizing),
         times_s=None if source is None else source.times_s,

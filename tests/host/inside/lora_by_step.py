@@ -7,6 +7,7 @@ import torch
 from bad_input import refused
 from composition import lora
 from safetensors.torch import save_file
+from segments import guided
 from tiny import (
     FOLDER,
     FP8,
@@ -22,6 +23,8 @@ from tiny import (
     sample,
     weights,
 )
+
+from reelpatch.sampling.guidance import Guidance, GuidancePlan
 
 FACTORS = (1.0, 0.5, 0.0, 0.25)
 STRENGTH = 0.8
@@ -106,6 +109,22 @@ def check_on_an_edit_module():
         return apply(base, loaded(file, strength=strength, by_step=by_step, edit_module=patch)[1])[0]
 
     return compared(make, apply(base, patch)[0])
+
+
+def check_on_the_second_expert():
+    """Of levels 1, 0.9, 0.7 and 0.4, the last one is its own, with the last of the strengths."""
+    high, low, file = backbone(), backbone(), written("of_backbone.safetensors", lora())
+    plan = GuidancePlan(Guidance(1.0), boundary=0.6)
+
+    def made(strength, by_step=""):
+        second = loaded(file, strength=strength, by_step=by_step, model=low)[0]
+        return guided(high, plan, sigmas=SIGMAS, low_noise=second)
+
+    together = made(STRENGTH, ", ".join(map(str, FACTORS)))
+    found = difference(together, made(STRENGTH * FACTORS[-1]))
+    assert found <= 1e-4, found
+    assert difference(together, made(STRENGTH)) > 1e-2, "the strength makes no difference"
+    return found
 
 
 def check_full_differences_of_every_kind():

@@ -24,6 +24,7 @@ from tiny import call, frames
 
 import nodes
 from reelpatch.clips.bytes_and_floats import to_bytes
+from reelpatch.media.beside import MAX_NAME_BYTES
 from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes.ditto_styles import DITTO_STYLES
@@ -129,6 +130,20 @@ def check_a_record_of_somebody_s_is_not_written_over():
     assert mine.read_text(encoding="utf-8") == "{}"
 
 
+def check_a_film_stays_whose_record_cannot_be_written():
+    """Such as one with the longest name that a file may have: its record's is longer."""
+    images, video = _video(num_frames=5, size=(32, 48))
+    clip, samples = _fitted(video)[0], {"samples": torch.zeros(1, 16, 2, 4, 6)}
+    made, _ = _with_hidden("ReelpatchFinishClip", graph(341), samples=samples, vae=EchoVae(images), clip=clip)
+    film = Path(folder_paths.get_output_directory()) / f"{'x' * (MAX_NAME_BYTES - len('.mp4'))}.mp4"
+    args.disable_metadata = False
+    try:
+        made.save_to(str(film))
+    finally:
+        args.disable_metadata = True
+    assert film.is_file()
+
+
 def check_another_graph_gets_another_name_and_the_same_one_its_result():
     video, prefix = film("twice", LENGTH), "reelpatch/twice"
     first = edited(video, graph=graph(320), filename_prefix=prefix)
@@ -220,6 +235,7 @@ def check_several_edits_are_every_combination():
         refused(partial(_several, clips, "a", wrong), said)
     refused(partial(_several, clips, "\n", "1"), "there is no instruction")
     refused(partial(_several, clips, "a", "1-256"), "these are 512 edits")
+    refused(partial(_several, {"video_0": None}, "a", "1"), "no clip is connected")
 
 
 def _several(clips, instructions, seeds):

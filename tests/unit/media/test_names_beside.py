@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reelpatch.media.beside import MAX_NAME_BYTES, named_after
+from reelpatch.media.saving import check_place, saved_at
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,12 @@ def test_a_long_instruction_is_cut(tmp_path: Path, letter: str) -> None:
 def test_two_edits_of_a_clip_are_two_files() -> None:
     names = {named_after(Path("clip.mp4"), words) for words in ("make it sepia", "make it grayscale")}
     assert len(names) == 2
+
+
+def test_results_that_differ_in_their_ending_alone_are_written_side_by_side(tmp_path: Path) -> None:
+    """As two jobs of one process write them: the other one looks whether it may write while the first one does."""
+    with saved_at(tmp_path / "clip.mp4") as part:
+        part.write_bytes(b"frames")
+        check_place(tmp_path / "clip.mkv", ".mkv")
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}
+    assert (tmp_path / "clip.mp4").read_bytes() == b"frames"

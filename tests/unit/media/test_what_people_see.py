@@ -15,7 +15,7 @@ from PIL import Image
 from reelpatch.errors import BadInput
 from reelpatch.media.clip_size import clip_size
 from reelpatch.media.frame_reader import FrameReader, look_through
-from reelpatch.media.video_io import Video, first_frames, read_video
+from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from tests.unit.media.numbered import SIDE, film, numbers, patch, picture
 
@@ -174,7 +174,7 @@ def test_a_last_frame_that_lasts_long_does_so_in_the_result(tmp_path: Path, sour
     assert again.duration_s == pytest.approx(8 * 0.04 + 3, abs=0.002)
     with av.open(made) as file:
         assert float(file.duration or 0) / av.time_base == pytest.approx(8 * 0.04 + 3, abs=0.05)
-    short = first_frames(video, 5, clip)
+    short = video.cut(5)
     assert short.duration_s == short.sound_end_s == pytest.approx(5 * 0.04)
 
 

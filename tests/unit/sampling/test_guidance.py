@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reelpatch.errors import BadInput
 from reelpatch.sampling.condition_sets import ConditionSet
 from reelpatch.sampling.guidance import Guidance, SkipLayers
-from reelpatch.sampling.schedules import make_sigmas, timestep
+from reelpatch.sampling.schedules import make_sigmas, step_of, timestep
 from reelpatch.sampling.step_range import StepRange
 
 FRACTIONS = st.integers(0, 20).map(lambda n: n / 20)
@@ -78,14 +78,15 @@ def test_noise_levels_tell_the_same_as_steps(
     sigmas = make_sigmas(schedule, steps, shift=shift)
     levels = sigmas[:-1].tolist()
     whole = [timestep(level, truncate=True) / 1000 for level in levels]
-    within = window.noise_range(sigmas)
     by_step = [window.active(step, steps) for step in range(steps)]
-    assert [level in within for level in levels] == by_step
+    assert [window.active(step_of(sigmas, level), steps) for level in levels] == by_step
     assume(len(set(whole)) == steps)
-    assert [min(cut, level) in within for cut, level in zip(whole, levels, strict=True)] == by_step
+    cut = [min(one, level) for one, level in zip(whole, levels, strict=True)]
+    assert [window.active(step_of(sigmas, level), steps) for level in cut] == by_step
 
 
 def test_inner_levels_of_a_step_count_as_that_step() -> None:
     sigmas = make_sigmas("euler", 4, shift=1)  # 1, .75, .5, .25
-    within = StepRange(0.25, 0.5).noise_range(sigmas)
-    assert [level for level in (0.9, 0.751, 0.75, 0.6, 0.3, 0.25, 0.1) if level in within] == [0.75, 0.6, 0.3]
+    within = StepRange(0.25, 0.5)
+    levels = (0.9, 0.751, 0.75, 0.6, 0.3, 0.25, 0.1)
+    assert [level for level in levels if within.active(step_of(sigmas, level), 4)] == [0.75, 0.6, 0.3]

@@ -42,7 +42,7 @@ def test_of_a_folder_only_what_was_made_ahead_is_taken_away(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
     LatentsAhead(target, {}).keep(1, LATENTS)
     half = next(ahead_folder(target).iterdir())
-    half.with_name(f".{half.stem}.77.part").touch()
+    half.with_name(f".{half.name}.77.part").touch()
     (ahead_folder(target) / "mine.safetensors").touch()
     remove_ahead(target)
     assert [path.name for path in ahead_folder(target).iterdir()] == ["mine.safetensors"]

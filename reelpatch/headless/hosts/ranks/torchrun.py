@@ -34,12 +34,14 @@ class Ranks:
 def find_ranks(environment: Mapping[str, str] = os.environ) -> Ranks | None:
     """This process among those of torchrun; None where it works alone.
 
-    The variables of other launchers do not count: a job of a cluster may set RANK for a purpose of its own.
+    The variables of other launchers do not count: a job of a cluster may set RANK for a purpose of its own, and whoever was started
+    by what torchrun started may have inherited some of them.
     """
-    count = int(environment.get("WORLD_SIZE", "1"))
-    if "TORCHELASTIC_RUN_ID" not in environment or count < 2:
+    told = [environment.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if "TORCHELASTIC_RUN_ID" not in environment or not all(one.isdecimal() for one in told):
         return None
-    return Ranks(int(environment["RANK"]), count, int(environment["LOCAL_RANK"]))
+    ranks = Ranks(*map(int, told))
+    return ranks if ranks.count > 1 else None
 
 
 def check_verb(verb: str) -> None:

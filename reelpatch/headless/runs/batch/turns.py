@@ -7,6 +7,7 @@ have their turns in their order.
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ class Turns:
         self._over: set[int] = set()
         self._now = 0
         self._is_stopped = False
+        # What the job whose turn it is waits for; not held, as there are frames of a clip in it.
+        self._asked: Callable[[], Future[Any] | None] = lambda: None
 
     def serve(self, jobs: Collection[Future[None]]) -> None:
         """Runs in this thread what jobs ask for, until all of them have ended. Raises: whatever one of them raises."""
@@ -38,14 +41,16 @@ class Turns:
                 continue
 
     def stop(self) -> None:
-        """Has whatever is asked for from now on raise `KeyboardInterrupt`."""
+        """Has what was asked for and is not made yet, and whatever is asked for from now on, raise `KeyboardInterrupt`.
+
+        For the thread that served.
+        """
         with self._changed:
             self._is_stopped = True
             self._changed.notify_all()
-            while not self._told.empty():
-                told = self._told.get()
-                if not isinstance(told, Future):
-                    told[1].set_exception(KeyboardInterrupt())
+            asked = self._asked()
+            if asked is not None and not asked.done():
+                asked.set_exception(KeyboardInterrupt())
 
     def ask(self, number: int, work: Callable[[], Made]) -> Future[Made]:
         """Has `work` run, once it is that job's turn. Raises: `KeyboardInterrupt` where all is stopped before."""
@@ -54,6 +59,7 @@ class Turns:
             self._changed.wait_for(lambda: self._is_stopped or self._now == number)
             if self._is_stopped:
                 raise KeyboardInterrupt
+            self._asked = weakref.ref(made)
             self._told.put((work, made))
         return made
 
@@ -80,7 +86,10 @@ class Turn:
         made = self._turns.ask(self._number, work)
         self.waited_s += time.monotonic() - began
         self.has_begun = True
-        return made.result()
+        try:
+            return made.result()
+        finally:
+            del made  # it holds what is raised, which holds this frame, and all that the work had on a card
 
     def end(self) -> None:
         """Lets the next job begin its own; may be called more than once."""
@@ -98,7 +107,9 @@ def _has_ended(told: _Asked | Future[None]) -> bool:
     try:
         made.set_result(work())
     except BaseException as error:
-        made.set_exception(error)
+        if not made.done():
+            made.set_exception(error)
+        del told, work, made  # as in `Turn.run`
         if not isinstance(error, Exception):
             raise
     return False

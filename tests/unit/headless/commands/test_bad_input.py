@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from reelpatch.headless.commands.main import BAD_INPUT, main
+from reelpatch.headless.commands.main import BAD_INPUT, STOPPED, main
+from reelpatch.headless.demo import command as demo
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.models.out_of_memory import explain_out_of_memory
 from reelpatch.headless.models.recipe_files import SHIPPED_MODELS
@@ -149,6 +150,37 @@ def test_a_mask_of_the_wrong_size(refused: Refused, tmp_path: Path) -> None:
     assert "the mask is 48x64 but the clip is 32x32" in refused("--mask", str(mask))
 
 
+def test_a_reference_that_is_no_picture(refused: Refused, clip_path: Path) -> None:
+    sentence = refused("--reference", str(clip_path))
+    assert "cannot be read" in sentence
+    assert sentence.endswith("(--reference).")
+
+
+def test_a_file_in_place_of_a_folder(
+    refused: Refused, clip_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is a file" in refused(models=clip_path)
+    before = clip_path.read_bytes()
+    assert main(["demo", "--out", str(clip_path)]) == BAD_INPUT
+    assert "is a file, but the demo makes several" in capsys.readouterr().err
+    assert clip_path.read_bytes() == before
+
+
+def test_a_stopped_demo_says_where_its_files_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "run_demo", stopped)
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == STOPPED
+    assert f"what is finished lies in {tmp_path / 'demo'}" in capsys.readouterr().err
+
+
+def test_a_device_in_place_of_a_clip(refused: Refused) -> None:
+    assert "/dev/null is a device, not a file" in refused(clip=Path("/dev/null"))
+
+
 def test_a_damaged_reference(refused: Refused, tmp_path: Path) -> None:
     reference = tmp_path / "x.png"
     reference.write_bytes(b"\x89PNG....")
@@ -198,6 +230,8 @@ def test_words_that_the_demo_does_not_know(
         (("--vae-dtype", "fp8"), ("--vae-dtype", "bf16")),
         (("--size", "big"), ("WIDTHxHEIGHT",)),
         (("--no-such-option",), ("--no-such-option", "--help")),
+        (("and", "blue"), ("nothing takes 'and blue'", "in quotes")),
+        (("--frames", "-4"), ("-4 frames", "--frames")),
     ],
 )
 def test_an_option_that_is_not_possible(

@@ -221,6 +221,29 @@ def test_a_table_has_the_same_jobs(tmp_path: Path) -> None:
     assert "no row of a table" in lines[3].wrong
 
 
+@pytest.mark.parametrize("between", [";", "\t", ", "])
+def test_a_table_may_be_separated_as_spreadsheets_elsewhere_write_it(tmp_path: Path, between: str) -> None:
+    """Where the comma is the decimal sign, that is a semicolon; by hand, people write spaces."""
+    table = tmp_path / "jobs.csv"
+    rows = ("verb", "clip", "instruction"), ("edit", "a.mp4", '"make it sepia, and blue"')
+    table.write_text("".join(f"{between.join(row)}\r\n" for row in rows))
+    (line,) = read_jobs(table, None).lines
+    assert line.fields == {"verb": "edit", "clip": "a.mp4", "instruction": "make it sepia, and blue"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"clip": ["a.mp4", "b.mp4"]}, "the field clip has several values, but may be given once"),
+        ({"seeds": 3}, "no option of edit, did you mean 'seed'"),
+    ],
+)
+def test_a_field_that_is_not_meant_so_is_told(fields: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    job = {"verb": "edit", "clip": "a.mp4", "instruction": "make it sepia", **fields}
+    with pytest.raises(BadInput, match=sentence):
+        jobs_of(job, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
@@ -233,6 +256,7 @@ def test_a_table_has_the_same_jobs(tmp_path: Path) -> None:
         ("jobs.jsonl", '{"defaults": {"seed": {"deep": 1}}}\n', "no text, finite number"),
         ("jobs.jsonl", '{"defaults": {"colour": 1}}\n', "which is no option of edit, enhance, task, picture"),
         ("jobs.jsonl", '{"defaults": 3}\n', "are not written as"),
+        ("jobs.jsonl", '{"defaults": {"seed": 3}}\n', "has defaults, but no job"),
     ],
 )
 def test_a_file_that_is_none_is_told_in_a_sentence(

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from math import prod
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from PIL import Image
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.models import this_machine
+from reelpatch.headless.runs.cut_clip import cut_clip
+from reelpatch.headless.runs.request import EditRequest
+from reelpatch.media.video_io import Video
+from reelpatch.media.video_write import write_video
+from reelpatch.recipes import recipe
+from tests.conftest import moving_square
 from tests.unit.weights.fixtures.files import anonymous_bytes, kijai, plain, write
 from tests.unit.weights.fixtures.models import t2v_14b, vace_module_14b
 
@@ -85,6 +92,19 @@ def test_nothing_heavy_is_loaded() -> None:
 def test_a_clip_gives_size_and_length(capsys: Captured, clip_path: Path) -> None:
     answer = run(capsys, "plan", clip_path)
     assert answer["clip"] == {"frames": 9, "width": 32, "height": 32, "references": 0}
+
+
+def test_a_long_clip_is_planned_in_the_windows_that_edit_works_on(capsys: Captured, tmp_path: Path) -> None:
+    clip = tmp_path / "long.mp4"
+    write_video(Video(moving_square(29, 16, 16), Fraction(8)), clip)
+    window, *others = cut_clip(EditRequest(clip, "make it sepia"), recipe("demo")).plan.windows
+    assert others
+    answer = run(capsys, "plan", clip)
+    assert (answer["clip"]["frames"], answer["windows"]) == (window.frames, 1 + len(others))
+    assert main(["plan", str(clip)]) == DONE
+    assert re.search(rf"windows +{1 + len(others)} of so many frames", capsys.readouterr().out)
+    answer = run(capsys, "plan", clip, "--frames", 29)
+    assert (answer["clip"]["frames"], answer["windows"]) == (29, 1)
 
 
 @pytest.mark.parametrize(

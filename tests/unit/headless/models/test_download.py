@@ -12,6 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from reelpatch.errors import BadInput
+from reelpatch.headless.models import download as download_module
 from reelpatch.headless.models.download import download, hub_url
 from reelpatch.recipes import recipe
 
@@ -134,13 +135,22 @@ def test_a_broken_line_is_taken_up_again(hub: Hub, folder: Path) -> None:
     assert [span for kind, _, span in hub.requests if kind == "GET"] == ["", "bytes=600000-"]
 
 
-def test_a_later_run_goes_on_where_one_stopped(hub: Hub, folder: Path) -> None:
+def test_a_later_run_goes_on_where_one_stopped(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
     partial = folder / "loras" / f"{LORA.names[0]}.part"
     hub.is_gone_after = 400_000
     with pytest.raises(BadInput, match="run the same command again, and it goes on where it stopped"):
         fetch(folder)
     assert not partial.with_suffix("").exists()
     assert partial.read_bytes() == hub.content[:400_000]
+    with monkeypatch.context() as patched:
+        patched.setattr(download_module, "http_get", stopped)
+        with pytest.raises(KeyboardInterrupt, match="what was fetched is kept in"):
+            fetch(folder)
 
     hub.is_gone_after = None
     hub.requests.clear()

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from reelpatch.clips.bytes_and_floats import to_floats
+from reelpatch.errors import BadInput
+from reelpatch.headless import loaded_recipe
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.loaded_recipe import LoadedRecipe
 from reelpatch.headless.models import chosen_recipe
 from reelpatch.headless.models.loaded_transformer import LoadedTransformer
+from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.out_of_memory import OutOfMemory
 from reelpatch.headless.models.placement import Placement
 from reelpatch.headless.picture_editor import PictureEditor
@@ -97,3 +101,36 @@ def test_what_was_learned_of_the_card_holds_for_the_next_run(
         editor.edit(CLIP, "make it sepia")
     assert loads[0] > 0
     assert loads[1:] == [0, 0]  # of each run once, as a streamed backbone leaves the card before decoding
+
+
+def test_a_run_that_fits_in_no_way_says_nothing_of_the_next(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_full = True
+    loads = on_a_card(monkeypatch, is_full=lambda _: is_full)
+    editor = Editor(recipe("demo"), models_folder)
+    with pytest.raises(OutOfMemory):
+        editor.edit(CLIP, "make it sepia")
+    assert not editor.layers_held  # the next one has the card to itself
+    is_full = False
+    editor.edit(CLIP, "make it sepia")
+    assert loads[-1] == loads[0] > 0
+
+
+def test_a_clip_that_just_fits_a_limit_is_not_refused_for_what_was_learned_of_the_card(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the second window of a clip would be, in whose first one the memory ended."""
+    real = loaded_recipe.place
+
+    def just_fits(*job: Any, card: int, is_limited: bool, **options: Any) -> Placement:
+        if is_limited and card < GIB:
+            raise BadInput("it needs 1 GiB")
+        return real(*job, card=card, is_limited=is_limited, **options)
+
+    monkeypatch.setattr(loaded_recipe, "place", just_fits)
+    loads = on_a_card(monkeypatch, is_full=lambda placement: placement.resident_blocks > 0)
+    editor = Editor(recipe("demo"), models_folder, machine=MachineOptions(vram_limit=1))
+    for _ in range(2):
+        editor.edit(CLIP, "make it sepia")
+    assert loads[1:] == [0, 0]

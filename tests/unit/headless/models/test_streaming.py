@@ -24,7 +24,7 @@ from reelpatch.headless.models.lora import apply_lora
 from reelpatch.headless.models.machine_options import MachineOptions
 from reelpatch.headless.models.placement import Placement, card_bytes, place
 from reelpatch.headless.models.recipe_files import RecipeFiles
-from reelpatch.headless.models.streaming import stream_blocks
+from reelpatch.headless.models.streaming import at_hand, stream_blocks
 from reelpatch.headless.models.text_encoder import load_text_encoder
 from reelpatch.plan.job import Job
 from reelpatch.plan.memory import GIB
@@ -75,6 +75,21 @@ def run(models: tuple[Any, Any], **options: Any) -> Tensor:
     edits = [VaceEdit(module, [VaceContext(CONTEXT)])]
     moment = Moment(0.625, 0, 4, (True,))
     return predict_velocity(backbone, LATENTS, TEXT, moment=moment, edits=edits, **options)
+
+
+def test_a_part_for_which_memory_ended_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    block, x = nn.ModuleDict({"ffn": nn.Linear(4, 4)}), torch.ones(1, 4)
+    expected = block["ffn"](x)
+    stream_blocks(block, [block], CPU)
+
+    def full(_group: ModuleGroup) -> None:
+        raise torch.OutOfMemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ModuleGroup, "_onload_from_memory", full)
+        with pytest.raises(torch.OutOfMemoryError), at_hand(block["ffn"]):
+            pass
+    assert torch.equal(block["ffn"](x), expected)
 
 
 def make_models() -> tuple[Any, Any]:

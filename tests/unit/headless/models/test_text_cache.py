@@ -115,6 +115,34 @@ def test_a_large_encoder_is_asked_once_and_never_kept(
     assert (room, work) == (["made"], [0, 1, 0, 1])
 
 
+def test_a_large_encoder_in_which_memory_ended_does_not_stay_on_the_card(
+    encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the run that begins again has its room, and may stream it."""
+    loaded: list[bool] = []
+
+    class Full:
+        def __init__(self, *, is_streamed: bool) -> None:
+            loaded.append(is_streamed)
+            self.is_streamed = is_streamed
+
+        def embed(self, _text: str) -> Tensor:
+            if not self.is_streamed:
+                raise torch.OutOfMemoryError
+            return ROWS
+
+    monkeypatch.setattr(instructions, "KEPT_ENCODER_BYTES", 0)
+    monkeypatch.setattr(
+        instructions, "load_text_encoder", lambda _path, *, is_streamed, **_: Full(is_streamed=is_streamed)
+    )
+    texts = Instructions(encoder, dtype=torch.float32, device=torch.device("cpu"), cache=None)
+    embed = partial(texts.embed, "make it sepia", make_room=lambda: None, on_work=lambda _done: None)
+    with pytest.raises(torch.OutOfMemoryError):
+        embed(is_streamed=False)
+    assert torch.equal(embed(is_streamed=True), ROWS)
+    assert loaded == [False, True]
+
+
 def test_only_the_last_few_texts_stay_in_memory(models_folder: Path) -> None:
     path = RecipeFiles.find(recipe("demo"), models_folder).text_encoder
     texts = Instructions(path, dtype=torch.float32, device=torch.device("cpu"), cache=None)

@@ -90,6 +90,7 @@ def test_a_stopped_run_goes_on_after_the_last_finished_edit(
 
     monkeypatch.setattr(edit_chain, "edit_owned", stopped)
     assert edit(folder, models_folder, "x.mkv", "--edits", folder / "edits.json") == 130
+    assert "stopped. Edits that are finished are kept in" in capsys.readouterr().err
     assert not (folder / "x.mkv").exists()
     assert edit(folder, models_folder, "x.mkv", "--edits", folder / "edits.json") == DONE
     assert made == ["make it sepia", "make it blue", "make it blue"]

@@ -1,8 +1,10 @@
 """While a job of a batch is denoised, the next one's clip is read and the last one's result is written; results stay the same."""
 
+import gc
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import weakref
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.headless.runs import edit, enhance
 from reelpatch.headless.runs.batch import run
+from reelpatch.headless.runs.batch import turns as turns_module
 from reelpatch.headless.runs.batch.run import AT_ONCE, at_once
 from reelpatch.headless.runs.batch.turns import Turn, Turns
 from reelpatch.windows import window_run
@@ -221,3 +224,55 @@ def test_what_is_raised_goes_to_the_job_and_ctrl_c_to_all(turns: Turns) -> None:
             turns.serve(jobs)
         turns.stop()
     assert heard == [ValueError, KeyboardInterrupt, KeyboardInterrupt]
+
+
+@pytest.fixture
+def _without_collector() -> Generator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_without_collector")
+def test_what_failing_work_held_is_gone_when_its_job_is_over(turns: Turns) -> None:
+    """It may be on a card, of which the next job needs the memory."""
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def work() -> None:
+        latents = torch.zeros(1)
+        held.append(weakref.ref(latents))
+        raise ValueError(latents.shape)
+
+    def job() -> None:
+        turn = Turn(turns, 0)
+        with pytest.raises(ValueError, match="Size"):
+            turn.run(work)
+        turn.end()
+
+    with ThreadPoolExecutor(1) as threads:
+        turns.serve([threads.submit(job)])
+    assert held[0]() is None
+
+
+def test_ctrl_c_between_taking_work_and_doing_it_ends_the_job_too(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[type[BaseException]] = []
+
+    def job() -> None:
+        try:
+            Turn(turns, 0).run(lambda: None)
+        except KeyboardInterrupt as told:
+            heard.append(type(told))
+
+    def interrupted(_told: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(turns_module, "_has_ended", interrupted)
+    thread = threading.Thread(target=job, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        turns.serve([Future()])
+    turns.stop()
+    thread.join(GIVE_UP_S)
+    assert heard == [KeyboardInterrupt]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 
 from reelpatch.families.wan.names import diffusers_to_native, native_to_diffusers
-from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
+from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
+from reelpatch.headless.picture_editor import EditedPicture, PictureEditor
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
 from tests.conftest import WORDS
@@ -182,6 +184,46 @@ def test_seeds_make_several_results(capsys: Captured, models: Path, picture: Pat
     single = tmp_path / "single.png"
     run(capsys, models, picture, "make it red", *FEW, "--seed", 5, "--output", single)
     assert np.array_equal(pixels(single), made[1])
+
+
+def test_a_run_of_several_goes_on_where_it_was_stopped(
+    capsys: Captured, models: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit, made = PictureEditor.edit, list[int]()
+
+    def stopped(self: PictureEditor, *args: Any, seed: int, **options: Any) -> EditedPicture:
+        if made == [4, 5]:
+            raise KeyboardInterrupt
+        made.append(seed)
+        return edit(self, *args, seed=seed, **options)
+
+    out, again = tmp_path / "out", tmp_path / "again"
+    command = [
+        "picture",
+        str(picture),
+        "make it red",
+        *FEW,
+        "--seed",
+        "4",
+        "--seeds",
+        "3",
+        "--models",
+        str(models),
+    ]
+    with monkeypatch.context() as patched:
+        patched.setattr(PictureEditor, "edit", stopped)
+        assert main([*command, "--output", str(out)]) == STOPPED
+        assert "2 of 3 pictures are finished and kept in" in capsys.readouterr().err
+        assert not out.exists()
+        made[:] = [0]
+        assert main([*command, "--output", str(out)]) == DONE
+        assert made == [0, 6]
+    assert main([*command, "--output", str(again)]) == DONE
+    files = sorted(again.iterdir())
+    assert len(files) == 4
+    assert [path.name for path in sorted(out.iterdir())] == [path.name for path in files]
+    assert all((out / path.name).read_bytes() == path.read_bytes() for path in files)
+    assert {path.name for path in tmp_path.iterdir()} == {"cat.png", "out", "again"}
 
 
 def test_pixels_outside_a_mask_are_kept_bit_for_bit(

@@ -99,7 +99,9 @@ class ComfyServers:
         for server in self._servers.values():
             server.stopping.set()
         until = time.monotonic() + _STOP_S
-        while any(server.is_busy for server in self._servers.values()) and time.monotonic() < until:
+        is_last = False
+        while not is_last:  # what was told before a server had nothing more to do is still to be heard
+            is_last = not any(one.is_busy for one in self._servers.values()) or time.monotonic() >= until
             yield from (event for event in self.events() if isinstance(event, Ended | Lost))
 
     def close(self) -> None:
@@ -158,9 +160,11 @@ class _Server(threading.Thread):
                 return
             self.is_busy = True
             outcome = self._outcome(job)
-            self.is_busy = False
-            self.others = self._client.others_waiting()
-            self._tell(Ended(self._client.url, outcome))
+            try:
+                self.others = self._client.others_waiting()
+            finally:  # what is made stays made where the server goes away now
+                self._tell(Ended(self._client.url, outcome))
+                self.is_busy = False
 
     def _outcome(self, job: Job) -> Outcome:
         began = time.monotonic()

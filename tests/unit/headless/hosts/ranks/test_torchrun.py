@@ -26,6 +26,8 @@ def test_torchrun_alone_makes_ranks() -> None:
         find_ranks({name: value for name, value in SECOND.items() if name.isupper() and "RUN_ID" not in name})
         is None
     )
+    assert find_ranks({"WORLD_SIZE": "two"}) is None  # of another launcher
+    assert find_ranks({name: value for name, value in SECOND.items() if name != "RANK"}) is None
 
 
 def test_each_process_has_a_device_of_its_own() -> None:
