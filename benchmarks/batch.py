@@ -3,7 +3,7 @@
 `python -m benchmarks.batch --ray --servers`: 40 jobs by calls of the editor, as a batch in this process, by one and by two local workers,
 by a Ray cluster of two nodes on this machine, and by two ComfyUI servers (COMFYUI_PATH); then by two of each of which one is lost, as in
 `benchmarks.rounds`. What a batch adds is processor time of one thread, by calls and batch in turns (`--rounds`), so that what drifts
-meets both alike.
+meets both alike: with jobs one at a time, and with two (`--overhead` prints this alone, and writes nothing).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -31,6 +33,7 @@ from reelpatch.headless.commands.edit import request_of as edit_request
 from reelpatch.headless.commands.enhance import request_of as enhance_request
 from reelpatch.headless.commands.main import build_parser
 from reelpatch.headless.commands.main import main as reelpatch
+from reelpatch.headless.runs.batch import run
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.running import models_for, run_job
 from reelpatch.headless.runs.batch.verbs import key_of, settings_of
@@ -56,38 +59,52 @@ def by_calls(folder: Path, number: int) -> float:
     return time.process_time() - began
 
 
-def by_batch(folder: Path, number: int) -> float:
+def by_batch(folder: Path, number: int, at_once: int) -> float:
     """Processor seconds of the same as a batch: reading, checking, planning and reporting included."""
     path = job_file(folder, number)
     began = time.process_time()
-    check(reelpatch(["batch", str(path)]), folder)
+    with mock.patch.object(run, "at_once", return_value=at_once):
+        check(reelpatch(["batch", str(path)]), folder)
     return time.process_time() - began
 
 
+_OVERHEAD = {
+    "calls": by_calls,
+    **{f"batch_{number}_at_a_time": partial(by_batch, at_once=number) for number in (1, run.AT_ONCE)},
+}
+
+
 def overhead(place: Callable[[str], Path], number: int, rounds: int) -> dict[str, Any]:
-    """What a batch adds to calls of the editor, in shares of their processor time; the first of both only warms up."""
-    by_calls(place("calls"), number)
-    by_batch(place("batch"), number)
+    """What a batch adds to calls of the editor, in shares of their processor time; the first of each only warms up."""
+    for name, way in _OVERHEAD.items():
+        way(place(name), number)
     found: list[dict[str, float]] = []
     for turn in range(rounds):
-        spent = {by_calls: 0.0, by_batch: 0.0}
-        for index, way in enumerate((by_calls, by_batch, by_batch, by_calls)):
+        spent = dict.fromkeys(_OVERHEAD, 0.0)
+        for index, name in enumerate((*_OVERHEAD, *reversed(_OVERHEAD))):
             folder = place(f"turn{turn}.{index}")
-            spent[way] += way(folder, number) / 2
+            spent[name] += _OVERHEAD[name](folder, number) / 2
             shutil.rmtree(folder)
-        calls, batch = spent.values()
-        found.append({"calls_cpu_s": calls, "batch_cpu_s": batch, "adds": batch / calls - 1})
-    return {"rounds": found, "adds": statistics.median(one["adds"] for one in found) if found else None}
+        found.append(spent)
+    adds = {
+        name: statistics.median(one[name] / one["calls"] - 1 for one in found)
+        for name in _OVERHEAD
+        if found and name != "calls"
+    }
+    return {"rounds": found, "adds": adds}
+
+
+def _made(top: Path, name: str) -> Path:
+    """A new folder."""
+    (top / name).mkdir()
+    return top / name
 
 
 def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
     """All that is asked for, and a loss in each way. Raises: `Disagree` where results differ, or something is left undone."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as top:
-
-        def place(name: str) -> Path:
-            (Path(top) / name).mkdir()
-            return Path(top) / name
+        place = partial(_made, Path(top))
 
         found: dict[str, Any] = {
             "jobs": number,
@@ -99,7 +116,7 @@ def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
             "one": as_process(alone[".mp4"], number, 1, ending=".mp4"),
             "threads": as_process(place("threads"), number, 2),
         }
-        made = {"batch": Path(top) / "batch"}
+        made = {"batch": Path(top) / f"batch_{run.AT_ONCE}_at_a_time"}
         for way in ways:
             make, ending = WAYS[way]
             made[way] = place(way)
@@ -144,15 +161,19 @@ def table(found: Mapping[str, Any]) -> list[str]:
 
 
 def _overhead_lines(found: Mapping[str, Any]) -> list[str]:
-    if found["adds"] is None:
+    if not found["adds"]:
         return []
-    calls = statistics.median(one["calls_cpu_s"] for one in found["rounds"])
-    shares = ", ".join(f"{one['adds']:+.1%}" for one in found["rounds"])
-    return [
-        f"A batch adds **{found['adds']:+.1%}** (median; rounds: {shares}) to the {calls:.1f} s of processor time that calls of the "
-        "editor take in the same process, loading included.",
+    calls = statistics.median(one["calls"] for one in found["rounds"])
+    lines = [
+        f"Calls of the editor take {calls:.1f} s of processor time in one process, loading included. A batch there adds to it:",
         "",
+        "| jobs | median | rounds |",
+        "|---|---|---|",
     ]
+    for name, added in found["adds"].items():
+        shares = ", ".join(f"{one[name] / one['calls'] - 1:+.1%}" for one in found["rounds"])
+        lines.append(f"| {name.removeprefix('batch_').replace('_', ' ')} | {added:+.1%} | {shares} |")
+    return [*lines, ""]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -163,8 +184,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ray", action="store_true")
     parser.add_argument("--servers", action="store_true")
     parser.add_argument("--rounds", type=int, default=3, help="of calls and batch in turns (%(default)s)")
+    parser.add_argument("--overhead", action="store_true", help="what a batch adds, and nothing else")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
+    if options.overhead:
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as top:
+            found = overhead(partial(_made, Path(top)), options.jobs, options.rounds)
+        sys.stdout.write("\n".join(_overhead_lines(found)))
+        return
     ways = ["workers", *(["ray"] if options.ray else []), *(["servers"] if options.servers else [])]
     found = measure(options.jobs, ways, options.rounds)
     found = {"machine": results.machine(), **found}
