@@ -2,8 +2,9 @@
 
 `python -m benchmarks.batch --ray --servers`: 40 jobs by calls of the editor, as a batch in this process, by one and by two local workers,
 by a Ray cluster of two nodes on this machine, and by two ComfyUI servers (COMFYUI_PATH); then by two of each of which one is lost, as in
-`benchmarks.rounds`. What a batch adds is processor time of one thread, by calls and batch in turns (`--rounds`), so that what drifts
-meets both alike: with jobs one at a time, and with two (`--overhead` prints this alone, and writes nothing).
+`benchmarks.rounds`. What a batch adds is processor time of one thread: with jobs one at a time, and with two (`--overhead` prints this alone, and
+writes nothing). It is found by calls and batch in turns (`--rounds`), so that what drifts meets both alike, and, as that is rough on a busy
+machine, within each batch too: all of its time but that of the same calls inside it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from reelpatch.headless.commands.edit import request_of as edit_request
 from reelpatch.headless.commands.enhance import request_of as enhance_request
 from reelpatch.headless.commands.main import build_parser
 from reelpatch.headless.commands.main import main as reelpatch
-from reelpatch.headless.runs.batch import run
+from reelpatch.headless.runs.batch import make, run, turns
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.running import models_for, run_job
 from reelpatch.headless.runs.batch.verbs import key_of, settings_of
@@ -59,39 +60,61 @@ def by_calls(folder: Path, number: int) -> float:
     return time.process_time() - began
 
 
-def by_batch(folder: Path, number: int, at_once: int) -> float:
-    """Processor seconds of the same as a batch: reading, checking, planning and reporting included."""
+def by_batch(folder: Path, number: int, at_once: int) -> tuple[float, float]:
+    """Processor seconds of the same as a batch, reading, checking, planning and reporting included, and how many are of these calls."""
     path = job_file(folder, number)
+    inside: list[float] = []
     began = time.process_time()
-    with mock.patch.object(run, "at_once", return_value=at_once):
+    with mock.patch.object(run, "at_once", return_value=at_once), _timed(inside):
         check(reelpatch(["batch", str(path)]), folder)
-    return time.process_time() - began
+    return time.process_time() - began, sum(inside)
 
 
-_OVERHEAD = {
-    "calls": by_calls,
-    **{f"batch_{number}_at_a_time": partial(by_batch, at_once=number) for number in (1, run.AT_ONCE)},
-}
+@contextmanager
+def _timed(seconds: list[float]) -> Generator[None]:
+    """Notes the processor seconds that jobs and their models take, each by its own thread; other jobs' are not in them."""
+
+    def timed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return real(*args, **options)
+            finally:
+                seconds.append(time.thread_time() - began)
+
+        return called
+
+    with ExitStack() as patches:
+        for where, name in ((make, "models_for"), (make, "run_job"), (turns, "_has_ended")):
+            patches.enter_context(mock.patch.object(where, name, timed(getattr(where, name))))
+        yield
 
 
-def overhead(place: Callable[[str], Path], number: int, rounds: int) -> dict[str, Any]:
+_AT_ONCE = (1, run.AT_ONCE)
+
+
+def overhead(place: Callable[[str], Path], number: int, rounds: int) -> list[dict[str, Any]]:
     """What a batch adds to calls of the editor, in shares of their processor time; the first of each only warms up."""
-    for name, way in _OVERHEAD.items():
-        way(place(name), number)
-    found: list[dict[str, float]] = []
+    by_calls(place("calls"), number)
+    for at_once in _AT_ONCE:
+        by_batch(place(f"batch{at_once}"), number, at_once)
+    found = [{"at_a_time": at_once, "by_turns": [], "within": [], "calls_s": []} for at_once in _AT_ONCE]
     for turn in range(rounds):
-        spent = dict.fromkeys(_OVERHEAD, 0.0)
-        for index, name in enumerate((*_OVERHEAD, *reversed(_OVERHEAD))):
+        calls_s, spent = 0.0, [(0.0, 0.0)] * len(_AT_ONCE)
+        order = (None, *range(len(_AT_ONCE)))
+        for index, which in enumerate((*order, *reversed(order))):
             folder = place(f"turn{turn}.{index}")
-            spent[name] += _OVERHEAD[name](folder, number) / 2
+            if which is None:
+                calls_s += by_calls(folder, number) / 2
+            else:
+                all_s, inside_s = by_batch(folder, number, _AT_ONCE[which])
+                spent[which] = spent[which][0] + all_s / 2, spent[which][1] + inside_s / 2
             shutil.rmtree(folder)
-        found.append(spent)
-    adds = {
-        name: statistics.median(one[name] / one["calls"] - 1 for one in found)
-        for name in _OVERHEAD
-        if found and name != "calls"
-    }
-    return {"rounds": found, "adds": adds}
+        for one, (all_s, inside_s) in zip(found, spent, strict=True):
+            one["calls_s"].append(calls_s)
+            one["by_turns"].append(all_s / calls_s - 1)
+            one["within"].append(all_s / inside_s - 1)
+    return found
 
 
 def _made(top: Path, name: str) -> Path:
@@ -116,11 +139,11 @@ def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
             "one": as_process(alone[".mp4"], number, 1, ending=".mp4"),
             "threads": as_process(place("threads"), number, 2),
         }
-        made = {"batch": Path(top) / f"batch_{run.AT_ONCE}_at_a_time"}
+        made = {"batch": Path(top) / f"batch{run.AT_ONCE}"}
         for way in ways:
-            make, ending = WAYS[way]
+            begun, ending = WAYS[way]
             made[way] = place(way)
-            with contextmanager(make)(random.Random(0)) as (options, _take_away):
+            with contextmanager(begun)(random.Random(0)) as (options, _take_away):
                 found["wall_s"][way] = as_process(made[way], number, 1, *options, ending=ending)
         for way, folder in made.items():
             ending = WAYS[way][1] if way in WAYS else ".mkv"
@@ -160,19 +183,22 @@ def table(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _overhead_lines(found: Mapping[str, Any]) -> list[str]:
-    if not found["adds"]:
+def _overhead_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not found[0]["calls_s"]:
         return []
-    calls = statistics.median(one["calls"] for one in found["rounds"])
+    calls_s = statistics.median(found[0]["calls_s"])
     lines = [
-        f"Calls of the editor take {calls:.1f} s of processor time in one process, loading included. A batch there adds to it:",
+        f"Calls of the editor take {calls_s:.1f} s of processor time in one process, loading included. A batch there adds to it:",
         "",
-        "| jobs | median | rounds |",
-        "|---|---|---|",
+        "| jobs at a time | by turns with calls, median | rounds | within the batch, median | rounds |",
+        "|---|---|---|---|---|",
     ]
-    for name, added in found["adds"].items():
-        shares = ", ".join(f"{one[name] / one['calls'] - 1:+.1%}" for one in found["rounds"])
-        lines.append(f"| {name.removeprefix('batch_').replace('_', ' ')} | {added:+.1%} | {shares} |")
+    for one in found:
+        cells = (
+            f"{statistics.median(one[name]):+.1%} | {', '.join(f'{share:+.1%}' for share in one[name])}"
+            for name in ("by_turns", "within")
+        )
+        lines.append(f"| {one['at_a_time']} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
