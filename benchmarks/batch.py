@@ -2,8 +2,9 @@
 
 `python -m benchmarks.batch --ray --servers`: 40 jobs by calls of the editor, as a batch in this process, by one and by two local workers,
 by a Ray cluster of two nodes on this machine, and by two ComfyUI servers (COMFYUI_PATH); then by two of each of which one is lost, as in
-`benchmarks.rounds`. What a batch adds is processor time of one thread, by calls and batch in turns (`--rounds`), so that what drifts
-meets both alike.
+`benchmarks.rounds`. What a batch adds is processor time of one thread: with jobs one at a time, and with two (`--overhead` prints this alone, and
+writes nothing). It is found by calls and batch in turns (`--rounds`), so that what drifts meets both alike, and, as that is rough on a busy
+machine, within each batch too: all of its time but that of the same calls inside it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -31,6 +34,7 @@ from reelpatch.headless.commands.edit import request_of as edit_request
 from reelpatch.headless.commands.enhance import request_of as enhance_request
 from reelpatch.headless.commands.main import build_parser
 from reelpatch.headless.commands.main import main as reelpatch
+from reelpatch.headless.runs.batch import make, run, turns
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.running import models_for, run_job
 from reelpatch.headless.runs.batch.verbs import key_of, settings_of
@@ -56,38 +60,74 @@ def by_calls(folder: Path, number: int) -> float:
     return time.process_time() - began
 
 
-def by_batch(folder: Path, number: int) -> float:
-    """Processor seconds of the same as a batch: reading, checking, planning and reporting included."""
+def by_batch(folder: Path, number: int, at_once: int) -> tuple[float, float]:
+    """Processor seconds of the same as a batch, reading, checking, planning and reporting included, and how many are of these calls."""
     path = job_file(folder, number)
+    inside: list[float] = []
     began = time.process_time()
-    check(reelpatch(["batch", str(path)]), folder)
-    return time.process_time() - began
+    with mock.patch.object(run, "at_once", return_value=at_once), _timed(inside):
+        check(reelpatch(["batch", str(path)]), folder)
+    return time.process_time() - began, sum(inside)
 
 
-def overhead(place: Callable[[str], Path], number: int, rounds: int) -> dict[str, Any]:
-    """What a batch adds to calls of the editor, in shares of their processor time; the first of both only warms up."""
+@contextmanager
+def _timed(seconds: list[float]) -> Generator[None]:
+    """Notes the processor seconds that jobs and their models take, each by its own thread; other jobs' are not in them."""
+
+    def timed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return real(*args, **options)
+            finally:
+                seconds.append(time.thread_time() - began)
+
+        return called
+
+    with ExitStack() as patches:
+        for where, name in ((make, "models_for"), (make, "run_job"), (turns, "_has_ended")):
+            patches.enter_context(mock.patch.object(where, name, timed(getattr(where, name))))
+        yield
+
+
+_AT_ONCE = (1, run.AT_ONCE)
+
+
+def overhead(place: Callable[[str], Path], number: int, rounds: int) -> list[dict[str, Any]]:
+    """What a batch adds to calls of the editor, in shares of their processor time; the first of each only warms up."""
     by_calls(place("calls"), number)
-    by_batch(place("batch"), number)
-    found: list[dict[str, float]] = []
+    for at_once in _AT_ONCE:
+        by_batch(place(f"batch{at_once}"), number, at_once)
+    found = [{"at_a_time": at_once, "by_turns": [], "within": [], "calls_s": []} for at_once in _AT_ONCE]
     for turn in range(rounds):
-        spent = {by_calls: 0.0, by_batch: 0.0}
-        for index, way in enumerate((by_calls, by_batch, by_batch, by_calls)):
+        calls_s, spent = 0.0, [(0.0, 0.0)] * len(_AT_ONCE)
+        order = (None, *range(len(_AT_ONCE)))
+        for index, which in enumerate((*order, *reversed(order))):
             folder = place(f"turn{turn}.{index}")
-            spent[way] += way(folder, number) / 2
+            if which is None:
+                calls_s += by_calls(folder, number) / 2
+            else:
+                all_s, inside_s = by_batch(folder, number, _AT_ONCE[which])
+                spent[which] = spent[which][0] + all_s / 2, spent[which][1] + inside_s / 2
             shutil.rmtree(folder)
-        calls, batch = spent.values()
-        found.append({"calls_cpu_s": calls, "batch_cpu_s": batch, "adds": batch / calls - 1})
-    return {"rounds": found, "adds": statistics.median(one["adds"] for one in found) if found else None}
+        for one, (all_s, inside_s) in zip(found, spent, strict=True):
+            one["calls_s"].append(calls_s)
+            one["by_turns"].append(all_s / calls_s - 1)
+            one["within"].append(all_s / inside_s - 1)
+    return found
+
+
+def _made(top: Path, name: str) -> Path:
+    """A new folder."""
+    (top / name).mkdir()
+    return top / name
 
 
 def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
     """All that is asked for, and a loss in each way. Raises: `Disagree` where results differ, or something is left undone."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as top:
-
-        def place(name: str) -> Path:
-            (Path(top) / name).mkdir()
-            return Path(top) / name
+        place = partial(_made, Path(top))
 
         found: dict[str, Any] = {
             "jobs": number,
@@ -99,11 +139,11 @@ def measure(number: int, ways: Sequence[str], rounds: int) -> dict[str, Any]:
             "one": as_process(alone[".mp4"], number, 1, ending=".mp4"),
             "threads": as_process(place("threads"), number, 2),
         }
-        made = {"batch": Path(top) / "batch"}
+        made = {"batch": Path(top) / f"batch{run.AT_ONCE}"}
         for way in ways:
-            make, ending = WAYS[way]
+            begun, ending = WAYS[way]
             made[way] = place(way)
-            with contextmanager(make)(random.Random(0)) as (options, _take_away):
+            with contextmanager(begun)(random.Random(0)) as (options, _take_away):
                 found["wall_s"][way] = as_process(made[way], number, 1, *options, ending=ending)
         for way, folder in made.items():
             ending = WAYS[way][1] if way in WAYS else ".mkv"
@@ -143,16 +183,23 @@ def table(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _overhead_lines(found: Mapping[str, Any]) -> list[str]:
-    if found["adds"] is None:
+def _overhead_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not found[0]["calls_s"]:
         return []
-    calls = statistics.median(one["calls_cpu_s"] for one in found["rounds"])
-    shares = ", ".join(f"{one['adds']:+.1%}" for one in found["rounds"])
-    return [
-        f"A batch adds **{found['adds']:+.1%}** (median; rounds: {shares}) to the {calls:.1f} s of processor time that calls of the "
-        "editor take in the same process, loading included.",
+    calls_s = statistics.median(found[0]["calls_s"])
+    lines = [
+        f"Calls of the editor take {calls_s:.1f} s of processor time in one process, loading included. A batch there adds to it:",
         "",
+        "| jobs at a time | by turns with calls, median | rounds | within the batch, median | rounds |",
+        "|---|---|---|---|---|",
     ]
+    for one in found:
+        cells = (
+            f"{statistics.median(one[name]):+.1%} | {', '.join(f'{share:+.1%}' for share in one[name])}"
+            for name in ("by_turns", "within")
+        )
+        lines.append(f"| {one['at_a_time']} | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -163,8 +210,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ray", action="store_true")
     parser.add_argument("--servers", action="store_true")
     parser.add_argument("--rounds", type=int, default=3, help="of calls and batch in turns (%(default)s)")
+    parser.add_argument("--overhead", action="store_true", help="what a batch adds, and nothing else")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
+    if options.overhead:
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as top:
+            found = overhead(partial(_made, Path(top)), options.jobs, options.rounds)
+        sys.stdout.write("\n".join(_overhead_lines(found)))
+        return
     ways = ["workers", *(["ray"] if options.ray else []), *(["servers"] if options.servers else [])]
     found = measure(options.jobs, ways, options.rounds)
     found = {"machine": results.machine(), **found}

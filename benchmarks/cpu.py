@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks import results
+from benchmarks import before_after, results
 from benchmarks.inside_comfyui import Absent, run_inside
 from benchmarks.models import SMALL, make_contenders, make_inputs
 from benchmarks.pieces import measure as in_pieces
@@ -163,6 +163,11 @@ def edit() -> Section:
     }
 
 
+def leaner() -> Section:
+    """What was made leaner, with and without it."""
+    return {"rows": [row.as_dict() for row in before_after.measure()]}
+
+
 SECTIONS: dict[str, Callable[[], Section]] = {
     "forward": forward,
     "pieces": pieces,
@@ -171,6 +176,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "load": load,
     "imports": imports,
     "edit": edit,
+    "leaner": leaner,
 }
 
 
@@ -209,6 +215,8 @@ def table(found: dict[str, Section]) -> list[str]:
         f"| import of the engine after torch | {_seconds(imported['engine_after_torch'])} |",
         f"| `reelpatch --help` | {_seconds(imported['help'])} |",
         f"| the demo's edit, weights loaded | {_seconds(edited['edit'])}: {parts} |",
+        "",
+        *before_after.lines(found["leaner"]["rows"]),
     ]
     return lines
 

@@ -68,6 +68,16 @@ def batch(folder: Path, number: int, at_once: int, seconds: dict[str, float]) ->
         return time.perf_counter() - began, time.process_time() - began_cpu
 
 
+def both(number: int, seconds: dict[str, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Wall and processor seconds in turn, and side by side. Raises: `Disagree` where the results are not the same bits."""
+    with tempfile.TemporaryDirectory() as top:
+        one, other = Path(top) / "turn", Path(top) / "beside"
+        after, beside = batch(one, number, 1, seconds), batch(other, number, run.AT_ONCE, seconds)
+        if off := difference(one, other, number, ".mkv"):
+            raise results.Disagree(f"results differ by {off} of 255, so that no times are reported.")
+    return after, beside
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -78,14 +88,7 @@ def main() -> None:
     options = parser.parse_args()
     seconds = {part: getattr(options, part) for part in PLACES}
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as top:
-        folders = {at_once: Path(top) / str(at_once) for at_once in (1, run.AT_ONCE)}
-        (after, after_cpu), (beside, beside_cpu) = (
-            batch(folder, options.jobs, at_once, seconds) for at_once, folder in folders.items()
-        )
-        one, other = folders.values()
-        if off := difference(one, other, options.jobs, ".mkv"):
-            raise results.Disagree(f"results differ by {off} of 255, so that no times are reported.")
+    (after, after_cpu), (beside, beside_cpu) = both(options.jobs, seconds)
     sys.stdout.write(
         f"{options.jobs} jobs, each with {options.read:g} s to read, {options.denoise:g} s to denoise and {options.write:g} s to write: "
         f"{beside:.1f} s side by side, {after:.1f} s in turn, ratio {beside / after:.2f}; processor {beside_cpu:.1f} and "

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.rounds --rounds 10`: in each round 40 jobs by two local workers of which one is killed, by a Ray cluster
 of two nodes of which one is lost, and by two ComfyUI servers of which one is killed (COMFYUI_PATH). A round counts where every job is done
-once, by results equal to those of one process alone (those of servers within 1 of 255), and where no half file is left.
+once, by results equal to those of one process alone (those of servers within 1 of 255), and where no half file is left. `--first 7 --rounds 3` adds
+rounds 7 to 9 to those before them in the results.
 """
 
 from __future__ import annotations
@@ -53,7 +54,13 @@ def one_round(
     if off > TOLERANCE.get(way, 0):
         raise results.Disagree(f"{way}, round {seed}: results differ by {off} of 255")
     tries = [one["reason"] for job in report["jobs"] for one in job["tries"]]
-    found = {"way": way, "round": seed, "after_s": after_s, "is_taken": taken.is_set()}
+    found = {
+        "date": time.strftime("%Y-%m-%d"),
+        "way": way,
+        "round": seed,
+        "after_s": after_s,
+        "is_taken": taken.is_set(),
+    }
     return found | {"tries": tries, "differs_by": off}
 
 
@@ -71,7 +78,7 @@ def _later(
 
 
 def measure(
-    number: int, rounds: int, ways: Sequence[str], within_s: float = WITHIN_S, minutes: float = math.inf
+    number: int, rounds: range, ways: Sequence[str], within_s: float = WITHIN_S, minutes: float = math.inf
 ) -> list[dict[str, Any]]:
     """All rounds that begin within so many minutes; what ended is said at once."""
     found: list[dict[str, Any]] = []
@@ -82,7 +89,7 @@ def measure(
             alone[ending] = Path(top) / f"alone{ending}"
             alone[ending].mkdir()
             as_process(alone[ending], number, 1, ending=ending)
-        for seed in range(rounds):
+        for seed in rounds:
             for way in ways:
                 if time.monotonic() > until:
                     return found
@@ -92,6 +99,16 @@ def measure(
                 sys.stdout.write(f"{found[-1]}\n")
                 sys.stdout.flush()
     return found
+
+
+def before(first: int, number: int, folder: Path) -> list[dict[str, Any]]:
+    """The rounds of earlier runs that are numbered below `first`, of batches of as many jobs."""
+    if not first:
+        return []
+    found = json.loads((folder / "rounds.json").read_text(encoding="utf-8"))
+    if found["jobs"] != number:
+        raise SystemExit(f"the rounds before are of {found['jobs']} jobs each: give --jobs {found['jobs']}.")
+    return [{"date": found["machine"]["date"], **one} for one in found["rounds"] if one["round"] < first]
 
 
 def loss_lines(found: Sequence[dict[str, Any]]) -> list[str]:
@@ -110,6 +127,10 @@ def table(found: Mapping[str, Any]) -> list[str]:
     """The figures to read."""
     lines = [f"# {found['jobs']} demo jobs, with losses at random times", ""]
     lines += [f"{name}: {value}  " for name, value in found["machine"].items()]
+    days: dict[str, list[int]] = {}
+    for one in found["rounds"]:
+        days.setdefault(one["date"], []).append(one["round"])
+    lines += [f"rounds {min(mine)} to {max(mine)}: {day}  " for day, mine in days.items()]
     return [*lines, "", *loss_lines(found["rounds"])]
 
 
@@ -118,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first round (%(default)s)")
     parser.add_argument("--jobs", type=int, default=40)
     parser.add_argument("--ways", default="workers,ray,servers", help="of workers, ray and servers")
     parser.add_argument(
@@ -129,8 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no round begins")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args(argv)
-    found = measure(options.jobs, options.rounds, options.ways.split(","), options.within, options.minutes)
-    everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": found}
+    earlier = before(options.first, options.jobs, options.out)
+    numbers = range(options.first, options.first + options.rounds)
+    found = measure(options.jobs, numbers, options.ways.split(","), options.within, options.minutes)
+    everything = {"machine": results.machine(), "jobs": options.jobs, "rounds": [*earlier, *found]}
     sys.stdout.write(f"{results.write('rounds', everything, table(everything), options.out)}\n")
 
 

@@ -1,6 +1,6 @@
 """Single frames of a film, small and at once, for people to look at: whoever edits reads the film from end to end."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +22,7 @@ from reelpatch.media.opening import opened
 
 _STEP_PX = 16  # frames of a strip begin at whole blocks of JPEG, so that none bleeds into the next
 _QUALITY = 85
+_SMALL_PX = 256 * 256
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def index_film(path: Path) -> FilmIndex:
 def middle_frame(path: Path, most_px: int) -> bytes:
     """The frame in the middle of a film as a JPEG, no side longer than `most_px`. Raises: `BadInput` as `index_film`."""
     with opened(path) as container:
-        pts = _times(container, main_stream(container, path), path)
-    picture = _picture_from(path, pts[len(pts) // 2])
+        stream = main_stream(container, path)
+        pts = _times(container, stream, path)
+        picture = _first(_upright(container, stream, path, pts[len(pts) // 2]), path)
     (height, width), _ = strip_size((picture.shape[0], picture.shape[1]), most_px)
     return _jpeg(_small(picture, height, width))
 
@@ -98,7 +100,11 @@ def _times(container: InputContainer, stream: VideoStream, path: Path) -> list[i
 
 def _picture_from(path: Path, from_pts: int) -> Frames:
     """The first frame from a time on that can be decoded."""
-    _, picture = next(_pictures(path, from_pts), (0, None))
+    return _first(_pictures(path, from_pts), path)
+
+
+def _first(pictures: Iterator[tuple[int, Frames]], path: Path) -> Frames:
+    _, picture = next(pictures, (0, None))
     if picture is None:
         raise BadInput(f"no frame of {path} can be decoded: the file is damaged, get it again.")
     return picture
@@ -116,13 +122,19 @@ def _jpeg(picture: Frames) -> bytes:
 
 def _pictures(path: Path, from_pts: int) -> Generator[tuple[int, Frames]]:
     """The frames from a time on, with their times, upright."""
-    reader = ColourReader(path, is_quiet=True)
     with opened(path) as container:
-        stream = main_stream(container, path)
-        stream.thread_type = "AUTO"
-        for frame in _decoded(container, stream, from_pts):
-            if frame.pts is not None and frame.pts >= from_pts:
-                yield frame.pts, reader.upright(frame)
+        yield from _upright(container, main_stream(container, path), path, from_pts)
+
+
+def _upright(
+    container: InputContainer, stream: VideoStream, path: Path, from_pts: int
+) -> Generator[tuple[int, Frames]]:
+    reader = ColourReader(path, is_quiet=True)
+    # Of small pictures, threads cost more than they save: each begins a frame of its own before the first is given.
+    stream.thread_type = "AUTO" if stream.width * stream.height > _SMALL_PX else "NONE"
+    for frame in _decoded(container, stream, from_pts):
+        if frame.pts is not None and frame.pts >= from_pts:
+            yield frame.pts, reader.upright(frame)
 
 
 def _decoded(container: InputContainer, stream: VideoStream, from_pts: int) -> Generator[VideoFrame]:

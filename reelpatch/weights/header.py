@@ -21,9 +21,11 @@ from reelpatch.weights import names, storage
 from reelpatch.weights.lora_header import LoraHeader, is_lora, read_lora
 from reelpatch.weights.lora_keys import read_key
 from reelpatch.weights.safetensors_header import read_header
+from reelpatch.weights.unchanged_files import remembered
 
 __all__ = ["Kind", "KnownFile", "TensorInfo", "describe", "expect", "identify", "read_header", "require"]
 
+_REMEMBERED = 32  # files; the headers of a recipe are asked for many times
 _TOKENIZER_METADATA = "tokenizer_json"
 _NOT_WEIGHTS = frozenset(
     {storage.TOKENIZER, "encoder.embed_tokens.weight"}
@@ -185,6 +187,7 @@ class KnownFile:
         return f"{kind} ({self.variant})" if self.variant else kind
 
 
+@remembered(_REMEMBERED)
 def identify(path: Path) -> KnownFile:
     """What the file holds, under native names; `BadInput` where it can't be read as safetensors."""
     return describe(path, *read_header(path))

@@ -4,7 +4,8 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +16,12 @@ from reelpatch.headless.runs.batch.page import page
 from reelpatch.headless.runs.batch.thumbnails import Thumbnails
 from reelpatch.media.saving import not_written, saved_at
 
-_ALWAYS, _SELDOM = 100, 100
-"""Up to so many jobs the page is written after each of them, above that after every 100th whole report, as it holds all
-thumbnails.
-"""
+_ALWAYS = 100
+"""Up to so many jobs the whole report is written after each of them."""
 _SHARE = 50
-"""Of more jobs the whole report is written so seldom that it takes at most one part in so many of the time."""
+"""Of more jobs it is written so seldom that it takes at most one part in so many of the time."""
+_PAGE_SHARE = 500
+"""As `_SHARE`, of the page, which holds all thumbnails and is for people."""
 _MOST_BYTES = 2**29
 _log = logging.getLogger(__name__)
 
@@ -34,8 +35,7 @@ class Report:
         self.page_path = folder / "report.html"
         self._since = folder / "report_since.jsonl"
         self.thumbnails = Thumbnails(folder / "thumbnails")
-        self._since_page = 0
-        self._next_whole_s = 0.0
+        self._whole, self._page = _Seldom(_SHARE), _Seldom(_PAGE_SHARE)
 
     def before(self) -> dict[str, Mapping[str, Any]]:
         """The entries of finished jobs in an earlier report, by their outputs; says so where it cannot be read."""
@@ -89,18 +89,14 @@ class Report:
         """Writes how the jobs stand now; where only one has ended since and they are many, a line of that one mostly."""
         if ended is not None and ended.is_done:
             self.thumbnails.add(ended)
-        if (
-            ended is not None
-            and not is_last
-            and len(jobs) > _ALWAYS
-            and time.monotonic() < self._next_whole_s
-        ):
+        if ended is None or is_last or len(jobs) <= _ALWAYS or self._whole.is_due:
+            with self._whole.doing():
+                self._write_whole(jobs)
+        else:
             self._add(ended)
-            return
-        began = time.monotonic()
-        self._write_whole(jobs)
-        self._next_whole_s = began + _SHARE * (time.monotonic() - began)
-        self._write_page(jobs, is_last=is_last)
+        if ended is None or is_last or self._page.is_due:
+            with self._page.doing():
+                self._write_page(jobs)
 
     def _add(self, job: Job) -> None:
         try:
@@ -122,12 +118,27 @@ class Report:
             part.write_text(f'{head},\n "jobs": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
         self._since.unlink(missing_ok=True)
 
-    def _write_page(self, jobs: Sequence[Job], *, is_last: bool) -> None:
-        self._since_page += 1
-        if is_last or len(jobs) <= _ALWAYS or self._since_page >= _SELDOM:
-            self._since_page = 0
-            with saved_at(self.page_path, "report") as part, part.open("w", encoding="utf-8") as file:
-                file.writelines(page(self._source, jobs, self.thumbnails))
+    def _write_page(self, jobs: Sequence[Job]) -> None:
+        with saved_at(self.page_path, "report") as part, part.open("w", encoding="utf-8") as file:
+            file.writelines(page(self._source, jobs, self.thumbnails))
+
+
+class _Seldom:
+    """Says when something is to be done again, so that it takes at most one part in `share` of the time."""
+
+    def __init__(self, share: int) -> None:
+        self._share, self._next_s = share, 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._next_s
+
+    @contextmanager
+    def doing(self) -> Generator[None]:
+        """Times what is done inside."""
+        began = time.monotonic()
+        yield
+        self._next_s = began + self._share * (time.monotonic() - began)
 
 
 def counts(jobs: Sequence[Job]) -> dict[str, int]:
