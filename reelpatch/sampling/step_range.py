@@ -12,6 +12,16 @@ if TYPE_CHECKING:  # recipes and plans are read without waiting for torch
     from torch import Tensor
 
 
+def check_half_size_steps(steps: int, run_steps: int) -> None:
+    """Raises: BadInput for so many first steps at half the size as leave none for the full one."""
+    if not 1 <= steps < run_steps:
+        raise BadInput(
+            f"the first {steps} steps were asked for at half the size, but the run has {run_steps}, of which the last is made "
+            f"at full size: use 1 to {run_steps - 1}.",
+            setting="half_size_steps",
+        )
+
+
 @dataclass(frozen=True)
 class NoiseRange:
     """The sigmas above `low`, up to and including `high`."""
