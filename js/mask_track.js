@@ -1,6 +1,7 @@
 // The node Mask track: its text is drawn on the clip's frames and on a timeline.
 
 import { app } from "../../scripts/app.js";
+import { keepShown } from "./shown_elements.js";
 import { TrackEditor } from "./timeline/editor.js";
 import { sourceOf } from "./timeline/upstream.js";
 
@@ -59,6 +60,7 @@ app.registerExtension({
           editor.text = text;
         },
       });
+      keepShown(node, editor.element);
       node.reelpatchTrack = editor; // for scripts that want to look at it
       return { widget };
     },

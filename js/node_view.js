@@ -1,6 +1,7 @@
 // Puts an element on nodes of some types, and gives it what the server tells about each of them.
 
 import { app } from "../../scripts/app.js";
+import { keepShown } from "./shown_elements.js";
 
 /**
  * Registers an extension: `create(node)` makes a view with an `element`; `show(view, told)` gets what the node told, after
@@ -27,6 +28,7 @@ export function addView({ name, types, widget, size, smallest, create, show }) {
         setValue: () => {},
       });
       added.serialize = false; // neither saved with the workflow nor sent to the server
+      keepShown(node, view.element);
       node.setSize([Math.max(node.size[0], size[0]), Math.max(node.size[1], size[1])]);
 
       const { onExecuted, onRemoved } = node;

@@ -29,7 +29,15 @@ from .instruction import check_conditioning
 from .long_inputs import long_edit_inputs
 from .long_run import run_long, windows_of
 from .video_file import file_of
-from .widgets import FOUND_OUT, Fit, asked_size, chosen_finish, chosen_fit, chosen_mask
+from .widgets import (
+    FOUND_OUT,
+    Fit,
+    asked_size,
+    check_half_size_run,
+    chosen_finish,
+    chosen_fit,
+    chosen_mask,
+)
 from .window_render import WindowRender
 
 
@@ -97,9 +105,10 @@ class EditLongClip(io.ComfyNode):
         at_frame: int = 0,
         times_in_result: bool = False,
         lossless: bool = False,
+        half_size_steps: int = 0,
         **finish: Any,
     ) -> io.NodeOutput:
-        _check_models(model, edit_module, vae, positive)
+        _check(model, edit_module, vae, positive, sigmas, half_size_steps)
         clip = windows_of(file_of(video, "video"), window_frames, overlap, accept_damage)
         finishing, first = _finishing(mask, finish), given_frame(edited_frame, clip, held_frames, at_frame)
         where = mask if mask is None or isinstance(mask, Tensor) else file_of(mask, "mask")
@@ -115,7 +124,7 @@ class EditLongClip(io.ComfyNode):
             window = partial(EditWindow, times_in_result=times_in_result)
             return run_long(
                 *(cls, clip, filename_prefix, where if isinstance(where, Path) else None, len(sigmas) - 1),
-                work=lambda told: window(render_of(told.on_step), *masked, *fitted),
+                work=lambda told: window(render_of(told.on_step, half_size_steps), *masked, *fitted),
                 lossless=lossless,
                 **_told_of(part, first, clip),
             )
@@ -130,8 +139,16 @@ def _told_of(mask: WindowMask, first: GivenFrame | None, clip: CutClip) -> dict[
     return {"notes": told, "more": frame_stamp(first)}
 
 
-def _check_models(model: ModelPatcher, edit_module: ModelPatcher, vae: Any, positive: Any) -> None:
+def _check(
+    model: ModelPatcher,
+    edit_module: ModelPatcher,
+    vae: Any,
+    positive: Any,
+    sigmas: Tensor,
+    half_size_steps: int,
+) -> None:
     """Raises: `BadInput` for what does not go together, before anything is read."""
+    check_half_size_run(half_size_steps, sigmas)
     check_conditioning(positive)
     check_module(edit_module)
     check_vae(vae)

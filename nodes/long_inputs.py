@@ -8,6 +8,7 @@ from .widgets import (
     MORE_PIXELS,
     finish_inputs,
     fit_input,
+    half_size_steps_input,
     mask_inputs,
     size_inputs,
     skip_hints_input,
@@ -33,6 +34,7 @@ def long_edit_inputs() -> list[io.Input]:
         *_first_frame(),
         times_in_result_input(),
         _lossless(),
+        half_size_steps_input(),
     ]
 
 

@@ -32,7 +32,7 @@ def tell_plainly(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
             return execute(cls, *args, **kwargs)
         except BadInput as refusal:
             inputs = dict(_labels(cls.define_schema().inputs))
-            told = refusal.naming(lambda setting: _spelled(setting, inputs))
+            told = refusal.naming(lambda setting: _spelled(setting, inputs), "on the node: ")
             raise BadInput(without_folders(told)) from refusal
 
     type.__setattr__(node, "execute", classmethod(told))  # the base class of nodes has no such name
@@ -50,7 +50,7 @@ def _labels(inputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
 def _spelled(setting: str, inputs: Mapping[str, str]) -> str:
     """The inputs that are the setting on this node, empty where it has none."""
     names = [inputs[one] for one in _IDS.get(setting, (setting,)) if one in inputs]
-    return f"on the node: {' and '.join(names)}" if names else ""
+    return " and ".join(names)
 
 
 def without_folders(text: str) -> str:

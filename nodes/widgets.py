@@ -3,12 +3,14 @@
 from typing import Literal
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from reelpatch.clips.finish import Blend, Finish
 from reelpatch.clips.frames import METHODS, Method
 from reelpatch.clips.mask_picture import MASK_CHANNELS, MaskChannel
 from reelpatch.clips.mask_rule import AskedMask
 from reelpatch.errors import BadInput
+from reelpatch.sampling.step_range import check_half_size_steps
 
 Fit = Method | Literal["none"]
 FIT: tuple[Fit, ...] = (*METHODS, "none")
@@ -62,6 +64,35 @@ def times_in_result_input() -> io.Input:
             "off, the model sees the others as they are and goes on from them."
         ),
     )
+
+
+def half_size_steps_input() -> io.Input:
+    """How many steps begin the run at half the size; optional, as prompts from before are without."""
+    return io.Int.Input(
+        "half_size_steps",
+        default=0,
+        min=0,
+        max=999,
+        optional=True,
+        advanced=True,
+        tooltip=(
+            "So many of the first steps are made at half the width and height, the others go on from them at full size: less to "
+            "compute, and another result. 0: none."
+        ),
+    )
+
+
+def check_half_size_run(steps: int, sigmas: Tensor) -> None:
+    """Raises: `BadInput` for steps at half the size that the run of these sigmas [steps + 1] cannot begin with."""
+    if not steps:
+        return
+    check_half_size_steps(steps, len(sigmas) - 1)
+    if float(sigmas[-1]) != 0:
+        raise BadInput(
+            f"the sigmas end at {float(sigmas[-1]):g}, but steps at half the size begin a whole run, whose sigmas end at 0: connect "
+            "those of Recipe, or use 0.",
+            setting="half_size_steps",
+        )
 
 
 def size_inputs(of_width: str, of_height: str) -> list[io.Input]:

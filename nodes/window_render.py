@@ -21,7 +21,7 @@ from .guider import scheduled_guider
 from .host import attach, check_backbone
 from .host_vae import encoder
 from .sampling import FlowSampler
-from .window_sample import OnStep, sample_window
+from .window_sample import OnStep, PartOfRun, sample_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,7 @@ class WindowRender:
     skip_hints: bool
     work: EditWork
     on_step: OnStep
+    half_size_steps: int = 0
 
     def __call__(
         self,
@@ -59,7 +60,7 @@ class WindowRender:
     @property
     def settings(self) -> EditSettings:
         """As `RenderHost`."""
-        return EditSettings(self.strength, self.active, self.skip_hints)
+        return EditSettings(self.strength, self.active, self.skip_hints, half_size_steps=self.half_size_steps)
 
     def encode(self, video: Tensor) -> Tensor:
         """As `RenderHost`."""
@@ -71,15 +72,15 @@ class WindowRender:
         module = None if self.edit_module is None else self.edit_module.model
         for edit in work.edits(module, start.prepared, self.settings):
             edited = attach(edited, edit, self.edit_module)
-        noise = start.noise[None]
+        noise, begun = start.noise[None], start.prepared.clip_latents
         samples = sample_window(
             scheduled_guider(edited, self.positive, self.negative, self.guidance),
             noise,
-            torch.zeros_like(noise),
-            self._sampler_of(noise, start.seed, start.prepared.references),
+            torch.zeros_like(noise) if begun is None else begun[None],
+            PartOfRun(self._sampler_of(noise, start.seed, start.prepared.references), start),
             self.sigmas,
             start.seed,
-            self.on_step,
+            lambda step, preview: self.on_step(start.first + step, preview),
         )
         return samples[0]
 

@@ -3,15 +3,28 @@
 from collections.abc import Callable
 from typing import Any
 
+import comfy.samplers
 import comfy.utils
 import latent_preview
 from torch import Tensor
 
+from reelpatch.edits.render import Start
 from reelpatch.sampling.noise import FrameNoise, noise_seed
 
 from .guider import ScheduledGuider
 
 OnStep = Callable[[int, object], None]  # how many steps are done, and ComfyUI's preview of the clip
+
+
+class PartOfRun(comfy.samplers.Sampler):
+    """A sampler over some steps of a run. Guider and edits see all of the run's sigmas, by which they know the step."""
+
+    def __init__(self, sampler: Any, start: Start) -> None:
+        self._sampler, self._start = sampler, start
+
+    def sample(self, model_wrap: Any, sigmas: Tensor, *given: Any, **more: Any) -> Tensor:
+        """As core's samplers."""
+        return self._sampler.sample(model_wrap, self._start.part_of(sigmas), *given, **more)
 
 
 def sample_window(

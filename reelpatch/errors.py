@@ -15,7 +15,10 @@ class BadInput(ValueError):
         super().__init__(message)
         self.settings = tuple(filter(None, (setting,) if isinstance(setting, str) else setting))
 
-    def naming(self, spelled: Callable[[str], str]) -> str:
-        """The sentence with the settings as `spelled`, "... use at least 1 (--steps)."; one that it spells as "" is left out."""
+    def naming(self, spelled: Callable[[str], str], lead: str = "") -> str:
+        """The sentence with the settings as `spelled`, "... use at least 1 (--steps)."; one that it spells as "" is left out.
+
+        `lead` stands before them.
+        """
         text, names = str(self), ", ".join(filter(None, map(spelled, self.settings)))
-        return f"{text.removesuffix('.')} ({names})." if names else text
+        return f"{text.removesuffix('.')} ({lead}{names})." if names else text

@@ -20,7 +20,8 @@ HOW_WITH_STYLE = (
 HOW_BY_WORD = (
     f"**{MASK_BY_WORD}** finds what you name in every frame (SAM3, which ComfyUI runs; its file "
     f"[{SAM3}]({SAM3_URL}) belongs in checkpoints and has a licence of its own). Several things are parted by commas. Outside the "
-    "mask every pixel of the video stays. Inside the subgraph, *grow* widens the mask."
+    "mask every pixel of the video stays; *grow* widens it. Where nothing is found, the edit says that the mask is 0 everywhere: "
+    "name it by another word, or lower *detection_threshold* inside the subgraph."
 )
 HOW_SEVERAL = (
     "Write one instruction on each line, and seeds as 1-4 or 1, 2, 7: every combination is made, with the models loaded once, and "

@@ -185,7 +185,7 @@ def _edit_long_clip(recipe: Recipe, given: Node, models: Node, settings: Node, w
             "accept_damage": False,
             **{"mask_channel": "auto", "mask_threshold": -1.0},
             **{"skip_hints": recipe.skip_hints, "held_frames": recipe.held_frames, "at_frame": 0},
-            **{"times_in_result": recipe.times_in_result, "lossless": False},
+            **{"times_in_result": recipe.times_in_result, "lossless": False, "half_size_steps": 0},
         },
         widget_types={
             **{"window_frames": "INT", "width": "INT", "height": "INT", "strength": "FLOAT", "seed": "INT"},

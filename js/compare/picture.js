@@ -49,11 +49,12 @@ function drawDifference(context, video, film) {
 }
 
 function drawLine(context, { width, height }, at) {
-  const thick = Math.max(1, Math.round(Math.max(width, height) / 300));
+  const longest = Math.max(width, height);
+  const thick = Math.max(1, Math.round(longest / 300));
   context.fillStyle = "#fff";
   context.fillRect(at - thick / 2, 0, thick, height);
   context.beginPath();
-  context.arc(at, height / 2, thick * 5, 0, 2 * Math.PI);
+  context.arc(at, height / 2, Math.max(2.5, longest / 60), 0, 2 * Math.PI);
   context.fill();
 }
 

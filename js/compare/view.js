@@ -2,6 +2,7 @@
 // The browser decodes one film, so before and after are always the same frame.
 
 import { addStyle, button, made, relabel } from "../elements.js";
+import { middleOfChange } from "./change.js";
 import { drawPicture } from "./picture.js";
 
 const WORDS = {
@@ -73,6 +74,8 @@ export class CompareView {
   #film = null;
   #mode = "wipe";
   #share = 0.5; // of the width that shows before
+  #isPlaced = false; // whether the line lies where this film changes, or where a person put it
+  #isMoved = false; // by a person
   #awaited = null; // the frame that a seek is on its way to
 
   constructor(locale) {
@@ -89,6 +92,7 @@ export class CompareView {
     const whole = new URL(address, document.baseURI).href;
     if (this.#film && this.#video.src === whole) return;
     this.#film = film;
+    this.#isPlaced = this.#isMoved;
     this.#awaited = null;
     this.#parts.seek.max = film.frames - 1;
     const isSmaller = film.width !== film.source[0];
@@ -185,10 +189,10 @@ export class CompareView {
     canvas.addEventListener("pointerdown", (event) => {
       if (this.#mode !== "wipe" || event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
-      this.#moveLine(this.#shareAt(event));
+      this.#dragLine(this.#shareAt(event));
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (this.#mode === "wipe" && canvas.hasPointerCapture(event.pointerId)) this.#moveLine(this.#shareAt(event));
+      if (this.#mode === "wipe" && canvas.hasPointerCapture(event.pointerId)) this.#dragLine(this.#shareAt(event));
     });
     // The graph must not move the node or itself while the player is used.
     for (const kind of ["pointerdown", "pointermove", "pointerup", "mousedown", "touchstart", "dblclick"])
@@ -198,10 +202,10 @@ export class CompareView {
   #onKey(event) {
     const actions = {
       " ": () => this.#toggle(),
-      ArrowLeft: () => this.#moveLine(this.#share - SHARE_OF_KEY),
-      ArrowRight: () => this.#moveLine(this.#share + SHARE_OF_KEY),
-      Home: () => this.#moveLine(0),
-      End: () => this.#moveLine(1),
+      ArrowLeft: () => this.#dragLine(this.#share - SHARE_OF_KEY),
+      ArrowRight: () => this.#dragLine(this.#share + SHARE_OF_KEY),
+      Home: () => this.#dragLine(0),
+      End: () => this.#dragLine(1),
       ",": () => this.#showFrame(this.#frame() - 1),
       ".": () => this.#showFrame(this.#frame() + 1),
       1: () => this.setMode("wipe"),
@@ -238,6 +242,7 @@ export class CompareView {
 
   #draw() {
     if (!this.#isReady()) return;
+    this.#placeLine();
     const shown = { mode: this.#mode, share: this.#share, names: this.#words.names };
     drawPicture(this.#canvas, this.#video, this.#film, shown);
     const frame = this.#frame();
@@ -266,10 +271,24 @@ export class CompareView {
     relabel(this.#parts.sound, isMuted ? "muted" : "sounding", isMuted ? this.#words.unmute : this.#words.mute);
   }
 
-  #moveLine(share) {
+  /** Lays the line through what changed, at the first frame that is seen to have changed. */
+  #placeLine() {
+    const middle = this.#isPlaced ? null : middleOfChange(this.#video, this.#film);
+    if (middle === null) return;
+    this.#isPlaced = true;
+    this.#layLine(middle);
+  }
+
+  /** A person moves the line; there it stays, with later films too. */
+  #dragLine(share) {
+    this.#isPlaced = this.#isMoved = true;
+    this.#layLine(share);
+    this.#draw();
+  }
+
+  #layLine(share) {
     this.#share = Math.min(1, Math.max(0, share));
     this.#canvas.setAttribute("aria-valuenow", Math.round(this.#share * 100));
-    this.#draw();
   }
 
   /** Where on the picture a pointer is, from 0 at its left to 1 at its right. */

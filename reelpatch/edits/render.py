@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import restore
@@ -25,6 +26,13 @@ class Start:
     seed: int | FrameNoise
     first: int = 0
     end: int | None = None
+
+    def part_of(self, sigmas: Tensor) -> Tensor:
+        """Those of a run's sigmas [steps + 1] that are sampled over."""
+        if self.end is None:
+            return sigmas[self.first :]
+        # Down to 0 at the end, so that the last step gives the clean latents that it sees.
+        return torch.cat([sigmas[self.first : self.end], sigmas[-1:]])
 
 
 class RenderHost(Protocol):

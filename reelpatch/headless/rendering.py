@@ -4,7 +4,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from reelpatch.clips.frames import as_clip
@@ -71,10 +70,7 @@ class RecipeHost:
     def _sample(self, work: EditWork, start: Start, on_progress: OnProgress) -> Tensor:
         recipe = self.models.recipe
         sigmas = sigmas_of(recipe)
-        over = sigmas[start.first :]
-        if start.end is not None:
-            # Down to 0 at the end, so that the last step gives the clean latents that it sees.
-            over = torch.cat([sigmas[start.first : start.end], sigmas[-1:]])
+        over = start.part_of(sigmas)
         prepared, latents = start.prepared, start.noise
         if prepared.clip_latents is not None:
             latents = noised(prepared.clip_latents, latents, float(over[0]))

@@ -1,7 +1,6 @@
 """A plan as text that a person can read at a glance, on a terminal or on a node."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from reelpatch.plan.cards import Seconds
@@ -31,8 +30,6 @@ def report(plan: Plan) -> str:
 def report_for_node(plan: Plan) -> str:
     """The same without columns, which a node does not keep; options stand under the names of its widgets."""
     lines: list[str] = []
-    # Steps at half the size are for the command line alone.
-    plan = replace(plan, lighter=tuple(one for one in plan.lighter if not one.half_size_steps))
     for one in _lines(plan):
         if isinstance(one, str):
             lines.append(one.strip().replace("--", ""))

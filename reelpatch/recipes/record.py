@@ -10,7 +10,7 @@ from reelpatch.edits.registry import EDIT_KINDS
 from reelpatch.errors import BadInput
 from reelpatch.families.kinds import FileKind, Kind
 from reelpatch.families.registry import FAMILIES
-from reelpatch.sampling.step_range import StepRange
+from reelpatch.sampling.step_range import StepRange, check_half_size_steps
 
 if TYPE_CHECKING:  # a recipe brings the settings of its own method alone
     from reelpatch.edits.canvas.layout import PairCanvas
@@ -238,12 +238,7 @@ class Recipe:
                 "this out.",
                 setting="half_size_steps",
             )
-        if not 1 <= steps < self.num_run_steps:
-            raise BadInput(
-                f"the first {steps} steps were asked for at half the size, but the run has {self.num_run_steps}, of which the last is made "
-                f"at full size: use 1 to {self.num_run_steps - 1}.",
-                setting="half_size_steps",
-            )
+        check_half_size_steps(steps, self.num_run_steps)
         return replace(self, half_size_steps=steps)
 
     @property

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from reelpatch.errors import BadInput
 
 
+def check_half_size_steps(steps: int, run_steps: int) -> None:
+    """Raises: BadInput for so many first steps at half the size as leave none for the full one."""
+    if not 1 <= steps < run_steps:
+        raise BadInput(
+            f"the first {steps} steps were asked for at half the size, but the run has {run_steps}, of which the last is made "
+            f"at full size: use 1 to {run_steps - 1}.",
+            setting="half_size_steps",
+        )
+
+
 @dataclass(frozen=True)
 class StepRange:
     """The part of a run in which something acts, from `start` to `end` as fractions of its steps.

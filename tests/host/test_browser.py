@@ -125,7 +125,7 @@ def test_compare_plays_both_clips_in_step(told: Told) -> None:
     steps = [frame - paused["frame"] for frame in states["steps"]]
     assert steps == ([-1, 0] if paused["frame"] else [1, 0])
     # Keys, mouse and finger move the line and nothing else: neither the node nor the graph.
-    assert states["arrow"]["share"] == pytest.approx(0.52)
+    assert states["arrow"]["share"] == pytest.approx(states["first"]["share"] + 0.02)
     assert states["dragged"]["share"] == pytest.approx(0.25, abs=0.02)
     assert states["swiped"]["share"] == pytest.approx(0.75, abs=0.02)
     assert states["side"]["mode"] == "side"
@@ -151,6 +151,18 @@ def test_compare_shows_what_it_says(told: Told) -> None:
     assert np.array_equal(wipe[:, line + clear :], after[:, line + clear :])
     assert np.abs(before - after).max() > 30  # the demo's edit is seen
     assert np.abs(difference - np.minimum(4 * np.abs(before - after), 255)).max() <= 4
+
+
+def test_compare_begins_with_what_changed_on_both_sides(told: Told) -> None:
+    """Some tenths: the player looks at a picture that the browser's decoder and scaler made."""
+    seen, states = told["comparison"]["seen"], told["comparison"]["states"]
+    side = picture(seen["side"])
+    width = (side.shape[1] - 4) // 2
+    columns = (np.abs(side[:, :width] - side[:, -width:]).sum(-1) ** 2).sum(0)
+    line = round(states["first"]["share"] * width)
+    assert 0.3 <= columns[:line].sum() / columns.sum() <= 0.7
+    half = columns[: width // 2].sum() / columns.sum()
+    assert not 0.3 <= half <= 0.7  # the middle of this clip would show it on one side
 
 
 def test_figures_stand_on_their_nodes(told: Told) -> None:

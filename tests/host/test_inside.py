@@ -13,6 +13,7 @@ from tests.host import (
     adapter_reference,
     comfy,
     first_frame_reference,
+    half_size_reference,
     hunyuan_reference,
     picture_reference,
     sharing_reference,
@@ -27,7 +28,7 @@ SUITES = (
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
-    *("adapters", "canvases", "channels"),
+    *("adapters", "canvases", "channels", "half_size"),
 )
 
 
@@ -60,6 +61,8 @@ def ran(
         sharing_reference.write(folder)
     if "edited_frames" in chosen:
         first_frame_reference.write(folder)
+    if "half_size" in chosen:
+        half_size_reference.write(folder)
     comfy.run(INSIDE / "run.py", folder, models_folder, names, "--cpu")
     return folder
 

@@ -88,6 +88,14 @@ def test_it_is_there_again_after_saving_and_opening_the_page(told: Told) -> None
     assert told["copies"]["pasted"] == told["drawn"]["texts"]["ramp"]
 
 
+def test_it_is_drawn_on_after_the_page_has_undone_something(told: Told) -> None:
+    """The node is another one then, under the same number."""
+    texts = told["undone"]
+    assert texts["before"] == texts["after"] == told["drawn"]["texts"]["ramp"]
+    _, box = json.loads(texts["text"])["regions"]
+    assert box["shape"]["centre"] == pytest.approx([0.2, 0.8], abs=POINTED)
+
+
 def test_a_subgraph_finds_the_video_outside_of_it(told: Told) -> None:
     inside = told["copies"]["inside"]
     assert (inside["text"], inside["clip"]) == (told["drawn"]["texts"]["ramp"], CLIP)

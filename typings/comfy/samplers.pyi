@@ -4,7 +4,10 @@ from typing import Any
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-class KSAMPLER:
+class Sampler:
+    def max_denoise(self, model_wrap: Any, sigmas: Tensor) -> bool: ...
+
+class KSAMPLER(Sampler):
     sampler_function: Callable[..., Tensor]
     extra_options: Mapping[str, Any]
     def __init__(

@@ -84,7 +84,11 @@ async function compared(page, pictures) {
   states.steps = [];
   for (const [key, to] of frame ? [[",", frame - 1], [".", frame]] : [[".", 1], [",", 0]])
     states.steps.push((await pressed(page, key, `at frame ${to}`, (state) => state.frame === to)).frame);
-  states.arrow = await pressed(page, "ArrowRight", "to move its line", (state) => state.share > 0.5);
+  for (let left = frame - 1; left >= 0; left -= 1)
+    await pressed(page, ",", `at frame ${left}`, (state) => state.frame === left);
+  states.first = await stateOf(page);
+  const { share } = states.first;
+  states.arrow = await pressed(page, "ArrowRight", "to move its line", (state) => state.share > share);
 
   await page.mouse.move(...at(0.5));
   await page.mouse.down();

@@ -32,6 +32,7 @@ async function main() {
     const overlays = () => editor.overlays(page, found.reloaded.clip.frames);
     found.overlays = await section("overlays", overlays, ["saved and reloaded"]);
     found.run = await section("run", () => ran(page, () => pressRun(page)), ["saved and reloaded"]);
+    found.undone = await section("page undone", () => undoneByPage(page), ["saved and reloaded"]);
     found.copies = await section("copies", () => copied(page), ["saved and reloaded"]);
     await section("blank workflow", () => begun(page));
     found.tools = await tools(page, job.pictures, section);
@@ -116,6 +117,32 @@ async function savedAndReloaded(page) {
   await reopened(page);
   await editor.closeUp(page);
   return editor.told(page);
+}
+
+/** A node more, undone by the page's own Ctrl+Z, which makes every node anew; then a box drawn on what the page shows. */
+async function undoneByPage(page) {
+  const id = await editor.identity(page);
+  await page.evaluate(() => {
+    const { graph } = window.app;
+    const more = window.LiteGraph.createNode("MaskPreview");
+    more.pos = [1000, 1900];
+    graph.add(more);
+    const tracker = window.app.extensionManager.workflow.activeWorkflow.changeTracker;
+    (tracker.captureCanvasState ?? tracker.checkState).call(tracker);
+    document.activeElement?.blur();
+  });
+  const isAnew = async () => id !== (await editor.identity(page));
+  await done("the page to undo", () => page.keyboard.press("Control+z"), isAnew);
+  await editor.closeUp(page);
+  const before = (await editor.told(page)).text;
+  const { at, drag } = await editor.hands(page);
+  await editor.stage(page).focus();
+  await page.keyboard.press("b");
+  await drag(at(0.1, 0.7), at(0.3, 0.9));
+  await page.screenshot({ path: path.join(job.pictures, "undone by the page.png") });
+  const { text } = await editor.told(page);
+  await page.keyboard.press("Control+z");
+  return { before, text, after: (await editor.told(page)).text };
 }
 
 /** The node copied and pasted, and in a subgraph: what the editor of each then shows. */

@@ -281,7 +281,8 @@ def check_a_mask_that_cannot_be_told_is_refused():
     size = frames().shape[1:3]
     assert "transparent parts and colours" in _refused(video, mask=paint("cut", whole=True))
     assert "0 everywhere" in _refused(video, mask=InputImpl.VideoFromFile(str(black)))
-    assert "0 everywhere" in _refused(video, mask=torch.zeros(1, *size))
+    said = _refused(video, mask=torch.zeros(1, *size))
+    assert said.endswith("1 (white) marks what is (on the node: mask_channel, mask_threshold)."), said
     assert "threshold is 7" in _refused(video, mask=paint("high"), mask_threshold=7.0)
     output = Path(folder_paths.get_output_directory()) / "reelpatch"
     assert not list(output.glob("*.windows"))

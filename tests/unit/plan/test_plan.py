@@ -217,9 +217,8 @@ def test_unknown_models_need_their_files() -> None:
 )
 def test_the_words_on_a_node_are_those_of_the_terminal_without_columns_and_dashes(machine: Machine) -> None:
     made = plan(machine=machine)
-    node = report_for_node(made)
-    assert "at half the size" in report(made)  # which nodes cannot do
-    told = report(replace(made, lighter=tuple(one for one in made.lighter if not one.half_size_steps)))
+    node, told = report_for_node(made), report(made)
+    assert "at half the size" in node
     assert "  " not in node
     assert " --" not in node
     assert "tokens: 29,640 = 19 x 30 x 52" in node.splitlines()

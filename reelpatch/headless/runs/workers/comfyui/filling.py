@@ -26,6 +26,7 @@ _PLACES = {
     "seed": ("Edit long clip.seed", "Enhance long clip.seed", "Noise.noise_seed"),
     "guidance": ("Recipe.cfg",),
     "guidance-steps": ("Recipe.guidance_steps",),
+    "half-size-steps": ("Edit long clip.half_size_steps",),
     "strength": ("Recipe.strength",),
     "fit": ("Edit long clip.fit", "Enhance long clip.fit", "Clip.fit"),
     "window-frames": ("Edit long clip.window_frames", "Enhance long clip.window_frames"),
