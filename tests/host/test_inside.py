@@ -15,6 +15,7 @@ from tests.host import (
     first_frame_reference,
     hunyuan_reference,
     picture_reference,
+    segments_reference,
     sharing_reference,
 )
 
@@ -27,7 +28,7 @@ SUITES = (
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
-    *("adapters", "canvases", "channels"),
+    *("adapters", "canvases", "channels", "references_alone"),
 )
 
 
@@ -56,6 +57,8 @@ def ran(
         adapter_reference.write(folder)
     if "channels" in chosen:
         hunyuan_reference.write(folder)
+    if "references_alone" in chosen:
+        segments_reference.write(folder)
     if "sharing" in chosen:
         sharing_reference.write(folder)
     if "edited_frames" in chosen:
