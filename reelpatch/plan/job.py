@@ -113,6 +113,12 @@ class Job:
         return self.grid.tokens + self.grid.tokens // self.grid.frames * counts[sees]
 
     @property
+    def pictures_seen(self) -> int:
+        """How many pictures the picture encoder sees, where there is one."""
+        layout = self.recipe.channels
+        return 1 if layout is None else len(layout.frames_seen(self.frames))
+
+    @property
     def clip_encodes(self) -> int:
         """How many times the VAE goes over the clip: not at all, where none is seen."""
         return self.recipe.edit_kind.clip_encodes * self.recipe.sees_clip
@@ -223,17 +229,11 @@ def count_work(job: Job, models: Models) -> Work:
         + job.references * still
         + (coarse + job.references * models.vae.encode_flops(1, half.canvas))
         * bool(job.recipe.half_size_steps)
-        + models.picture.flops * _pictures_seen(job),
+        + models.picture.flops * job.pictures_seen,
         forward=_greatest_forward(job, models),
         denoise=denoise,
         decode=_decode_flops(job, models),
     )
-
-
-def _pictures_seen(job: Job) -> int:
-    """How many pictures the picture encoder sees, where there is one."""
-    layout = job.recipe.channels
-    return 1 if layout is None else len(layout.frames_seen(job.frames))
 
 
 def _greatest_forward(job: Job, models: Models) -> Flops:
