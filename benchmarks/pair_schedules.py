@@ -63,6 +63,9 @@ SCHEDULES: Mapping[str, Mapping[str, Tried]] = {
         "published": Tried(schedule.SCHEDULES["background"]),
         "swap-kv to 25 %": by(Policy.SWAP_KV, EARLY),
         "concat-kv to 25 %": by(Policy.CONCAT_KV, EARLY),
+        "swap-kv to 50 %": by(Policy.SWAP_KV, EARLY, early=0.5),
+        "swap-kv to 75 %": by(Policy.SWAP_KV, EARLY, early=0.75, middle=0.75),
+        "as published for insertion": Tried(schedule.SCHEDULES["insertion"]),
     },
 }
 
