@@ -81,7 +81,7 @@ def background_of(clip: Frames, where: Mask) -> str:
 
 
 def shows(clip: Frames, scene: Scene) -> bool:
-    """Whether a clip has, in most of its frames, each colour of the scene's things, no other of the palette, and its background."""
+    """Whether a clip has, in most of its frames, each colour of the scene's things, and its background; what else is there is not asked."""
     areas = {name: coloured(clip, name).sum((1, 2)) for name in scenes.HUES}
     named = {thing.colour for thing in scene.things}
     has = all(np.median(areas[name]) >= FEWEST_PX for name in named)

@@ -15,7 +15,7 @@ from reelpatch.edits.instruction import check_instruction
 from reelpatch.edits.work import EditSettings, Material
 from reelpatch.errors import BadInput
 from reelpatch.families.lattice import Lattice
-from reelpatch.recipes import RECIPES
+from reelpatch.recipes import RECIPES, Recipe
 from reelpatch.sampling.step_range import StepRange
 
 from .context_module import check_fit, check_module, with_lora
@@ -75,6 +75,7 @@ class EditInContext(io.ComfyNode):
     ) -> io.NodeOutput:
         check_instruction(instruction)
         record = RECIPES[recipe]
+        _check_clip(record, clip)
         module = check_module(record, edit_module, mask)
         family = check_fit(model, module)
         plan = _plan_on(family.lattice, clip.plan)
@@ -94,6 +95,25 @@ class EditInContext(io.ComfyNode):
         told = "" if record.segments is None else record.segments.told_of(instruction)
         say(cls, f"{record.title}. {f'{told} ' if told else ''}The model reads: {prompt}")
         return io.NodeOutput(edited, latents, prompt)
+
+
+def _check_clip(record: Recipe, clip: WorkedClip) -> None:
+    """Raises: `BadInput` for a clip with pictures where none is seen, and for one without any where it is edited."""
+    is_empty = clip.made_up is not None and bool(clip.made_up.min() > 0)
+    if record.sees_clip and is_empty:
+        raise BadInput(
+            f"the video clip is gray, all of it to be made up, but '{record.name}' edits a clip: connect one from Clip, or choose a recipe "
+            f"that makes a clip of references, such as {_of_references()[0]}."
+        )
+    if not (record.sees_clip or is_empty):
+        raise BadInput(
+            f"a video clip is connected, but '{record.name}' makes one of references alone: connect that of VACE task with the task "
+            "'reference', which says its size and length, or choose a recipe that edits clips, such as bernini-r-1.3b."
+        )
+
+
+def _of_references() -> list[str]:
+    return [record.name for record in RECIPES.values() if not record.sees_clip]
 
 
 def _plan_on(lattice: Lattice, plan: FitPlan) -> FitPlan:
@@ -120,7 +140,11 @@ def _inputs() -> list[io.Input]:
         io.Vae.Input(
             "vae", tooltip="The Wan2.1 VAE (16 channels); with Wan2.2 TI2V-5B the Wan2.2 VAE (48 channels)."
         ),
-        WORKED_CLIP.Input("clip", display_name="video clip", tooltip="From Clip."),
+        WORKED_CLIP.Input(
+            "clip",
+            display_name="video clip",
+            tooltip="From Clip; for a clip of references alone (bernini-r-r2v) from VACE task, which says its size and length.",
+        ),
         io.Combo.Input(
             "recipe",
             options=methods,
@@ -157,7 +181,9 @@ def _optional_inputs() -> list[io.Input]:
         REFERENCES.Input(
             "references",
             optional=True,
-            tooltip="From References, each as a picture of its own. For Bernini-R; one for EasyV2V and reco-ref; VideoCoF takes none.",
+            tooltip=(
+                "From References, each as a picture of its own. For Bernini-R, up to 16; one for EasyV2V and reco-ref; VideoCoF takes none."
+            ),
         ),
         io.ModelPatch.Input(
             "edit_module",

@@ -14,6 +14,7 @@ from workflows.context_subgraph import context_subgraph
 from workflows.edit_subgraphs import edit_subgraph, enhance_subgraph
 from workflows.pair_subgraph import OF_A_DOG, pair_subgraph
 from workflows.picture_subgraph import picture_subgraph
+from workflows.reference_subgraph import reference_subgraph
 from workflows.subgraph import Subgraph, blueprint
 from workflows.task_subgraph import TASK_KINDS, task_subgraph
 
@@ -30,6 +31,7 @@ def blueprints() -> list[Subgraph]:
         edit_subgraph(RECIPES["ditto-global"], INSTRUCTION),
         enhance_subgraph(RECIPES["enhance"], ""),
         *(context_subgraph(RECIPES[name], RECIPES[name].examples[0]) for name in IN_CONTEXT),
+        reference_subgraph(RECIPES["bernini-r-1.3b-r2v"], RECIPES["bernini-r-1.3b-r2v"].examples[0]),
         channel_subgraph(RECIPES["capybara"], RECIPES["capybara"].examples[0]),
         picture_subgraph(RECIPES["chronoedit-8step"], PICTURE_INSTRUCTION),
         pair_subgraph(RECIPES["shared-attention-1.3b"], OF_A_DOG),

@@ -36,6 +36,7 @@ NAMES = {
     "Bernini-R 14B: edit a video by instruction and references, by two experts in 40 steps": (
         "Bernini-R 14B:两个专家 40 步按指令和参考图编辑视频"
     ),
+    "Bernini-R: a video of what reference pictures show, in 40 steps": "Bernini-R:40 步由参考图生成视频",
     "ReCo: edit a video side by side with itself, in 50 steps": "ReCo:50 步与原片并排编辑视频",
     "Demo: edit in context, from a moment on, with the background of a picture": (
         "演示:从某一刻起在上下文中编辑,采用图片的背景"

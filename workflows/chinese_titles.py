@@ -69,6 +69,7 @@ _NODES = {
     "Reasoning in time": "时间推理",
     "Recipe": "配方",
     "References": "参考图",
+    "References to video in context": "在上下文中由参考图生成视频",
     "Result": "结果",
     "SAM3": "SAM3 模型",
     "Sampler": "采样",

@@ -9,6 +9,7 @@ from workflows.context_subgraph import HOW as HOW_IN_CONTEXT
 from workflows.context_subgraph import HOW_ON_CANVAS, HOW_WITH_ADAPTER, HOW_WITH_DEMO_ADAPTER
 from workflows.pair_subgraph import HOW as HOW_IN_PAIRS
 from workflows.picture_subgraph import HOW as HOW_OF_PICTURES
+from workflows.reference_subgraph import HOW as HOW_OF_REFERENCES
 from workflows.task_graphs import TASK_GRAPHS
 from workflows.templates import HOW_TO_ENHANCE, HOW_TO_FOLLOW
 from workflows.track_nodes import HOW_WITH_TRACK
@@ -66,6 +67,10 @@ HOWS = {
     HOW_WITH_DEMO_ADAPTER: (
         f"几个词就够:*change the background*,**图片**说明换成什么。{_TRACK}权重是我们自己的,只认识 64x64 像素的彩色形状:EasyV2V 的作者没有发布权重。"
     ),
+    HOW_OF_REFERENCES: (
+        "描述成片,并用 *image0* 和 *image1* 称呼图片:第一张和第二张。配方 *bernini-r-1.3b-r2v* 适合 8 GB,*bernini-r-r2v* 是 14B 的一对。"
+        "要用更多图片(最多 16 张),请在里面接到“参考图”。"
+    ),
     HOW_BY_CHANNELS: (
         "用命令句说明要改什么;指令越长越好(*改写指令*可以写长),双引号里的文字会逐字读取。按视频自己的形状、约 848x480 的像素数处理;"
         "里面的“片段”可改用任何已发布的尺寸。遮罩保留其他所有像素。"
@@ -104,6 +109,9 @@ RECIPES = {
     "videocof-fast": ("遮罩和参考图不进入模型;遮罩靠贴回保留其余画面。用 33 帧训练,作者说约四倍长也可以。"),
     "bernini-r-1.3b": (
         "只有片段时用投影引导(作者的 v2v_apg),每步两遍。有参考图时,引导从无到片段、到参考图、再到指令(rv2v);片段和参考图权重相同,所以三遍就够。"
+    ),
+    "bernini-r-1.3b-r2v": (
+        "不看任何片段:视频由 1 到 16 张参考图和对成片的描述生成,描述中称它们为 image0、image1……引导从无到参考图、再到描述,带投影(作者的 r2v_apg),每步三遍。"
     ),
     "reco": (
         "原片在两倍宽画布的左边,右边生成片段:token 是 VACE 的两倍。遮罩不进入模型,它保留的部分靠贴回。据作者的测试不擅长移除。在 ComfyUI 中用“上下文编辑”。"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reelpatch.recipes import Recipe
 from workflows.edit_subgraphs import BLUE, GOLD, GREEN, ending, length, part_from, part_of_video
-from workflows.graph import Node, Stage
+from workflows.graph import Node, Output, Stage
 from workflows.material_nodes import CLIP, MASK, PLACE, SUBJECT, load_image, load_mask, load_video
 from workflows.recipe_nodes import (
     Sampled,
@@ -70,6 +70,35 @@ HOW_WITH_DEMO_ADAPTER = (
     f"{HOW_WITH_TRACK} Weights of our own, which know coloured shapes of 64x64 pixels: EasyV2V's authors published none."
 )
 
+IN_CONTEXT = (
+    (
+        "VideoCoF - edit a video (4 steps)",
+        "VideoCoF: add, remove or swap one thing in 4 steps",
+        "videocof-fast",
+    ),
+    (
+        "VideoCoF - edit a video (50 steps)",
+        "VideoCoF: add, remove or swap one thing, by all of its 50 steps with guidance",
+        "videocof",
+    ),
+    (
+        "Bernini-R - edit a video (40 steps)",
+        "Bernini-R: edit a video by instruction and references, in 40 steps",
+        "bernini-r-1.3b",
+    ),
+    (
+        "Bernini-R 14B - edit a video (40 steps)",
+        "Bernini-R 14B: edit a video by instruction and references, by two experts in 40 steps",
+        "bernini-r",
+    ),
+    (
+        "ReCo - edit a video (50 steps)",
+        "ReCo: edit a video side by side with itself, in 50 steps",
+        "reco",
+    ),
+)
+"""Templates: name, title, and recipe."""
+
 
 def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT) -> Subgraph:
     """A part of the clip at the length and rate that the method was made for, sampled at once."""
@@ -84,7 +113,7 @@ def context_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRINT
     models = load_models(recipe, given["recipe"], names_files=owner != BLUEPRINT)
     settings = recipe_node(recipe, given["recipe"], **length(given))
     clip = part_of_video(recipe, given, settings, 0, models["VAE"] if _has_adapter(recipe) else None)
-    edit = _edit(recipe, given, models, clip, instruction)
+    edit = edit_in_context(recipe, given, models, clip["clip"], instruction)
     words = texts(edit["prompt"], "", "Instruction", models["text encoder"], settings["negative prompt"])
     positive, negative = (text["CONDITIONING"] for text in words)
     low_noise = None if recipe.edit_kind.has_module else models["low-noise model"]
@@ -151,7 +180,15 @@ def _has_adapter(recipe: Recipe) -> bool:
     return recipe.segments is not None and recipe.edit_kind.has_module
 
 
-def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: str) -> Node:
+def edit_in_context(
+    recipe: Recipe,
+    given: Node,
+    models: Node,
+    clip: Output,
+    instruction: str,
+    references: Output | None = None,
+) -> Node:
+    """Edit in context, with what comes from outside, and `references` where they do not."""
     module = {"edit_module": models["edit module"]} if recipe.edit_kind.has_module else {}
     masked = {"mask": given["mask"]} if _has_adapter(recipe) else {}
     return Node(
@@ -169,8 +206,9 @@ def _edit(recipe: Recipe, given: Node, models: Node, clip: Node, instruction: st
             **dict.fromkeys(masked, "MASK"),
         },
         links={
-            **{"model": models["MODEL"], "vae": models["VAE"], "clip": clip["clip"]},
-            **{name: given[name] for name in ("recipe", "instruction", "references")},
+            **{"model": models["MODEL"], "vae": models["VAE"], "clip": clip},
+            **{name: given[name] for name in ("recipe", "instruction")},
+            "references": given["references"] if references is None else references,
             **module,
             **masked,
         },

@@ -68,7 +68,7 @@ def _cards(recipe: Recipe) -> Iterator[str]:
 @cache
 def _on_card(recipe: Recipe, gigabytes: int) -> OnMachine:
     machine = Machine("", _ENOUGH_RAM, gigabytes * GIB, TIMED_ON)
-    job = Job(recipe, recipe.frames, (recipe.height, recipe.width), 0, 1)
+    job = Job(recipe, recipe.frames, (recipe.height, recipe.width), recipe.least_references, 1)
     (one,) = plan_edit(job, {}, [machine], vae_dtype="bf16").machines
     return one
 

@@ -111,8 +111,8 @@ def task_subgraph(kind: TaskKind, recipe: Recipe, prompt: str, *, owner: str = B
         *(given["prompt"], prompt, "What the finished video shows"),
         *(models["text encoder"], settings["negative prompt"]),
     )
-    stills = [_references(kind, given)] if kind.stills else []
-    task = _task(kind, recipe, given, settings, stills)
+    stills = [references_node(kind, given)] if kind.stills else []
+    task = task_node(kind, recipe, given, settings, stills)
     laid_out = {"clip": task["clip"], "mask": task["mask"], "references": task["references"]}
     apply = apply_edit(recipe, models, settings, laid_out)
     run = sampling(Sampled.of(apply, words, settings), settings, given["seed"])
@@ -152,7 +152,8 @@ def _fps(kind: TaskKind, recipe: Recipe) -> float:
     return 0.0 if "clip" in kind.sockets else float(recipe.fps)
 
 
-def _references(kind: TaskKind, given: Node) -> Node:
+def references_node(kind: TaskKind, given: Node) -> Node:
+    """References, of the stills that a task takes."""
     slots = [f"images.image_{number}" for number in range(len(kind.stills) + 1)]
     return Node(
         "ReelpatchReferences",
@@ -164,7 +165,8 @@ def _references(kind: TaskKind, given: Node) -> Node:
     )
 
 
-def _task(kind: TaskKind, recipe: Recipe, given: Node, settings: Node, stills: Sequence[Node]) -> Node:
+def task_node(kind: TaskKind, recipe: Recipe, given: Node, settings: Node, stills: Sequence[Node]) -> Node:
+    """VACE task, at the size, length and rate of Recipe."""
     own: dict[str, Output] = {f"task.{name}": given[name] for name in kind.widgets}
     for name in kind.sockets:
         own[f"task.{name}"] = given["video" if name == "clip" else name]

@@ -1,12 +1,13 @@
-"""The pictures of the VDOT templates: what the model gets, its mask, and what the demo's weights made of it.
+"""The pictures of the templates of tasks: what the model gets, its mask, and what the demo's weights made of it.
 
 The same tasks on the same material as the templates have, run headless at the demo's size. The caption says whose weights
-they are: VDOT's own would make more of them.
+they are: the methods' own would make more of them.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from reelpatch.headless.runs.task_layout import lay_out
 from reelpatch.media.video_io import read_video
 from workflows import material_nodes
 from workflows.picture import GAP, captioned
-from workflows.task_graphs import TASK_GRAPHS, TaskGraph
+from workflows.task_graphs import TASK_GRAPHS
 
 FOLDER = Path(__file__).parent
 SHOWN = (0, 4, 8)
@@ -41,6 +42,7 @@ SUBJECTS = tuple(FOLDER / name for name in (material_nodes.SUBJECT, material_nod
 SEA, SUNSET = "put it in front of the ocean", "change the background to a sunset"
 REQUESTS: dict[str, dict[str, Any]] = {
     "text and references": {"task": "reference", "prompt": SEA, "references": SUBJECTS},
+    "references to a video": {"task": "reference", "prompt": SUNSET, "references": SUBJECTS[::-1]},
     "follow a control map": {"task": "control", "prompt": SEA, **CLIP, "control_map": "edge"},
     "inpaint": {"task": "inpaint", "prompt": SUNSET, **CLIP, **_files(mask=material_nodes.MASK)},
     "outpaint": {"task": "outpaint", "prompt": SUNSET, **CLIP, "sides": Sides(left=0.25, right=0.25)},
@@ -60,25 +62,39 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 
-def thumbnail(graph: TaskGraph) -> Image.Image:
+OF_REFERENCES = "Bernini-R - references to a video (40 steps)"
+TEMPLATES = (*(graph.name for graph in TASK_GRAPHS), OF_REFERENCES)
+"""The templates that have such a picture."""
+
+
+def thumbnail(template: str) -> Image.Image:
     """The picture of a template."""
-    name = graph.name.removeprefix("VDOT - ").removesuffix(" (4 steps)")
+    name = template.partition(" - ")[2].rpartition(" (")[0]
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "made.mp4"
         request = TaskRequest(output=result, seed=1, **REQUESTS[name])
         given = lay_out(request).built.input
         run_task(request)
         made = read_video(result, folder_fps=Fraction(1)).frames
-    mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
-    rows = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)]
-    return captioned(rows, f"{name}: given, mask, made", "made by Reelpatch's demo weights on a CPU")
+    if template == OF_REFERENCES:  # whose model sees neither a clip nor a mask
+        stills = [to_bytes(one[..., :3]) for one in given.references]
+        rows, shown = [_row([*stills, np.zeros_like(stills[0])]), _strip(made)], "references, made"
+    else:
+        mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
+        rows, shown = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)], "given, mask, made"
+    return captioned(rows, f"{name}: {shown}", "made by Reelpatch's demo weights on a CPU")
 
 
 def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Three frames in a row, each on a square."""
+    """Three frames in a row."""
+    return _row([frames[index] for index in SHOWN])
+
+
+def _row(shown: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Pictures in a row, each on a square."""
     pictures: list[NDArray[np.uint8]] = []
-    for index in SHOWN:
-        frame = Image.fromarray(frames[index])
+    for one in shown:
+        frame = Image.fromarray(one)
         scale = FRAME_PX / max(frame.size)
         size = (round(frame.width * scale), round(frame.height * scale))
         square = Image.new("RGB", (FRAME_PX + GAP, FRAME_PX + GAP))
@@ -89,10 +105,10 @@ def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def write() -> None:
     """Writes the picture of every task template beside it."""
-    for graph in TASK_GRAPHS:
-        path = FOLDER / f"{graph.name}.jpg"
+    for template in TEMPLATES:
+        path = FOLDER / f"{template}.jpg"
         part = path.with_suffix(".part")
-        thumbnail(graph).save(part, format="JPEG", quality=88, optimize=True)
+        thumbnail(template).save(part, format="JPEG", quality=88, optimize=True)
         part.replace(path)
 
 

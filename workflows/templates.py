@@ -25,6 +25,7 @@ from workflows.context_subgraph import (
     HOW_ON_CANVAS,
     HOW_WITH_ADAPTER,
     HOW_WITH_DEMO_ADAPTER,
+    IN_CONTEXT,
     prepare_demo_adapter,
     prepare_in_context,
     prepare_with_adapter,
@@ -34,6 +35,8 @@ from workflows.pair_subgraph import HOW as HOW_IN_PAIRS
 from workflows.pair_subgraph import PAIRS, prepare_pair
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
+from workflows.reference_subgraph import HOW as HOW_OF_REFERENCES
+from workflows.reference_subgraph import prepare_references
 from workflows.task_graphs import TASK_GRAPHS, Prepared
 from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, MOVING_BOX, WIPE
 
@@ -46,33 +49,6 @@ HOW_TO_FOLLOW = (
     "Edit frame 0 of the video as a picture, with *ChronoEdit - edit a picture* or any other editor, look at it, and load it "
     "beside the video: it stays frame 0, and the frames behind it are edited to go on from it. The instruction says the same "
     "as the picture shows. The picture has the video's shape; of another size it is scaled."
-)
-IN_CONTEXT = (
-    (
-        "VideoCoF - edit a video (4 steps)",
-        "VideoCoF: add, remove or swap one thing in 4 steps",
-        "videocof-fast",
-    ),
-    (
-        "VideoCoF - edit a video (50 steps)",
-        "VideoCoF: add, remove or swap one thing, by all of its 50 steps with guidance",
-        "videocof",
-    ),
-    (
-        "Bernini-R - edit a video (40 steps)",
-        "Bernini-R: edit a video by instruction and references, in 40 steps",
-        "bernini-r-1.3b",
-    ),
-    (
-        "Bernini-R 14B - edit a video (40 steps)",
-        "Bernini-R 14B: edit a video by instruction and references, by two experts in 40 steps",
-        "bernini-r",
-    ),
-    (
-        "ReCo - edit a video (50 steps)",
-        "ReCo: edit a video side by side with itself, in 50 steps",
-        "reco",
-    ),
 )
 PICTURES = (
     ("ChronoEdit - edit a picture (8 steps)", "ChronoEdit: edit a picture in 8 steps", "chronoedit-8step"),
@@ -140,7 +116,7 @@ class Workflow:
     def is_in_context(self) -> bool:
         """Whether it edits a clip beside its source."""
         record = RECIPES[self.recipe]
-        return record.segments is not None or record.canvas is not None
+        return record.sees_clip and (record.segments is not None or record.canvas is not None)
 
     @property
     def is_of_a_part(self) -> bool:
@@ -331,6 +307,14 @@ WORKFLOWS = (
         RECIPES["easyv2v"].examples[0],
         prepare=partial(prepare_with_adapter, instruction=RECIPES["easyv2v"].examples[0]),
         how=HOW_WITH_ADAPTER,
+    ),
+    Workflow(
+        "Bernini-R - references to a video (40 steps)",
+        "Bernini-R: a video of what reference pictures show, in 40 steps",
+        "bernini-r-1.3b-r2v",
+        RECIPES["bernini-r-1.3b-r2v"].examples[0],
+        prepare=partial(prepare_references, instruction=RECIPES["bernini-r-1.3b-r2v"].examples[0]),
+        how=HOW_OF_REFERENCES,
     ),
     Workflow(
         "Capybara - edit a video (50 steps)",

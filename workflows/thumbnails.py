@@ -29,7 +29,6 @@ from workflows.long_thumbnail import long_enhance_thumbnail, long_thumbnail
 from workflows.pair_thumbnail import pair_thumbnail
 from workflows.picture import as_app, captioned, strip
 from workflows.picture_thumbnail import picture_thumbnail
-from workflows.task_graphs import TASK_GRAPHS
 from workflows.templates import WORKFLOWS, Workflow
 from workflows.track_nodes import FROM_A_MOMENT_ON
 from workflows.track_thumbnail import track_thumbnail
@@ -119,7 +118,7 @@ def _of_demo(workflow: Workflow) -> Image.Image:
 def write(folder: Path) -> None:
     """Writes every workflow's picture beside it."""
     task_thumbnails.write()
-    tasks = {graph.name for graph in TASK_GRAPHS}
+    tasks = set(task_thumbnails.TEMPLATES)
     for workflow in (one for one in WORKFLOWS if one.name not in tasks):
         path = FOLDER / f"{workflow.name}.jpg"
         _save(_picture(workflow, folder), path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 FP32, HALF, FP8 = 4, 2, 1  # bytes of a number
 # Of the VAE's tiles, where a whole picture has no room: how long they are at most, and how much they overlap at least, but for
@@ -125,6 +125,20 @@ class BackboneCounts(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsItsSteps(Protocol):
+    """A backbone whose text goes through every block beside the clip, and that counts itself what a forward holds."""
+
+    def step_bytes(
+        self, tokens: int, *, pictures: int, number_bytes: int, matrix_bytes: int, has_loras: bool
+    ) -> int:
+        """Bytes alive at the peak of a forward over so many tokens of the clip, which is shown so many pictures, with all the text there can be.
+
+        Numbers are computed with in `number_bytes`, and matrices held in `matrix_bytes`.
+        """
+        ...
+
+
 class ModuleCounts(Protocol):
     """An edit module beside a backbone: a stack of blocks with a projection at either end of each."""
 
@@ -198,6 +212,10 @@ class TextCounts(Protocol):
 
     def flops(self, rows: int) -> int:
         """Of one text of that many tokens."""
+        ...
+
+    def live_bytes(self, number_bytes: int, matrix_bytes: int) -> int:
+        """Bytes alive at the peak of a text of full length, computed in numbers of so many bytes, with matrices held in so many."""
         ...
 
 

@@ -56,6 +56,8 @@ class Job:
                 f"the number of references is {self.references}: use 0 for none, or more.",
                 setting="references",
             )
+        if self.recipe.segments is not None:
+            self.recipe.segments.check_references(self.references, setting="references")
         if self.contexts < 1:
             raise BadInput(
                 f"the number of edits that run at once is {self.contexts}: use at least 1.", setting="edits"
@@ -105,9 +107,21 @@ class Job:
         layout = self.recipe.segments
         if layout is None:
             return self.grid.tokens
-        clip = self.recipe.lattice.latent_frames(self.frames)
-        beside = {Sees.NOTHING: 0, Sees.CLIP: clip, Sees.ALL: clip + self.references}[sees]
-        return self.grid.tokens + self.grid.tokens // self.grid.frames * beside
+        clip = self.recipe.lattice.latent_frames(self.frames) * layout.sees_clip
+        stills = self.references
+        counts = {Sees.NOTHING: 0, Sees.CLIP: clip, Sees.REFERENCES: stills, Sees.ALL: clip + stills}
+        return self.grid.tokens + self.grid.tokens // self.grid.frames * counts[sees]
+
+    @property
+    def pictures_seen(self) -> int:
+        """How many pictures the picture encoder sees, where there is one."""
+        layout = self.recipe.channels
+        return 1 if layout is None else len(layout.frames_seen(self.frames))
+
+    @property
+    def clip_encodes(self) -> int:
+        """How many times the VAE goes over the clip: not at all, where none is seen."""
+        return self.recipe.edit_kind.clip_encodes * self.recipe.sees_clip
 
     @property
     def pair_grid(self) -> TokenGrid:
@@ -205,27 +219,21 @@ def count_work(job: Job, models: Models) -> Work:
     """All that the job computes; texts are counted at their greatest length."""
     still = models.vae.encode_flops(1, job.canvas)
     half = job.at_half_size
-    coarse = half.recipe.edit_kind.clip_encodes * models.vae.encode_flops(half.frames, half.canvas)
+    coarse = half.clip_encodes * models.vae.encode_flops(half.frames, half.canvas)
     denoise = Flops()
     for one in job.passes():
         denoise = denoise + job.pass_flops(models, one)
     return Work(
         text=job.num_prompts * models.text.flops(models.text.rows),
-        encode=job.recipe.edit_kind.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
+        encode=job.clip_encodes * models.vae.encode_flops(job.frames, job.canvas)
         + job.references * still
         + (coarse + job.references * models.vae.encode_flops(1, half.canvas))
         * bool(job.recipe.half_size_steps)
-        + models.picture.flops * _pictures_seen(job),
+        + models.picture.flops * job.pictures_seen,
         forward=_greatest_forward(job, models),
         denoise=denoise,
         decode=_decode_flops(job, models),
     )
-
-
-def _pictures_seen(job: Job) -> int:
-    """How many pictures the picture encoder sees, where there is one."""
-    layout = job.recipe.channels
-    return 1 if layout is None else len(layout.frames_seen(job.frames))
 
 
 def _greatest_forward(job: Job, models: Models) -> Flops:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, tiled_pixels, tiles_of
+from reelpatch.families.counts import FP8, FP32, HALF, TILE_PX, CountsItsSteps, tiled_pixels, tiles_of
 from reelpatch.plan.job import Job
 from reelpatch.plan.models import Models
 from reelpatch.plan.step_memory import PIECES, step_in_pieces
@@ -95,6 +95,14 @@ def step_activations(job: Job, models: Models) -> int:
     A LoRA beside the weights adds one more tensor of the feed-forward width. Where cards share the tokens, each makes those of all
     before it takes its own.
     """
+    if isinstance(models.backbone, CountsItsSteps):
+        return models.backbone.step_bytes(
+            job.tokens_here,
+            pictures=job.pictures_seen,
+            number_bytes=models.compute_bytes,
+            matrix_bytes=models.backbone_bytes,
+            has_loras=models.has_loras,
+        )
     width, ffn_dim = models.backbone.dim, models.backbone.ffn_dim
     one, contexts = models.compute_bytes, job.contexts
     streams = one * (contexts + min(contexts, 2))
@@ -157,10 +165,8 @@ def _worked_size(job: Job, *, is_tiled: bool) -> tuple[int, int]:
 
 
 def text_activations(models: Models) -> int:
-    """Bytes of tensors alive at the peak of a text of full length: attention scores, or the feed-forward layer."""
-    text = models.text
-    scores = 3 * FP32 * text.num_heads * text.rows * text.rows
-    return scores + 4 * FP32 * text.rows * (text.ffn_dim + text.dim)
+    """Bytes of tensors alive at the peak of a text of full length."""
+    return models.text.live_bytes(models.compute_bytes, models.text_bytes)
 
 
 def plan_memory(job: Job, models: Models, *, placement: Placement, vram: int) -> Memory:

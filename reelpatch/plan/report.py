@@ -76,7 +76,7 @@ def _lines(plan: Plan) -> Iterator[_Line]:
 def _work(plan: Plan) -> Iterator[_Line]:
     job, models, work = plan.job, plan.models, plan.work
     height, width = job.size
-    references = f", {job.references} references" if job.references else ""
+    references = f", {job.references} reference{'s' * (job.references > 1)}" if job.references else ""
     edits = f", {job.contexts} edits at once" if job.contexts > 1 else ""
     yield f"Recipe {job.recipe.name} on {width}x{height}, {job.frames} frames{references}{edits}"
     if plan.windows > 1:

@@ -102,6 +102,29 @@ _BERNINI_1_3B = Recipe(
     ),
     aim="order",
 )
+# Its authors' command line for this task (scripts/bernini_r/run_r2v.sh with the defaults of bernini/cli.py); the shift is the model's.
+_REFERENCES_1_3B = replace(
+    _BERNINI_1_3B,
+    name="bernini-r-1.3b-r2v",
+    title="Bernini-R 1.3B: a video of what reference pictures show",
+    segments=SegmentLayout(
+        is_numbered=True,
+        reference_px=848,
+        prompt=_TASK.format(" specialized in subject-to-video generation"),
+        sees_clip=False,
+    ),
+    guidance=Guidance(4.0, sources=(SourceWeight(Sees.REFERENCES, 4.5),), projection=_PROJECTION),
+    reference_guidance=None,
+    negative_prompt=WAN_NEGATIVE_PROMPT,
+    width=848,
+    examples=("The cat of image0 sleeps on the chair of image1, in warm evening light.",),
+    notes=(
+        "Sees no clip: the video is made of 1 to 16 reference pictures and a description of the finished video, which calls them image0, "
+        "image1, ... Guidance goes from nothing over the references to the description, projected (r2v_apg of its authors), in three "
+        "passes a step."
+    ),
+    aim="caption",
+)
 _EASYV2V = Recipe(
     name="easyv2v",
     title="EasyV2V's layout on Wan2.2 TI2V-5B: edits by instruction, mask and reference, with an edit adapter of your own",
@@ -175,6 +198,15 @@ IN_CONTEXT = (
         low_noise_guidance=0.75,
     ),
     _BERNINI_1_3B,
+    replace(
+        _REFERENCES_1_3B,
+        name="bernini-r-r2v",
+        title="Bernini-R 14B: a video of what reference pictures show, with two experts one after the other",
+        files=(BERNINI_14B_HIGH, BERNINI_14B_LOW, WAN_VAE, UMT5_XXL),
+        expert_boundary=0.875,
+        low_noise_guidance=0.8,
+    ),
+    _REFERENCES_1_3B,
     _VIDEOCOF,
     replace(
         _VIDEOCOF,

@@ -253,6 +253,16 @@ class Recipe:
         return self.edit_kind.keeps_frames or self.canvas is not None
 
     @property
+    def sees_clip(self) -> bool:
+        """Whether it works on a clip that is given; else it makes one of references alone."""
+        return self.segments is None or self.segments.sees_clip
+
+    @property
+    def least_references(self) -> int:
+        """How many references there have to be."""
+        return 0 if self.segments is None else self.segments.least_references
+
+    @property
     def grounds(self) -> bool:
         """Whether it makes a clip that shows what will be changed, in front of the one that is edited."""
         return self.segments is not None and self.segments.grounding > 0

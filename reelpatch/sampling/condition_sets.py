@@ -21,6 +21,7 @@ class Sees(Enum):
 
     NOTHING = "nothing"
     CLIP = "the clip"
+    REFERENCES = "the references"
     ALL = "the clip and the references"
 
 

@@ -19,7 +19,8 @@ class Guidance:
     """Classifier-free guidance: how far to go from the negative to the positive prompt, and at which steps.
 
     A scale of 1 takes one pass instead of two. `steps` counts from 0; None means all of them.
-    With `sources`, the way begins at a pass that sees no segment, and goes to the instruction over what each of them sees.
+    With `sources`, the way begins at a pass that sees no segment, and goes over what each of them sees to the instruction, which is
+    read beside what the last of them sees.
     `projection` shortens and turns the steps of that way.
     """
 
@@ -49,7 +50,11 @@ class Guidance:
             sets = ConditionSet(is_instructed=False), instructed
             return Chain.over(sets, (self.scale,), self.projection)
         ways = [ConditionSet(is_instructed=False, sees=source.sees) for source in self.sources]
-        sets = ConditionSet(is_instructed=False, sees=Sees.NOTHING), *ways, instructed
+        sets = (
+            ConditionSet(is_instructed=False, sees=Sees.NOTHING),
+            *ways,
+            replace(ways[-1], is_instructed=True),
+        )
         return Chain.over(sets, (*(source.weight for source in self.sources), self.scale), self.projection)
 
     def with_scale(self, scale: float) -> Guidance:

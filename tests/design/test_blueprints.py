@@ -17,6 +17,7 @@ MAIN_JOBS = {
     "Edit video by instruction",
     "Edit video by channels",
     "Edit video in context",
+    "References to video in context",
     "Edit video side by side",
     "Edit video by an edit adapter",
     "Enhance video",

@@ -16,6 +16,7 @@ from tests.host import (
     half_size_reference,
     hunyuan_reference,
     picture_reference,
+    segments_reference,
     sharing_reference,
 )
 
@@ -28,7 +29,7 @@ SUITES = (
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
-    *("adapters", "canvases", "channels", "half_size"),
+    *("adapters", "canvases", "channels", "half_size", "references_alone"),
 )
 
 
@@ -57,6 +58,8 @@ def ran(
         adapter_reference.write(folder)
     if "channels" in chosen:
         hunyuan_reference.write(folder)
+    if "references_alone" in chosen:
+        segments_reference.write(folder)
     if "sharing" in chosen:
         sharing_reference.write(folder)
     if "edited_frames" in chosen:

@@ -124,6 +124,7 @@ def test_every_published_method_is_there() -> None:
         ),
         *("vdot-rollout", "causvid-1.3b", "self-forcing"),
         *("videocof", "videocof-fast", "bernini-r", "bernini-r-1.3b", "easyv2v", "reco", "reco-ref"),
+        *("bernini-r-r2v", "bernini-r-1.3b-r2v"),
         *("capybara", "demo-in-context"),
         *("shared-attention", "shared-attention-1.3b", "shared-attention-a14b", "demo-shared-attention"),
         *("lightx2v", "enhance", "enhance-fast", "chronoedit", "chronoedit-8step", "demo", "demo-enhance"),

@@ -133,7 +133,7 @@ def stream_numbers(count: int) -> list[float]:
 
 
 def _is_seen(segment: LatentSegment, sees: Sees) -> bool:
-    return sees is Sees.ALL or (sees is Sees.CLIP and not segment.is_reference)
+    return sees is Sees.ALL or sees is (Sees.REFERENCES if segment.is_reference else Sees.CLIP)
 
 
 def _shown(segments: Sequence[LatentSegment], forward: Forward) -> Sequence[LatentSegment]:

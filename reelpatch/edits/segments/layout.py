@@ -25,7 +25,7 @@ class SegmentLayout:
     With `is_numbered`, source and references are told apart by numbers, as Bernini-R's streams are. References have at most
     `reference_px` a side; without, there are none. `grounding` latent frames, that show what will be changed, are made in
     front of the clip; the source's places in time begin after them. `is_before` puts the source's tokens first. There may be
-    `most_references`, where there may be any.
+    `most_references`, where there may be any. Without `sees_clip` there is no source: the clip is made from references alone.
     `prompt` is the text that the model reads, with `{instruction}`, `{words}` (the same without a full stop at its end)
     and `{object}` filled in, and `reference_prompt` that of an edit with references, where it is another.
     """
@@ -37,18 +37,29 @@ class SegmentLayout:
     prompt: str = "{instruction}"
     reference_prompt: str = ""
     most_references: int = 16
+    sees_clip: bool = True
 
-    def check_references(self, count: int) -> None:
-        """Raises: `BadInput` for more references than the method takes."""
+    @property
+    def least_references(self) -> int:
+        """How many there have to be."""
+        return 0 if self.sees_clip else 1
+
+    def check_references(self, count: int, *, setting: str = "reference") -> None:
+        """Raises: `BadInput` for more references than the method takes, and for none where a clip is made from them alone."""
+        if count < self.least_references:
+            raise BadInput(
+                f"no references were given, but this method makes a clip from them alone: give 1 to {self.most_references}.",
+                setting=setting,
+            )
         if count and self.reference_px is None:
             raise BadInput(
                 f"{count} references were given, but this method takes none: leave them out, or use bernini-r-1.3b.",
-                setting="reference",
+                setting=setting,
             )
         if count > self.most_references:
             raise BadInput(
                 f"{count} references were given, but this method looks at {self.most_references} at most: leave the others out.",
-                setting="reference",
+                setting=setting,
             )
 
     def prompt_for(self, instruction: str, *, references: int = 0) -> str:

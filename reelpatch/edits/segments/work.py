@@ -1,4 +1,4 @@
-"""What an in-context edit does in a run: the source, and references, are encoded and ride along as token segments."""
+"""What an in-context edit does in a run: the source, if any, and references are encoded and ride along as token segments."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class SegmentsWork:
         plan, layout = material.plan, SegmentLayout() if settings.method is None else settings.method
         assert isinstance(layout, SegmentLayout)
         layout.check_references(len(material.references))
-        source = encode(as_video(fit(material.clip, plan)))
-        times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))
-        segments = [LatentSegment(source, times, layout.is_numbered, layout.is_before)]
+        segments: list[LatentSegment] = []
+        if layout.sees_clip:
+            source = encode(as_video(fit(material.clip, plan)))
+            times = tuple(range(layout.grounding, layout.grounding + source.shape[1]))
+            segments.append(LatentSegment(source, times, layout.is_numbered, layout.is_before))
         for number, image in enumerate(material.references, start=1):
             check_reference(image, number)
             still = encode(as_video(_scaled(image, layout.reference_px or 0, plan.lattice)))

@@ -9,6 +9,7 @@ TEXT_ROWS, GLYPH_ROWS = 1000, 256
 """The greatest number of tokens of an instruction, and of quoted text."""
 TEMPLATE_ROWS = 108  # tokens of the template in front of the instruction, which are read and left off
 SKIPPED_LAYERS = 2
+_HEAD_DIM = 128
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class QwenSizes:
     def flops(self, rows: int) -> int:
         """Of one text of that many tokens; byT5's are left out, as few texts quote and its are one in a hundred."""
         return self.num_blocks * (2 * rows * self.matrices + 4 * rows * rows * self.dim)
+
+    def live_bytes(self, number_bytes: int, matrix_bytes: int) -> int:
+        """At the peak of a text of full length, in a feed-forward layer: its product with both factors, or both and one matrix as it is
+        computed with, where it is held in another dtype; three rows of the stream, rotary angles, and what each row sees of the others.
+        """
+        of_row = 3 * self.dim + 2 * _HEAD_DIM
+        product = self.rows * (of_row + 3 * self.ffn_dim)
+        widened = self.rows * (of_row + 2 * self.ffn_dim) + self.dim * self.ffn_dim
+        numbers = product if matrix_bytes == number_bytes else max(product, widened)
+        return number_bytes * numbers + self.rows * self.rows
 
 
 QWEN_7B = QwenSizes()

@@ -6,7 +6,7 @@ HunyuanVideo15Transformer3DModel; the counts equal those of `FlopCounterMode` on
 
 from dataclasses import dataclass
 
-from reelpatch.families.counts import Flops, Parameters
+from reelpatch.families.counts import FP32, Flops, Parameters
 from reelpatch.families.hunyuan15.text_counts import GLYPH_ROWS, TEXT_ROWS
 
 FREQ_DIM, GLYPH_HIDDEN = 256, 2048
@@ -68,6 +68,26 @@ class HunyuanTransformer:
         d, rows = self.dim, self.text_rows
         linear = 2 * (tokens + rows) * 12 * d * d + 2 * 2 * 6 * d * d
         return Flops(linear, 4 * tokens * tokens * d, 4 * rows * (2 * tokens + rows) * d)
+
+    def step_bytes(
+        self, tokens: int, *, pictures: int, number_bytes: int, matrix_bytes: int, has_loras: bool
+    ) -> int:
+        """As `CountsItsSteps`: in the feed-forward layer of the clip's stream, or behind the joint attention, in that of the text's.
+
+        A LoRA beside the weights adds one more tensor of the feed-forward width. Besides there are rotary angles and the
+        source in fp32, what all channels are made of, and texts and pictures as they are read.
+        """
+        d, one = self.dim, number_bytes
+        rows = self.text_rows - (SEEN_PICTURES - pictures) * VISION_ROWS
+        of_token = (
+            2 * FP32 * self.head_dim + FP32 * (self.in_channels - self.out_channels) + one * self.in_channels
+        )
+        given = (
+            TEXT_ROWS * self.text_dim + GLYPH_ROWS * self.glyph_dim + pictures * VISION_ROWS * self.vision_dim
+        )
+        of_clip = (12 + 4 * has_loras) * d * tokens + 7 * d * rows
+        of_text = 10 * d * tokens + 13 * d * rows + (d * d if matrix_bytes != one else 0)
+        return of_token * tokens + one * (given + max(of_clip, of_text))
 
     def outside_flops(self, tokens: int) -> Flops:
         """Of embeddings, refiners and head."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from reelpatch.families.counts import FP32
+
 TEXT_ROWS = 512  # Wan pads the text to this length and attends to the padding
 
 
@@ -36,6 +38,11 @@ class TextEncoderSizes:
         """Of one text of that many tokens; a lookup in the vocabulary counts nothing."""
         linear = 2 * rows * self.matrices
         return self.num_blocks * (linear + 4 * rows * rows * self.attention_dim)
+
+    def live_bytes(self, number_bytes: int, matrix_bytes: int) -> int:  # noqa: ARG002 -- as `TextCounts`: its sums are in fp32
+        """At the peak of a text of full length: attention scores, and the feed-forward layer, in fp32."""
+        scores = 3 * FP32 * self.num_heads * self.rows * self.rows
+        return scores + 4 * FP32 * self.rows * (self.ffn_dim + self.dim)
 
 
 UMT5_XXL = TextEncoderSizes()

@@ -69,9 +69,8 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     add(
         "--references",
         type=option_values.whole,
-        default=0,
         metavar="N",
-        help="number of reference images (%(default)s)",
+        help="number of reference images (the fewest that the recipe takes)",
     )
     add(
         "--edits",
@@ -109,9 +108,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     frames, size, windows = _working_size(options, recipe)
     if options.cards > 1:
         check_shareable(recipe)
-    job = Job(
-        recipe, frames, size, references=options.references, contexts=options.edits, cards=options.cards
-    )
+    references = recipe.least_references if options.references is None else options.references
+    job = Job(recipe, frames, size, references=references, contexts=options.edits, cards=options.cards)
     found = headers_found(recipe, options.models)
     plan = plan_edit(job, found, machines, dtype=dtype, vae_dtype=options.vae_dtype, offload=offload)
     plan = replace(plan, windows=windows)

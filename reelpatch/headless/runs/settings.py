@@ -78,9 +78,10 @@ def _check_schedule(schedule: str, steps: int, shift: float) -> None:
 def edit_settings(request: EditRequest) -> Recipe:
     """As `chosen_settings`, for the kind of change, the way of obeying a mask's times and the steps at half the size that are asked for.
 
-    Raises: `BadInput` as `with_change` and `begun_at_half_size`, and for times in the result of a recipe that begins at them itself.
+    Raises: `BadInput` as `with_change`, `check_sees_clip` and `begun_at_half_size`, and for times in the result of a recipe that begins at them itself.
     """
     settings = with_change(chosen_settings(request), request.change)
+    check_sees_clip(settings)
     settings = settings.begun_at_half_size(request.half_size_steps)
     if request.times_in_result is None:
         return settings
@@ -91,6 +92,16 @@ def edit_settings(request: EditRequest) -> Recipe:
             setting="times_in_result",
         )
     return replace(settings, times_in_result=request.times_in_result)
+
+
+def check_sees_clip(settings: Recipe) -> None:
+    """Raises: `BadInput` for a recipe that makes a clip of references alone."""
+    if not settings.sees_clip:
+        raise BadInput(
+            f"the recipe '{settings.name}' makes a clip of references alone and sees none that could be edited: run `reelpatch task "
+            "reference`, or choose a recipe that edits clips, such as bernini-r-1.3b.",
+            setting="recipe",
+        )
 
 
 def with_change(settings: Recipe, change: str | None) -> Recipe:

@@ -19,9 +19,11 @@ from reelpatch.headless.runs.settings import chosen_settings
 from reelpatch.media.mask_file import check_cover, read_mask
 from reelpatch.media.stills import is_still, read_still
 from reelpatch.media.video_io import Video, read_video
-from reelpatch.recipes import Recipe
+from reelpatch.recipes import RECIPES, Recipe
 
 _log = logging.getLogger(__name__)
+_OF_REFERENCES = "reference"
+_MAKE_OF_REFERENCES = tuple(one.name for one in RECIPES.values() if not one.sees_clip)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +87,28 @@ def _mask(path: Path, asked: AskedMask, source: Video | None) -> Tensor | None:
 
 
 def task_settings(request: TaskRequest) -> Recipe:
-    """As `chosen_settings`. Raises: `BadInput` for a recipe that compares captions."""
+    """As `chosen_settings`. Raises: `BadInput` for a recipe whose models do not know the task."""
     settings = chosen_settings(request)
-    if settings.sharing is not None:
+    settings.check_edits()
+    if not settings.sees_clip:
+        if request.task in TASKS and request.task != _OF_REFERENCES:
+            raise BadInput(
+                f"the recipe '{settings.name}' makes a clip of references alone and does not know the task '{request.task}': use the "
+                f"task '{_OF_REFERENCES}', or choose a recipe of VACE's, such as vdot.",
+                setting="recipe",
+            )
+        assert settings.segments is not None
+        settings.segments.check_references(len(request.references) or settings.least_references)
+    elif settings.kind != "vace":
+        does = (
+            "compares two captions of a clip"
+            if settings.sharing is not None
+            else "edits a clip by an instruction"
+        )
+        others = ("vdot", *(_MAKE_OF_REFERENCES if request.task == _OF_REFERENCES else ()))
         raise BadInput(
-            f"the recipe '{settings.name}' compares two captions of a clip and lays out no task: run `reelpatch edit`, or choose a "
-            "recipe of VACE's, such as vdot.",
+            f"the recipe '{settings.name}' {does} and lays out no task: run `reelpatch edit`, or choose a recipe that does, such as "
+            f"{' or '.join(others)}.",
             setting="recipe",
         )
     return settings

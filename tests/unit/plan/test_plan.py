@@ -32,7 +32,7 @@ def plan(
 @pytest.mark.parametrize("one", RECIPES.values(), ids=lambda one: one.name)
 def test_every_recipe_that_can_be_run_can_be_planned(one: Recipe) -> None:
     for dtype in DTYPES:
-        made = plan(Job(one, one.frames, (one.height, one.width)), dtype=dtype)
+        made = plan(Job(one, one.frames, (one.height, one.width), one.least_references), dtype=dtype)
         assert made.work.total > 0
         assert one.name in report(made)
 
