@@ -5,7 +5,7 @@ const fs = require("fs");
 const path = require("path");
 const blueprints = require("./blueprints.cjs");
 const { compared, figures } = require("./compare.cjs");
-const { look, onSmallScreen, openedAsTemplate } = require("./looks.cjs");
+const { look, openedAsTemplate, withOwnWords } = require("./looks.cjs");
 const { browser, opened, reopened, watched } = require("./open.cjs");
 const { placed, still } = require("./rest.cjs");
 const { pressRun, ranAnew } = require("./runs.cjs");
@@ -14,7 +14,7 @@ const { sections } = require("./steps.cjs");
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
 async function main() {
-  const context = await browser(job, { width: 2400, height: 1200 });
+  const context = await browser(job);
   try {
     const page = await opened(context, job);
     const seen = watched(page);
@@ -23,9 +23,9 @@ async function main() {
       seen.take();
     });
     const found = { templates: {} };
-    await onSmallScreen(page, async () => {
+    await withOwnWords(page, async () => {
       for (const name of job.templates)
-        found.templates[name] = await section(`template ${name}`, () => template(page, name, seen, `${name}.png`));
+        found.templates[name] = await section(`template ${name}`, () => template(page, name, seen));
     });
     found.run = await section("run", () => pressedRun(page, job.run, seen));
     const comparison = async () => ({ ...(await compared(page, job.pictures)), complaints: seen.take() });
@@ -39,14 +39,13 @@ async function main() {
   }
 }
 
-/** Opens a template as the Templates dialog does: how it then looks, what it became, and a picture of it. */
-async function template(page, name, seen, picture) {
+/** Opens a template as the Templates dialog does: how it then looks, and what it became. */
+async function template(page, name, seen) {
   await openedAsTemplate(page, name);
   await still(page);
   const first = await look(page);
-  await page.screenshot({ path: path.join(job.pictures, picture) });
   await page.keyboard.press("Escape"); // dialogs that a template brings up
-  if (job.modern) await fitted(page);
+  if ((await placed(page)).some(isNowhere)) await fitted(page);
   const told = await page.evaluate(async (file) => {
     const nodes = window.app.graph.nodes;
     const { output } = await window.app.graphToPrompt();
@@ -63,7 +62,12 @@ async function template(page, name, seen, picture) {
   return { ...told, look: first, boxes: await placed(page), complaints: seen.take() };
 }
 
-/** Brings every node into view, as the nodes of the page itself lie only where they are drawn. */
+/** Whether a node takes no place on the page, as those of the page itself out of view. */
+function isNowhere([, left, top, right, bottom]) {
+  return left === right || top === bottom;
+}
+
+/** Brings every node into view. */
 async function fitted(page) {
   await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
   await still(page);
@@ -71,7 +75,7 @@ async function fitted(page) {
 
 /** Loads a template, presses Run, and waits for the end, and for the clip that was made to come into its node. */
 async function pressedRun(page, name, seen) {
-  await template(page, name, seen, "before the run.png");
+  await template(page, name, seen);
   const ended = await ranAnew(page, () => pressRun(page));
   await still(page);
   await page.screenshot({ path: path.join(job.pictures, "after the run.png") });

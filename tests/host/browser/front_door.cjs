@@ -11,7 +11,7 @@ const CHINESE = /[\u4e00-\u9fff]/;
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
 async function main() {
-  const context = await browser(job, { width: 1440, height: 900 });
+  const context = await browser(job);
   try {
     const page = await opened(context, job);
     const withButton = await buttons(page);

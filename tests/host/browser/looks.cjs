@@ -4,8 +4,6 @@ const path = require("path");
 const { ranAnew } = require("./runs.cjs");
 const { unchanged, until } = require("./steps.cjs");
 
-const SCREEN = { width: 1440, height: 900 };
-
 /** Opens a workflow as the Templates dialog does. */
 async function openedAsTemplate(page, name) {
   const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(name)}.json`;
@@ -18,16 +16,11 @@ async function openedAsTemplate(page, name) {
   );
 }
 
-/** Does `work` on a small screen, with the front end's own settings. */
-async function onSmallScreen(page, work) {
-  const usual = page.viewportSize();
-  await page.setViewportSize(SCREEN);
-  // A pointer that is left outside of the smaller page would pan the canvas that way.
-  await page.mouse.move(SCREEN.width / 2, SCREEN.height / 2);
+/** Does `work` with the front end's own limit of how small words are drawn. */
+async function withOwnWords(page, work) {
   await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 8));
   const done = await work();
   await page.evaluate(() => window.app.extensionManager.setting.set("LiteGraph.Canvas.MinFontSizeForLOD", 0));
-  await page.setViewportSize(usual);
   return done;
 }
 
@@ -98,4 +91,4 @@ async function grayed(page) {
   });
 }
 
-module.exports = { appRun, asked, grayed, look, onSmallScreen, openedAsTemplate };
+module.exports = { appRun, asked, grayed, look, openedAsTemplate, withOwnWords };

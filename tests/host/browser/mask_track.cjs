@@ -10,10 +10,9 @@ const editor = require("./track_editor.cjs");
 const { begun, tools } = require("./track_tools.cjs");
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
-const SCREEN = { width: 1440, height: 900 };
 
 async function main() {
-  const context = await browser(job, SCREEN);
+  const context = await browser(job);
   try {
     const page = await opened(context, job);
     const seen = watched(page);

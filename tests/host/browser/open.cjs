@@ -14,9 +14,12 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
+// The processor paints it, so it is a small one.
+const SCREEN = { width: 1440, height: 900 };
+
 /** A browser with a profile of its own: `job` is {chromium, profile}. */
-function browser(job, viewport) {
-  const how = { executablePath: job.chromium, headless: true, viewport, timeout: STEP_MS, args: ARGUMENTS };
+function browser(job) {
+  const how = { executablePath: job.chromium, headless: true, viewport: SCREEN, timeout: STEP_MS, args: ARGUMENTS };
   return chromium.launchPersistentContext(job.profile, how);
 }
 

@@ -13,7 +13,7 @@ const { sections } = require("./steps.cjs");
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
 async function main() {
-  const context = await browser(job, { width: 1440, height: 900 });
+  const context = await browser(job);
   try {
     const page = await opened(context, job);
     const section = sections(page, job.pictures, () => reopened(page));

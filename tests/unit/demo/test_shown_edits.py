@@ -52,7 +52,8 @@ def editor() -> Editor:
 
 @pytest.fixture(scope="module")
 def in_context() -> Editor:
-    return Editor(RECIPES["demo-in-context"])
+    """Merged, the adapter's differences are added once and not at every step."""
+    return Editor(RECIPES["demo-in-context"], merge_loras=True)
 
 
 @pytest.fixture(scope="module")
