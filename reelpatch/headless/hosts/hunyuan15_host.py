@@ -15,6 +15,7 @@ from torch import Tensor
 from reelpatch.edits.channels.edit import ChannelEdit
 from reelpatch.edits.contract import Capability, Edit, Moment, check_needs
 from reelpatch.errors import BadInput
+from reelpatch.headless.hosts.whereabouts import whereabouts
 
 OFFERED = frozenset({Capability.CONDITION_BY_CHANNELS})
 TIMESTEPS = 1000
@@ -96,7 +97,8 @@ def predict_velocity(
         raise BadInput(
             "the diffusers host of HunyuanVideo-1.5 goes around no blocks: leave skip-layer guidance out."
         )
-    device, dtype, rows = transformer.device, transformer.dtype, len(latents)
+    device, dtype = whereabouts(transformer.x_embedder.proj)
+    rows = len(latents)
     seen = torch.zeros(rows, 0, transformer.config["image_embed_dim"])
     beside = latents.new_zeros(rows, latents.shape[1] + 1, *latents.shape[2:])
     for edit in edits:

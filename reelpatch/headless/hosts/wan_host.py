@@ -30,6 +30,7 @@ from reelpatch.families.lattice import TokenGrid
 from reelpatch.headless.hosts.keys_values import Spreading, own_self_attention, paired, replaced_keys_values
 from reelpatch.headless.hosts.ranks.spread import Spread, spread_of
 from reelpatch.headless.hosts.wan_pieces import attention_of, in_pieces, pieces_of
+from reelpatch.headless.hosts.whereabouts import whereabouts
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 
 OFFERED = frozenset(Capability)
@@ -76,7 +77,7 @@ def predict_velocity(  # noqa: PLR0913 -- all that one forward is shown
     the whole result.
     Raises: `BadInput` when an edit asks for what this host cannot do, or does not fit the transformer.
     """
-    device, dtype = transformer.device, transformer.dtype
+    device, dtype = whereabouts(transformer.patch_embedding)
     if timestep is None:
         timestep = torch.full((len(latents),), TIMESTEPS * moment.sigma)
     hooks = edited(transformer, edits, latents=latents, moment=moment, skipped_blocks=skipped_blocks)
@@ -222,10 +223,9 @@ class _EditedPass:
     def _modulation_at(self, sigma: float) -> Tensor:
         """What the transformer makes of a noise level, `[1, 6, D]`."""
         transformer = self._transformer
-        timestep = torch.tensor([TIMESTEPS * sigma], device=transformer.device)
-        no_text = torch.zeros(
-            1, 1, transformer.config["text_dim"], device=transformer.device, dtype=transformer.dtype
-        )
+        device, dtype = whereabouts(transformer.patch_embedding)
+        timestep = torch.tensor([TIMESTEPS * sigma], device=device)
+        no_text = torch.zeros(1, 1, transformer.config["text_dim"], device=device, dtype=dtype)
         modulation: Tensor = transformer.condition_embedder(timestep, no_text)[1]
         return modulation.unflatten(1, (6, -1))
 
@@ -245,7 +245,7 @@ def embed(transformer: WanTransformer3DModel, latents: Tensor) -> Tensor:
     """The transformer's own tokens of latents, `[B, C, T, h, w]` -> `[B, N, D]`; half a patch at an edge is filled with zeros."""
     _, patch_rows, patch_columns = transformer.config["patch_size"]
     borders = (0, -latents.shape[-1] % patch_columns, 0, -latents.shape[-2] % patch_rows)
-    padded = F.pad(latents.to(transformer.device, transformer.dtype), borders)
+    padded = F.pad(latents.to(*whereabouts(transformer.patch_embedding)), borders)
     return transformer.patch_embedding(padded).flatten(2).transpose(1, 2)
 
 

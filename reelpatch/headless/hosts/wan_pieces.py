@@ -18,6 +18,7 @@ from reelpatch.families.pieces import Pieces
 from reelpatch.families.wan.pieces import BlockLayers, SelfAttentionLayers, block_in_pieces
 from reelpatch.headless.hosts.keys_values import Replacing, paired
 from reelpatch.headless.hosts.ranks.spread import spread_of
+from reelpatch.headless.hosts.whereabouts import whereabouts
 from reelpatch.headless.models.embedded_texts import TEXT_ROWS
 from reelpatch.headless.models.stored_layers import widened_once
 from reelpatch.headless.models.streaming import at_hand
@@ -40,7 +41,8 @@ def pieces_of(transformer: WanTransformer3DModel) -> Pieces | None:
     # Tokens that are spread over several processes are few enough, and pieces would be exchanged one by one.
     if length is None or spread_of(transformer) is not None or torch.is_grad_enabled():
         return None
-    return Pieces(length, at_hand, partial(widened_once, dtype=transformer.dtype))
+    _, dtype = whereabouts(transformer.patch_embedding)
+    return Pieces(length, at_hand, partial(widened_once, dtype=dtype))
 
 
 @contextmanager

@@ -93,8 +93,9 @@ class Difference(nn.Module):
         self.register_buffer("delta", delta)
 
     def forward(self) -> Tensor:
+        delta = cast("Tensor", self.delta)
         # Where weights are streamed, the buffer leaves the card as this returns; a copy stays.
-        return cast("Tensor", self.delta).to(float32, copy=True)
+        return delta.to(float32, copy=delta.device.type != "cpu")
 
 
 class FactoredDifference(nn.Module):
@@ -146,7 +147,8 @@ class AddedDeltas(nn.Module):
             return weight.clone() if weight.ndim == 1 else weight
         total = weight.float()
         for name, strength in active:
-            total = total + strength * getattr(self, name)()
+            difference = getattr(self, name)()
+            total = total + (difference if strength == 1 else strength * difference)
         return total.to(self.wide if weight.dtype in FLOAT8 else promote_types(weight.dtype, self.wide))
 
 
