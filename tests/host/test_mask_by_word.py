@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelpatch.media.video_io import first_frames, read_video
+from reelpatch.media.video_io import read_video
 from reelpatch.media.video_write import write_video
 from tests.host.inside.sam3_weights import FOUND, NOT_FOUND
 from tests.host.server import Server, running
@@ -47,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("sam3")
     with running(base, models) as started:
         clip = read_video(DEMO_CLIP, folder_fps=Fraction(8))
-        write_video(first_frames(clip, FRAMES, DEMO_CLIP), base / "input" / "short.mp4")
+        write_video(replace(clip.cut(FRAMES), frames=clip.frames[:FRAMES]), base / "input" / "short.mp4")
         yield started
 
 

@@ -42,8 +42,13 @@ PUBLISHED = "Ditto - restyle as published (first frame 1, 73 frames, 24 fps)"
 FOR_PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 # Core knows HunyuanVideo-1.5's files by their full size alone, so that Capybara's template is not run.
+OF_REFERENCES = [one for one in WORKFLOWS if one.prepare is not None and not RECIPES[one.recipe].sees_clip]
 PAIRS = [workflow for workflow in WORKFLOWS if workflow.is_pair]
-FOR_CLIPS = [one for one in WORKFLOWS if not (one.is_picture or one.is_of_a_part or one.is_pair)]
+FOR_CLIPS = [
+    one
+    for one in WORKFLOWS
+    if not (one.is_picture or one.is_of_a_part or one.is_pair or one in OF_REFERENCES)
+]
 OF_STILLS = {"VDOT - text and references (4 steps)", "VDOT - extend (4 steps)"}
 NOT_COMPARED = {*OF_STILLS, "Demo - several instructions and seeds"}
 OLDER = Path(__file__).parent / "older"
@@ -111,11 +116,13 @@ def test_a_shipped_workflow_for_pictures_runs(server: Server, workflow: Workflow
         assert (saved["type"], made.size) == ("output", (64, 64))
 
 
-@pytest.mark.parametrize("workflow", IN_CONTEXT, ids=lambda workflow: workflow.name)
+@pytest.mark.parametrize("workflow", [*IN_CONTEXT, *OF_REFERENCES], ids=lambda workflow: workflow.name)
 def test_a_shipped_workflow_in_context_runs(server: Server, workflow: Workflow) -> None:
     history = server.run(tiny_in_context(workflow))
     assert history["status"]["status_str"] == "success", told(history)
-    (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
+    shown = [file for output in history["outputs"].values() for file in output.get("images", [])]
+    (saved,) = (file for file in shown if file["type"] == "output")
+    assert (len(shown) > 1) == (workflow in OF_REFERENCES)  # whose references are shown, too
     with av.open(str(server.base / "output" / saved["subfolder"] / saved["filename"])) as made:
         assert sum(1 for _ in made.decode(video=0)) == 9
 

@@ -86,7 +86,7 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
     made = _loaded_apart(workflow, loaders, (kind,))
     for node in made.values():
         given = node["inputs"]
-        if node["class_type"] == "ReelpatchClip":
+        if node["class_type"] in {"ReelpatchClip", "ReelpatchTask"}:
             given |= {"width": 32, "height": 32, "frames": 9, "fps": 0.0}
         if node["class_type"] == "CLIPTextEncode":
             given["text"] = "make it sepia"
