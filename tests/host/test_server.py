@@ -21,6 +21,7 @@ from tests.host.film_facts import Facts, check_note, compared, facts, prompt_in,
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import (
     FILES,
+    in_known_words,
     models_with_backbone,
     tiny_in_context,
     tiny_pair,
@@ -86,14 +87,6 @@ def older(name: str) -> dict[str, Any]:
         if node["class_type"] == "CLIPLoader":
             node["class_type"] = "ReelpatchDemoTextEncoder"
     return in_known_words(prompt)
-
-
-def in_known_words(prompt: dict[str, Any]) -> dict[str, Any]:
-    """What is asked for in the tiny text encoder's words; empty text stays."""
-    for node in prompt.values():
-        if isinstance(node["inputs"].get("text"), str) and node["inputs"]["text"]:
-            node["inputs"]["text"] = "make it sepia"
-    return prompt
 
 
 @pytest.fixture(scope="module")
