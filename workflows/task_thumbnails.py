@@ -28,6 +28,7 @@ from workflows.task_graphs import TASK_GRAPHS
 
 FOLDER = Path(__file__).parent
 SHOWN = (0, 4, 8)
+_WHITE = 100  # below it a pixel of a thing on white is the thing's
 FRAME_PX = 128
 
 
@@ -76,13 +77,32 @@ def thumbnail(template: str) -> Image.Image:
         given = lay_out(request).built.input
         run_task(request)
         made = read_video(result, folder_fps=Fraction(1)).frames
-    if template == OF_REFERENCES:  # whose model sees neither a clip nor a mask
+    if (
+        template == OF_REFERENCES
+    ):  # whose model sees neither a clip nor a mask, and which the demo's weights know nothing of
         stills = [to_bytes(one[..., :3]) for one in given.references]
-        rows, shown = [_row([*stills, np.zeros_like(stills[0])]), _strip(made)], "references, made"
-    else:
-        mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
-        rows, shown = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)], "given, mask, made"
-    return captioned(rows, f"{name}: {shown}", "made by Reelpatch's demo weights on a CPU")
+        rows = [_row([*stills, np.zeros_like(stills[0])]), _strip(_with_both(stills, made))]
+        return captioned(
+            rows, f"{name}: references, and a video of them", "drawn, as no model of this size makes it"
+        )
+    mask = np.repeat(to_bytes(given.hard_mask)[..., None], 3, axis=-1)
+    rows = [_strip(to_bytes(given.clip)), _strip(mask), _strip(made)]
+    return captioned(rows, f"{name}: given, mask, made", "made by Reelpatch's demo weights on a CPU")
+
+
+def _with_both(stills: Sequence[NDArray[np.uint8]], film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Frames in which the things of two pictures, which stand on white, come towards each other."""
+    frames, side = film.copy(), film.shape[1] // 2
+    things = [np.asarray(Image.fromarray(one).resize((side, side))) for one in stills]
+    for number, frame in enumerate(frames):
+        way = number * (side // 4) // (len(frames) - 1)
+        for thing, left in zip(
+            things, (way - side // 8, frame.shape[1] - side + side // 8 - way), strict=True
+        ):
+            for row, column in np.argwhere(thing.min(axis=-1) < _WHITE):
+                if 0 <= left + column < frame.shape[1]:
+                    frame[side // 2 + row, left + column] = thing[row, column]
+    return frames
 
 
 def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
