@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from tqdm import tqdm
 
 _POLL_S = 0.004
 _HANGS_S = 600.0
@@ -70,6 +73,8 @@ def fork_of(call: Callable[[], int], out: int, err: int) -> int:
     if pid:
         return pid
     multiprocessing.forkserver._forkserver.__init__()  # that of its parent is none of its own
+    # The lock of bars is one for all that are forked: killed while it draws, this process would keep it, and its parent would wait for ever.
+    tqdm.set_lock(threading.RLock())
     # What was left in cycles stays: to close a decoder here would wait for threads that are in the parent alone.
     gc.freeze()
     code = CRASHED
