@@ -1,7 +1,6 @@
 """Motion between frames, by OpenCV where it is installed; ComfyUI comes without it."""
 
 import importlib.util
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,19 +29,14 @@ def flow_both_ways(frame: NDArray[np.uint8], following: NDArray[np.uint8]) -> tu
 
 
 def _flow(one: Any, other: Any) -> Tensor:
+    import cv2
+
     height, width = one.shape
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
-        import cv2
-
         one, other = (
             cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE) for image in (one, other)
         )
-    return torch.from_numpy(_finder().calc(one, other, None)[:height, :width].copy())
-
-
-@cache
-def _finder() -> Any:
-    import cv2
-
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # A new one each time: a small picture changes the scales of a finder for all that come after it.
+    finder: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return torch.from_numpy(finder.calc(one, other, None)[:height, :width].copy())

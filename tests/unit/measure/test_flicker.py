@@ -1,7 +1,10 @@
 import pytest
 import torch
 
+from reelpatch.clips.bytes_and_floats import to_bytes
+from reelpatch.headless.demo import scenes
 from reelpatch.measure.flicker import visible, warp, warp_error
+from reelpatch.measure.optical_flow import flow_both_ways
 
 
 def uniform(right: float, down: float, height: int = 12, width: int = 16) -> torch.Tensor:
@@ -32,3 +35,12 @@ def test_pure_motion_has_no_error_and_a_change_of_light_has_its_own() -> None:
     assert warp_error(frame, following + 0.1, *flows) == pytest.approx(0.1, abs=1e-5)
     assert warp_error(frame, following, uniform(0, 0), uniform(0, 0)) > 0.1
     assert warp_error(frame, following, *flows, torch.zeros(12, 16)) is None
+
+
+def test_motion_does_not_depend_on_what_was_looked_at_before() -> None:
+    """OpenCV changes the scales of a finder for good once it has seen a small picture."""
+    film = to_bytes(torch.from_numpy(scenes.example(scenes.HELD_OUT).source))
+    before = flow_both_ways(film[0], film[4])
+    flow_both_ways(film[0, ::2, ::2].copy(), film[4, ::2, ::2].copy())
+    after = flow_both_ways(film[0], film[4])
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
