@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from packaging.version import Version
 
 from reelpatch.headless.commands.main import DONE, main
 from reelpatch.media.video_io import read_video
@@ -21,10 +23,17 @@ def arguments(clip: Path, out: Path, *more: str) -> list[str]:
     return ["edit", str(clip), "make the red circle blue", "--output", str(out), *more]
 
 
+needs_gloo = pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.13"),
+    reason="gloo of torch 2.9 writes to stdout, and does not tell of a process that has ended",
+)
+
+
 def sentences(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("reelpatch: ")]
 
 
+@needs_gloo
 def test_two_processes_make_the_clip_of_one(tmp_path: Path) -> None:
     alone, together = tmp_path / "alone.mkv", tmp_path / "together.mkv"
     assert main(arguments(CLIP, alone)) == DONE
@@ -50,6 +59,7 @@ def test_a_refusal_is_said_once(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
+@needs_gloo
 @pytest.mark.parametrize("ending", ["a process is killed", "Ctrl-C"])
 def test_all_end_together(tmp_path: Path, ending: str) -> None:
     log = tmp_path / "log"
