@@ -22,6 +22,7 @@ from reelpatch.recipes import recipe
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import sample_flow_euler
 from tests.golden import tiny_hunyuan as tiny
+from tests.host.tiny_values import draw
 
 FOLDER = "hunyuan_reference"
 SIZE = (64, 96)
@@ -29,10 +30,6 @@ SIGMAS = torch.tensor([1.0, 0.9, 0.7, 0.4, 0.0])
 CASES = {"plain": (9, 1.0), "guided": (9, 4.0), "a picture": (1, 1.0)}
 """The number of frames and the guidance, by the name of the case."""
 _SCALE = 1.03682
-
-
-def draw(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def averaged(video: Tensor) -> Tensor:

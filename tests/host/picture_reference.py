@@ -30,6 +30,7 @@ from reelpatch.recipes.levels import sigmas_of
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import sample_flow_unipc
 from tests.golden import tiny_pictures
+from tests.host.tiny_values import draw
 
 FOLDER = "picture_reference"
 STEPS, GUIDANCE, AREA = 5, 2.5, (32, 48)
@@ -39,10 +40,6 @@ _SIZES = {
     **{"num_attention_heads": 1, "attention_head_dim": 128, "text_dim": 4096, "freq_dim": 256},
     **{"image_dim": 1280, "added_kv_proj_dim": 128},
 }
-
-
-def draw(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def write(folder: Path) -> None:

@@ -20,6 +20,7 @@ from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.recipes import recipe
 from reelpatch.sampling.solvers import sample_flow_euler
 from tests.golden import tiny_wan
+from tests.host.tiny_values import draw, text
 
 FOLDER = "segments_reference"
 FRAMES, SIZE = 9, (32, 48)  # 3 latent frames of 4 x 6 cells
@@ -37,16 +38,6 @@ _SIZES = {
     **{"num_attention_heads": 1, "attention_head_dim": 128, "text_dim": 4096, "freq_dim": 256},
     **{"in_channels": 16, "out_channels": 16, "num_layers": 4},
 }
-
-
-def draw(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def text(seed: int) -> Tensor:
-    rows = torch.zeros(1, 16, 4096)  # as many as the texts inside ComfyUI have
-    rows[:, :6] = draw(seed, 1, 6, 4096)
-    return rows
 
 
 def averaged(video: Tensor) -> Tensor:

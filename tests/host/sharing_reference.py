@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from reelpatch.edits.sharing.edit import SharingEdit
 from reelpatch.edits.sharing.schedule import SharingMethod, Stages
@@ -16,6 +15,7 @@ from reelpatch.headless.hosts.pair_maker import TiedDenoiser
 from reelpatch.sampling.guidance import Guidance
 from reelpatch.sampling.solvers import SOLVERS
 from tests.golden import tiny_wan
+from tests.host.tiny_values import draw, text
 
 FOLDER = "sharing_reference"
 SHAPE = (16, 3, 4, 6)
@@ -37,16 +37,6 @@ _SIZES = {
     **{"num_attention_heads": 1, "attention_head_dim": 128, "text_dim": 4096, "freq_dim": 256},
     **{"in_channels": 16, "out_channels": 16, "num_layers": 6},
 }
-
-
-def draw(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def text(seed: int) -> Tensor:
-    rows = torch.zeros(1, 16, 4096)  # as many as the texts inside ComfyUI have
-    rows[:, :6] = draw(seed, 1, 6, 4096)
-    return rows
 
 
 @torch.no_grad()
