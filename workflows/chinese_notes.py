@@ -118,6 +118,10 @@ _PATTERNS: tuple[tuple[str, Making], ...] = (
         r"At most (\d+) frames, of at most as many pixels as (\S+) has, in one piece\. The task says how much of a clip it uses up\.",
         lambda found: f"最多 {found[1]} 帧,像素数最多为 {found[2]},一次处理。用掉片段的多少由任务说明。",
     ),
+    (
+        r"A video of (\d+) frames, (\S+), at (\S+) frames per second, without sound\.",
+        lambda found: f"一段 {found[1]} 帧的视频,{found[2]},每秒 {found[3]} 帧,没有声音。",
+    ),
     (r"- Download: \*\*(?P<gb>[\d.]+) GB in (?P<files>\d+) files(?P<more>.*)\*\*\.", _needs),
     (
         r"- Any machine: a CPU and 2 GB of RAM, seconds for a (.+)\.",

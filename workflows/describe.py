@@ -141,6 +141,8 @@ def _results(workflow: Workflow, prepared: Prepared) -> list[Node]:
         return several_results(made, prepared.between[0])
     before, height_px = _before(workflow, prepared), _LOW_PX if _has_editor(prepared) else _USUAL_PX
     saved = save_video(made, prepared.task[NAME], height_px)
+    if before is None and not RECIPES[workflow.recipe].sees_clip:
+        return [saved]
     if before is None:
         return [saved, _look(prepared.task[TO_LOOK_AT])]
     return [compare(before, made), saved]

@@ -83,6 +83,8 @@ def _comes_out(recipe: Recipe, widgets: Mapping[str, Any], *, whole_clip: bool) 
             "the result has those alone, at that rate and the video's own size, with the sound under them. Frame 0 "
             "is the video's first."
         )
+    if not recipe.sees_clip:
+        return f"A video of {recipe.frames} frames, {recipe.width}x{recipe.height}, at {recipe.fps:g} frames per second, without sound."
     return (
         f"At most {recipe.frames} frames, of at most as many pixels as {recipe.width}x{recipe.height} has, in one piece. The task says how much of a clip it "
         "uses up."

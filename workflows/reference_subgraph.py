@@ -19,7 +19,7 @@ from workflows.recipe_nodes import (
 )
 from workflows.subgraph import BLUEPRINT, Subgraph, boundary
 from workflows.task_graphs import Prepared
-from workflows.task_subgraph import TASK_KINDS, TO_LOOK_AT, references_node, task_node
+from workflows.task_subgraph import TASK_KINDS, references_node, task_node
 
 KIND = TASK_KINDS["reference"]
 TITLE = "References to video in context"
@@ -27,6 +27,7 @@ DESCRIPTION = (
     "A video of what 1 to 16 reference pictures show, as Bernini-R makes it, without a source clip. The description says what the finished "
     "video shows, and calls the pictures image0, image1 and so on."
 )
+OF_TWO_SHAPES = "The yellow square of image0 and the green triangle of image1 drift over a gray background."
 HOW = (
     "Describe the finished video, and call the pictures *image0* and *image1*: the first and the second one. The recipe "
     "*bernini-r-1.3b-r2v* fits 8 GB, *bernini-r-r2v* is the pair of 14B. For more pictures, up to 16, connect them to References inside."
@@ -60,7 +61,7 @@ def reference_subgraph(recipe: Recipe, instruction: str, *, owner: str = BLUEPRI
         DESCRIPTION,
         given,
         {"instruction": instruction, "fps": 0.0, "recipe": recipe.name, "seed": 1},
-        {"VIDEO": result["video"], TO_LOOK_AT: task["frames"], NAME: called[NAME]},
+        {"VIDEO": result["video"], NAME: called[NAME]},
         [
             Stage("1 Recipe", BLUE, [models, settings]),
             Stage("2 References", GREEN, [stills, task, edit]),

@@ -36,7 +36,7 @@ from workflows.pair_subgraph import PAIRS, prepare_pair
 from workflows.picture_subgraph import HOW, prepare_picture
 from workflows.recipe_nodes import Files
 from workflows.reference_subgraph import HOW as HOW_OF_REFERENCES
-from workflows.reference_subgraph import prepare_references
+from workflows.reference_subgraph import OF_TWO_SHAPES, prepare_references
 from workflows.task_graphs import TASK_GRAPHS, Prepared
 from workflows.track_nodes import FROM_A_MOMENT_ON, HOW_WITH_TRACK, MOVING_BOX, WIPE
 
@@ -312,8 +312,8 @@ WORKFLOWS = (
         "Bernini-R - references to a video (40 steps)",
         "Bernini-R: a video of what reference pictures show, in 40 steps",
         "bernini-r-1.3b-r2v",
-        RECIPES["bernini-r-1.3b-r2v"].examples[0],
-        prepare=partial(prepare_references, instruction=RECIPES["bernini-r-1.3b-r2v"].examples[0]),
+        OF_TWO_SHAPES,
+        prepare=partial(prepare_references, instruction=OF_TWO_SHAPES),
         how=HOW_OF_REFERENCES,
     ),
     Workflow(

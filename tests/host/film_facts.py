@@ -58,14 +58,21 @@ def facts(path: Path) -> Facts:
 
 
 def check_note(workflow: Workflow, made: Facts, source: Path) -> None:
-    """What a template's note says comes out of it did; `source` is the clip that it was run on, by the demo's recipe."""
-    note = note_of(workflow)
-    if "Every frame of the video, at its own size and rate, with its sound" in note:
+    """What a template's note says comes out of it did; `source` is the clip that it was run on, by the demo's recipe.
+
+    One that sees no clip was run smaller, by its own recipe.
+    """
+    note, record = note_of(workflow), RECIPES[workflow.recipe]
+    if not record.sees_clip:
+        told = f"{record.frames} frames, {record.width}x{record.height}, at {record.fps:g} frames per second"
+        assert f"A video of {told}, without sound" in note
+        assert (made.rate, made.sound_s) == (record.fps, 0.0)
+    elif "Every frame of the video, at its own size and rate, with its sound" in note:
         assert made == facts(source)
     elif workflow.prepare:
         assert "At most" in note
-        record = RECIPES["demo"]
-        assert made.frames <= record.frames
-        assert made.size[0] * made.size[1] <= record.width * record.height
+        demo = RECIPES["demo"]
+        assert made.frames <= demo.frames
+        assert made.size[0] * made.size[1] <= demo.width * demo.height
     else:
         assert re.search(r"From frame \d+ on, \d+ frames at", note)  # run by test_what_a_note_says_comes_out
