@@ -64,6 +64,7 @@ SCHEDULES: Mapping[str, Mapping[str, Tried]] = {
         "swap-kv to 25 %": by(Policy.SWAP_KV, EARLY),
         "concat-kv to 25 %": by(Policy.CONCAT_KV, EARLY),
         "swap-kv to 50 %": by(Policy.SWAP_KV, EARLY, early=0.5),
+        "swap-kv to 60 %": by(Policy.SWAP_KV, EARLY, early=0.6),
         "swap-kv to 75 %": by(Policy.SWAP_KV, EARLY, early=0.75, middle=0.75),
         "as published for insertion": Tried(schedule.SCHEDULES["insertion"]),
     },
@@ -101,9 +102,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", choices=tuple(SCHEDULES), required=True)
     parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument(
+        "--schedule", help="the one to try, as it is called in the table; all where none is named"
+    )
     options = parser.parse_args()
+    tried_here = SCHEDULES[options.kind]
+    if options.schedule is not None and options.schedule not in tried_here:
+        parser.error(f"--schedule {options.schedule!r} is none of {', '.join(map(repr, tried_here))}")
     pairs = Pairs()
-    for name, tried in SCHEDULES[options.kind].items():
+    for name, tried in tried_here.items():
+        if options.schedule not in (None, name):
+            continue
         told = {"schedule": name} | judged(pairs, options.kind, tried, options.pairs)
         sys.stdout.write(f"{json.dumps(told)}\n")
         sys.stdout.flush()

@@ -109,3 +109,8 @@ def export_lora(tensors: dict[str, Tensor], path: Path) -> None:
         for name, tensor in tensors.items()
     }
     write({name: tensor.bfloat16() for name, tensor in renamed.items()}, path)
+
+
+def export_differences(changes: dict[str, Tensor], path: Path) -> None:
+    """Whole differences of weights by the name of their layer, as LoRA files of Wan carry them: `diffusion_model.` and `.diff`."""
+    write({f"diffusion_model.{name}.diff": change.bfloat16() for name, change in changes.items()}, path)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.pair_schedules import main as try_schedules
 from benchmarks.pairs import FIRST_SEED, KINDS, Asked, coloured, likeness, outside, shows
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.demo.captions import caption_of
@@ -59,3 +60,12 @@ def test_captions_are_in_words_that_the_demo_knows() -> None:
             words = caption_of(scene).split()
             assert set(words) <= known
             assert len(words) <= 11
+
+
+def test_a_schedule_that_is_not_tried_is_named_with_those_that_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pair_schedules", "--kind", "background", "--schedule", "swap"])
+    with pytest.raises(SystemExit):
+        try_schedules()
+    assert "--schedule 'swap' is none of 'independent', 'published'" in capsys.readouterr().err
