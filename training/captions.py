@@ -1,8 +1,8 @@
 """A LoRA with which the demo's base makes scenes of captions, without its edit module: `python -m training.captions FOLDER`.
 
 The base knows instructions, which the edit module carries out on a clip; attention sharing needs a model that makes a clip
-of a text alone. The file has whole differences of weights (`.diff`): of those, rank 64 would keep 0.89, and at width 128 takes
-nearly as much room. It goes on where it was stopped; with `--minutes` it stops by itself.
+of a text alone. The file has whole differences of weights (`.diff`), as at width 128 a LoRA of rank 64 is nearly as large. It goes
+on where it was stopped; with `--minutes` it stops by itself.
 """
 
 from __future__ import annotations
