@@ -4,8 +4,8 @@ A short clip is one window.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -253,6 +253,8 @@ class _WindowsInTurn:
                 if not isinstance(found, FinishedWindow):
                     before = self.store.carried(number - 1) if carried is None else carried
                     found = self._made(number, found, before, keeping)
+                with _not_lost(number, found, self._kept(number)):
+                    keeping.finish()
                 keeping.start(partial(_add, self.store, number, found, self._kept(number)))
                 carried = found.carried
 
@@ -294,8 +296,16 @@ def _job(clip: CutClip, pictures: Frames, number: int, carried: Mapping[str, Ten
 
 def _add(store: WindowStore, number: int, window: FinishedWindow, kept: KeptWork) -> None:
     """Into the store; a window that this does not take is kept elsewhere."""
-    try:
+    with _not_lost(number, window, kept):
         store.add(number, window)
+    kept.remove()
+
+
+@contextmanager
+def _not_lost(number: int, window: FinishedWindow, kept: KeptWork) -> Generator[None]:
+    """Where the store takes no more, a finished window is kept elsewhere, and the sentence says where."""
+    try:
+        yield
     except BadInput as error:
         folder = kept.keep(window)
         if folder is None:
@@ -303,7 +313,6 @@ def _add(store: WindowStore, number: int, window: FinishedWindow, kept: KeptWork
         raise BadInput(
             f"{error} Window {number + 1} is finished and kept in {folder}: the same command goes on from there."
         ) from error
-    kept.remove()
 
 
 def _write(clip: CutClip, store: WindowStore, target: Path, sound: SoundPlan, *, lossless: bool) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
+from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
 
 Captured = pytest.CaptureFixture[str]
@@ -151,7 +155,7 @@ def test_a_window_that_its_place_does_not_take_is_kept_elsewhere(
     out = clip.parent / "out" / "x.mp4"
     out.parent.mkdir()
     asked = command("windows", clip, out, models_folder)
-    runs.after(2, lambda: take_folder_away(out))
+    runs.after(2, lambda: (first_is_kept(out), take_folder_away(out)))
     assert main(asked) == BAD_INPUT
     said = json.loads(capsys.readouterr().out)["error"]
     (kept,) = cache.rglob("*.windows")
@@ -159,6 +163,47 @@ def test_a_window_that_its_place_does_not_take_is_kept_elsewhere(
     repair(out)
     assert main(asked) == DONE
     assert runs.num_done == 3  # the first, which was in the folder, once more
+    assert list(cache.rglob("*.windows")) == []
+
+
+def first_is_kept(out: Path) -> None:
+    """Waits until the first window, which is kept while the second is made, is in the folder."""
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        with suppress(OSError, ValueError):
+            if "0" in json.loads((out.parent / "x.mp4.windows" / "state.json").read_text())["windows"]:
+                return
+        time.sleep(0.01)
+    raise TimeoutError("the first window was not kept")
+
+
+def test_a_window_that_was_made_while_the_one_before_could_not_be_kept_is_not_lost(
+    clip: Path,
+    models_folder: Path,
+    runs: Runs,
+    capsys: Captured,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = clip.parent / "out" / "x.mp4"
+    out.parent.mkdir()
+    asked, usual, is_gone = command("windows", clip, out, models_folder), WindowStore.add, Event()
+
+    def add(store: WindowStore, number: int, window: FinishedWindow) -> None:
+        assert is_gone.wait(300)
+        usual(store, number, window)
+
+    monkeypatch.setattr(WindowStore, "add", add)
+    runs.after(2, lambda: (take_folder_away(out), is_gone.set()))
+    assert main(asked) == BAD_INPUT
+    said = json.loads(capsys.readouterr().out)["error"]
+    kept = list(cache.rglob("*.windows"))
+    assert len(kept) == 2
+    assert all(f"Window {number} is finished and kept in" in said for number in (1, 2))
+    assert all(f"kept in {folder}: the same command goes on from there." in said for folder in kept)
+    repair(out)
+    assert main(asked) == DONE
+    assert runs.num_done == 2
     assert list(cache.rglob("*.windows")) == []
 
 
