@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
@@ -37,6 +41,20 @@ def recorded(path: Path) -> dict[str, Any]:
     assert record["finished"]
     assert any(node["class"].startswith("ReelpatchLoad") for node in record["nodes"].values())
     return record
+
+
+def saved(history: dict[str, Any], prompt: dict[str, Any], output: Path) -> dict[str, list[Path]]:
+    """The files that a run wrote into a server's folder of results, by the titles of the nodes that did."""
+    return {
+        prompt[key]["_meta"]["title"]: [output / one["subfolder"] / one["filename"] for one in made["images"]]
+        for key, made in history["outputs"].items()
+        if "images" in made
+    }
+
+
+def shown(pictures: Sequence[Path]) -> NDArray[np.uint8]:
+    """Pictures of one size as frames [F, H, W, 3]."""
+    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in pictures])
 
 
 def prompt_in(path: Path) -> dict[str, Any]:

@@ -13,17 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from reelpatch.media.video_io import read_video
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
-from tests.host.film_facts import Facts, check_note, compared, facts, prompt_in, recorded
+from tests.host.film_facts import check_note, compared, facts, recorded
 from tests.host.server import RUN_S, Server, running
 from tests.host.tiny_prompt import (
     FILES,
     in_known_words,
     models_with_backbone,
     tiny_in_context,
-    tiny_pair,
     tiny_picture,
     without_sam3,
 )
@@ -33,7 +31,6 @@ from workflows.blueprints import blueprints
 from workflows.describe import app_path, paths
 from workflows.graph import Stage, build
 from workflows.material_nodes import load_video
-from workflows.pair_subgraph import ON_SHAPES
 from workflows.result_nodes import save_video
 from workflows.templates import WORKFLOWS, Workflow
 
@@ -43,7 +40,6 @@ FOR_PICTURES = [workflow for workflow in WORKFLOWS if workflow.is_picture]
 IN_CONTEXT = [workflow for workflow in WORKFLOWS if workflow.is_in_context]
 # Core knows HunyuanVideo-1.5's files by their full size alone, so that Capybara's template is not run.
 OF_REFERENCES = [one for one in WORKFLOWS if one.prepare is not None and not RECIPES[one.recipe].sees_clip]
-PAIRS = [workflow for workflow in WORKFLOWS if workflow.is_pair]
 FOR_CLIPS = [
     one
     for one in WORKFLOWS
@@ -119,33 +115,6 @@ def test_a_shipped_workflow_in_context_runs(server: Server, workflow: Workflow) 
     assert made.frames == 9
     if workflow in OF_REFERENCES:
         check_note(workflow, made, server.base / "input")
-
-
-@pytest.mark.parametrize("workflow", PAIRS, ids=lambda workflow: workflow.name)
-def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> None:
-    """By the demo's recipe: both clips, as its note says, each saved under its caption; the second one's from frame 5 on."""
-    onset = 0 if workflow.recipe.startswith("demo") else 5
-    prompt = tiny_pair(workflow, onset)
-    history = server.run(prompt)
-    assert history["status"]["status_str"] == "success", told(history)
-    films: dict[str, Path] = {}
-    for key, output in history["outputs"].items():
-        for one in output.get("images", []):
-            title = prompt[key]["_meta"]["title"]
-            films[title] = server.base / "output" / one["subfolder"] / one["filename"]
-    source, target = films["Source"], films["Result"]
-    assert source.name.startswith("red_circle_in_front_of_a_night_sky")
-    assert target.name.startswith("blue_circle_in_front_of_a_night_sky")
-    assert facts(source) == facts(target) == Facts(9, Fraction(8), (64, 64), 0.0)
-    assert prompt_in(source) == prompt_in(target) == prompt
-    if onset == 0:
-        assert "Two clips of 9 frames, 64x64, at 8 frames per second, without sound" in note_of(workflow)
-    before, after = (read_video(path, folder_fps=Fraction(1)).frames.astype(int) for path in (source, target))
-    apart = abs(before - after).mean((1, 2, 3))
-    if onset == 0:
-        assert apart.max() > 4  # of 255: a red thing, and a blue one
-    else:  # a frame that the codec makes of its neighbours sees the one behind it
-        assert apart[: onset - 1].max() < 0.5 < apart[onset:].max()
 
 
 @pytest.mark.parametrize("workflow", FOR_CLIPS, ids=lambda workflow: workflow.name)
@@ -292,22 +261,6 @@ def test_what_a_note_says_comes_out(server: Server, name: str) -> None:
     _, frames, rate = map(int, said.groups())
     assert (made.frames, made.rate, made.size) == (frames, rate, given.size)
     assert made.sound_s == pytest.approx(made.frames / rate, abs=0.1)  # to a tenth; a frame of AAC has 0.02 s
-
-
-def test_a_clip_is_edited_by_two_captions(server: Server) -> None:
-    """By the demo's recipe: the clip's frames, size and rate, under the second caption."""
-    (workflow,) = (one for one in WORKFLOWS if one.by_captions)
-    prompt = tiny_pair(workflow)
-    history = server.run(prompt)
-    assert history["status"]["status_str"] == "success", told(history)
-    (saved,) = (file for output in history["outputs"].values() for file in output.get("images", []))
-    made = server.base / "output" / saved["subfolder"] / saved["filename"]
-    source = server.base / "input" / "reelpatch_demo_clip.mp4"
-    assert facts(made) == facts(source)
-    assert compared(history) == [facts(made)[:3]]
-    assert set(recorded(made)["text"]) == {ON_SHAPES.source, ON_SHAPES.target}
-    before, after = (read_video(path, folder_fps=Fraction(1)).frames.astype(int) for path in (source, made))
-    assert abs(before - after).mean() > 4  # of 255
 
 
 # One of each place where a run can be refused: a loader, the clip, the edit, and in mid-sampling.

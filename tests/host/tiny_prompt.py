@@ -104,7 +104,7 @@ def tiny_in_context(workflow: Workflow) -> dict[str, Any]:
 
 
 def tiny_pair(workflow: Workflow, onset: int = 0) -> dict[str, Any]:
-    """One that takes two captions, by the demo's recipe and in its words."""
+    """One that takes two captions, by the demo's recipe and in its words; its clips are saved as pictures too, without loss."""
     prompt = json.loads(paths(workflow)[1].read_text(encoding="utf-8"))
     for node in prompt.values():
         given, title = node["inputs"], node["_meta"]["title"]
@@ -114,6 +114,10 @@ def tiny_pair(workflow: Workflow, onset: int = 0) -> dict[str, Any]:
         caption = ON_SHAPES.source if "source" in title else ON_SHAPES.target
         given |= {"instruction": caption} if title.startswith("Name of the") else {}
         given |= {"text": caption} if title.startswith("Caption of") else {}
+    for key, node in list(prompt.items()):
+        if node["class_type"] == "CreateVideo":
+            given = {"images": node["inputs"]["images"], "filename_prefix": "picture"}
+            prompt[f"{key}:1"] = {"inputs": given, "class_type": "SaveImage", "_meta": node["_meta"]}
     return prompt
 
 
