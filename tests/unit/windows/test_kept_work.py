@@ -17,6 +17,9 @@ from reelpatch.headless.editor import Editor
 from reelpatch.headless.enhancer import Enhancer
 from reelpatch.media.video_io import Video
 from reelpatch.media.video_write import write_video
+from reelpatch.progress import OnProgress
+from reelpatch.windows.edit_window import EditWindow
+from reelpatch.windows.window_run import WindowJob
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
 
@@ -187,14 +190,22 @@ def test_a_window_that_was_made_while_the_one_before_could_not_be_kept_is_not_lo
 ) -> None:
     out = clip.parent / "out" / "x.mp4"
     out.parent.mkdir()
-    asked, usual, is_gone = command("windows", clip, out, models_folder), WindowStore.add, Event()
+    asked, is_made = command("windows", clip, out, models_folder), Event()
+    usual_add, usual_work = WindowStore.add, EditWindow.__call__
 
     def add(store: WindowStore, number: int, window: FinishedWindow) -> None:
-        assert is_gone.wait(300)
-        usual(store, number, window)
+        assert is_made.wait(300)
+        usual_add(store, number, window)
+
+    def work(edit: EditWindow, job: WindowJob, on_progress: OnProgress) -> FinishedWindow:
+        made = usual_work(edit, job, on_progress)
+        if job.number == 1:
+            take_folder_away(out)
+            is_made.set()
+        return made
 
     monkeypatch.setattr(WindowStore, "add", add)
-    runs.after(2, lambda: (take_folder_away(out), is_gone.set()))
+    monkeypatch.setattr(EditWindow, "__call__", work)
     assert main(asked) == BAD_INPUT
     said = json.loads(capsys.readouterr().out)["error"]
     kept = list(cache.rglob("*.windows"))

@@ -103,7 +103,7 @@ def test_a_folder_that_is_taken_away_during_the_run_is_a_sentence(
     with pytest.raises(BadInput, match=r"x.mkv.windows, where finished windows are kept, was taken away"):
         run(clip, target, lambda: shutil.rmtree(target.parent / gone))
     target.parent.mkdir(exist_ok=True)
-    assert set(run(clip, target, lambda: None)) >= {0, 1, 3}  # the third may have been kept elsewhere
+    assert set(run(clip, target, lambda: None)) >= {0, 1}  # the others may have been kept elsewhere
     assert np.array_equal(read_video(target, folder_fps=Fraction(1)).frames, moving_square(21))
 
 
