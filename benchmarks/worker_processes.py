@@ -12,6 +12,6 @@ def workers_of(process: int) -> list[psutil.Process]:
     made: list[psutil.Process] = []
     for one in psutil.Process(process).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # ended in between
-            if "forkserver" in " ".join(one.cmdline()) and one.ppid() != process:
+            if one.ppid() != process:
                 made.append(one)
     return made

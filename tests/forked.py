@@ -6,6 +6,8 @@ that forks should have done no work in several threads, which a fork does not ta
 
 import gc
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -13,7 +15,8 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -90,6 +93,33 @@ def fork_of(call: Callable[[], int], out: int, err: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def serve_forks() -> None:
+    """Makes the process that multiprocessing copies for its "forkserver" a fork of this one, so that it imports nothing again.
+
+    For a process that `fork_of` made, before it does anything else: it has one thread then.
+    """
+    multiprocessing.resource_tracker.ensure_running()
+    spawned, multiprocessing.util.spawnv_passfds = multiprocessing.util.spawnv_passfds, _forked_server
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        multiprocessing.util.spawnv_passfds = spawned
+
+
+def _forked_server(_python: bytes, arguments: Sequence[str], kept: Sequence[int]) -> int:
+    """As `spawnv_passfds`: runs the program that stands last in these arguments, with these open files alone."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        for number in set(map(int, os.listdir("/proc/self/fd"))) - {0, 1, 2, *kept}:
+            with suppress(OSError):  # that of the listing
+                os.close(number)
+        exec(arguments[-1], {})  # noqa: PLW0122 -- as `python -c` does
+    finally:
+        os._exit(0)
 
 
 def _reaped(running: list[_Child], limit_s: float) -> Iterator[Ended]:

@@ -13,7 +13,7 @@ from benchmarks.worker_processes import workers_of
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, main
 from reelpatch.headless.runs.pair_set.side_by_side import devices_for
-from tests.forked import Running
+from tests.forked import Running, serve_forks
 from tests.unit.headless.runs.pair_lines import LENIENT, LINES, SETTINGS, contents, pairs, write
 
 Captured = pytest.CaptureFixture[str]
@@ -36,6 +36,8 @@ def started(file: Path, out: Path, *options: str) -> Running:
 
     def call() -> int:
         os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
+        serve_forks()
         return main(["pairs", str(file), "--out", str(out), *SETTINGS, *options])
 
     return Running(call)

@@ -19,7 +19,7 @@ from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.runs.workers.local import LocalWorkers
 from reelpatch.media.output_lock import lock_path
-from tests.forked import Running
+from tests.forked import Running, serve_forks
 from tests.unit.headless.runs.batch_jobs import batch, frames, report, states, twelve_jobs, write_batch
 
 Captured = pytest.CaptureFixture[str]
@@ -46,6 +46,7 @@ def started(path: Path, *options: str) -> Running:
     def call() -> int:
         os.setsid()
         torch.set_num_threads(1)
+        serve_forks()
         return main(["batch", str(path), *options])
 
     return Running(call)
