@@ -114,10 +114,10 @@ def _forked_server(_python: bytes, arguments: Sequence[str], kept: Sequence[int]
     if pid:
         return pid
     try:
-        for number in set(map(int, os.listdir("/proc/self/fd"))) - {0, 1, 2, *kept}:
+        for number in {int(one.name) for one in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
             with suppress(OSError):  # that of the listing
                 os.close(number)
-        exec(arguments[-1], {})  # noqa: PLW0122 -- as `python -c` does
+        exec(arguments[-1], {})
     finally:
         os._exit(0)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import folder_paths
 import torch
@@ -30,7 +27,6 @@ from tiny import (
 
 import nodes
 
-ROOT = Path(__file__).parents[3]
 IDS = {
     *("ReelpatchLoadBackbone", "ReelpatchLoadEditModule", "ReelpatchLoadLora", "ReelpatchDemoTextEncoder"),
     *("ReelpatchClip", "ReelpatchReferences", "ReelpatchApplyEdit", "ReelpatchRecipe", "ReelpatchFlowUniPC"),
@@ -64,23 +60,11 @@ def check_every_input_says_what_it_does():
 
 def check_import_is_a_small_part_of_the_start():
     """Pack and engine take a quarter of what ComfyUI itself takes at most, and draw no large library in."""
-    script = (
-        "import sys; sys.argv=['x','--cpu']\n"
-        "import comfy.options; comfy.options.enable_args_parsing()\n"
-        "import asyncio, time, nodes, comfy_api.latest, comfy.sd, comfy.samplers, comfy.weight_adapter, comfy_extras\n"
-        "import server\n"
-        "host = time.process_time()\n"
-        f"assert asyncio.run(nodes.load_custom_node({str(ROOT)!r}))\n"
-        "print('shares', host, time.process_time() - host, 'cv2' in sys.modules, 'diffusers' in sys.modules)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=1800
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    host_s, pack_s, *optional = done.stdout.split("shares ")[1].split()
-    assert optional == ["False", "False"]
-    assert float(pack_s) < float(host_s) / 4, (pack_s, host_s)
-    return {"share_of_start": float(pack_s) / float(host_s)}
+    from __main__ import STARTED
+
+    assert not STARTED["modules"] & {"cv2", "diffusers"}
+    assert STARTED["pack_s"] < STARTED["host_s"] / 4, STARTED
+    return {"share_of_start": STARTED["pack_s"] / STARTED["host_s"]}
 
 
 def check_backbone_equals_core_s_loader():

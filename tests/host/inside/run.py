@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -33,6 +34,7 @@ import torch  # noqa: E402
 import nodes  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
+STARTED = {}  # how much of the processor's time ComfyUI's own start took, how much the pack's, and which modules that drew in
 
 
 def main() -> None:
@@ -41,7 +43,9 @@ def main() -> None:
     for place in models.iterdir():
         folder_paths.add_model_folder_path(place.name, str(place))
     asyncio.run(nodes.init_extra_nodes(init_custom_nodes=False, init_api_nodes=False))
+    host_s, known = time.process_time(), set(sys.modules)
     assert asyncio.run(nodes.load_custom_node(str(ROOT))), "ComfyUI could not load the pack"
+    STARTED.update(host_s=host_s, pack_s=time.process_time() - host_s, modules=set(sys.modules) - known)
     if len(checks) == 1:
         run_checks(checks[0])
         return
