@@ -86,7 +86,9 @@ async function searched(page, words, picture) {
   await done(
     "the blueprint's node to be put down",
     async () => {
-      if (!(await isPlaced())) await page.mouse.click(left, top);
+      if (await isPlaced()) return;
+      await page.mouse.move(left + 5, top + 5); // it is put down where the mouse has brought it
+      await page.mouse.click(left, top);
     },
     isPlaced,
   );

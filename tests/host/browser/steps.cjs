@@ -4,7 +4,8 @@ const path = require("path");
 
 // Long, for machines that are busy with other things: a step that takes longer fails.
 const STEP_MS = 150_000;
-const TRY_MS = 20_000; // until what may have been lost is done once more
+const FIRST_TRY_MS = 3_000; // until what may have been lost is done once more, and twice as long each time after that
+const TRY_MS = 20_000; // at most
 const MOST_TRIES = 8;
 const LOOK_MS = 50;
 const MOST_FAILED = 3; // sections of a visit, before the rest is left out
@@ -29,7 +30,7 @@ async function done(what, act, look) {
   for (let tries = 1; ; tries += 1) {
     try {
       await act();
-      return await until(what, look, TRY_MS);
+      return await until(what, look, Math.min(TRY_MS, FIRST_TRY_MS * 2 ** (tries - 1)));
     } catch (error) {
       problem = error.message;
       await pause(1000);
