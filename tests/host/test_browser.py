@@ -68,6 +68,13 @@ def pages(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return driven("pages.cjs", job, tmp_path_factory.mktemp("pages"))
 
 
+@pytest.fixture(scope="module")
+def door(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What a visit found of what a person meets first: the demo by its button, and an app in Chinese."""
+    job = {"url": server.url, "modern": True, "app": app_path(WORKFLOWS[0]).stem}
+    return driven("front_door.cjs", job, tmp_path_factory.mktemp("front_door"))
+
+
 @pytest.fixture(params=WORKFLOWS, ids=lambda workflow: workflow.name)
 def workflow(request: pytest.FixtureRequest) -> Workflow:
     return request.param
@@ -291,6 +298,33 @@ def test_a_workflow_of_this_pack_is_queued_with_live_previews(told: Told, server
 def test_what_a_recipe_replaces_is_gray(pages: Told) -> None:
     settings = ["cfg", "steps", "skip_blocks", "skip_start", "skip_end"]
     assert pages["gray"] == [[], settings, []]
+
+
+def test_the_demo_is_two_clicks_away(door: Told, server: Server) -> None:
+    demo = door["demo"]
+    assert demo["clicks"] == ["Reelpatch demo", "Run"]
+    assert demo["ended"]["kind"] == "execution_success", demo
+    assert demo["commands"] == ["Reelpatch.OpenDemo"]
+    (history,) = server.ask(f"/history/{demo['ended']['detail']['prompt_id']}").values()
+    template = json.loads(paths(WORKFLOWS[0])[1].read_text(encoding="utf-8"))
+    queued = history["prompt"][2]
+    assert {key: one["class_type"] for key, one in queued.items()} == {
+        key: one["class_type"] for key, one in template.items()
+    }
+
+
+def test_its_button_is_put_away_by_a_setting(door: Told) -> None:
+    assert door["withButton"] == ["Reelpatch demo"]
+    assert door["withoutButton"] == []
+
+
+def test_an_app_is_chinese_where_the_page_is(door: Told) -> None:
+    """Every name, and every line under one."""
+    app = json.loads(app_path(WORKFLOWS[0]).read_text(encoding="utf-8"))
+    words, asked = in_chinese([app]), app["extra"]["linearData"]["inputs"]
+    assert door["chinese"]["lines"] == [words["lines"][shown["description"]] for *_, shown in asked]
+    own = [words["slots"][widget] for _, widget, _ in asked[1:]]
+    assert door["chinese"]["labels"] == ["文件", *own]  # the first is Load Video's, which the host names
 
 
 def picture(seen: dict[str, Any]) -> NDArray[np.int64]:

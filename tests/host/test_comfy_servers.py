@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from reelpatch.headless.commands.main import BAD_INPUT, DONE
+from tests.forked import Running
 from tests.host.server import ROOT, Server, running
 from tests.unit.headless.runs.batch_jobs import Fields, batch, frames, material, report, states, write_jobs
 
@@ -257,10 +258,7 @@ def test_a_server_that_is_killed_leaves_every_job_done_once(
     folder = material(tmp_path)
     mine = [job | {"steps": 30} if job["verb"] == "edit" else job for job in jobs(6)]
     path = write_jobs(folder / "jobs.jsonl", mine, models_folder)
-    code = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "batch", str(path), "--comfyui", urls(servers)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, env=dict(os.environ))
-    assert process.stderr is not None
+    process = Running(lambda: batch(path, "--comfyui", urls(servers)))
     heard = ""
     for line in process.stderr:
         heard += line.decode()
@@ -269,7 +267,7 @@ def test_a_server_that_is_killed_leaves_every_job_done_once(
     while not servers[1].ask("/queue")["queue_running"]:
         time.sleep(0.02)
     os.kill(servers[1].pid, signal.SIGKILL)
-    heard += process.stderr.read().decode()
+    heard += process.heard()
     assert process.wait() == DONE, heard
     made = report(path)["jobs"]
     assert [job["state"] for job in made] == ["done"] * 6

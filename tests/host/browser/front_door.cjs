@@ -22,6 +22,8 @@ async function main() {
     await page.goto(job.url);
     await page.waitForFunction(() => window.LiteGraph?.registered_node_types?.["ReelpatchApplyEdit"]);
     const withoutButton = await buttons(page);
+    await set(page, "Reelpatch.DemoButton", true); // the server keeps them, for other visits too
+    await set(page, "Comfy.Locale", "en");
     fs.writeFileSync(job.result, JSON.stringify({ demo, chinese, withButton, withoutButton }));
   } finally {
     await context.close();

@@ -18,6 +18,7 @@ from benchmarks.demo_jobs import job_file
 from benchmarks.results import Disagree
 from benchmarks.worker_processes import workers_of
 from reelpatch.headless.commands.main import DONE, main
+from tests.forked import Running, serve_forks
 
 JOBS = 2
 
@@ -33,10 +34,22 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.set_num_threads(before)
 
 
+def started(path: Path, threads: int, *options: str) -> Running:
+    """As the round starts a batch, in a process that has everything imported."""
+
+    def call() -> int:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        torch.set_num_threads(threads)
+        serve_forks()
+        return main(["batch", str(path), *options])
+
+    return Running(call, log=path.parent / "log")
+
+
 def one_worker(_chance: random.Random) -> Generator[tuple[tuple[str, ...], Callable[[Any], None]]]:
     """One process of this machine, which is killed."""
 
-    def kill(batch: "subprocess.Popen[bytes]") -> None:
+    def kill(batch: Running) -> None:
         (child,) = workers_of(batch.pid)
         child.send_signal(signal.SIGKILL)
 
@@ -46,6 +59,7 @@ def one_worker(_chance: random.Random) -> Generator[tuple[tuple[str, ...], Calla
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_round_with_a_killed_worker(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(rounds.WAYS, "workers", (one_worker, ".mkv"))
+    monkeypatch.setattr(rounds, "started", started)
     found = rounds.one_round(tmp_path, alone, "workers", JOBS, 0, within_s=0)  # while the first job loads
     assert len(found["tries"]) == 1
     assert "SIGKILL" in found["tries"][0]
@@ -91,6 +105,7 @@ def test_what_is_lost_or_done_twice_or_otherwise_is_told(
     monkeypatch.setattr(rounds, "started", started)
     monkeypatch.setattr(rounds, "job_file", lambda folder, _number, _ending: folder / "jobs.jsonl")
     monkeypatch.setitem(rounds.WAYS, "workers", (one_worker, ".mkv"))
+    monkeypatch.setattr(rounds, "started", started)
     if not said:
         assert rounds.one_round(tmp_path, alone, "workers", JOBS, 0)["tries"] == []
         return
