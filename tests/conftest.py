@@ -76,9 +76,8 @@ def pytest_collection_finish() -> None:
     """Collections leave out all that the imports have made, which stays."""
     gc.freeze()
     gc.enable()
-    gc.set_threshold(
-        5000, 20, 20
-    )  # seldom: a model is gone with its last name, and few things are left in cycles
+    # Seldom: a model is gone with its last name, and few things are left in cycles.
+    gc.set_threshold(5000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
