@@ -96,9 +96,11 @@ def padded_text(text: Tensor) -> Tensor:
         raise BadInput(
             f"a text of {text.shape[1]} tokens is longer than the {TEXT_ROWS} the model reads: shorten it."
         )
-    return F.pad(text, (0, 0, 0, TEXT_ROWS - text.shape[1]))
+    num_missing = TEXT_ROWS - text.shape[1]
+    return F.pad(text, (0, 0, 0, num_missing)) if num_missing else text  # uncopied, at every step
 
 
 def joined_texts(texts: Sequence[Tensor], rows: int) -> Tensor:
     """Texts that run as one, each for so many rows: [rows * texts, 512, 4096]. A text of two clips has a row for each."""
-    return torch.cat([padded_text(text).expand(rows, -1, -1) for text in texts])
+    padded = [padded_text(text).expand(rows, -1, -1) for text in texts]
+    return padded[0] if len(padded) == 1 else torch.cat(padded)

@@ -14,7 +14,7 @@ from reelpatch.edits.vace.module import VaceModule
 from reelpatch.errors import BadInput
 from reelpatch.headless.hosts.denoiser import Denoiser
 from reelpatch.headless.hosts.wan_host import predict_velocity
-from reelpatch.headless.models.embedded_texts import padded_text
+from reelpatch.headless.models.embedded_texts import joined_texts, padded_text
 from reelpatch.sampling.guidance import Guidance, SkipLayers
 from reelpatch.sampling.schedules import make_sigmas
 from reelpatch.sampling.solvers import sample_flow_euler, sample_flow_unipc
@@ -274,7 +274,11 @@ def test_texts_are_padded_with_zero_rows() -> None:
     assert padded.shape == (1, 512, 24)
     assert torch.equal(padded[0, :7], text)
     assert not padded[0, 7:].any()
-    assert torch.equal(padded_text(padded), padded)
+    assert padded_text(padded).data_ptr() == padded.data_ptr()  # no copy
+    assert joined_texts([padded], 1).data_ptr() == padded.data_ptr()
+    assert torch.equal(
+        joined_texts([padded, 2 * padded], 2), torch.cat([padded, padded, 2 * padded, 2 * padded])
+    )
     with pytest.raises(BadInput, match="a text of 513 tokens is longer than the 512"):
         padded_text(torch.ones(513, 24))
 
