@@ -6,7 +6,10 @@ import mmap
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
@@ -24,7 +27,7 @@ State = dict[str, Tensor]
 SaveState = Callable[..., Path]
 
 
-def bytes_in_memory(path: Path) -> list[bool]:
+def bytes_in_memory(path: Path) -> NDArray[np.bool_]:
     """For each page of a file, whether the system has read it."""
     num_bytes, page = path.stat().st_size, mmap.PAGESIZE
     num_pages = -(-num_bytes // page)
@@ -36,7 +39,7 @@ def bytes_in_memory(path: Path) -> list[bool]:
     pages = (ctypes.c_ubyte * num_pages)()
     assert libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(num_bytes), pages) == 0
     libc.munmap(ctypes.c_void_p(start), ctypes.c_size_t(num_bytes))
-    return [bool(one & 1) for one in pages]
+    return (np.frombuffer(pages, np.uint8) & 1).astype(bool)
 
 
 def matrices_read(path: Path) -> tuple[int, int]:
@@ -47,7 +50,7 @@ def matrices_read(path: Path) -> tuple[int, int]:
     pages = bytes_in_memory(path)
     spans = [info["data_offsets"] for key, info in header.items() if "blocks." in key]
     middles = [8 + length + (begin + end) // 2 for begin, end in spans if end - begin >= 2**22]
-    return sum(pages[middle // mmap.PAGESIZE] for middle in middles), len(middles)
+    return sum(int(pages[middle // mmap.PAGESIZE]) for middle in middles), len(middles)
 
 
 @pytest.mark.parametrize("form", ["bf16", "fp8"])
@@ -69,7 +72,7 @@ def test_no_matrix_is_read_at_load(
     assert read == 0
     # That it would be seen:
     with safe_open(path, "pt") as tensors:
-        assert tensors.get_tensor(f"{stack}.1.ffn.0.weight").float().sum() == 0
+        assert tensors.get_tensor(f"{stack}.1.ffn.0.weight").view(torch.uint8).max() == 0
     assert matrices_read(path)[0] == 1
     del loaded
 
