@@ -2,7 +2,7 @@
 # Without a GPU, a PIP_EXTRA_INDEX_URL that names PyTorch's index of CPU wheels makes the download much smaller.
 PYTHON ?= python3
 VENV := .venv
-# One more than the cores of a small machine: the browser tests mostly wait for pages. Four were no faster on two cores.
+# One more than the cores of a small machine: two and four were no faster on two cores.
 TEST_JOBS ?= 3
 BIN := $(VENV)/bin
 # The tests start hundreds of processes: Python keeps what it has compiled for the next, even where it is told not to.

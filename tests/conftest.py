@@ -31,7 +31,7 @@ if SHARED_BY > 1:
 
 # `make test` hands out whole files, in this order and then as they are found: whoever gets a long one last is waited for.
 LONGEST_FIRST = (
-    "tests/host/test_browser.py",  # mostly waits for pages
+    "tests/host/test_browser.py",
     "tests/host/test_inside.py",
     "tests/unit/demo/test_bars.py",
     "tests/host/test_mask_track_editor.py",
@@ -76,8 +76,6 @@ def pytest_collection_finish() -> None:
     """Collections leave out all that the imports have made, which stays."""
     gc.freeze()
     gc.enable()
-    # Seldom: a model is gone with its last name, and few things are left in cycles.
-    gc.set_threshold(5000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -253,9 +253,10 @@ class _WindowsInTurn:
                 if not isinstance(found, FinishedWindow):
                     before = self.store.carried(number - 1) if carried is None else carried
                     found = self._made(number, found, before, keeping)
-                with _not_lost(number, found, self._kept(number)):
+                kept = self._kept(number)
+                with _not_lost(number, found, kept):
                     keeping.finish()
-                keeping.start(partial(_add, self.store, number, found, self._kept(number)))
+                keeping.start(partial(_add, self.store, number, found, kept))
                 carried = found.carried
 
     def _read(self, frames: FrameReader, number: int) -> Frames | FinishedWindow:

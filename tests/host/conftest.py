@@ -9,8 +9,14 @@ from tests.host.server import Server, running
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as after installing: no files but those that come with Reelpatch."""
-    needed()
     with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest) -> Server:
+    """`installed`, where there is a browser for it."""
+    needed()
+    return request.getfixturevalue("installed")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
@@ -50,11 +46,6 @@ def saved(history: dict[str, Any], prompt: dict[str, Any], output: Path) -> dict
         for key, made in history["outputs"].items()
         if "images" in made
     }
-
-
-def shown(pictures: Sequence[Path]) -> NDArray[np.uint8]:
-    """Pictures of one size as frames [F, H, W, 3]."""
-    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in pictures])
 
 
 def prompt_in(path: Path) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from reelpatch.media.pictures import read_picture
 from reelpatch.media.video_io import read_video
 from tests.design.workflow_forms import note_of
-from tests.host.film_facts import Facts, compared, facts, prompt_in, recorded, saved, shown
-from tests.host.server import Server, running
+from tests.host.film_facts import Facts, compared, facts, prompt_in, recorded, saved
+from tests.host.server import Server
 from tests.host.tiny_prompt import tiny_pair
 from workflows.pair_subgraph import ON_SHAPES
 from workflows.templates import WORKFLOWS, Workflow
@@ -22,26 +22,19 @@ RED, BLUE = 0, 2  # channels
 PAIRS = [workflow for workflow in WORKFLOWS if workflow.is_pair]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as after installing: no files but those that come with Reelpatch."""
-    with running(tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("no_models")) as started:
-        yield started
-
-
 def is_shown(colour: int, picture: NDArray[np.int_]) -> bool:
     """Whether somewhere red, or blue, is far above the other; the night sky's blue is dark."""
     return bool((picture[..., colour] - picture[..., BLUE - colour]).max() > 128)
 
 
 @pytest.mark.parametrize("workflow", PAIRS, ids=lambda workflow: workflow.name)
-def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> None:
+def test_a_shipped_workflow_makes_a_pair(installed: Server, workflow: Workflow) -> None:
     """By the demo's recipe: both clips, as its note says, each saved under its caption; the second one's from frame 5 on."""
     onset = 0 if workflow.recipe.startswith("demo") else 5
     prompt = tiny_pair(workflow, onset)
-    history = server.run(prompt)
+    history = installed.run(prompt)
     assert history["status"]["status_str"] == "success", history["status"]
-    made = saved(history, prompt, server.base / "output")
+    made = saved(history, prompt, installed.base / "output")
     (source,), (target,) = made["Source"], made["Result"]
     assert source.name.startswith("red_circle_in_front_of_a_night_sky")
     assert target.name.startswith("blue_circle_in_front_of_a_night_sky")
@@ -49,7 +42,10 @@ def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> 
     assert prompt_in(source) == prompt_in(target) == prompt
     if onset == 0:
         assert "Two clips of 9 frames, 64x64, at 8 frames per second, without sound" in note_of(workflow)
-    before, after = (shown(made[f"The {one} as a video"]).astype(int) for one in ("source", "target"))
+    before, after = (
+        np.stack([read_picture(path).pixels for path in made[f"The {one} as a video"]]).astype(int)
+        for one in ("source", "target")
+    )
     assert np.array_equal(before[:onset], after[:onset])
     assert is_shown(RED, before[-1])
     assert not is_shown(BLUE, before[-1])
@@ -57,14 +53,14 @@ def test_a_shipped_workflow_makes_a_pair(server: Server, workflow: Workflow) -> 
     assert not is_shown(RED, after[-1])
 
 
-def test_a_clip_is_edited_by_two_captions(server: Server) -> None:
+def test_a_clip_is_edited_by_two_captions(installed: Server) -> None:
     """By the demo's recipe: the clip's frames, size and rate, under the second caption."""
     (workflow,) = (one for one in WORKFLOWS if one.by_captions)
     prompt = tiny_pair(workflow)
-    history = server.run(prompt)
+    history = installed.run(prompt)
     assert history["status"]["status_str"] == "success", history["status"]
-    ((made,),) = saved(history, prompt, server.base / "output").values()
-    source = server.base / "input" / "reelpatch_demo_clip.mp4"
+    ((made,),) = saved(history, prompt, installed.base / "output").values()
+    source = installed.base / "input" / "reelpatch_demo_clip.mp4"
     assert facts(made) == facts(source)
     assert compared(history) == [facts(made)[:3]]
     assert set(recorded(made)["text"]) == {ON_SHAPES.source, ON_SHAPES.target}

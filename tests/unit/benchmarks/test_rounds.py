@@ -105,7 +105,6 @@ def test_what_is_lost_or_done_twice_or_otherwise_is_told(
     monkeypatch.setattr(rounds, "started", started)
     monkeypatch.setattr(rounds, "job_file", lambda folder, _number, _ending: folder / "jobs.jsonl")
     monkeypatch.setitem(rounds.WAYS, "workers", (one_worker, ".mkv"))
-    monkeypatch.setattr(rounds, "started", started)
     if not said:
         assert rounds.one_round(tmp_path, alone, "workers", JOBS, 0)["tries"] == []
         return

@@ -47,12 +47,12 @@ class OfOneClip(Editor):
 
 @pytest.fixture(scope="module")
 def editor() -> Editor:
-    return OfOneClip(RECIPES["demo"], merge_loras=True)
+    return OfOneClip(RECIPES["demo"])
 
 
 @pytest.fixture(scope="module")
 def in_context() -> Editor:
-    """Merged as that of `editor`: differences are added once and not at every step."""
+    """Merged, the adapter's differences are added once and not at every step."""
     return Editor(RECIPES["demo-in-context"], merge_loras=True)
 
 
