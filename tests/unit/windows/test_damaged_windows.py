@@ -3,12 +3,12 @@
 import json
 import logging
 import os
-import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ import torch
 from reelpatch.errors import BadInput
 from reelpatch.families.wan.family import WAN
 from reelpatch.media.frame_reader import look_through
+from reelpatch.media.output_lock import owned_output
 from reelpatch.media.video_io import Frames, Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.progress import silent
@@ -25,6 +26,7 @@ from reelpatch.windows.plan_windows import plan_windows
 from reelpatch.windows.window_run import CutClip, WindowJob, run_windows
 from reelpatch.windows.window_store import FinishedWindow, WindowStore
 from tests.conftest import moving_square
+from tests.forked import fork_of
 
 NUM_WINDOWS = 4  # of 9 frames each, which begin at 0, 4, 8 and 12
 
@@ -234,58 +236,71 @@ def patched(path: Path, at: int) -> None:
         file.write(b"x")
 
 
-RACE = """
-import json, sys, time
-from pathlib import Path
-from fractions import Fraction
-import numpy as np
-import torch
-from reelpatch.windows.plan_windows import plan_windows
-from reelpatch.errors import BadInput
-from reelpatch.families.wan.family import WAN
-from reelpatch.media.frame_reader import look_through
-from reelpatch.media.output_lock import owned_output
-from reelpatch.windows.window_run import CutClip, run_windows
-from reelpatch.windows.window_store import FinishedWindow
+def say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
 
-clip, target, tone = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-long_clip = CutClip(look_through(clip, folder_fps=Fraction(1)), plan_windows(21, 9, 5, WAN.lattice))
 
-def work(job, on_progress):
-    time.sleep(0.02)
-    first = 5 if job.number else 0
-    return FinishedWindow(np.full_like(job.pictures[first:], tone), {"tone": torch.tensor(tone)})
+def race(clip: Path, target: Path, tone: int, starts: IO[str]) -> int:
+    """A run that makes every window of one tone, once it is told to; having made the result it owns it until its input ends."""
+    long_clip = CutClip(look_through(clip, folder_fps=Fraction(1)), plan_windows(21, 9, 5, WAN.lattice))
 
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    with owned_output(target):
-        run_windows(long_clip, target, {"tone": tone}, work, lambda *_: None)
-        print("done", flush=True)
-        sys.stdin.read()
-except BadInput as error:
-    print(error, flush=True)
-"""
+    def work(job: WindowJob, _on_progress: object) -> FinishedWindow:
+        time.sleep(0.02)
+        first = 5 if job.number else 0
+        return FinishedWindow(np.full_like(job.pictures[first:], tone), {"tone": torch.tensor(tone)})
+
+    say("ready")
+    starts.readline()
+    try:
+        with owned_output(target):
+            run_windows(long_clip, target, {"tone": tone}, work, silent)
+            say("done")
+            starts.read()
+    except BadInput as error:
+        say(str(error))
+    return 0
+
+
+class Racer:
+    """A run in a process of its own, forked from this one: what it says can be read, and it is told by a pipe."""
+
+    def __init__(self, clip: Path, target: Path, tone: int, others: Sequence["Racer"]) -> None:
+        heard, says = os.pipe()
+        told, tells = os.pipe()
+
+        def run_alone() -> int:
+            for number in (tells, heard, *(one.tells.fileno() for one in others)):
+                os.close(number)  # an input ends once nobody holds its other end
+            return race(clip, target, tone, os.fdopen(told))
+
+        self.pid = fork_of(run_alone, says, os.dup(2))
+        os.close(says)
+        os.close(told)
+        self.heard, self.tells = os.fdopen(heard), os.fdopen(tells, "w")
+
+    def ended(self) -> int:
+        """The exit code, once its input has ended."""
+        self.tells.close()
+        self.heard.close()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @pytest.mark.parametrize("number", [2, 4])
 def test_of_runs_at_once_one_makes_the_result(number: int, clip: CutClip, tmp_path: Path) -> None:
-    target, pipe = tmp_path / "out" / "x.mkv", subprocess.PIPE
+    target = tmp_path / "out" / "x.mkv"
     target.parent.mkdir()
-    command = [sys.executable, "-c", RACE, str(clip.header.path), str(target)]
-    runs: list[subprocess.Popen[Any]] = [
-        subprocess.Popen([*command, str(10 * tone)], stdin=pipe, stdout=pipe, text=True)
-        for tone in range(number)
-    ]
+    runs: list[Racer] = []
+    for tone in range(number):
+        runs.append(Racer(clip.header.path, target, 10 * tone, runs))
     for one in runs:
-        assert one.stdout.readline() == "ready\n"
+        assert one.heard.readline() == "ready\n"
     for one in runs:
-        one.stdin.write("\n")
-        one.stdin.flush()
-    answers = [one.stdout.readline().strip() for one in runs]
+        one.tells.write("\n")
+        one.tells.flush()
+    answers = [one.heard.readline().strip() for one in runs]
     for one in runs:
-        one.communicate()
-        assert one.returncode == 0
+        assert one.ended() == 0
     assert answers.count("done") == 1
     assert all("is being made by another run" in told for told in answers if told != "done")
     frames = frames_of(target)
