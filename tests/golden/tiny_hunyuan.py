@@ -1,6 +1,10 @@
-"""HunyuanVideo-1.5's models at a tiny size, with weights that are the same each time, and their files in every naming."""
+"""HunyuanVideo-1.5's models at a tiny size, with weights that are the same each time, and their files in every naming.
+
+Each model is made once: whoever changes one takes a copy.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +44,13 @@ def drawn(model: nn.Module, seed: int = 3) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def transformer(**changed: Any) -> HunyuanVideo15Transformer3DModel:
+@cache
+def transformer() -> HunyuanVideo15Transformer3DModel:
+    return changed_transformer()
+
+
+def changed_transformer(**changed: Any) -> HunyuanVideo15Transformer3DModel:
+    """One of its own, with other of diffusers' options."""
     sizes = {
         "num_attention_heads": HEADS, "num_layers": BLOCKS, "text_embed_dim": WIDTHS["text"],
         "text_embed_2_dim": WIDTHS["glyphs"], "image_embed_dim": WIDTHS["pictures"],
@@ -48,10 +58,12 @@ def transformer(**changed: Any) -> HunyuanVideo15Transformer3DModel:
     return drawn(HunyuanVideo15Transformer3DModel(**sizes | changed))
 
 
+@cache
 def vae() -> AutoencoderKLHunyuanVideo15:
     return drawn(AutoencoderKLHunyuanVideo15(**VAE))
 
 
+@cache
 def qwen() -> Qwen2Model:
     """All of its layers, as files have them."""
     return drawn(
@@ -61,6 +73,7 @@ def qwen() -> Qwen2Model:
     )
 
 
+@cache
 def glyphs() -> T5EncoderModel:
     return drawn(
         T5EncoderModel(
@@ -77,6 +90,7 @@ def glyphs() -> T5EncoderModel:
     )
 
 
+@cache
 def siglip() -> SiglipVisionModel:
     return drawn(
         SiglipVisionModel(

@@ -27,6 +27,12 @@ SHAPE = (32, 2, 4, 6)
 SAME = 1e-5
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder; not to be changed."""
+    return tiny.write_models(tmp_path_factory.mktemp("models"))
+
+
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -161,8 +167,8 @@ def test_a_vae_file_is_the_diffusers_model_it_was_made_from(tmp_path: Path, nami
     assert float((vae.decode(latents) - decoded).abs().max()) <= SAME
 
 
-def test_the_text_is_read_as_the_pipeline_reads_it(tmp_path: Path) -> None:
-    folder = tiny.write_models(tmp_path) / "text_encoders"
+def test_the_text_is_read_as_the_pipeline_reads_it(models: Path) -> None:
+    folder = models / "text_encoders"
     reader = load_qwen(folder / "qwen_2.5_vl_7b_fp8_scaled.safetensors", dtype=torch.float32, device=CPU)
     ids, before = reader.tokens("make it night")
     mask = torch.ones(1, len(ids))
@@ -177,9 +183,9 @@ def test_the_text_is_read_as_the_pipeline_reads_it(tmp_path: Path) -> None:
 
 
 def test_an_empty_text_is_a_space_and_a_long_one_is_cut(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = tiny.write_models(tmp_path) / "text_encoders"
+    folder = models / "text_encoders"
     reader = load_qwen(folder / "qwen_2.5_vl_7b_fp8_scaled.safetensors", dtype=torch.float32, device=CPU)
     assert reader.tokens("") == reader.tokens(" ")
     ids, before = reader.tokens("x" * 1100)
@@ -187,8 +193,8 @@ def test_an_empty_text_is_a_space_and_a_long_one_is_cut(
     assert "its last 106 are not used" in caplog.text or "are not used" in caplog.text
 
 
-def test_quoted_text_is_read_as_byt5_reads_it(tmp_path: Path) -> None:
-    folder = tiny.write_models(tmp_path) / "text_encoders"
+def test_quoted_text_is_read_as_byt5_reads_it(models: Path) -> None:
+    folder = models / "text_encoders"
     glyphs = load_glyphs(folder / "byt5_small_glyphxl_fp16.safetensors")
     told = 'Text "OPEN". Text "zu". '
     assert tokens('write "OPEN" and “zu” and "OPEN"') == [*(byte + 3 for byte in told.encode()), 1]
@@ -196,8 +202,8 @@ def test_quoted_text_is_read_as_byt5_reads_it(tmp_path: Path) -> None:
     assert torch.equal(glyphs.embed('write "OPEN"'), tiny.glyphs()(input_ids=ids).last_hidden_state)
 
 
-def test_pictures_are_seen_as_siglip_sees_them(tmp_path: Path) -> None:
-    folder = tiny.write_models(tmp_path) / "clip_vision"
+def test_pictures_are_seen_as_siglip_sees_them(models: Path) -> None:
+    folder = models / "clip_vision"
     seen = load_siglip(folder / "sigclip_vision_patch14_384.safetensors").embed(noise(2, 30, 40, 3).sigmoid())
     assert seen.shape == (1, 2 * 16, 144)
     from transformers import SiglipImageProcessor
@@ -224,7 +230,7 @@ def test_pictures_are_seen_as_siglip_sees_them(tmp_path: Path) -> None:
 def test_transformers_that_no_edit_is_made_for_are_refused(
     tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
-    state = tiny.transformer(**change).state_dict()
+    state = tiny.changed_transformer(**change).state_dict()
     save_file({name: tensor.clone() for name, tensor in state.items()}, tmp_path / "x.safetensors")
     with pytest.raises(BadInput, match=words):
         load(tmp_path / "x.safetensors")

@@ -1,6 +1,7 @@
 """What the plan says of memory is what the headless code holds when it runs on fake tensors of full size."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -39,6 +40,7 @@ WIDE = replace(MODELS, has_loras=False, backbone_bytes=2)
 NARROW = replace(WIDE, backbone=T2V_1_3B, module=VACE_1_3B)
 
 
+@cache
 def live_step(job: Job, models: Models, piece: int | None = None) -> int:
     """Two blocks stand for all: each frees what it made."""
     backbone, module = fake_transformer(models)

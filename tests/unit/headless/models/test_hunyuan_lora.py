@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_it_is_the_merged_transformer_in_every_naming(naming: str, tmp_path: Pat
     path = written(tmp_path / "x.safetensors", naming)
     file = expect_weights(path, Kind.LORA)
     assert "HunyuanVideo-1.5 backbone" in file.words
-    model = tiny.transformer()
+    model = deepcopy(tiny.transformer())
     report = merge_lora(model, path, STRENGTH)
     assert (report.num_layers, report.unmatched) == (len(pairs()), {})
     expected = merged(STRENGTH * (ALPHA / RANK if naming == "kohya" else 1))
@@ -106,7 +107,7 @@ def test_it_is_the_merged_transformer_in_every_naming(naming: str, tmp_path: Pat
         torch.testing.assert_close(
             tensor, expected[name], atol=1e-6, rtol=1e-5
         )  # sums of fp32 in another order
-    beside = tiny.transformer()
+    beside = deepcopy(tiny.transformer())
     before = {name: tensor.clone() for name, tensor in beside.state_dict().items()}
     applied = apply_lora(beside, path, STRENGTH)
     assert (applied.report.num_layers, applied.report.unmatched) == (len(pairs()), {})
