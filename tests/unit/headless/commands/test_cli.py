@@ -29,6 +29,7 @@ from reelpatch.media.video_io import Video, read_video
 from reelpatch.media.video_write import write_video
 from reelpatch.recipes import recipe
 from tests.conftest import moving_square
+from tests.forked import Running
 
 Captured = pytest.CaptureFixture[str]
 
@@ -214,34 +215,21 @@ def test_bars_show_each_stage_on_a_terminal() -> None:
     assert "decoding:   0%" in drawn
 
 
-def _heed_ctrl_c() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and passes that on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_leaves_nothing_behind(models_folder: Path, clip_path: Path, tmp_path: Path) -> None:
-    arguments = [
-        "edit",
-        clip_path,
-        "make it sepia",
-        "--models",
-        models_folder,
-        "--output",
-        tmp_path / "x.mp4",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reelpatch", *map(str, arguments), "--steps", "1000"],
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])},
-        text=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 -- it only sets a signal
-    )
-    assert process.stderr is not None
-    while "the result goes to" not in process.stderr.readline():
-        assert process.poll() is None
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=600)  # long, for machines that are busy with other things
-    assert process.returncode == STOPPED
+    models, out = ("--models", str(models_folder)), ("--output", str(tmp_path / "x.mp4"))
+
+    def edit() -> int:
+        # As a shell starts it, whatever the one that runs the tests has made of signals; and with no threads of the process that forks.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        torch.set_num_threads(1)
+        return main(["edit", str(clip_path), "make it sepia", *models, *out, "--steps", "1000"])
+
+    with Running(edit) as process:
+        while b"the result goes to" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        errors = process.heard()
+        assert process.wait() == STOPPED
     assert "stopped; nothing was written" in errors
     assert list(tmp_path.iterdir()) == []
