@@ -12,6 +12,7 @@ import pytest
 from tests.host import (
     adapter_reference,
     comfy,
+    demo_reference,
     first_frame_reference,
     half_size_reference,
     hunyuan_reference,
@@ -29,7 +30,7 @@ SUITES = (
     *("enhancing", "long_clips", "results", "edited_frames", "long_enhance", "dynamic"),
     *("looks", "segments", "toys", "recipe_models", "sharing"),
     *("converting", "found", "pictures", "mask_tracks", "track_routes", "rewriting"),
-    *("adapters", "canvases", "channels", "half_size", "references_alone"),
+    *("adapters", "canvases", "channels", "half_size", "references_alone", "demo_files"),
 )
 
 
@@ -62,6 +63,8 @@ def ran(
         segments_reference.write(folder)
     if "sharing" in chosen:
         sharing_reference.write(folder)
+    if "demo_files" in chosen:
+        demo_reference.write(folder)
     if "edited_frames" in chosen:
         first_frame_reference.write(folder)
     if "half_size" in chosen:
