@@ -1,30 +1,23 @@
-"""What several tests share: a models folder of tiny random weights in the true formats, and small clips."""
+"""What several tests share: a models folder of tiny random weights in the true formats, and small clips.
+
+What it needs of PyTorch and its kin is imported where it is used: of several processes (`make test`), the one that hands out
+the tests computes nothing.
+"""
 
 import gc
 import os
-from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
 from numpy.typing import NDArray
-from safetensors.torch import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-from torch import Tensor, nn
-from transformers import UMT5Config, UMT5EncoderModel
 
-from reelpatch.edits.vace.module import LAYERS_KEY
-from reelpatch.families.wan.names import diffusers_to_native, umt5_hf_to_wan, vae_diffusers_to_native
-from reelpatch.media.video_io import Video
-from reelpatch.media.video_write import write_video
-from reelpatch.recipes import Role, recipe
-
-# Tests run side by side (`make test`): each process, and what it starts, takes its share of the cores.
+# Tests run side by side: each process, and what it starts, takes its share of the cores.
 SHARED_BY = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if SHARED_BY > 1:
+    import torch
+
     threads = max(1, (os.cpu_count() or 1) // SHARED_BY)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
@@ -64,9 +57,6 @@ LONGEST_FIRST = (
     "tests/fuzz/test_clip_mutants.py",
 )
 
-WORDS = ("<pad>", "</s>", "<unk>", "make", "it", "sepia", "blue", "remove", "the", "circle")
-State = dict[str, Tensor]
-
 
 def pytest_collection() -> None:
     gc.disable()
@@ -83,69 +73,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
-def _native(model: nn.Module, rename: Callable[[str], str]) -> State:
-    """Weights under native names; small noise on all, because diffusers starts some layers from zeros."""
-    return {
-        rename(key): (tensor + 0.02 * torch.randn_like(tensor)).contiguous()
-        for key, tensor in model.state_dict().items()
-        if key != "encoder.embed_tokens.weight"
-    }
-
-
-def _transformer() -> tuple[State, State]:
-    merged = _native(
-        WanVACETransformer3DModel(
-            num_attention_heads=1,
-            num_layers=2,
-            ffn_dim=64,
-            text_dim=4096,
-            freq_dim=256,
-            vace_layers=[0],
-            vace_in_channels=96,
-        ),
-        diffusers_to_native,
-    )
-    backbone = {key: tensor for key, tensor in merged.items() if not key.startswith("vace_")}
-    return backbone, {key: merged[key] for key in merged.keys() - backbone.keys()}
-
-
-def _lora(backbone: State) -> State:
-    layer = "blocks.0.self_attn.q"
-    width = len(backbone[f"{layer}.weight"])
-    return {
-        f"diffusion_model.{layer}.lora_A.weight": torch.randn(2, width) / 50,
-        f"diffusion_model.{layer}.lora_B.weight": torch.randn(width, 2) / 50,
-    }
-
-
-def _tokenizer() -> str:
-    """One that takes any words, as UMT5's own does: templates of every method are run with it."""
-    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return tokenizer.to_str()
-
-
 @pytest.fixture(scope="session")
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the recipe `demo`, as random weights of two blocks; not to be changed."""
-    torch.manual_seed(0)
-    backbone, module = _transformer()
-    vae = AutoencoderKLWan(base_dim=8)
-    text = UMT5EncoderModel(
-        UMT5Config(vocab_size=len(WORDS), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
-    )
-    files: dict[Role, tuple[State, Mapping[str, str]]] = {
-        "backbone": (backbone, {}),
-        "module": (module, {LAYERS_KEY: "0"}),
-        "lora": (_lora(backbone), {}),
-        "vae": (_native(vae, vae_diffusers_to_native), {}),
-        "text_encoder": (_native(text, umt5_hf_to_wan), {"tokenizer_json": _tokenizer()}),
-    }
+    from tests.tiny_models import write_models
+
     folder = tmp_path_factory.mktemp("models")
-    for role, (state, metadata) in files.items():
-        file = recipe("demo").files_for(role)[0]
-        (folder / file.folder).mkdir(exist_ok=True)
-        save_file(state, folder / file.folder / file.names[0], dict(metadata))
+    write_models(folder)
     return folder
 
 
@@ -163,6 +97,9 @@ def moving_square(frames: int = 9, height: int = 32, width: int = 32) -> NDArray
 @pytest.fixture(scope="session")
 def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An mp4 of 9 frames, 32x32, 8 fps, without sound."""
+    from reelpatch.media.video_io import Video
+    from reelpatch.media.video_write import write_video
+
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     write_video(Video(moving_square(), Fraction(8)), path)
     return path

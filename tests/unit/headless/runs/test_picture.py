@@ -22,8 +22,8 @@ from reelpatch.headless.commands.main import BAD_INPUT, DONE, STOPPED, main
 from reelpatch.headless.picture_editor import EditedPicture, PictureEditor
 from reelpatch.media.video_io import read_video
 from reelpatch.recipes import recipe
-from tests.conftest import WORDS
 from tests.golden import tiny_pictures
+from tests.tiny_models import WORDS
 
 Captured = pytest.CaptureFixture[str]
 AREA = ("--size", "32x32")
