@@ -113,7 +113,10 @@ def held_out(num_scenes: int) -> Iterator[ContextExample]:
 def evaluate_in_context(
     num_scenes: int, on_progress: OnProgress = silent, *, compare_each: int = 1
 ) -> ContextReport:
-    """Edit held-out scenes; the truth of one of `compare_each` goes through the VAE."""
+    """Edit held-out scenes.
+
+    One of `compare_each` has its truth sent through the VAE and, among the first `NUM_BLANK`, a blank mask compared with none.
+    """
     # Merged, the adapter's differences are added once and not at every step.
     editor = Editor(recipe(RECIPE), merge_loras=True)
     chosen = list(held_out(num_scenes))
@@ -122,7 +125,8 @@ def evaluate_in_context(
         on_progress("editing held-out scenes in context", number, len(chosen))
         outcomes.append(_outcome(editor, one, is_compared=number % compare_each == 0))
     on_progress("editing held-out scenes in context", len(chosen), len(chosen))
-    return ContextReport(outcomes, all(_is_blank_equal(editor, one) for one in chosen[:NUM_BLANK]))
+    blank = chosen[:NUM_BLANK:compare_each]
+    return ContextReport(outcomes, all(_is_blank_equal(editor, one) for one in blank))
 
 
 def edited_in_context(editor: Editor, one: ContextExample) -> Tensor:

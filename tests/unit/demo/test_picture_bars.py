@@ -27,7 +27,7 @@ BARS = {"recolour, one object": 9 / 12, "remove": 9 / 12, "background": 10 / 12}
 
 @pytest.fixture(scope="module")
 def found() -> list[Outcome]:
-    return outcomes(36, tuple(BARS), reason_each=4)
+    return outcomes(36, tuple(BARS), reason_each=4, ceiling_each=4)
 
 
 @pytest.fixture(scope="module")
