@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,8 +26,10 @@ from reelpatch.clips.bytes_and_floats import to_floats
 from reelpatch.headless.demo import scenes
 from reelpatch.headless.editor import Editor
 from reelpatch.headless.loaded_recipe import LoadedRecipe
+from reelpatch.headless.models import wan_transformer
 from reelpatch.headless.models.encoded_clips import EncodedClips
 from reelpatch.headless.models.read_ahead import ReadAhead
+from reelpatch.headless.picture_editor import PictureEditor
 from reelpatch.media.video_io import read_video
 from reelpatch.plan.job import Job, count_work
 from reelpatch.plan.memory import GIB, SLOTS, step_activations
@@ -110,6 +113,27 @@ def encodes() -> Iterator[Row]:
     yield Row("an edit of a clip that was edited before: encoded again, not", "s of the processor", *found, "same bits")  # fmt: skip
 
 
+def texts() -> Iterator[Row]:
+    """Edits by the demo's models, which compute what is of the text alone at every step, and once."""
+    clip = torch.from_numpy(scenes.example(scenes.HELD_OUT).source)
+    makers: dict[str, Callable[[], Callable[[], torch.Tensor]]] = {
+        "clip": lambda: partial(Editor(recipe("demo")).edit, clip, INSTRUCTION),
+        "picture": lambda: partial(_edited_picture, PictureEditor(recipe("demo-picture")), clip[0]),
+    }
+    for what, make in makers.items():
+        with mock.patch.object(wan_transformer, "compute_texts_once"):
+            before = make()
+            anew = before()
+        after = make()
+        _check_same(anew, after(), f"edits of a {what} that compute the text at every step and once")
+        times = interleaved({"before": before, "after": after}, turns=EDIT_TURNS, clock=time.process_time)
+        yield Row(f"the demo's edit of a {what}: what is of the text alone computed at every step, once", "s of the processor", *_in_turns(times), "same bits")  # fmt: skip
+
+
+def _edited_picture(editor: PictureEditor, picture: torch.Tensor) -> torch.Tensor:
+    return editor.edit(picture, INSTRUCTION).picture
+
+
 def sessions() -> Iterator[Row]:
     """The second edit of a session, of another clip."""
     clip = to_floats(read_video(_demo_clip(), folder_fps=Fraction(8)).frames)
@@ -169,6 +193,7 @@ SECTIONS: tuple[Callable[[], Iterator[Row]], ...] = (
     windows_side_by_side,
     jobs_of_a_batch,
     encodes,
+    texts,
     sessions,
     start,
 )

@@ -17,6 +17,11 @@ from reelpatch.families.wan.layouts import is_of_module
 from reelpatch.families.wan.names import native_to_diffusers
 from reelpatch.headless.models.fill import Precision, fill, read_weights, set_factors
 from reelpatch.headless.models.lora import apply_lora
+from reelpatch.headless.models.same_text import (
+    compute_texts_once,
+    text_layers_of_backbone,
+    text_layers_of_module,
+)
 from reelpatch.headless.models.stored_layers import StoredOperations
 from reelpatch.weights.header import Kind, KnownFile
 from reelpatch.weights.weight_files import expect_weights
@@ -78,6 +83,7 @@ def load_backbone(
         device=torch.device(device),
         ignored=frozenset(name for name in file.keys if is_of_module(name)),
     )
+    compute_texts_once(text_layers_of_backbone(model))
     return model
 
 
@@ -111,6 +117,7 @@ def load_module(
     weights = read_weights(file, work.names_in(file), precision=precision, device=torch.device(device))
     module = work.load(weights.tensors, metadata=file.metadata, operations=StoredOperations, source=str(path))
     set_factors(module, weights.factors)
+    compute_texts_once(text_layers_of_module(module))
     if lora is not None:
         apply_lora(module, lora)
     return module
