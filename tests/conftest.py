@@ -52,7 +52,6 @@ LONGEST_FIRST = (
     "tests/unit/windows/test_kept_work.py",
     "tests/test_cases.py",
     "tests/unit/benchmarks/test_soak.py",
-    "tests/host/test_demo_files.py",
     "tests/design/test_cost.py",
     "tests/fuzz/test_clip_mutants.py",
 )
