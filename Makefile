@@ -19,7 +19,7 @@ demo: $(VENV)/.headless
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(KEPT_MEMORY) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+	$(KEPT_MEMORY) $(BIN)/python -m pytest -n $(TEST_JOBS)
 
 # The numbers by the kernels of other processors, some twenty minutes on two cores: docs/versions.md says what it sets.
 test-cpus: $(VENV)/.test
@@ -33,12 +33,12 @@ NEWEST_PYTHON ?= python3.13
 test-oldest: constraints-oldest.txt
 	$(OLDEST_PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet -c $< -e ".[headless,test]"
-	.venv-oldest/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+	.venv-oldest/bin/python -m pytest -n $(TEST_JOBS)
 
 test-newest:
 	$(NEWEST_PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade -e ".[headless,test]"
-	.venv-newest/bin/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+	.venv-newest/bin/python -m pytest -n $(TEST_JOBS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

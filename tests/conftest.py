@@ -8,10 +8,16 @@ import gc
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+    from tests.handed_out import WholeFiles
 
 # Tests run side by side: each process, and what it starts, takes its share of the cores.
 SHARED_BY = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -25,9 +31,10 @@ if SHARED_BY > 1:
 # `make test` hands out whole files, in this order and then as they are found: whoever gets a long one last is waited for.
 LONGEST_FIRST = (
     "tests/host/test_browser.py",
+    "tests/host/test_mask_track_editor.py",
+    "tests/host/test_pair_workflows.py",
     "tests/host/test_inside.py",
     "tests/unit/demo/test_bars.py",
-    "tests/host/test_mask_track_editor.py",
     "tests/host/test_server.py",
     "tests/unit/demo/test_picture_bars.py",
     "tests/unit/demo/test_bars_in_context.py",
@@ -70,6 +77,14 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "WholeFiles | None":
+    """Whole files, where no other way to hand out tests is asked for: `-n` alone is `--dist load`."""
+    from tests.handed_out import WholeFiles  # xdist need not be there
+
+    return WholeFiles(config, log) if config.getoption("dist") in {"load", "loadfile"} else None
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,14 @@ from tests.host.chromium import needed
 from tests.host.server import Server, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as after installing: no files but those that come with Reelpatch."""
     with running(tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("no_models")) as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Server:
     """`installed`, where there is a browser for it."""
     needed()
