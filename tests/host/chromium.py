@@ -1,4 +1,4 @@
-"""The browser that the tests of the front end drive, and how a driver is run.
+"""The browser that the tests of the front end drive, and how it is driven.
 
 Needs Chromium and playwright-core: `npm install --prefix ~/browser playwright-core`, or a folder that holds it in
 `$NODE_PATH`; `$CHROMIUM` names another Chromium.
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 MODES = {"classic": False, "nodes 2.0": True}  # ways of drawing nodes: whether it is the modern one
-DRIVERS = Path(__file__).parent / "browser"
+DRIVER = Path(__file__).parent / "browser" / "drive.cjs"
 
 
 class Told(dict[str, Any]):
@@ -41,17 +41,17 @@ def needed() -> tuple[str, str, str]:
     return node, chromium, folder
 
 
-def driven(driver: str, job: dict[str, Any], folder: Path) -> Told:
-    """What a driver found on its visit; `folder` keeps its profile, its job and its result."""
+def driven(job: dict[str, Any], folder: Path) -> Told:
+    """What `drive.cjs` found on a visit, by part; `folder` keeps its profile, its pictures, its job and its result."""
     node, chromium, packages = needed()
     more = {"chromium": chromium, "profile": str(folder / "profile"), "pictures": str(folder)}
     (folder / "job.json").write_text(json.dumps({**job, **more, "result": str(folder / "result.json")}))
     done = subprocess.run(
-        [node, str(DRIVERS / driver), str(folder / "job.json")],
+        [node, str(DRIVER), str(folder / "job.json")],
         env={**os.environ, "NODE_PATH": packages},
         capture_output=True,
         text=True,
-        timeout=1800,  # a minute of work; long, for machines that are busy with other things
+        timeout=3600,  # two minutes of work; long, for machines that are busy with other things
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

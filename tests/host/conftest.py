@@ -6,6 +6,7 @@ import pytest
 
 from tests.host.chromium import needed
 from tests.host.server import Server, running
+from tests.host.visits import Visits
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,11 @@ def server(request: pytest.FixtureRequest) -> Server:
     """`installed`, where there is a browser for it."""
     needed()
     return request.getfixturevalue("installed")
+
+
+@pytest.fixture(scope="session")
+def visits(
+    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Visits:
+    """Visits of that server by the browser."""
+    return Visits(server, request.session.items, tmp_path_factory)

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.host.chromium import MODES, Told, driven
+from tests.host.chromium import MODES, Told
 from tests.host.server import Server
+from tests.host.visits import APPS, Visits
 from workflows.apps import MOST_ASKED
 from workflows.blueprints import blueprints
 from workflows.describe import app_path, in_chinese, order, paths
@@ -24,7 +25,6 @@ from workflows.subgraph import Subgraph
 from workflows.templates import WORKFLOWS, Workflow
 
 pytestmark = pytest.mark.host
-APPS = [workflow for workflow in WORKFLOWS if workflow.is_app]
 # What is drawn a little smaller: an editor as large as its clip, and graphs of five columns.
 WIDEST = {
     workflow.name
@@ -35,44 +35,24 @@ WIDEST = {
 # Smaller ones the front end draws as bars, by its own setting of 8 for a font of 14.
 SMALLEST_TITLE_PX, USUAL_TITLE_PX = 8, 9.5
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-BLUEPRINT = {
-    "words": "edit video by inst",
-    "video": "reelpatch_demo_clip.mp4",
-    "widgets": {"instruction": "make the red circle blue", "recipe": "demo"},
-}
 
 
 @pytest.fixture(scope="module", params=MODES)
-def told(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """What one visit of the browser found, in one way of drawing nodes. Its pictures are in pytest's folder."""
-    folder = tmp_path_factory.mktemp(request.param.replace(" ", "_"))
-    job = {
-        "url": server.url,
-        "modern": MODES[request.param],
-        "templates": [workflow.name for workflow in WORKFLOWS],
-        "run": WORKFLOWS[0].name,
-        "blueprint": BLUEPRINT,
-    }
-    return Told(driven("drive.cjs", job, folder), modern=MODES[request.param])
+def told(request: pytest.FixtureRequest, visits: Visits) -> Told:
+    """What a visit found of that which depends on how nodes are drawn, in one way."""
+    return Told(visits.part("graphs", request.param), modern=MODES[request.param])
 
 
 @pytest.fixture(scope="module")
-def pages(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def pages(visits: Visits) -> Told:
     """What a visit found of that which does not depend on how nodes are drawn: in the way that draws sooner."""
-    job = {
-        "url": server.url,
-        "modern": MODES["classic"],
-        "run": WORKFLOWS[0].name,
-        "apps": [app_path(workflow).stem for workflow in APPS],
-    }
-    return driven("pages.cjs", job, tmp_path_factory.mktemp("pages"))
+    return visits.part("pages")
 
 
 @pytest.fixture(scope="module")
-def door(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def door(visits: Visits) -> Told:
     """What a visit found of what a person meets first: the demo by its button, and an app in Chinese."""
-    job = {"url": server.url, "modern": True, "app": app_path(WORKFLOWS[0]).stem}
-    return driven("front_door.cjs", job, tmp_path_factory.mktemp("front_door"))
+    return visits.part("frontDoor")
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda workflow: workflow.name)

@@ -1,16 +1,16 @@
-// Drives ComfyUI's real front end: loads templates, reads what they are queued as, and presses Run.
-// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, templates, run, blueprint, pictures, result}.
+// One visit of ComfyUI's real front end, which is opened once: the parts of it that are asked for, one after the other.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, pictures, result, parts}, and parts has what each is given.
 
 const fs = require("fs");
 const path = require("path");
-const blueprints = require("./blueprints.cjs");
-const { compared, figures } = require("./compare.cjs");
-const { look, openedAsTemplate, withOwnWords } = require("./looks.cjs");
-const { browser, opened, reopened, watched } = require("./open.cjs");
-const { placed, still } = require("./rest.cjs");
-const { pressRun, ranAnew } = require("./runs.cjs");
-const { sections } = require("./steps.cjs");
+const frontDoor = require("./front_door.cjs");
+const graphs = require("./graphs.cjs");
+const maskTrack = require("./mask_track.cjs");
+const { browser, opened, watched } = require("./open.cjs");
+const pages = require("./pages.cjs");
 
+// In this order: a mask track opens the page anew, which then has little to open; the front door changes its language.
+const PARTS = { maskTrack, graphs, pages, frontDoor };
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
 
 async function main() {
@@ -18,68 +18,29 @@ async function main() {
   try {
     const page = await opened(context, job);
     const seen = watched(page);
-    const section = sections(page, job.pictures, async () => {
-      await reopened(page);
-      seen.take();
-    });
-    const found = { templates: {} };
-    await withOwnWords(page, async () => {
-      for (const name of job.templates)
-        found.templates[name] = await section(`template ${name}`, () => template(page, name, seen));
-    });
-    found.run = await section("run", () => pressedRun(page, job.run, seen));
-    const comparison = async () => ({ ...(await compared(page, job.pictures)), complaints: seen.take() });
-    found.comparison = await section("comparison", comparison, ["run"]);
-    found.figures = await section("figures", () => figures(page, job.pictures));
-    const used = async () => ({ ...(await blueprints.used(page, job.blueprint, job.pictures)), complaints: seen.take() });
-    found.used = await section("blueprint", used);
+    const found = {};
+    for (const [name, { visited }] of Object.entries(PARTS)) {
+      if (!(name in job.parts)) continue;
+      const pictures = path.join(job.pictures, name);
+      fs.mkdirSync(pictures);
+      const visit = { page, seen, pictures, url: job.url, modern: job.modern };
+      found[name] = await part(visit, () => visited(visit, job.parts[name]));
+    }
     fs.writeFileSync(job.result, JSON.stringify(found));
   } finally {
     await context.close();
   }
 }
 
-/** Opens a template as the Templates dialog does: how it then looks, and what it became. */
-async function template(page, name, seen) {
-  await openedAsTemplate(page, name);
-  await still(page);
-  const first = await look(page);
-  await page.keyboard.press("Escape"); // dialogs that a template brings up
-  if ((await placed(page)).some(isNowhere)) await fitted(page);
-  const told = await page.evaluate(async (file) => {
-    const nodes = window.app.graph.nodes;
-    const { output } = await window.app.graphToPrompt();
-    const thumbnail = await fetch(`${file}.jpg`);
-    return {
-      thumbnail: { status: thumbnail.status, type: thumbnail.headers.get("content-type") },
-      modern: Boolean(window.LiteGraph.vueNodesMode),
-      drawn: document.querySelectorAll("[data-node-id]").length,
-      types: nodes.map((node) => node.type),
-      missing: nodes.map((node) => node.type).filter((type) => !(type in window.LiteGraph.registered_node_types)),
-      prompt: output,
-    };
-  }, `/api/workflow_templates/reelpatch/${encodeURIComponent(name)}`);
-  return { ...told, look: first, boxes: await placed(page), complaints: seen.take() };
-}
-
-/** Whether a node takes no place on the page, as those of the page itself out of view. */
-function isNowhere([, left, top, right, bottom]) {
-  return left === right || top === bottom;
-}
-
-/** Brings every node into view. */
-async function fitted(page) {
-  await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.Canvas.FitView"));
-  await still(page);
-}
-
-/** Loads a template, presses Run, and waits for the end, and for the clip that was made to come into its node. */
-async function pressedRun(page, name, seen) {
-  await template(page, name, seen);
-  const ended = await ranAnew(page, () => pressRun(page));
-  await still(page);
-  await page.screenshot({ path: path.join(job.pictures, "after the run.png") });
-  return { ended, boxes: await placed(page), complaints: seen.take() };
+/** What a part finds in an empty graph, or {failed} with what went wrong where that was outside of its sections. */
+async function part({ page, seen }, work) {
+  try {
+    await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.NewBlankWorkflow"));
+    seen.take();
+    return await work();
+  } catch (error) {
+    return { failed: error.stack };
+  }
 }
 
 main().catch((error) => {

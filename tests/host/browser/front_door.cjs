@@ -1,33 +1,29 @@
 // What a person meets first: the demo by its button, and an app in a page whose language is Chinese.
-// node front_door.cjs JOB.json, where JOB is {url, chromium, profile, modern, app, pictures, result}.
 
-const fs = require("fs");
 const path = require("path");
 const { openedAsTemplate } = require("./looks.cjs");
-const { browser, opened } = require("./open.cjs");
+const { reopened } = require("./open.cjs");
 const { still } = require("./rest.cjs");
+const { pressRun, ranAnew } = require("./runs.cjs");
+const { STEP_MS, sections } = require("./steps.cjs");
 
 const CHINESE = /[\u4e00-\u9fff]/;
-const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
+const USUAL = { "Reelpatch.DemoButton": true, "Comfy.Locale": "en" };
 
-async function main() {
-  const context = await browser(job);
+/** The sections of this part of a visit: `app` is what is opened in Chinese. */
+async function visited({ page, url, pictures }, { app }) {
+  const section = sections(page, pictures, () => reopened(page));
+  const found = {};
   try {
-    const page = await opened(context, job);
-    const withButton = await buttons(page);
-    const demo = await byButton(page);
-    await set(page, "Comfy.Locale", "zh");
-    const chinese = await appInChinese(page);
-    await set(page, "Reelpatch.DemoButton", false);
-    await page.goto(job.url);
-    await page.waitForFunction(() => window.LiteGraph?.registered_node_types?.["ReelpatchApplyEdit"]);
-    const withoutButton = await buttons(page);
-    await set(page, "Reelpatch.DemoButton", true); // the server keeps them, for other visits too
-    await set(page, "Comfy.Locale", "en");
-    fs.writeFileSync(job.result, JSON.stringify({ demo, chinese, withButton, withoutButton }));
+    found.withButton = await section("buttons", () => buttons(page));
+    found.demo = await section("demo by its button", () => byButton(page, pictures));
+    found.chinese = await section("app in Chinese", () => appInChinese(page, app, pictures));
+    found.withoutButton = await section("put away", () => putAway(page));
   } finally {
-    await context.close();
+    // The server keeps them, for other visits too; the page may be unable to say it.
+    await page.request.post(`${url}/settings`, { data: USUAL, timeout: STEP_MS });
   }
+  return found;
 }
 
 /** The words of what extensions have put beside Run; the page may have opened an app, which shows none of it. */
@@ -37,12 +33,19 @@ async function buttons(page) {
   return bar.locator("button").allTextContents();
 }
 
+/** The same words on the page opened anew, once the setting has put the button away. */
+async function putAway(page) {
+  await set(page, "Reelpatch.DemoButton", false);
+  await reopened(page);
+  return buttons(page);
+}
+
 function set(page, name, value) {
   return page.evaluate(([id, to]) => window.app.extensionManager.setting.set(id, to), [name, value]);
 }
 
-/** From the page as it stands to the first result by the mouse alone: what was clicked, and how the run ended. */
-async function byButton(page) {
+/** From an empty graph to the first result by the mouse alone: what was clicked, and how the run ended. */
+async function byButton(page, pictures) {
   const clicks = [];
   // Front ends name it by its tooltip, or by its words.
   const named = { name: /Reelpatch demo|without a download/ };
@@ -50,23 +53,18 @@ async function byButton(page) {
   clicks.push("Reelpatch demo");
   await page.waitForFunction(() => window.app.graph.nodes.some((node) => node.type === "ReelpatchCompare"));
   await still(page);
-  await page.screenshot({ path: path.join(job.pictures, "demo by its button.png") });
-  await page.evaluate(() => {
-    window.ended = null;
-    for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-      window.app.api.addEventListener(kind, (event) => (window.ended ??= { kind, detail: event.detail }));
-  });
-  await page.getByTestId("queue-button").first().click();
+  await page.screenshot({ path: path.join(pictures, "demo by its button.png") });
+  const ended = await ranAnew(page, () => pressRun(page));
   clicks.push("Run");
-  await page.waitForFunction(() => window.ended);
-  return page.evaluate((clicked) => {
-    const every = window.app.extensionManager.command.commands.map((one) => one.id);
-    return { clicks: clicked, ended: window.ended, commands: every.filter((id) => id.startsWith("Reelpatch")) };
-  }, clicks);
+  const commands = await page.evaluate(() =>
+    window.app.extensionManager.command.commands.map((one) => one.id).filter((id) => id.startsWith("Reelpatch")),
+  );
+  return { clicks, ended, commands };
 }
 
-/** What an app asks for: the names, and the lines under them. The front end may open once more what was open before. */
-async function appInChinese(page) {
+/** What an app asks for in Chinese: the names, and the lines under them. The front end may open once more what was open before. */
+async function appInChinese(page, app, pictures) {
+  await set(page, "Comfy.Locale", "zh");
   const items = page.getByTestId("app-mode-widget-item");
   const read = async () => ({
     labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
@@ -74,16 +72,13 @@ async function appInChinese(page) {
   });
   let told = { labels: [], lines: [] };
   for (let tries = 0; tries < 8 && !(told.lines.length && told.lines.every((line) => CHINESE.test(line))); tries += 1) {
-    await openedAsTemplate(page, job.app);
+    await openedAsTemplate(page, app);
     await items.first().waitFor();
     await still(page);
     told = await read();
   }
-  await page.screenshot({ path: path.join(job.pictures, "app in chinese.png") });
+  await page.screenshot({ path: path.join(pictures, "app in chinese.png") });
   return told;
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+module.exports = { visited };

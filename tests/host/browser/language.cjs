@@ -9,23 +9,25 @@ const { done } = require("./steps.cjs");
 async function inChinese(page, name, pictures) {
   const set = (locale) =>
     page.evaluate((to) => window.app.extensionManager.setting.set("Comfy.Locale", to), locale);
-  await set("zh");
-  // The front end opens once more what was open, at a time of its own: the template is opened until it stays.
-  await done(
-    "the template in Chinese",
-    async () => {
-      await openedAsTemplate(page, name);
-      await still(page);
-    },
-    async () => {
-      const { nodes, note } = await told(page);
-      return note && nodes.every((title) => /[\u4e00-\u9fff]/.test(title));
-    },
-  );
-  await page.screenshot({ path: path.join(pictures, "in chinese.png") });
-  const found = await told(page);
-  await set("en");
-  return found;
+  try {
+    await set("zh");
+    // The front end opens once more what was open, at a time of its own: the template is opened until it stays.
+    await done(
+      "the template in Chinese",
+      async () => {
+        await openedAsTemplate(page, name);
+        await still(page);
+      },
+      async () => {
+        const { nodes, note } = await told(page);
+        return note && nodes.every((title) => /[\u4e00-\u9fff]/.test(title));
+      },
+    );
+    await page.screenshot({ path: path.join(pictures, "in chinese.png") });
+    return await told(page);
+  } finally {
+    await set("en");
+  }
 }
 
 function told(page) {

@@ -1,49 +1,40 @@
 // Draws a mask track as a person does, on the node's own picture and timeline: mouse, buttons, keys; tells what came of it.
-// node mask_track.cjs JOB.json, where JOB is {url, chromium, profile, modern, template, pictures, result}.
 
-const fs = require("fs");
 const path = require("path");
-const { browser, opened, reopened, watched } = require("./open.cjs");
+const { reopened } = require("./open.cjs");
 const { pressRun, ran } = require("./runs.cjs");
 const { TRY_MS, done, sections } = require("./steps.cjs");
 const editor = require("./track_editor.cjs");
 const { begun, tools } = require("./track_tools.cjs");
 
-const job = JSON.parse(fs.readFileSync(process.argv[2], "utf-8"));
-
-async function main() {
-  const context = await browser(job);
-  try {
-    const page = await opened(context, job);
-    const seen = watched(page);
-    const section = sections(page, job.pictures, async () => {
-      await reopened(page);
-      await begun(page);
-    });
-    const found = {};
-    found.drawn = await section("drawn", async () => {
-      await graphed(page);
-      await page.keyboard.press("Escape"); // dialogs that the template brings up
-      await editor.closeUp(page);
-      return { fresh: await editor.told(page), ...(await drawn(page)), complaints: seen.take() };
-    });
-    found.reloaded = await section("saved and reloaded", () => savedAndReloaded(page), ["drawn"]);
-    const overlays = () => editor.overlays(page, found.reloaded.clip.frames);
-    found.overlays = await section("overlays", overlays, ["saved and reloaded"]);
-    found.run = await section("run", () => ran(page, () => pressRun(page)), ["saved and reloaded"]);
-    found.undone = await section("page undone", () => undoneByPage(page), ["saved and reloaded"]);
-    found.copies = await section("copies", () => copied(page), ["saved and reloaded"]);
-    await section("blank workflow", () => begun(page));
-    found.tools = await tools(page, job.pictures, section);
-    fs.writeFileSync(job.result, JSON.stringify(found));
-  } finally {
-    await context.close();
-  }
+/** The sections of this part of a visit: `template` is what the node is put into. */
+async function visited({ page, seen, pictures, modern }, { template }) {
+  const section = sections(page, pictures, async () => {
+    await reopened(page);
+    await begun(page);
+  });
+  const found = {};
+  found.drawn = await section("drawn", async () => {
+    await graphed(page, template);
+    await page.keyboard.press("Escape"); // dialogs that the template brings up
+    await editor.closeUp(page);
+    return { fresh: await editor.told(page), ...(await drawn(page, pictures)), complaints: seen.take() };
+  });
+  const name = modern ? "drawn in 2.0" : "drawn";
+  found.reloaded = await section("saved and reloaded", () => savedAndReloaded(page, name), ["drawn"]);
+  const overlays = () => editor.overlays(page, found.reloaded.clip.frames);
+  found.overlays = await section("overlays", overlays, ["saved and reloaded"]);
+  found.run = await section("run", () => ran(page, () => pressRun(page)), ["saved and reloaded"]);
+  found.undone = await section("page undone", () => undoneByPage(page, pictures), ["saved and reloaded"]);
+  found.copies = await section("copies", () => copied(page, pictures), ["saved and reloaded"]);
+  await section("blank workflow", () => begun(page));
+  found.tools = await tools(page, pictures, section);
+  return found;
 }
 
 /** The demo's template with a mask track between its clip and its edit, and the masks saved as pictures. */
-async function graphed(page) {
-  const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(job.template)}.json`;
+async function graphed(page, template) {
+  const url = `/api/workflow_templates/reelpatch/${encodeURIComponent(template)}.json`;
   await page.evaluate(async (file) => {
     await window.app.loadGraphData(await (await fetch(file)).json(), true, true);
     const { graph } = window.app;
@@ -66,7 +57,7 @@ async function graphed(page) {
 }
 
 /** A box, two keyframes, a ramp; undone and done again. The texts after each. */
-async function drawn(page) {
+async function drawn(page, pictures) {
   const { at, drag } = await editor.hands(page);
   const texts = {};
   const keep = async (name) => (texts[name] = (await editor.told(page)).text);
@@ -83,7 +74,7 @@ async function drawn(page) {
   await keep("keyframes");
   await editor.dragOnTimeline(page, "full-0", 4);
   await keep("ramp");
-  await page.screenshot({ path: path.join(job.pictures, "drawn.png") });
+  await page.screenshot({ path: path.join(pictures, "drawn.png") });
   const id = await editor.identity(page);
   await page.keyboard.press("Control+z");
   await keep("undone");
@@ -93,23 +84,23 @@ async function drawn(page) {
   return { texts, isSame };
 }
 
-/** Saves the workflow by its keys, and opens the page anew. */
-async function savedAndReloaded(page) {
-  const name = page.getByRole("dialog").getByRole("textbox");
+/** Saves the workflow under a name by its keys, and opens the page anew. */
+async function savedAndReloaded(page, name) {
+  const field = page.getByRole("dialog").getByRole("textbox");
   await done(
     "the dialog that asks for a name",
     async () => {
-      if (await name.isVisible()) return;
+      if (await field.isVisible()) return;
       await page.evaluate(() => document.activeElement?.blur());
       await page.keyboard.press("Control+s");
     },
-    () => name.isVisible(),
+    () => field.isVisible(),
   );
   await done(
     "the workflow to be saved",
     async () => {
-      await name.fill(job.modern ? "drawn in 2.0" : "drawn", { timeout: TRY_MS });
-      await name.press("Enter", { timeout: TRY_MS });
+      await field.fill(name, { timeout: TRY_MS });
+      await field.press("Enter", { timeout: TRY_MS });
     },
     () => page.evaluate(() => Boolean(window.app.extensionManager.workflow.activeWorkflow?.isPersisted)),
   );
@@ -119,7 +110,7 @@ async function savedAndReloaded(page) {
 }
 
 /** A node more, undone by the page's own Ctrl+Z, which makes every node anew; then a box drawn on what the page shows. */
-async function undoneByPage(page) {
+async function undoneByPage(page, pictures) {
   const id = await editor.identity(page);
   await page.evaluate(() => {
     const { graph } = window.app;
@@ -138,14 +129,14 @@ async function undoneByPage(page) {
   await editor.stage(page).focus();
   await page.keyboard.press("b");
   await drag(at(0.1, 0.7), at(0.3, 0.9));
-  await page.screenshot({ path: path.join(job.pictures, "undone by the page.png") });
+  await page.screenshot({ path: path.join(pictures, "undone by the page.png") });
   const { text } = await editor.told(page);
   await page.keyboard.press("Control+z");
   return { before, text, after: (await editor.told(page)).text };
 }
 
 /** The node copied and pasted, and in a subgraph: what the editor of each then shows. */
-async function copied(page) {
+async function copied(page, pictures) {
   const pasted = await page.evaluate(async (type) => {
     const { canvas } = window.app;
     canvas.select(canvas.graph.nodes.find((one) => one.type === type));
@@ -163,11 +154,8 @@ async function copied(page) {
     canvas.openSubgraph(node.subgraph, node);
   }, editor.TYPE);
   await editor.closeUp(page);
-  await page.screenshot({ path: path.join(job.pictures, "in a subgraph.png") });
+  await page.screenshot({ path: path.join(pictures, "in a subgraph.png") });
   return { pasted, inside: await editor.told(page) };
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+module.exports = { visited };
