@@ -82,6 +82,7 @@ async function searched(page, words, picture) {
     },
     async () => (await count()) === 1,
   );
+  await field.waitFor({ state: "hidden" }); // a click before that may be lost
   const isPlaced = () => page.evaluate(() => !window.app.graph.nodes[0].flags.ghost);
   await done(
     "the blueprint's node to be put down",
@@ -92,7 +93,6 @@ async function searched(page, words, picture) {
     },
     isPlaced,
   );
-  await field.waitFor({ state: "hidden" });
 }
 
 /** Takes the subgraph apart: the types of the nodes that it leaves, and what they are queued as. */
