@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -70,4 +71,7 @@ class Visits:
             "modern": MODES[mode],
             "parts": {name: PARTS[name].given for name in read},
         }
-        return driven(job, self.folders.mktemp(mode.replace(" ", "_")))
+        try:
+            return driven(job, self.folders.mktemp(mode.replace(" ", "_")))
+        except (AssertionError, subprocess.TimeoutExpired) as error:  # once, and not for each that reads it
+            return Told({name: Told(failed=f"the visit: {error}") for name in read})
