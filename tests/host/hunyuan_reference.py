@@ -49,7 +49,7 @@ def write(folder: Path) -> None:
     place = folder / FOLDER
     place.mkdir()
     backbone = place / "hunyuan_backbone.safetensors"
-    state = tiny.transformer(image_embed_dim=1152, text_embed_dim=3584).state_dict()
+    state = tiny.changed_transformer(image_embed_dim=1152, text_embed_dim=3584).state_dict()
     save_file(tiny.in_naming(state, tiny.COMFY, fuses=True), backbone)
     save_file(
         tiny.in_naming(tiny.vae().state_dict(), tiny.COMFY, fuses=False), place / "hunyuan_vae.safetensors"
