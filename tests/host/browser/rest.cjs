@@ -12,9 +12,7 @@ async function still(page) {
     if (Date.now() > until) throw new Error(`waited ${STEP_MS / 1000} s for the page to come to rest: ${before}`);
     const { rest, isDrawn } = await page.evaluate(async () => {
       await new Promise((waited) => setTimeout(waited, 50));
-      const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
-      await frame();
-      await frame();
+      await new Promise((drawn) => requestAnimationFrame(drawn));
       const { offset, scale } = window.app.canvas.ds;
       const dialogs = document.querySelectorAll("[role=dialog]").length;
       const drawn = document.querySelectorAll("[data-node-id]").length;
