@@ -24,7 +24,9 @@ def text_layers_of_backbone(transformer: nn.Module) -> Iterable[nn.Module]:
     """The layers of diffusers' Wan transformer that see nothing but the text."""
     model: Any = transformer
     projection = model.condition_embedder.text_embedder
-    yield from (projection.linear_1, projection.act_1, projection.linear_2)
+    yield from (projection.linear_1, projection.linear_2)
+    if projection.linear_1.out_features <= MOST_FEATURES:  # else it is never shown the same again
+        yield projection.act_1
     for block in model.blocks:
         yield from (block.attn2.to_k, block.attn2.to_v)
 
