@@ -41,7 +41,7 @@ from workflows.track_nodes import mask_track
 
 FOLDER = Path(__file__).parent
 APP = ".app"
-_USUAL_PX, _LOW_PX = 330, 220  # of a result; where it stands under edit and comparison
+_USUAL_PX, _LOW_PX = 330, 200  # of a result; where it stands under edit and comparison
 SHOWN = FOLDER.parent / "js" / "templates.json"  # what the page has to know of them
 CHINESE = FOLDER.parent / "js" / "templates.zh.json"
 
