@@ -7,6 +7,8 @@ time is that of the demo on one thread, wall time that of stand-ins that sleep. 
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -188,6 +190,38 @@ def _read_after_text(path: Path, *, is_ahead: bool) -> float:
         return time.perf_counter() - began
 
 
+def commands() -> Iterator[Row]:
+    """The command line from its start to its end, and whether the garbage collector goes through what it imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {name: Path(folder) / f"{name}.mkv" for name in ("before", "after")}
+
+        def run(name: str) -> None:
+            script = _COMMAND if name == "after" else _AS_BEFORE + _COMMAND
+            told = ["edit", str(_demo_clip()), INSTRUCTION, "--output", str(made[name])]
+            subprocess.run([sys.executable, "-c", script, *told], check=True, capture_output=True)
+
+        contenders = {name: partial(run, name) for name in made}
+        times = interleaved(contenders, turns=EDIT_TURNS, clock=_seconds_of_children)
+        before, after = (
+            torch.from_numpy(read_video(made[name], folder_fps=Fraction(8)).frames) for name in made
+        )
+        _check_same(before, after, "edits by the command line")
+    yield Row("the command that edits the demo's clip, from its start to its end: what it imports gone through for garbage, left alone", "s of the processor", *_in_turns(times), "same bits")  # fmt: skip
+
+
+_COMMAND = "import sys; from reelpatch.headless.commands.main import main; sys.exit(main())"
+_AS_BEFORE = (
+    "import contextlib; from reelpatch.headless.models import lasting_imports as ours; "
+    "ours.lasting_imports = contextlib.nullcontext; "
+)
+
+
+def _seconds_of_children() -> float:
+    """Of the processor, in processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 SECTIONS: tuple[Callable[[], Iterator[Row]], ...] = (
     counted,
     windows_side_by_side,
@@ -196,6 +230,7 @@ SECTIONS: tuple[Callable[[], Iterator[Row]], ...] = (
     texts,
     sessions,
     start,
+    commands,
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import batch_workers, console, edit, enhance, picture, task
 from reelpatch.headless.commands.option_values import as_option
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.batch.job import Job
@@ -114,7 +115,9 @@ def _run(
 def _make(jobs: Sequence["Job"], report: "Report", start_workers: Callable[[], "Workers"] | None) -> None:
     """Here, or by workers where there are any and something is left to do."""
     from reelpatch.headless.runs.batch.job import State
-    from reelpatch.headless.runs.batch.run import run_jobs
+
+    with lasting_imports():
+        from reelpatch.headless.runs.batch.run import run_jobs
 
     if start_workers is None or all(job.state is not State.WAITING for job in jobs):
         with console.progress_bars() as on_progress:

@@ -7,6 +7,7 @@ from typing import Any
 from reelpatch.errors import BadInput
 from reelpatch.headless.commands import console, option_values
 from reelpatch.headless.commands.console import listing
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 
 def add_to(verbs: Any) -> None:
@@ -38,7 +39,8 @@ def add_to(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.demo.command import run_demo
+    with lasting_imports():
+        from reelpatch.headless.demo.command import run_demo
 
     if options.evaluate < 0:
         raise BadInput(f"--evaluate is {options.evaluate}: give the number of clips, or 0 for none.")

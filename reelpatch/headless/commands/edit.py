@@ -17,6 +17,7 @@ from reelpatch.headless.commands.run_options import (
     add_run,
     add_window_options,
 )
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.request import EditRequest
@@ -136,8 +137,9 @@ def request_of(options: argparse.Namespace) -> "EditRequest":
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.edit import run_edit
-    from reelpatch.headless.runs.edit_chain import run_edits
+    with lasting_imports():
+        from reelpatch.headless.runs.edit import run_edit
+        from reelpatch.headless.runs.edit_chain import run_edits
 
     request = request_of(options)
     with console.progress_bars() as on_progress:

@@ -17,6 +17,7 @@ from reelpatch.headless.commands.run_options import (
     add_seed,
     add_window_options,
 )
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.request import EnhanceRequest
@@ -86,7 +87,8 @@ def request_of(options: argparse.Namespace) -> "EnhanceRequest":
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.enhance import run_enhance
+    with lasting_imports():
+        from reelpatch.headless.runs.enhance import run_enhance
 
     with console.progress_bars() as on_progress:
         result = run_enhance(request_of(options), on_progress)

@@ -31,6 +31,7 @@ from reelpatch.headless.commands import (
 )
 from reelpatch.headless.commands.option_values import as_option
 from reelpatch.headless.hosts.ranks.torchrun import check_verb, find_ranks
+from reelpatch.headless.models.lasting_imports import lasting_imports
 from reelpatch.media.disk_faults import disk_fault
 
 # They import what they run only when they run, so that --help and mistakes are answered at once.
@@ -98,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if ranks is None:
         return _answered(argv)
     if not ranks.is_leader:
-        from reelpatch.headless.hosts.ranks.follow import follow
+        with lasting_imports():
+            from reelpatch.headless.hosts.ranks.follow import follow
 
         return follow()
     from reelpatch.headless.hosts.ranks.fellows import leading

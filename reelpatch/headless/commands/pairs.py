@@ -11,6 +11,7 @@ from reelpatch.headless.commands.run_options import (
     add_machine_options,
     add_seed,
 )
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 
 def add_to(verbs: Any) -> None:
@@ -87,7 +88,8 @@ def _add_filter(add: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.pairs import PairsRequest, run_pairs
+    with lasting_imports():
+        from reelpatch.headless.runs.pairs import PairsRequest, run_pairs
     from reelpatch.measure.changed_part import PairFilter
 
     request = PairsRequest.from_options(

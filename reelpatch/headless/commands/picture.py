@@ -12,6 +12,7 @@ from reelpatch.headless.commands.run_options import (
     add_mask_options,
     add_seed,
 )
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.picture_request import PictureRequest
@@ -102,7 +103,8 @@ def request_of(options: argparse.Namespace) -> "PictureRequest":
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.picture import run_picture
+    with lasting_imports():
+        from reelpatch.headless.runs.picture import run_picture
 
     request = request_of(options)
     with console.progress_bars() as on_progress:

@@ -17,6 +17,7 @@ from reelpatch.headless.commands.run_options import (
     add_run_options,
     chosen_mask,
 )
+from reelpatch.headless.models.lasting_imports import lasting_imports
 
 if TYPE_CHECKING:
     from reelpatch.headless.runs.request import TaskRequest
@@ -148,7 +149,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from reelpatch.headless.runs.task import run_task
+    with lasting_imports():
+        from reelpatch.headless.runs.task import run_task
 
     request = request_of(options)
     if options.preview is not None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _WAIT_S = 0.5  # for something to happen
 _STOP_S = 15.0  # for a stopped job to put away what it has finished
-_MAKER = "reelpatch.headless.runs.workers.job_server"
-"""What a worker makes jobs with: by name, as this process runs no models."""
+_COPIED = "reelpatch.headless.runs.workers.local_copies"
+"""What workers on a CPU are copies of: by name, as this process runs no models."""
 _MOST_LOSSES = 3
 """A worker that is lost so often without having ended a job in between is not started anew."""
 
@@ -175,7 +175,7 @@ def _context_for(devices: Sequence[str]) -> "SpawnContext | ForkServerContext":
     if not is_cpu or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([serve.__module__, _MAKER])
+    context.set_forkserver_preload([_COPIED])
     return context
 
 

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 import reelpatch
+from reelpatch.headless.models.lasting_imports import lasting_imports
 from reelpatch.headless.runs.batch.job import State
 from reelpatch.headless.runs.batch.planning import Spelled
 from reelpatch.headless.runs.workers.workers import Ended, Event, Joined
@@ -20,9 +21,8 @@ def serve(pipe: Connection, worker: str, device: str, num_threads: int | None, s
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from reelpatch.headless.runs.workers.job_server import (
-        JobServer,  # not in the parent, which runs no models
-    )
+    with lasting_imports():  # not in the parent, which runs no models
+        from reelpatch.headless.runs.workers.job_server import JobServer
 
     if num_threads is not None:
         torch.set_num_threads(num_threads)

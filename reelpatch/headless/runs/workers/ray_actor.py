@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 import reelpatch
+from reelpatch.headless.models.lasting_imports import lasting_imports
 from reelpatch.headless.runs.batch.job import Job
 from reelpatch.headless.runs.batch.planning import Spelled
 from reelpatch.headless.runs.workers.results import RemoteResults
@@ -18,7 +19,8 @@ class RayActor:
     """Two calls at a time: `make`, and `told` or `stop` beside it."""
 
     def __init__(self, worker: str, device: str, spelled: Spelled, results: RemoteResults | None) -> None:
-        from reelpatch.headless.runs.workers.job_server import JobServer  # on its node alone
+        with lasting_imports():  # on its node alone
+            from reelpatch.headless.runs.workers.job_server import JobServer
 
         self._told: deque[Told | Logged] = deque(maxlen=_MOST_TOLD)
         self._stopping = threading.Event()
