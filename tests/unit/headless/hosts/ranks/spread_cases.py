@@ -154,6 +154,7 @@ COUNTS = (2, 4)
 
 def share(rank: int, count: int, folder: Path) -> None:
     """All cases in one of `count` processes; the first writes what each of them made."""
+    torch.set_num_threads(1)  # a fork has none of the threads that its parent may have had
     meeting = (folder / f"meeting{count}").as_uri()
     dist.init_process_group(CPU_BACKEND, init_method=meeting, rank=rank, world_size=count)
     made: dict[str, Any] = {}
