@@ -21,6 +21,7 @@ folder, models, checks = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split
 options = sys.argv[4:]
 sys.argv = ["host", *options, "--base-directory", str(folder)]
 
+gc.disable()  # what the imports make is no garbage
 import comfy.options  # noqa: E402 -- reads the command line before anything of comfy is imported
 
 comfy.options.enable_args_parsing()
@@ -46,11 +47,12 @@ def main() -> None:
     host_s, known = time.process_time(), set(sys.modules)
     assert asyncio.run(nodes.load_custom_node(str(ROOT))), "ComfyUI could not load the pack"
     STARTED.update(host_s=host_s, pack_s=time.process_time() - host_s, modules=set(sys.modules) - known)
+    gc.freeze()  # so that a collection in a fork copies none of the memory that all share
+    gc.enable()
     if len(checks) == 1:
         run_checks(checks[0])
         return
     standing = set(folder.rglob("*"))
-    gc.freeze()  # so that a collection in a fork copies none of the memory that all share
     for name in checks:
         forked(name)
         standing |= {folder / f"{name}.json", folder / f"{name}.log"}
