@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from io import BytesIO
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.host.chromium import MODES, Told
 from tests.host.server import Server
@@ -293,9 +296,9 @@ def test_the_demo_is_two_clicks_away(door: Told, server: Server) -> None:
     }
 
 
-def test_its_button_is_put_away_by_a_setting(door: Told) -> None:
-    assert door["withButton"] == ["Reelpatch demo"]
-    assert door["withoutButton"] == []
+def test_its_button_is_put_away_by_a_setting(door: Told, pages: Told) -> None:
+    assert door["buttons"] == ["Reelpatch demo"]
+    assert pages["buttons"] == []
 
 
 def test_an_app_is_chinese_where_the_page_is(door: Told) -> None:
@@ -307,9 +310,10 @@ def test_an_app_is_chinese_where_the_page_is(door: Told) -> None:
     assert door["chinese"]["labels"] == ["文件", *own]  # the first is Load Video's, which the host names
 
 
-def picture(seen: dict[str, Any]) -> NDArray[np.int64]:
-    """[H, W, 3]"""
-    return np.array(seen["data"]).reshape(seen["height"], seen["width"], 4)[..., :3]
+def picture(address: str) -> NDArray[np.int64]:
+    """[H, W, 3] of a PNG in its address"""
+    with Image.open(BytesIO(base64.b64decode(address.partition(",")[2]))) as shown:
+        return np.array(shown.convert("RGB"), np.int64)
 
 
 def ours(complaints: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -1,5 +1,5 @@
 // One visit of ComfyUI's real front end, which is opened once: the parts of it that are asked for, one after the other.
-// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, pictures, result, parts}, and parts has what each is given.
+// node drive.cjs JOB.json, where JOB is {url, chromium, profile, modern, settings, pictures, result, parts}, and parts has what each is given.
 
 const fs = require("fs");
 const path = require("path");

@@ -8,40 +8,27 @@ const { pressRun, ranAnew } = require("./runs.cjs");
 const { STEP_MS, sections } = require("./steps.cjs");
 
 const CHINESE = /[\u4e00-\u9fff]/;
-const USUAL = { "Reelpatch.DemoButton": true, "Comfy.Locale": "en" };
 
 /** The sections of this part of a visit: `app` is what is opened in Chinese. */
 async function visited({ page, url, pictures }, { app }) {
   const section = sections(page, pictures, () => reopened(page));
   const found = {};
   try {
-    found.withButton = await section("buttons", () => buttons(page));
+    found.buttons = await section("buttons", () => buttons(page));
     found.demo = await section("demo by its button", () => byButton(page, pictures));
     found.chinese = await section("app in Chinese", () => appInChinese(page, app, pictures));
-    found.withoutButton = await section("put away", () => putAway(page));
   } finally {
-    // The server keeps them, for other visits too; the page may be unable to say it.
-    await page.request.post(`${url}/settings`, { data: USUAL, timeout: STEP_MS });
+    // The server keeps it, for other visits too; the page may be unable to say it.
+    await page.request.post(`${url}/settings`, { data: { "Comfy.Locale": "en" }, timeout: STEP_MS });
   }
   return found;
 }
 
-/** The words of what extensions have put beside Run; the page may have opened an app, which shows none of it. */
+/** The words of what extensions have put beside Run; an app that is open shows none of it. */
 async function buttons(page) {
   const bar = page.getByTestId("action-bar-buttons").first();
   await bar.waitFor({ state: "attached" });
   return bar.locator("button").allTextContents();
-}
-
-/** The same words on the page opened anew, once the setting has put the button away. */
-async function putAway(page) {
-  await set(page, "Reelpatch.DemoButton", false);
-  await reopened(page);
-  return buttons(page);
-}
-
-function set(page, name, value) {
-  return page.evaluate(([id, to]) => window.app.extensionManager.setting.set(id, to), [name, value]);
 }
 
 /** From an empty graph to the first result by the mouse alone: what was clicked, and how the run ended. */
@@ -64,7 +51,7 @@ async function byButton(page, pictures) {
 
 /** What an app asks for in Chinese: the names, and the lines under them. The front end may open once more what was open before. */
 async function appInChinese(page, app, pictures) {
-  await set(page, "Comfy.Locale", "zh");
+  await page.evaluate(() => window.app.extensionManager.setting.set("Comfy.Locale", "zh"));
   const items = page.getByTestId("app-mode-widget-item");
   const read = async () => ({
     labels: await items.getByTestId("builder-widget-label").allInnerTexts(),
@@ -81,4 +68,4 @@ async function appInChinese(page, app, pictures) {
   return told;
 }
 
-module.exports = { visited };
+module.exports = { buttons, visited };

@@ -23,12 +23,13 @@ function browser(job) {
   return chromium.launchPersistentContext(job.profile, how);
 }
 
-/** The front end, in the asked-for way of drawing nodes, without its greeting: `job` is {url, modern}. */
+/** The front end, in the asked-for way of drawing nodes, without its greeting, by settings of more: `job` is {url, modern, settings}. */
 async function opened(context, job) {
   const settings = {
     "Comfy.TutorialCompleted": true,
     "Comfy.VueNodes.Enabled": job.modern,
     "LiteGraph.Canvas.MinFontSizeForLOD": 0, // words in the pictures, however small
+    ...job.settings,
   };
   await context.request.post(`${job.url}/settings`, { data: settings, timeout: STEP_MS });
   const page = context.pages()[0] ?? (await context.newPage());

@@ -1,8 +1,9 @@
-// What does not depend on the way in which nodes are drawn: blueprints and what they are queued as, widgets that a recipe
-// replaces, the Templates dialog, apps, and words in Chinese.
+// What does not depend on the way in which nodes are drawn: what stands beside Run without the demo's button, blueprints and what
+// they are queued as, widgets that a recipe replaces, the Templates dialog, apps, and words in Chinese.
 
 const blueprints = require("./blueprints.cjs");
 const { clicked } = require("./clicks.cjs");
+const { buttons } = require("./front_door.cjs");
 const { inChinese } = require("./language.cjs");
 const { appRun, asked, grayed } = require("./looks.cjs");
 const { reopened } = require("./open.cjs");
@@ -12,6 +13,7 @@ const { sections } = require("./steps.cjs");
 async function visited({ page, pictures }, { run, apps }) {
   const section = sections(page, pictures, () => reopened(page));
   const found = { apps: {} };
+  found.buttons = await section("buttons", () => buttons(page));
   found.queued = await section("queued blueprints", () => blueprints.opened(page));
   found.gray = await section("gray widgets", () => grayed(page));
   found.dialog = await section("Templates dialog", () => clicked(page, run, pictures));
