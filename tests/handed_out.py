@@ -6,11 +6,14 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# The fixture `installed` serves them all.
+# The fixture `installed` serves the first, `stocked` the others.
 ON_ONE_SERVER = (
-    "tests/host/test_browser.py",
-    "tests/host/test_mask_track_editor.py",
-    "tests/host/test_pair_workflows.py",
+    (
+        "tests/host/test_browser.py",
+        "tests/host/test_mask_track_editor.py",
+        "tests/host/test_pair_workflows.py",
+    ),
+    ("tests/host/test_server.py", "tests/host/test_comfy_servers.py"),
 )
 
 
@@ -24,4 +27,4 @@ class WholeFiles(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         """The file of a test, or the first of the files that share its server."""
         file = super()._split_scope(nodeid)
-        return ON_ONE_SERVER[0] if file in ON_ONE_SERVER else file
+        return next((files[0] for files in ON_ONE_SERVER if file in files), file)

@@ -33,13 +33,12 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Iterator[tuple[Server, Server]]:
+def servers(
+    stocked: Server, tmp_path_factory: pytest.TempPathFactory, models_folder: Path
+) -> Iterator[tuple[Server, Server]]:
     """Two; the second is killed by the last test."""
-    with (
-        running(tmp_path_factory.mktemp("one"), models_folder) as one,
-        running(tmp_path_factory.mktemp("two"), models_folder) as two,
-    ):
-        yield one, two
+    with running(tmp_path_factory.mktemp("two"), models_folder) as two:
+        yield stocked, two
 
 
 def jobs(number: int) -> list[Fields]:
@@ -83,10 +82,10 @@ def test_others_in_the_queue_come_first(
     """While somebody's job runs on one server and another is free, ours go to that."""
     busy, free = servers
     folder = material(tmp_path)
-    (busy.base / "input" / "clip.mp4").write_bytes((folder / "b.mp4").read_bytes())
+    (busy.base / "input" / "busy.mp4").write_bytes((folder / "b.mp4").read_bytes())
     prompt = json.loads((ROOT / "workflows" / "api" / f"{EDIT}.json").read_text(encoding="utf-8"))
     titles = {node["_meta"]["title"]: node["inputs"] for node in prompt.values()}
-    titles["Video"]["file"], titles["Instruction"]["text"] = "clip.mp4", "make it blue"
+    titles["Video"]["file"], titles["Instruction"]["text"] = "busy.mp4", "make it blue"
     titles["Recipe"]["steps"] = 1000  # many, and on more pixels, so that it runs all the time
     titles["Edit long clip"] |= {"width": 128, "height": 128}
     other = busy.ask("/prompt", {"prompt": prompt})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from PIL import Image
 from reelpatch.recipes import RECIPES
 from tests.design.workflow_forms import note_of
 from tests.host.film_facts import check_note, compared, facts, recorded
-from tests.host.server import RUN_S, Server, running
+from tests.host.server import RUN_S, Server
 from tests.host.tiny_prompt import (
     FILES,
     in_known_words,
-    models_with_backbone,
     tiny_in_context,
     tiny_picture,
     without_sam3,
@@ -85,14 +83,9 @@ def older(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, models_folder: Path, clip_path: Path
-) -> Iterator[Server]:
-    base = tmp_path_factory.mktemp("server")
-    models = models_with_backbone(models_folder, tmp_path_factory.mktemp("server_models"))
-    with running(base, models) as started:
-        (base / "input" / "clip.mp4").write_bytes(clip_path.read_bytes())
-        yield started
+def server(stocked: Server, clip_path: Path) -> Server:
+    (stocked.base / "input" / "clip.mp4").write_bytes(clip_path.read_bytes())
+    return stocked
 
 
 @pytest.mark.parametrize("workflow", FOR_PICTURES, ids=lambda workflow: workflow.name)
