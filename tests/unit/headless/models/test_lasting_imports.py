@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -13,16 +11,6 @@ from pathlib import Path
 import pytest
 
 from reelpatch.headless.models.lasting_imports import lasting_imports
-
-# A command that imports all that edits need before it finds its mistake.
-COMMAND = """
-import gc, json
-from reelpatch.headless.commands.main import main
-full = []
-gc.callbacks.append(lambda phase, told: full.append(phase) if told["generation"] == 2 else None)
-code = main(["demo", "--evaluate", "-1"])
-print(json.dumps([code, full, gc.get_freeze_count(), len(gc.get_objects()), gc.isenabled()]))
-"""
 
 
 @pytest.fixture
@@ -65,10 +53,3 @@ def test_a_module_that_is_not_there_changes_nothing() -> None:
     with pytest.raises(ModuleNotFoundError), lasting_imports():
         import_module("no_such_module")
     assert gc.isenabled()
-
-
-def test_a_command_imports_so() -> None:
-    done = subprocess.run([sys.executable, "-c", COMMAND], capture_output=True, text=True, check=True)
-    code, full, frozen, others, is_enabled = json.loads(done.stdout)
-    assert (code, full, is_enabled) == (2, [], True)
-    assert frozen > 10 * others
