@@ -87,25 +87,6 @@ def check_equal(by_one: Path, folder: Path, jobs: list[dict[str, Any]]) -> None:
         assert np.array_equal(frames(by_one / job["output"]), frames(folder / job["output"])), job
 
 
-def test_two_nodes_make_what_one_process_makes_and_put_it_into_a_store(
-    cluster: Any, models_folder: Path, by_one: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "jobs").mkdir()
-    path = write_batch(tmp_path / "jobs", six_jobs(), models_folder)
-    results = f"file://{tmp_path}/store"
-    options = ("--ray", cluster.address, "--results", results)
-    assert batch(path, *options) == DONE
-    made = report(path)["jobs"]
-    # One alone may have made all of them, before the other had begun.
-    assert {job["worker"] for job in made} <= {"ray#0", "ray#1"}
-    assert [job["outputs"][0][0] for job in made] == [f"{results}/{Path(job['output']).name}" for job in made]
-    check_equal(by_one, tmp_path / "store", six_jobs())
-    assert not list((tmp_path / "store").glob("*.part"))
-    assert not any((path.parent / job["output"]).exists() for job in six_jobs())
-    assert batch(path, *options) == DONE
-    assert states(path) == ["done before"] * 6
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_an_actor_that_is_killed_and_a_node_that_is_lost_leave_every_job_done_once(
     cluster: Any, models_folder: Path, by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +120,25 @@ def test_an_actor_that_is_killed_and_a_node_that_is_lost_leave_every_job_done_on
     assert not [
         one for one in tmp_path.iterdir() if one.name.endswith((".windows", ".ahead")) or ".part" in one.name
     ]
+
+
+def test_results_go_into_a_store_and_are_what_one_process_makes(
+    cluster: Any, models_folder: Path, by_one: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    path = write_batch(tmp_path / "jobs", six_jobs(), models_folder)
+    results = f"file://{tmp_path}/store"
+    options = ("--ray", cluster.address, "--results", results)
+    assert batch(path, *options) == DONE
+    made = report(path)["jobs"]
+    # One alone may have made all of them, before the other had begun.
+    assert {job["worker"] for job in made} <= {"ray#0", "ray#1"}
+    assert [job["outputs"][0][0] for job in made] == [f"{results}/{Path(job['output']).name}" for job in made]
+    check_equal(by_one, tmp_path / "store", six_jobs())
+    assert not list((tmp_path / "store").glob("*.part"))
+    assert not any((path.parent / job["output"]).exists() for job in six_jobs())
+    assert batch(path, *options) == DONE
+    assert states(path) == ["done before"] * 6
 
 
 @pytest.mark.parametrize(
