@@ -69,6 +69,7 @@ class Visits:
         job = {
             "url": self.server.url,
             "modern": MODES[mode],
+            # What a person puts away is gone when the page is opened, which "pages" finds.
             "settings": {"Reelpatch.DemoButton": mode != PARTS["pages"].mode},
             "parts": {name: PARTS[name].given for name in read},
         }

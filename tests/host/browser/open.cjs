@@ -23,7 +23,7 @@ function browser(job) {
   return chromium.launchPersistentContext(job.profile, how);
 }
 
-/** The front end, in the asked-for way of drawing nodes, without its greeting, by settings of more: `job` is {url, modern, settings}. */
+/** The front end, in the asked-for way of drawing nodes and with settings of the job's, without its greeting: {url, modern, settings}. */
 async function opened(context, job) {
   const settings = {
     "Comfy.TutorialCompleted": true,
