@@ -1,6 +1,7 @@
 """Clips that are made of references alone: what the model sees, how guidance goes, what it costs, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -129,9 +130,12 @@ def test_a_clip_is_made_of_files(still: Path, models_folder: Path, tmp_path: Pat
 
     first = made(still)
     assert first.shape == (5, 32, 48, 3)
-    other = tmp_path / "other.png"
+    same, other = (tmp_path / f"{name}.png" for name in ("same", "other"))
+    shutil.copy(still, same)
+    assert np.array_equal(first, made(same))
     Image.fromarray(np.full((64, 40, 3), (20, 20, 250), np.uint8)).save(other)
-    assert np.abs(first.astype(int) - made(other)).mean() > 0.5, "it depends on what the reference shows"
+    # Random weights see little of it, by the version of PyTorch that draws them: 0.4 with 2.9, 0.9 with 2.13.
+    assert np.abs(first.astype(int) - made(other)).mean() > 0.1, "it depends on what the reference shows"
 
 
 def test_what_is_laid_out_is_not_seen(models_folder: Path) -> None:
