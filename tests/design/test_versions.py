@@ -35,7 +35,7 @@ def requirements() -> Iterator[Requirement]:
 def lower_bounds() -> dict[str, Version]:
     bounds: dict[str, Version] = {}
     for one in requirements():
-        (specifier,) = one.specifier
+        (specifier,) = (part for part in one.specifier if part.operator != "<")
         assert specifier.operator in {">=", "=="}, one
         name = one.name.replace("_", "-").lower()
         bounds[name] = max(bounds.get(name, Version("0")), Version(specifier.version))
