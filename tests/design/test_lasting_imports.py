@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "reelpatch").rglob("*.py"))
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES
-}
+from tests.design.test_imports import FILES, ROOT, module_name
+
+MODULES = {name: path for path in FILES if (name := module_name(path)).startswith("reelpatch")}
 LIBRARY = "diffusers"  # draws in the others
 
 
@@ -50,7 +48,7 @@ def is_for_types(node: ast.AST) -> bool:
 @cache
 def running_models() -> frozenset[Path]:
     """Our files that come with the library."""
-    drawn = {path: list(at_the_top(path)) for path in FILES}
+    drawn = {path: list(at_the_top(path)) for path in MODULES.values()}
     found = {path for path, each in drawn.items() if any(name.split(".")[0] == LIBRARY for name in each)}
     ours = {path: {path_of(name) for name in each} for path, each in drawn.items()}
     while more := {path for path, each in ours.items() if path not in found and each & found}:
@@ -78,7 +76,7 @@ def outside(path: Path) -> set[str]:
 
 
 def test_what_runs_models_is_imported_to_last() -> None:
-    assert {str(path.relative_to(ROOT)): found for path in FILES if (found := outside(path))} == {}
+    assert {str(path.relative_to(ROOT)): found for path in MODULES.values() if (found := outside(path))} == {}
 
 
 def test_both_kinds_of_files_are_known() -> None:
